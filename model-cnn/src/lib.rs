@@ -1,0 +1,28 @@
+//! Convolutional image classifiers for [Burn](https://burn.dev), with PyTorch's weights in both directions.
+//!
+//! Three lines give a model that another project can use; there is no trainer in this crate, no command line, and no
+//! choice of backend: the backend is in the [`Device`](burn::tensor::Device) that you pass.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use model_cnn::SimpleCnnConfig;
+//!
+//! let device = Device::flex();
+//! let model = SimpleCnnConfig::new(10).init(&device)?;
+//! let logits = model.forward(Tensor::zeros([1, 3, 24, 24], &device));
+//! assert_eq!(logits.dims(), [1, 10]);
+//! # Ok::<(), model_cnn::ConfigError>(())
+//! ```
+//!
+//! One module per family; [`registry`] lists every named model, [`ImageClassifier`] is any of them chosen by name, and
+//! [`weights`] reads and writes safetensors in PyTorch's names and layout.
+
+mod classifier;
+mod error;
+pub mod registry;
+pub mod simple_cnn;
+pub mod weights;
+
+pub use classifier::{ImageClassifier, ImageClassifierConfig};
+pub use error::ConfigError;
+pub use simple_cnn::{SimpleCnn, SimpleCnnConfig};

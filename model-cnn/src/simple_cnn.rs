@@ -1,0 +1,159 @@
+//! The classic two-convolution network, the "hello world" of image classification.
+//!
+//! ```text
+//! image [3, 24, 24] -> conv1 3x3 -> ReLU -> max-pool 2 -> [32, 12, 12]
+//!                   -> conv2 3x3 -> ReLU -> max-pool 2 -> [64, 6, 6]
+//!                   -> flatten -> fc1 -> ReLU -> [128] -> fc2 -> logits [num_classes]
+//! ```
+//!
+//! The layout goes back to LeCun et al., *Gradient-Based Learning Applied to Document Recognition* (1998),
+//! <https://doi.org/10.1109/5.726791>, with ReLU and max-pooling in place of tanh and averaging. With ten classes it has
+//! 315,722 parameters. Field names are those of the same `nn.Module` in PyTorch, so weights go both ways unrenamed.
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::ConfigError;
+
+/// The two pools halve each side twice.
+const STRIDE: usize = 4;
+
+/// Configuration of a [`SimpleCnn`]. The defaults are the article's network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SimpleCnnConfig {
+    /// Number of classes, the length of the logits.
+    pub num_classes: usize,
+    /// Channels of the input image: 3 for RGB, 1 for grey.
+    pub in_channels: usize,
+    /// Height and width of the input image in pixels; a multiple of 4.
+    pub image_size: usize,
+    /// Output channels of the two convolutions.
+    pub channels: [usize; 2],
+    /// Output features of the first linear layer.
+    pub hidden: usize,
+}
+
+impl Default for SimpleCnnConfig {
+    fn default() -> Self {
+        Self {
+            num_classes: 10,
+            in_channels: 3,
+            image_size: 24,
+            channels: [32, 64],
+            hidden: 128,
+        }
+    }
+}
+
+impl SimpleCnnConfig {
+    /// The article's network for `num_classes` classes.
+    pub fn new(num_classes: usize) -> Self {
+        Self {
+            num_classes,
+            ..Self::default()
+        }
+    }
+
+    /// Checks that the options describe a network.
+    ///
+    /// # Errors
+    /// Names the first option that is zero, or an image size that the two pools cannot halve.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        ConfigError::require_positive("num_classes", self.num_classes)?;
+        ConfigError::require_positive("in_channels", self.in_channels)?;
+        ConfigError::require_positive("channels", self.channels[0])?;
+        ConfigError::require_positive("channels", self.channels[1])?;
+        ConfigError::require_positive("hidden", self.hidden)?;
+        if self.image_size == 0 || !self.image_size.is_multiple_of(STRIDE) {
+            let reason = format!("must be a multiple of {STRIDE}, got {}", self.image_size);
+            return Err(ConfigError::new("image_size", reason));
+        }
+        Ok(())
+    }
+
+    /// Builds the network on `device` with PyTorch's default initialisation.
+    ///
+    /// # Errors
+    /// See [`validate`](Self::validate).
+    pub fn init(&self, device: &Device) -> Result<SimpleCnn, ConfigError> {
+        self.validate()?;
+        let [channels1, channels2] = self.channels;
+        let side = self.image_size / STRIDE;
+        let conv = |channels| {
+            Conv2dConfig::new(channels, [3, 3]).with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+        };
+        Ok(SimpleCnn {
+            conv1: conv([self.in_channels, channels1]).init(device),
+            conv2: conv([channels1, channels2]).init(device),
+            pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
+            fc1: LinearConfig::new(channels2 * side * side, self.hidden).init(device),
+            fc2: LinearConfig::new(self.hidden, self.num_classes).init(device),
+        })
+    }
+}
+
+/// The two-convolution network; see the [module documentation](self).
+#[derive(Module, Debug)]
+pub struct SimpleCnn {
+    conv1: Conv2d,
+    conv2: Conv2d,
+    pool: MaxPool2d,
+    fc1: Linear,
+    fc2: Linear,
+}
+
+impl SimpleCnn {
+    /// Images `[batch, channels, height, width]` to the map before the classifier
+    /// `[batch, channels2, height / 4, width / 4]`.
+    pub fn forward_features(&self, images: Tensor<4>) -> Tensor<4> {
+        let x = self.pool.forward(relu(self.conv1.forward(images)));
+        self.pool.forward(relu(self.conv2.forward(x)))
+    }
+
+    /// The map of [`forward_features`](Self::forward_features) to logits `[batch, num_classes]`.
+    pub fn forward_head(&self, features: Tensor<4>) -> Tensor<2> {
+        let x = relu(self.fc1.forward(features.flatten(1, 3)));
+        self.fc2.forward(x)
+    }
+
+    /// Images `[batch, channels, height, width]` to logits `[batch, num_classes]`.
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        self.forward_head(self.forward_features(images))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_and_logits_have_the_documented_shapes() {
+        let device = Device::flex();
+        let model = SimpleCnnConfig::new(7).init(&device).unwrap();
+        let images = Tensor::zeros([2, 3, 24, 24], &device);
+        assert_eq!(model.forward_features(images.clone()).dims(), [2, 64, 6, 6]);
+        assert_eq!(model.forward(images).dims(), [2, 7]);
+    }
+
+    #[test]
+    fn impossible_options_are_named() {
+        let config = SimpleCnnConfig {
+            image_size: 25,
+            ..SimpleCnnConfig::default()
+        };
+        let error = config.init(&Device::flex()).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "model option `image_size`: must be a multiple of 4, got 25"
+        );
+        let error = SimpleCnnConfig::new(0).validate().unwrap_err();
+        assert_eq!(error.option, "num_classes");
+    }
+}
