@@ -1,0 +1,234 @@
+//! The data sets whose addresses are known.
+
+use super::fetch::{Checksum, RemoteFile, fetch};
+use crate::error::DataError;
+use crate::image::Cifar10;
+use flate2::read::GzDecoder;
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+/// As published on the data set's page.
+const CIFAR10: RemoteFile<'static> = RemoteFile {
+    url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+    name: "cifar-10-binary.tar.gz",
+    checksum: Checksum::Md5("c32a1d4ab5d03f1284b67883e8d87530"),
+    bytes: Some(170_052_171),
+};
+/// The folder in that archive.
+const CIFAR10_FOLDER: &str = "cifar-10-batches-bin";
+
+/// The four files of a data set in MNIST's layout. Checksums as torchvision pins them.
+macro_rules! idx_files {
+    ($base:literal, $([$name:literal, $md5:literal, $bytes:literal]),*) => {
+        [$(RemoteFile {
+            url: concat!($base, $name),
+            name: $name,
+            checksum: Checksum::Md5($md5),
+            bytes: Some($bytes),
+        }),*]
+    };
+}
+
+const MNIST: [RemoteFile<'static>; 4] = idx_files!(
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    [
+        "train-images-idx3-ubyte.gz",
+        "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        9_912_422
+    ],
+    [
+        "train-labels-idx1-ubyte.gz",
+        "d53e105ee54ea40749a09fcbcd1e9432",
+        28_881
+    ],
+    [
+        "t10k-images-idx3-ubyte.gz",
+        "9fb629c4189551a2d022fa330f9573f3",
+        1_648_877
+    ],
+    [
+        "t10k-labels-idx1-ubyte.gz",
+        "ec29112dd5afa0611ce80d1b7f02629c",
+        4_542
+    ]
+);
+
+const FASHION_MNIST: [RemoteFile<'static>; 4] = idx_files!(
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    [
+        "train-images-idx3-ubyte.gz",
+        "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+        26_421_880
+    ],
+    [
+        "train-labels-idx1-ubyte.gz",
+        "25c81989df183df01b3e8a0aad5dffbe",
+        29_515
+    ],
+    [
+        "t10k-images-idx3-ubyte.gz",
+        "bef4ecab320f06d8554ea6380940ec79",
+        4_422_102
+    ],
+    [
+        "t10k-labels-idx1-ubyte.gz",
+        "bb300cfdad3c16e7a12a480ee83cd310",
+        5_148
+    ]
+);
+
+/// Bytes so far, and of how many.
+type Progress<'a> = &'a mut dyn FnMut(u64, Option<u64>);
+
+/// The folder with CIFAR-10's binary files, in `cache`; downloaded (170 MB) and unpacked if it is not there yet.
+///
+/// # Errors
+/// As [`fetch`]; if the archive cannot be unpacked; if the folder is there with some of the files missing.
+pub fn cifar10(cache: &Path, progress: Progress<'_>) -> Result<PathBuf, DataError> {
+    let folder = cache.join(CIFAR10_FOLDER);
+    if has_cifar10(&folder) {
+        return Ok(folder);
+    }
+    if folder.exists() {
+        let reason =
+            "is there, but some of its files are missing; delete it to download them again";
+        return Err(DataError::file(&folder, reason));
+    }
+    let archive = fetch(cache, &CIFAR10, progress)?;
+    unpack(&archive, cache, CIFAR10_FOLDER)?;
+    if has_cifar10(&folder) {
+        Ok(folder)
+    } else {
+        Err(DataError::file(
+            &folder,
+            "lacks files although it was unpacked just now",
+        ))
+    }
+}
+
+/// The folder with MNIST's four `.gz` files, in `cache`; downloaded (12 MB) if they are not there yet.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn mnist(cache: &Path, progress: Progress<'_>) -> Result<PathBuf, DataError> {
+    idx(&cache.join("mnist"), &MNIST, progress)
+}
+
+/// The folder with Fashion-MNIST's four `.gz` files, in `cache`; downloaded (31 MB) if they are not there yet.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn fashion_mnist(cache: &Path, progress: Progress<'_>) -> Result<PathBuf, DataError> {
+    idx(&cache.join("fashion-mnist"), &FASHION_MNIST, progress)
+}
+
+fn idx(
+    folder: &Path,
+    files: &[RemoteFile<'_>],
+    progress: Progress<'_>,
+) -> Result<PathBuf, DataError> {
+    for file in files {
+        // Somebody may have unpacked it.
+        if !folder.join(file.name.trim_end_matches(".gz")).is_file() {
+            fetch(folder, file, progress)?;
+        }
+    }
+    Ok(folder.to_path_buf())
+}
+
+fn has_cifar10(folder: &Path) -> bool {
+    Cifar10::file_names().all(|name| folder.join(name).is_file())
+}
+
+/// Unpacks the folder `name` of a `.tar.gz` into `cache`, whole or not at all.
+fn unpack(archive: &Path, cache: &Path, name: &str) -> Result<(), DataError> {
+    let temporary = tempfile::tempdir_in(cache).map_err(DataError::io("write into", cache))?;
+    let file = File::open(archive).map_err(DataError::io("read", archive))?;
+    tar::Archive::new(GzDecoder::new(BufReader::new(file)))
+        .unpack(temporary.path())
+        .map_err(DataError::io("unpack", archive))?;
+    let unpacked = temporary.path().join(name);
+    if !unpacked.is_dir() {
+        return Err(DataError::file(
+            archive,
+            format!("has no folder {name} in it"),
+        ));
+    }
+    let folder = cache.join(name);
+    match fs::rename(&unpacked, &folder) {
+        // Another process was quicker.
+        Err(_) if folder.is_dir() => Ok(()),
+        result => result.map_err(DataError::io("rename an unpacked folder to", &folder)),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+
+    fn archive(path: &Path, folder: &str) {
+        let encoder = GzEncoder::new(File::create(path).unwrap(), Compression::fast());
+        let mut archive = tar::Builder::new(encoder);
+        for name in Cifar10::file_names() {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(3);
+            header.set_mode(0o644);
+            let path = format!("{folder}/{name}");
+            archive.append_data(&mut header, path, &b"abc"[..]).unwrap();
+        }
+        archive.into_inner().unwrap().finish().unwrap();
+    }
+
+    #[test]
+    fn an_archive_is_unpacked_whole() {
+        let cache = tempfile::tempdir().unwrap();
+        let path = cache.path().join("a.tar.gz");
+        archive(&path, CIFAR10_FOLDER);
+        unpack(&path, cache.path(), CIFAR10_FOLDER).unwrap();
+        assert!(has_cifar10(&cache.path().join(CIFAR10_FOLDER)));
+        // Nothing else is left, and what is there needs no network.
+        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 2);
+        let folder = cifar10(cache.path(), &mut |_, _| {}).unwrap();
+        assert!(folder.ends_with(CIFAR10_FOLDER));
+    }
+
+    #[test]
+    fn a_wrong_or_truncated_archive_leaves_nothing() {
+        let cache = tempfile::tempdir().unwrap();
+        let path = cache.path().join("a.tar.gz");
+        archive(&path, "something-else");
+        let error = unpack(&path, cache.path(), CIFAR10_FOLDER).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("has no folder cifar-10-batches-bin")
+        );
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        let error = unpack(&path, cache.path(), CIFAR10_FOLDER).unwrap_err();
+        assert!(error.to_string().starts_with("cannot unpack"), "{error}");
+        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn half_a_folder_is_an_error() {
+        let cache = tempfile::tempdir().unwrap();
+        fs::create_dir(cache.path().join(CIFAR10_FOLDER)).unwrap();
+        let error = cifar10(cache.path(), &mut |_, _| {}).unwrap_err();
+        assert!(error.to_string().contains("some of its files are missing"));
+    }
+
+    #[test]
+    fn unpacked_idx_files_need_no_network() {
+        let cache = tempfile::tempdir().unwrap();
+        let folder = cache.path().join("mnist");
+        fs::create_dir(&folder).unwrap();
+        for file in &MNIST {
+            fs::write(folder.join(file.name.trim_end_matches(".gz")), b"").unwrap();
+        }
+        assert_eq!(mnist(cache.path(), &mut |_, _| {}).unwrap(), folder);
+    }
+}

@@ -1,0 +1,245 @@
+//! Batches of images: one contiguous buffer, filled once.
+
+use super::{Image, ImageDataset, Preprocess};
+use crate::error::DataError;
+use crate::loader::Source;
+use crate::random;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use std::sync::Arc;
+
+/// A batch of normalised images and their labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageBatch {
+    /// `[batch, channels, height, width]`.
+    pub pixels: Vec<f32>,
+    /// `[batch]`.
+    pub labels: Vec<usize>,
+    /// Where the images are in their data set. `[batch]`.
+    pub indices: Vec<usize>,
+    /// Of `pixels`: `[batch, channels, height, width]`.
+    pub shape: [usize; 4],
+}
+
+impl ImageBatch {
+    /// How many images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The images on `device`: `[batch, channels, height, width]`. Copies; see [`into_tensors`](Self::into_tensors).
+    pub fn images(&self, device: &Device) -> Tensor<4> {
+        Tensor::from_data(TensorData::new(self.pixels.clone(), self.shape), device)
+    }
+
+    /// The labels on `device`: `[batch]`.
+    pub fn targets(&self, device: &Device) -> Tensor<1, Int> {
+        let labels: Vec<i64> = self.labels.iter().map(|&label| label as i64).collect();
+        let len = labels.len();
+        Tensor::from_data(TensorData::new(labels, [len]), device)
+    }
+
+    /// Images `[batch, channels, height, width]` and labels `[batch]` on `device`, without copying the images on the
+    /// way.
+    pub fn into_tensors(self, device: &Device) -> (Tensor<4>, Tensor<1, Int>) {
+        let targets = self.targets(device);
+        let images = Tensor::from_data(TensorData::new(self.pixels, self.shape), device);
+        (images, targets)
+    }
+}
+
+/// A preprocessed image on its way into a batch.
+#[derive(Clone, Debug)]
+pub struct PreparedImage {
+    image: Image,
+    label: usize,
+    index: usize,
+}
+
+/// Images for the [`Loader`](crate::loader::Loader): decoded, transformed, all of one size.
+#[derive(Clone, Debug)]
+pub struct ImageSource {
+    dataset: Arc<ImageDataset>,
+    preprocess: Preprocess,
+    seed: u64,
+    /// Of every image after preprocessing, in pixels.
+    width: usize,
+    height: usize,
+}
+
+impl ImageSource {
+    /// Images of `dataset`, preprocessed; random transforms are a function of `seed`, the epoch and the image's index.
+    ///
+    /// # Errors
+    /// If `preprocess` is not valid, or images would come out in different sizes: neither the transforms nor the data
+    /// set fix one.
+    pub fn new(
+        dataset: Arc<ImageDataset>,
+        preprocess: Preprocess,
+        seed: u64,
+    ) -> Result<Self, DataError> {
+        preprocess.validate()?;
+        let Some((width, height)) = preprocess.size_after(dataset.image_size()) else {
+            let reason = "images would have different sizes, which cannot be batched; end with a crop, \
+                          or with { resize = { size = .., exact = true } }";
+            return Err(DataError::config("transforms", reason));
+        };
+        if width == 0 || height == 0 {
+            let reason = format!("images would be {width}x{height} pixels");
+            return Err(DataError::config("transforms", reason));
+        }
+        Ok(Self {
+            dataset,
+            preprocess,
+            seed,
+            width,
+            height,
+        })
+    }
+
+    /// Where the images are from.
+    pub fn dataset(&self) -> &Arc<ImageDataset> {
+        &self.dataset
+    }
+
+    /// What is done to them.
+    pub fn preprocess(&self) -> &Preprocess {
+        &self.preprocess
+    }
+
+    /// Of one image after preprocessing: `[channels, height, width]`.
+    pub fn shape(&self) -> [usize; 3] {
+        [self.preprocess.channels, self.height, self.width]
+    }
+}
+
+impl Source for ImageSource {
+    type Item = PreparedImage;
+    type Batch = ImageBatch;
+
+    fn len(&self) -> usize {
+        self.dataset.len()
+    }
+
+    fn name(&self, index: usize) -> String {
+        self.dataset.name(index)
+    }
+
+    fn item(&self, epoch: u64, index: usize) -> Result<PreparedImage, DataError> {
+        let image = self.dataset.decode(index)?;
+        let mut rng = random::rng(self.seed, "augment", epoch, index as u64);
+        let image = self.preprocess.image(image, &mut rng)?;
+        if (image.width, image.height) != (self.width, self.height) {
+            let reason = format!(
+                "is {} after the transforms, but its batch is {}x{}; end the transforms with a crop",
+                image.size(),
+                self.width,
+                self.height
+            );
+            return Err(DataError::image(self.name(index), reason));
+        }
+        Ok(PreparedImage {
+            image,
+            label: self.dataset.label(index),
+            index,
+        })
+    }
+
+    fn collate(&self, items: Vec<PreparedImage>) -> ImageBatch {
+        let [channels, height, width] = self.shape();
+        let image_len = channels * height * width;
+        let mut pixels = vec![0.0; items.len() * image_len];
+        for (item, out) in items.iter().zip(pixels.chunks_exact_mut(image_len)) {
+            self.preprocess.normalize_into(&item.image, out);
+        }
+        ImageBatch {
+            pixels,
+            labels: items.iter().map(|item| item.label).collect(),
+            indices: items.iter().map(|item| item.index).collect(),
+            shape: [items.len(), channels, height, width],
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::image::{RandomCrop, RandomHorizontalFlip, Shapes, Split, Transform};
+    use crate::loader::{Loader, LoaderConfig};
+
+    fn source(transforms: Vec<Transform>, channels: usize) -> Result<ImageSource, DataError> {
+        let shapes = ImageDataset::Shapes(Shapes::new(Split::Train, 10, 16, 5));
+        let preprocess = Preprocess {
+            transforms,
+            channels,
+            mean: vec![0.5; channels],
+            std: vec![0.25; channels],
+        };
+        ImageSource::new(Arc::new(shapes), preprocess, 1)
+    }
+
+    fn augmented() -> ImageSource {
+        let crop = Transform::RandomCrop(RandomCrop {
+            size: 12,
+            padding: 2,
+        });
+        let flip = Transform::RandomHorizontalFlip(RandomHorizontalFlip { probability: 0.5 });
+        source(vec![crop, flip], 3).unwrap()
+    }
+
+    fn batches(source: ImageSource, workers: usize, epoch: u64) -> Vec<ImageBatch> {
+        let config = LoaderConfig {
+            batch_size: 4,
+            workers,
+            shuffle: true,
+            drop_last: false,
+            seed: 1,
+            skip_bad: 0,
+        };
+        let loader = Loader::new(Arc::new(source), config).unwrap();
+        loader.epoch(epoch, 0).map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn a_batch_becomes_tensors() {
+        let batch = batches(augmented(), 0, 0).remove(0);
+        assert_eq!(batch.shape, [4, 3, 12, 12]);
+        let device = Device::flex();
+        let (copied, targets) = (batch.images(&device), batch.targets(&device));
+        let (pixels, labels) = (batch.pixels.clone(), batch.labels.clone());
+        let (images, _) = batch.into_tensors(&device);
+        assert_eq!(images.dims(), [4, 3, 12, 12]);
+        assert_eq!(images.into_data().try_into_vec::<f32>().unwrap(), pixels);
+        assert_eq!(copied.into_data().try_into_vec::<f32>().unwrap(), pixels);
+        let targets = targets.try_into_vec_as::<i64>().unwrap();
+        assert_eq!(
+            targets,
+            labels.iter().map(|&l| l as i64).collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn augmentation_depends_on_the_epoch_and_not_on_the_workers() {
+        assert_eq!(batches(augmented(), 0, 3), batches(augmented(), 3, 3));
+        let (first, second) = (
+            augmented().item(0, 4).unwrap(),
+            augmented().item(1, 4).unwrap(),
+        );
+        assert_ne!(first.image, second.image);
+        assert_eq!(first.label, second.label);
+    }
+
+    #[test]
+    fn sizes_come_from_the_data_set_where_no_transform_fixes_them() {
+        assert_eq!(source(vec![], 1).unwrap().shape(), [1, 16, 16]);
+        let empty = ImageDataset::Shapes(Shapes::new(Split::Train, 10, 0, 5));
+        let preprocess = source(vec![], 3).unwrap().preprocess().clone();
+        let error = ImageSource::new(Arc::new(empty), preprocess, 1).unwrap_err();
+        assert!(error.to_string().contains("images would be 0x0 pixels"));
+    }
+}

@@ -1,0 +1,150 @@
+//! The image data sets behind one type.
+
+use super::{Cifar10, Idx, Image, ImageFolder, Shapes};
+use crate::error::DataError;
+use burn::data::dataset::Dataset;
+use serde::{Deserialize, Serialize};
+
+/// Which part of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// What is learnt from.
+    Train,
+    /// What learning is measured on.
+    Validation,
+}
+
+/// A decoded image and its class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImageItem {
+    /// As decoded, before any transform.
+    pub image: Image,
+    /// Index into the data set's `classes()`.
+    pub label: usize,
+}
+
+/// Any of the image data sets.
+#[derive(Clone, Debug)]
+pub enum ImageDataset {
+    /// Drawn from a seed.
+    Shapes(Shapes),
+    /// CIFAR-10's binary files.
+    Cifar10(Cifar10),
+    /// MNIST's file format.
+    Idx(Idx),
+    /// A folder of image files per class.
+    Folder(ImageFolder),
+}
+
+/// The same call on whichever data set it is.
+macro_rules! each {
+    ($self:ident, $dataset:ident => $call:expr) => {
+        match $self {
+            ImageDataset::Shapes($dataset) => $call,
+            ImageDataset::Cifar10($dataset) => $call,
+            ImageDataset::Idx($dataset) => $call,
+            ImageDataset::Folder($dataset) => $call,
+        }
+    };
+}
+
+impl ImageDataset {
+    /// How many images there are.
+    pub fn len(&self) -> usize {
+        each!(self, dataset => dataset.len())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The names of the classes, by label.
+    pub fn classes(&self) -> &[String] {
+        each!(self, dataset => dataset.classes())
+    }
+
+    /// The label of image `index`, without decoding it.
+    pub fn label(&self, index: usize) -> usize {
+        each!(self, dataset => dataset.label(index))
+    }
+
+    /// What to call image `index`: its path, or its file and record.
+    pub fn name(&self, index: usize) -> String {
+        each!(self, dataset => dataset.name(index))
+    }
+
+    /// Image `index`, as it was stored.
+    ///
+    /// # Errors
+    /// If its file cannot be read or decoded.
+    pub fn decode(&self, index: usize) -> Result<Image, DataError> {
+        match self {
+            Self::Shapes(shapes) => Ok(shapes.image(index)),
+            Self::Cifar10(cifar10) => Ok(cifar10.image(index)),
+            Self::Idx(idx) => Ok(idx.image(index)),
+            Self::Folder(folder) => folder.image(index),
+        }
+    }
+
+    /// How many images each class has, by label.
+    pub fn class_counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.classes().len()];
+        for index in 0..self.len() {
+            counts[self.label(index)] += 1;
+        }
+        counts
+    }
+
+    /// Width and height in pixels, if all images are known to have the same.
+    pub fn image_size(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::Shapes(shapes) => Some((shapes.size(), shapes.size())),
+            Self::Cifar10(_) => Some((Cifar10::SIDE, Cifar10::SIDE)),
+            Self::Idx(idx) => Some(idx.image_size()),
+            Self::Folder(_) => None,
+        }
+    }
+}
+
+impl Dataset<ImageItem, DataError> for ImageDataset {
+    fn get(&self, index: usize) -> Result<ImageItem, DataError> {
+        Ok(ImageItem {
+            label: self.label(index),
+            image: self.decode(index)?,
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+}
+
+macro_rules! in_memory_dataset {
+    ($($dataset:ty),*) => {$(
+        impl Dataset<ImageItem, DataError> for $dataset {
+            fn get(&self, index: usize) -> Result<ImageItem, DataError> {
+                Ok(ImageItem { label: self.label(index), image: self.image(index) })
+            }
+
+            fn len(&self) -> usize {
+                self.len()
+            }
+        }
+    )*};
+}
+in_memory_dataset!(Shapes, Cifar10, Idx);
+
+impl Dataset<ImageItem, DataError> for ImageFolder {
+    fn get(&self, index: usize) -> Result<ImageItem, DataError> {
+        Ok(ImageItem {
+            label: self.label(index),
+            image: self.image(index)?,
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+}

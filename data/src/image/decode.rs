@@ -1,0 +1,278 @@
+//! JPEG and PNG files to pixels. The format is told by the content, sizes are checked before anything is allocated, and
+//! a file that ends too early is an error rather than a half-grey picture. EXIF orientation is not applied (as
+//! torchvision).
+
+use super::Image;
+use crate::error::DataError;
+use image::{DynamicImage, ImageFormat, Limits};
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+/// The most pixels an image may have: where Pillow begins to suspect a decompression bomb.
+pub const MAX_PIXELS: u64 = 178_956_970;
+
+/// Reads and decodes a JPEG or PNG file: grey stays grey, everything else becomes RGB. Alpha is dropped, 16-bit samples
+/// become 8-bit.
+///
+/// # Errors
+/// Names the path: if it cannot be read, is neither JPEG nor PNG, has more than [`MAX_PIXELS`] pixels, or is damaged
+/// or truncated.
+pub fn decode(path: &Path) -> Result<Image, DataError> {
+    let bytes = fs::read(path).map_err(DataError::io("read", path))?;
+    decode_bytes(&bytes, &path.display().to_string())
+}
+
+/// Like [`decode`], of bytes in memory that errors call `name`.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_bytes(bytes: &[u8], name: &str) -> Result<Image, DataError> {
+    let decoded = match image::guess_format(bytes) {
+        Ok(ImageFormat::Jpeg) => jpeg(bytes),
+        Ok(ImageFormat::Png) => png(bytes),
+        Ok(other) => Err(format!(
+            "is a {other:?} file; only JPEG and PNG are read, convert it"
+        )),
+        Err(_) if bytes.is_empty() => Err("is empty".to_owned()),
+        Err(_) => Err("is neither JPEG nor PNG, whatever its name says".to_owned()),
+    };
+    decoded.map_err(|reason| DataError::image(name, reason))
+}
+
+/// With the decoder that the image crate wraps, which cannot be told through that crate to refuse truncated files.
+fn jpeg(bytes: &[u8]) -> Result<Image, String> {
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(usize::MAX)
+        .set_max_height(usize::MAX);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    let damaged = |error| format!("is a damaged or truncated JPEG file: {error:?}");
+    decoder.decode_headers().map_err(damaged)?;
+    let (width, height) = decoder
+        .dimensions()
+        .ok_or("is a JPEG file without a size")?;
+    check_size(width as u64, height as u64)?;
+    // The decoder checks for the end of its input at the beginning of each row of blocks, so not in the last one.
+    if !has_end_of_image(bytes) {
+        return Err("is a truncated JPEG file: it has no end marker".to_owned());
+    }
+    let grey = decoder.input_colorspace() == Some(ColorSpace::Luma);
+    let (target, channels) = if grey {
+        (ColorSpace::Luma, 1)
+    } else {
+        (ColorSpace::RGB, 3)
+    };
+    decoder.set_options(options.jpeg_set_out_colorspace(target));
+    let pixels = decoder.decode().map_err(damaged)?;
+    let expected = width * height * channels;
+    if pixels.len() != expected {
+        return Err(format!(
+            "is a JPEG file of an unknown kind: {} samples instead of {expected}",
+            pixels.len()
+        ));
+    }
+    Ok(Image {
+        width,
+        height,
+        channels,
+        pixels,
+    })
+}
+
+/// Whether an end-of-image marker follows the first scan's beginning. (Segments before it are stepped over: an embedded
+/// thumbnail has an end marker of its own.)
+fn has_end_of_image(bytes: &[u8]) -> bool {
+    const START_OF_SCAN: u8 = 0xDA;
+    const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
+    let mut at = 2;
+    while let Some(&[marker, kind, high, low]) = bytes.get(at..at + 4) {
+        if marker != 0xFF || kind == 0xFF {
+            // Fill bytes.
+            at += 1;
+        } else if kind == START_OF_SCAN {
+            // In the scans themselves 0xFF is always escaped.
+            return bytes[at..]
+                .windows(2)
+                .rev()
+                .any(|pair| pair == END_OF_IMAGE);
+        } else {
+            at += 2 + usize::from(u16::from_be_bytes([high, low]));
+        }
+    }
+    false
+}
+
+fn png(bytes: &[u8]) -> Result<Image, String> {
+    // The header chunk comes first in every PNG file: signature 8, length 4, "IHDR" 4, width 4, height 4.
+    let number = |at: usize| {
+        let bytes = bytes.get(at..at + 4)?;
+        Some(u64::from(u32::from_be_bytes(bytes.try_into().ok()?)))
+    };
+    let (Some(width), Some(height)) = (number(16), number(20)) else {
+        return Err("is a truncated PNG file: it ends within its header".to_owned());
+    };
+    check_size(width, height)?;
+    let mut reader = image::ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
+    // The size has been judged; the rest of the decoder's limits stay on.
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(limits.max_alloc.unwrap_or(0).max(MAX_PIXELS * 8));
+    reader.limits(limits);
+    let decoded = reader
+        .decode()
+        .map_err(|error| format!("is a damaged or truncated PNG file: {error}"))?;
+    Ok(eight_bit(decoded))
+}
+
+fn eight_bit(decoded: DynamicImage) -> Image {
+    let (width, height) = (decoded.width() as usize, decoded.height() as usize);
+    let grey = !decoded.color().has_color();
+    let (channels, pixels) = if grey {
+        (1, decoded.into_luma8().into_raw())
+    } else {
+        (3, decoded.into_rgb8().into_raw())
+    };
+    Image {
+        width,
+        height,
+        channels,
+        pixels,
+    }
+}
+
+fn check_size(width: u64, height: u64) -> Result<(), String> {
+    if width == 0 || height == 0 {
+        return Err(format!("its header says {width}x{height} pixels"));
+    }
+    if width * height > MAX_PIXELS {
+        return Err(format!(
+            "its header says {width}x{height} pixels, more than the {MAX_PIXELS} that are allowed; scale it down"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use image::{ImageBuffer, Luma, LumaA, Rgb, Rgba};
+
+    fn encode(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    fn noisy() -> DynamicImage {
+        let noise = |x: u32, y: u32| (x * 37 + y * 101 + x * y * 13) as u8;
+        ImageBuffer::from_fn(64, 48, |x, y| Rgb([noise(x, y), noise(y, x), 90])).into()
+    }
+
+    fn error(bytes: &[u8]) -> String {
+        decode_bytes(bytes, "pics/a.png").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn png_of_every_kind_becomes_grey_or_rgb() {
+        let kinds: [(DynamicImage, usize, &[u8]); 5] = [
+            (ImageBuffer::from_pixel(1, 1, Luma([9u8])).into(), 1, &[9]),
+            (
+                ImageBuffer::from_pixel(1, 1, LumaA([9u8, 3])).into(),
+                1,
+                &[9],
+            ),
+            (
+                ImageBuffer::from_pixel(1, 1, Rgba([1u8, 2, 3, 0])).into(),
+                3,
+                &[1, 2, 3],
+            ),
+            (
+                ImageBuffer::from_pixel(1, 1, Luma([0xabcdu16])).into(),
+                1,
+                &[0xab],
+            ),
+            (
+                ImageBuffer::from_pixel(1, 1, Rgb([0x0101u16, 0xffff, 0])).into(),
+                3,
+                &[1, 255, 0],
+            ),
+        ];
+        for (image, channels, pixels) in kinds {
+            let decoded = decode_bytes(&encode(&image, ImageFormat::Png), "a").unwrap();
+            assert_eq!((decoded.channels, &decoded.pixels[..]), (channels, pixels));
+        }
+    }
+
+    #[test]
+    fn jpeg_colour_and_grey_are_told_by_content() {
+        let colour = encode(&noisy(), ImageFormat::Jpeg);
+        let image = decode_bytes(&colour, "a.png").unwrap();
+        assert_eq!((image.width, image.height, image.channels), (64, 48, 3));
+        let grey = encode(&noisy().into_luma8().into(), ImageFormat::Jpeg);
+        assert_eq!(decode_bytes(&grey, "a").unwrap().channels, 1);
+    }
+
+    #[test]
+    fn a_file_truncated_anywhere_is_an_error() {
+        for format in [ImageFormat::Jpeg, ImageFormat::Png] {
+            let bytes = encode(&noisy(), format);
+            // The last chunk of a PNG file is empty: without it, every pixel is there.
+            let last = if format == ImageFormat::Png { 13 } else { 1 };
+            for len in (0..=bytes.len() - last)
+                .step_by(7)
+                .chain([bytes.len() - last])
+            {
+                assert!(
+                    decode_bytes(&bytes[..len], "a").is_err(),
+                    "{format:?} of {len} bytes"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_thumbnail_does_not_stand_in_for_the_end() {
+        let bytes = encode(&noisy(), ImageFormat::Jpeg);
+        // A comment segment with an end marker in it, right after the start.
+        let comment = [0xFF, 0xFE, 0, 4, 0xFF, 0xD9];
+        let with_comment = [&bytes[..2], &comment, &bytes[2..]].concat();
+        assert_eq!(
+            decode_bytes(&with_comment, "a").unwrap(),
+            decode_bytes(&bytes, "a").unwrap()
+        );
+        assert!(decode_bytes(&with_comment[..with_comment.len() - 2], "a").is_err());
+    }
+
+    #[test]
+    fn a_bomb_is_refused_by_its_header() {
+        let mut bytes = encode(&noisy(), ImageFormat::Png);
+        bytes[16..20].copy_from_slice(&50_000u32.to_be_bytes());
+        bytes[20..24].copy_from_slice(&50_000u32.to_be_bytes());
+        let message = error(&bytes[..33]);
+        assert!(
+            message.starts_with("pics/a.png: its header says 50000x50000 pixels"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_image_is_named() {
+        assert_eq!(error(b""), "pics/a.png: is empty");
+        assert_eq!(
+            error(b"hello, world"),
+            "pics/a.png: is neither JPEG nor PNG, whatever its name says"
+        );
+        assert!(error(b"GIF89a\x01\x00\x01\x00").contains("is a Gif file; only JPEG and PNG"));
+        assert!(
+            decode(Path::new("/no/such.png"))
+                .unwrap_err()
+                .to_string()
+                .starts_with("cannot read /no/such.png")
+        );
+    }
+}

@@ -1,0 +1,208 @@
+//! From a stored image to what a model is given: transforms, channels, normalisation.
+
+use super::{Image, Transform};
+use crate::error::DataError;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// What is done to every image. Samples become `(value / 255 - mean) / std`, per channel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preprocess {
+    /// In this order.
+    pub transforms: Vec<Transform>,
+    /// What the model takes: 1 (colour images become grey) or 3 (grey images become RGB).
+    pub channels: usize,
+    /// Of each channel, of values in 0 to 1.
+    pub mean: Vec<f32>,
+    /// Of each channel, of values in 0 to 1.
+    pub std: Vec<f32>,
+}
+
+impl Preprocess {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// The first setting that makes no sense.
+    pub fn validate(&self) -> Result<(), DataError> {
+        if ![1, 3].contains(&self.channels) {
+            let reason = format!("{} is neither 1 nor 3", self.channels);
+            return Err(DataError::config("channels", reason));
+        }
+        for (what, values) in [("mean", &self.mean), ("std", &self.std)] {
+            if values.len() != self.channels {
+                let reason = format!("has {} values for {} channels", values.len(), self.channels);
+                return Err(DataError::config(what, reason));
+            }
+            if values.iter().any(|value| !value.is_finite()) {
+                return Err(DataError::config(what, "has a value that is no number"));
+            }
+        }
+        if self.std.iter().any(|&std| std <= 0.0) {
+            return Err(DataError::config("std", "every value must be above 0"));
+        }
+        self.transforms.iter().try_for_each(Transform::validate)
+    }
+
+    /// The transformed image with [`channels`](Self::channels) channels, samples still 0 to 255.
+    ///
+    /// # Errors
+    /// As [`Transform::apply`].
+    pub fn image(&self, image: Image, rng: &mut ChaCha8Rng) -> Result<Image, DataError> {
+        // One channel is less to transform than three, so grey comes first and RGB last.
+        let mut image = if self.channels == 1 {
+            replace(image, Image::grey)
+        } else {
+            image
+        };
+        for transform in &self.transforms {
+            image = transform.apply(image, rng)?;
+        }
+        Ok(if self.channels == 3 {
+            replace(image, Image::rgb)
+        } else {
+            image
+        })
+    }
+
+    /// Writes the normalised samples of `image` to `out` as `[channels, height, width]`.
+    ///
+    /// # Panics
+    /// If `image` does not have [`channels`](Self::channels) channels, or `out` is not as long as `image.pixels`.
+    pub fn normalize_into(&self, image: &Image, out: &mut [f32]) {
+        assert_eq!(
+            image.channels, self.channels,
+            "channels of the image and of the preprocessing"
+        );
+        assert_eq!(
+            image.pixels.len(),
+            out.len(),
+            "samples of the image and room for them"
+        );
+        let plane_len = (image.width * image.height).max(1);
+        for (channel, plane) in out.chunks_exact_mut(plane_len).enumerate() {
+            let table = self.table(channel);
+            let samples = image.pixels[channel..].iter().step_by(self.channels);
+            for (value, &sample) in plane.iter_mut().zip(samples) {
+                *value = table[usize::from(sample)];
+            }
+        }
+    }
+
+    /// The normalised value of every sample: 256 divisions instead of two a pixel.
+    fn table(&self, channel: usize) -> [f32; 256] {
+        let (mean, std) = (self.mean[channel], self.std[channel]);
+        std::array::from_fn(|sample| (sample as f32 / 255.0 - mean) / std)
+    }
+
+    /// The side of every image afterwards in pixels, if the transforms alone make them squares of one size.
+    pub fn output_size(&self) -> Option<usize> {
+        let (width, height) = self.size_after(None)?;
+        (width == height).then_some(width)
+    }
+
+    /// Width and height afterwards, given those before, where known.
+    pub(super) fn size_after(&self, size: Option<(usize, usize)>) -> Option<(usize, usize)> {
+        self.transforms
+            .iter()
+            .fold(size, |size, transform| transform.size_after(size))
+    }
+}
+
+/// Applies a conversion without copying what needs none.
+fn replace(image: Image, convert: impl Fn(&Image) -> Cow<'_, Image>) -> Image {
+    match convert(&image) {
+        Cow::Owned(converted) => converted,
+        Cow::Borrowed(_) => image,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::image::{CenterCrop, RandomHorizontalFlip, Resize};
+    use crate::random;
+
+    fn preprocess(channels: usize, transforms: Vec<Transform>) -> Preprocess {
+        Preprocess {
+            transforms,
+            channels,
+            mean: vec![0.5; channels],
+            std: vec![0.25; channels],
+        }
+    }
+
+    #[test]
+    fn normalises_plane_by_plane() {
+        let mut rgb = preprocess(3, vec![]);
+        rgb.mean = vec![0.0, 0.5, 1.0];
+        let image = Image {
+            width: 2,
+            height: 1,
+            channels: 3,
+            pixels: vec![0, 51, 255, 255, 102, 0],
+        };
+        let mut out = [0.0; 6];
+        rgb.normalize_into(&image, &mut out);
+        let expected = [0.0, 4.0, (0.2 - 0.5) * 4.0, (0.4 - 0.5) * 4.0, 0.0, -4.0];
+        for (value, expected) in out.into_iter().zip(expected) {
+            assert!((value - expected).abs() < 1e-6, "{out:?}");
+        }
+    }
+
+    #[test]
+    fn channels_are_what_the_model_takes() {
+        let mut rng = random::rng(0, "test", 0, 0);
+        let grey = Image {
+            width: 1,
+            height: 1,
+            channels: 1,
+            pixels: vec![8],
+        };
+        let rgb = preprocess(3, vec![]).image(grey.clone(), &mut rng).unwrap();
+        assert_eq!(rgb.pixels, [8, 8, 8]);
+        let back = preprocess(1, vec![]).image(rgb, &mut rng).unwrap();
+        assert_eq!(back, grey);
+    }
+
+    #[test]
+    fn the_size_is_known_where_a_transform_fixes_it() {
+        let resize = |exact| Transform::Resize(Resize { size: 40, exact });
+        let crop = Transform::CenterCrop(CenterCrop { size: 24 });
+        let flip = Transform::RandomHorizontalFlip(RandomHorizontalFlip { probability: 0.5 });
+        let output = |transforms| preprocess(3, transforms).output_size();
+        assert_eq!(output(vec![]), None);
+        assert_eq!(output(vec![resize(false), flip.clone()]), None);
+        assert_eq!(output(vec![resize(true)]), Some(40));
+        assert_eq!(output(vec![resize(false), crop.clone(), flip]), Some(24));
+        assert_eq!(output(vec![crop, resize(false)]), Some(40));
+    }
+
+    #[test]
+    fn settings_are_checked() {
+        let message = |change: fn(&mut Preprocess)| {
+            let mut preprocess = preprocess(3, vec![]);
+            change(&mut preprocess);
+            preprocess.validate().unwrap_err().to_string()
+        };
+        assert_eq!(
+            message(|p| p.channels = 2),
+            "channels: 2 is neither 1 nor 3"
+        );
+        assert_eq!(
+            message(|p| p.mean = vec![0.5]),
+            "mean: has 1 values for 3 channels"
+        );
+        assert_eq!(
+            message(|p| p.std[1] = 0.0),
+            "std: every value must be above 0"
+        );
+        assert_eq!(
+            message(|p| p.std[1] = f32::NAN),
+            "std: has a value that is no number"
+        );
+        assert!(preprocess(1, vec![]).validate().is_ok());
+    }
+}
