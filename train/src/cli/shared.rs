@@ -1,0 +1,156 @@
+//! What several verbs need.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use ::train::device::{self, DeviceName};
+use ::train::run::{Classifier, RunDir, Which};
+use ::train::task::image::DataAccess;
+use anyhow::Context;
+use burn::tensor::Device;
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+use model_cnn::ImageClassifier;
+
+/// `--device`.
+#[derive(Args)]
+pub(super) struct DeviceArgs {
+    /// The backend to run on, as NAME or NAME:INDEX (cuda:1, wgpu:software); `tinderbox devices` lists them. Without it
+    /// the CPU is used: flex, or the first backend of a build without it.
+    #[arg(long, value_name = "NAME[:INDEX]")]
+    device: Option<DeviceName>,
+}
+
+impl DeviceArgs {
+    pub(super) fn open(&self) -> anyhow::Result<Device> {
+        let name = match &self.device {
+            Some(name) => name.clone(),
+            None => device::default_name().context("this build has no backend at all")?,
+        };
+        Ok(device::open(&name)?)
+    }
+
+    /// As it would have to be written again, with a leading space.
+    pub(super) fn repeated(&self) -> String {
+        match &self.device {
+            Some(name) => format!(" --device {name}"),
+            None => String::new(),
+        }
+    }
+}
+
+/// Which weights of a run.
+#[derive(Args)]
+pub(super) struct WeightsArgs {
+    /// Which checkpoint: best, latest, or a step.
+    #[arg(long, default_value = "best", value_name = "WHICH")]
+    checkpoint: Checkpoint,
+    /// Use the weights as they are rather than their moving average, if the run kept one.
+    #[arg(long)]
+    live: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Checkpoint(Which);
+
+impl FromStr for Checkpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "best" => Ok(Self(Which::Best)),
+            "latest" => Ok(Self(Which::Latest)),
+            step => match step.parse() {
+                Ok(step) => Ok(Self(Which::Step(step))),
+                Err(_) => Err("give best, latest, or the number of a step".into()),
+            },
+        }
+    }
+}
+
+/// A trained classifier, ready for use.
+pub(super) struct Trained {
+    pub(super) run: RunDir,
+    pub(super) classifier: Classifier,
+    pub(super) model: ImageClassifier,
+    /// As in "step 1880 (moving average)".
+    pub(super) origin: String,
+}
+
+impl WeightsArgs {
+    pub(super) fn open(&self, run: &Path, device: &Device) -> anyhow::Result<Trained> {
+        let run = RunDir::open(run)?;
+        let classifier = run.classifier()?;
+        let weights = run.weights(self.checkpoint.0, self.live)?;
+        let average = if weights.averaged {
+            " (moving average)"
+        } else {
+            ""
+        };
+        let origin = format!("step {}{average}", weights.step);
+        let model = weights.load_into(classifier.config.init(device)?)?;
+        Ok(Trained {
+            run,
+            classifier,
+            model,
+            origin,
+        })
+    }
+
+    pub(super) fn which(&self) -> (Which, bool) {
+        (self.checkpoint.0, self.live)
+    }
+}
+
+/// Where downloaded data sets are kept.
+pub(super) fn cache_folder() -> anyhow::Result<PathBuf> {
+    let cache = dirs::cache_dir().context("this system names no cache folder; set HOME")?;
+    Ok(cache.join("tinderbox"))
+}
+
+/// Runs `work` with access to data sets, showing a bar while one is downloaded.
+pub(super) fn with_data<T>(
+    work: impl FnOnce(DataAccess) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let mut bar: Option<ProgressBar> = None;
+    let mut progress = |done: u64, total: Option<u64>| {
+        let bar = bar.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template(
+                "downloading {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left",
+            );
+            let bar = ProgressBar::new(total.unwrap_or(0));
+            match style {
+                Ok(style) => bar.with_style(style),
+                Err(_) => bar,
+            }
+        });
+        bar.set_length(total.unwrap_or(done));
+        bar.set_position(done);
+    };
+    let result = work(DataAccess {
+        cache: cache_folder()?,
+        progress: &mut progress,
+    });
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    result
+}
+
+/// A table without lines; the columns in `right` hold numbers.
+pub(super) fn table<const N: usize>(header: [&str; N], right: &[usize]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    for &column in right {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// A fraction as a percentage, right-aligned in a column.
+pub(super) fn percent(fraction: f64) -> String {
+    format!("{:6.2} %", fraction * 100.0)
+}

@@ -1,0 +1,283 @@
+//! `tinderbox train`
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use ::train::TrainError;
+use ::train::recipe::{Recipe, RecipeError};
+use ::train::report::dashboard::Dashboard;
+use ::train::report::plain::{Plain, format_duration, thousands};
+use ::train::report::{self, View};
+use ::train::run::RunDir;
+use ::train::session::{Begin, Surroundings, ViewInfo, train_image_classifier};
+use ::train::trainer::{End, Outcome};
+use burn::train::Interrupter;
+use clap::ValueEnum;
+
+use super::Done;
+use super::shared::{DeviceArgs, with_data};
+
+/// Train a model from a recipe.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tinderbox train cnn
+  tinderbox train cnn-cifar10 --data path/to/cifar-10-batches-bin --workers 2
+  tinderbox train cnn --set optimizer.learning_rate=0.1 --set train.epochs=3 --run-dir runs/fast
+  tinderbox train cnn --resume")]
+pub(super) struct Args {
+    /// A built-in recipe (`tinderbox recipes` lists them) or the path of a TOML file.
+    recipe: String,
+    /// Change one entry of the recipe, as in `--set train.epochs=3`. May be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// The folder the data lie in; short for `--set data.path=FOLDER`.
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Download the data set into the cache folder if it is not there.
+    #[arg(long)]
+    download: bool,
+    /// Threads that decode and augment ahead; short for `--set train.workers=N`.
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+    /// Leave out up to N unreadable images; short for `--set train.skip_bad=N`.
+    #[arg(long, value_name = "N")]
+    skip_bad: Option<usize>,
+    /// The run directory [default: runs/ and the recipe's name].
+    #[arg(long, value_name = "FOLDER")]
+    run_dir: Option<PathBuf>,
+    /// Go on with the run in the run directory, from its newest checkpoint or from the one at STEP. The recipe is the
+    /// recorded one; `--set` can change its length and cadence.
+    #[arg(
+        long, value_name = "STEP", num_args = 0..=1, require_equals = true, default_missing_value = "latest",
+        conflicts_with_all = ["overwrite", "dry_run"]
+    )]
+    resume: Option<ResumeFrom>,
+    /// Replace the run that is in the run directory.
+    #[arg(long)]
+    overwrite: bool,
+    /// Two steps and a short evaluation, to see that everything fits; writes nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// What to show.
+    #[arg(long, value_enum, default_value_t = Ui::Auto)]
+    ui: Ui,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+#[derive(Clone, Copy)]
+enum ResumeFrom {
+    Latest,
+    Step(u64),
+}
+
+impl std::str::FromStr for ResumeFrom {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "latest" => Ok(Self::Latest),
+            step => match step.parse() {
+                Ok(step) => Ok(Self::Step(step)),
+                Err(_) => Err("give the number of a step, or nothing for the newest".into()),
+            },
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Ui {
+    /// The dashboard on a terminal, lines elsewhere.
+    Auto,
+    /// One line every few seconds.
+    Plain,
+    /// The terminal dashboard.
+    Dashboard,
+    /// Nothing but the summary.
+    Quiet,
+}
+
+pub(super) fn run(args: &Args) -> Done {
+    let (recipe, run_dir) = recipe_and_folder(args)?;
+    let device = args.device.open()?;
+    let interrupter = Interrupter::new();
+    stop_on_ctrl_c(&interrupter)?;
+    let begin = match args.resume {
+        _ if args.dry_run => Begin::DryRun,
+        Some(from) => Begin::Resume {
+            path: &run_dir,
+            step: match from {
+                ResumeFrom::Latest => None,
+                ResumeFrom::Step(step) => Some(step),
+            },
+        },
+        None => Begin::New {
+            path: &run_dir,
+            overwrite: args.overwrite,
+        },
+    };
+    let start = Instant::now();
+    let outcome = with_data(|access| {
+        let mut view = |info: &ViewInfo| view(args.ui, info, &interrupter);
+        let surroundings = Surroundings {
+            device,
+            access,
+            view: &mut view,
+            interrupter: interrupter.clone(),
+        };
+        Ok(train_image_classifier(&recipe, &begin, surroundings)?)
+    })?;
+    if args.dry_run {
+        println!("dry run: two steps and an evaluation went through, nothing was written");
+        return Ok(ExitCode::SUCCESS);
+    }
+    summary(args, &recipe, &run_dir, &outcome, start.elapsed())?;
+    Ok(match outcome.end {
+        End::Interrupted => ExitCode::from(130),
+        End::Finished | End::EarlyStopped => ExitCode::SUCCESS,
+    })
+}
+
+/// A new run follows its recipe; one that goes on follows the recipe that it recorded.
+fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
+    let mut sets = args.sets.clone();
+    if let Some(path) = &args.data {
+        // A literal string, which takes backslashes as they are.
+        sets.push(format!("data.path='{}'", path.display()));
+    }
+    if args.download {
+        sets.push("data.download=true".into());
+    }
+    sets.extend(args.workers.map(|n| format!("train.workers={n}")));
+    sets.extend(args.skip_bad.map(|n| format!("train.skip_bad={n}")));
+    let named = Recipe::load(&args.recipe, &sets).map_err(TrainError::from)?;
+    let folder = match &args.run_dir {
+        Some(folder) => folder.clone(),
+        None => Path::new("runs").join(&named.name),
+    };
+    if args.resume.is_none() {
+        return Ok((named, folder));
+    }
+    let run = RunDir::open(&folder)?;
+    let recorded = run.recipe(&[])?;
+    let recipe = run.recipe(&sets)?;
+    let conflicts = recorded.conflicts(&recipe);
+    if !conflicts.is_empty() {
+        return Err(TrainError::from(RecipeError::Problems {
+            origin: format!("{} cannot go on with another recipe", folder.display()),
+            problems: conflicts,
+        })
+        .into());
+    }
+    let unlike = recipe.conflicts(&named);
+    if !unlike.is_empty() {
+        eprintln!(
+            "note: going on with the recipe recorded in {}; `{}` differs now: {}",
+            folder.display(),
+            args.recipe,
+            unlike.join("; ")
+        );
+    }
+    Ok((recipe, folder))
+}
+
+/// The first Ctrl-C lets the step finish and a checkpoint be written; a second one ends the process.
+fn stop_on_ctrl_c(interrupter: &Interrupter) -> anyhow::Result<()> {
+    let interrupter = interrupter.clone();
+    let asked = AtomicBool::new(false);
+    ctrlc::set_handler(move || {
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        let _ = writeln!(
+            std::io::stderr(),
+            "\nstopping after this step, with a checkpoint; Ctrl-C again stops at once"
+        );
+        interrupter.stop(Some("Ctrl-C"));
+    })?;
+    Ok(())
+}
+
+fn view(ui: Ui, info: &ViewInfo, interrupter: &Interrupter) -> View {
+    match ui {
+        Ui::Quiet => View::Quiet,
+        Ui::Auto | Ui::Dashboard if Dashboard::is_possible() => {
+            report::dashboard(info, interrupter.clone())
+        }
+        // Without a terminal there is nothing to draw a dashboard on.
+        Ui::Auto | Ui::Dashboard | Ui::Plain => {
+            View::Plain(Plain::new(Box::new(std::io::stdout()), info.items))
+        }
+    }
+}
+
+fn summary(
+    args: &Args,
+    recipe: &Recipe,
+    run_dir: &Path,
+    outcome: &Outcome,
+    elapsed: Duration,
+) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let how = match outcome.end {
+        End::Finished => "finished",
+        End::EarlyStopped => "stopped early, because nothing got better",
+        End::Interrupted => "interrupted",
+    };
+    let speed = outcome.times.items as f64 / training_seconds(outcome).max(1e-9);
+    writeln!(
+        out,
+        "\n{how} after {} steps, {} in this session ({} images/s while training)",
+        thousands(outcome.steps),
+        format_duration(elapsed),
+        thousands(speed.round() as u64),
+    )?;
+    if let Some((value, step)) = outcome.best {
+        let metric = &recipe.train.best_metric;
+        writeln!(out, "  best {metric}  {value:.4} at step {step}")?;
+    }
+    if !outcome.skipped.is_empty() {
+        writeln!(
+            out,
+            "  left out     {} unreadable images:",
+            outcome.skipped.len()
+        )?;
+        for name in &outcome.skipped {
+            writeln!(out, "               {name}")?;
+        }
+    }
+    let folder = run_dir.display();
+    writeln!(out, "  curves       {folder}/curves.svg")?;
+    writeln!(out, "  metrics      {folder}/metrics.jsonl")?;
+    writeln!(out, "  checkpoints  {folder}/checkpoints")?;
+    if outcome.end == End::Interrupted {
+        writeln!(out, "to go on:\n  {}", resume_command(args))?;
+    } else {
+        writeln!(
+            out,
+            "next:\n  tinderbox eval {folder}\n  tinderbox predict {folder} IMAGE..."
+        )?;
+    }
+    Ok(())
+}
+
+fn training_seconds(outcome: &Outcome) -> f64 {
+    let times = outcome.times;
+    (times.loading + times.model + times.rest).as_secs_f64()
+}
+
+fn resume_command(args: &Args) -> String {
+    let run_dir = match &args.run_dir {
+        Some(folder) => format!(" --run-dir {}", folder.display()),
+        None => String::new(),
+    };
+    format!(
+        "tinderbox train {}{run_dir} --resume{}",
+        args.recipe,
+        args.device.repeated()
+    )
+}

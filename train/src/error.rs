@@ -1,0 +1,110 @@
+use std::path::{Path, PathBuf};
+
+use crate::device::DeviceError;
+use crate::recipe::RecipeError;
+use crate::report::svg::SvgError;
+use crate::trainer::checkpoint::CheckpointError;
+
+/// Anything that ends a run early, or keeps it from starting.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The recipe is not one.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// The data could not be read.
+    #[error(transparent)]
+    Data(#[from] data::DataError),
+    /// The backend is not there.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The model's options describe no network.
+    #[error(transparent)]
+    Model(#[from] model_cnn::ConfigError),
+    /// Weights could not be read, written or fitted.
+    #[error(transparent)]
+    Weights(#[from] model_cnn::weights::WeightsError),
+    /// A checkpoint could not be written, found or trusted.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A picture could not be written.
+    #[error(transparent)]
+    Svg(#[from] SvgError),
+    /// A file of the run could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file of the run directory does not hold what it should.
+    #[error("{}: {reason}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is a run here already.
+    #[error(
+        "{} already holds a run: continue it with --resume, replace it with --overwrite, or choose another folder with \
+         --run-dir", path.display()
+    )]
+    RunExists {
+        /// The run directory.
+        path: PathBuf,
+    },
+    /// There is no run here.
+    #[error("{}: no run here ({reason})", path.display())]
+    NoRun {
+        /// What was taken for a run directory.
+        path: PathBuf,
+        /// What is missing.
+        reason: String,
+    },
+    /// The folder for the run is not empty and holds something else.
+    #[error("{}: the folder holds other files and is no run directory (it has no recipe.toml)", path.display())]
+    NotARun {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The loss is infinite or not a number.
+    #[error(
+        "the loss is {loss} at step {step} (epoch {epoch}): {last_good}; a lower learning rate, a warm-up or \
+         `train.clip_norm` usually helps"
+    )]
+    NotFinite {
+        /// The loss.
+        loss: f64,
+        /// The optimizer step that was being taken.
+        step: u64,
+        /// Its epoch, counted from 1.
+        epoch: u64,
+        /// Where to go back to.
+        last_good: String,
+    },
+    /// The data do not fit the model.
+    #[error("the data do not fit the model: {0}")]
+    Mismatch(String),
+    /// The backend failed in the middle of the work.
+    #[error("the device failed: {0}")]
+    Execution(String),
+}
+
+impl TrainError {
+    /// An I/O error with the path it happened at.
+    pub fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io {
+            path: path.to_path_buf(),
+            source,
+        }
+    }
+
+    /// A file that does not hold what it should.
+    pub fn corrupt(path: &Path, reason: impl std::fmt::Display) -> Self {
+        Self::Corrupt {
+            path: path.to_path_buf(),
+            reason: reason.to_string(),
+        }
+    }
+}

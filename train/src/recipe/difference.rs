@@ -1,0 +1,89 @@
+//! What may change in a run that goes on.
+
+use serde_json::Value;
+
+use super::Recipe;
+
+/// Keys that change how long a run is, what is written of it, or how fast it is, but not what a step does.
+const MAY_CHANGE: &[&str] = &[
+    "description",
+    "data.path",
+    "data.download",
+    "train.epochs",
+    "train.max_steps",
+    "train.eval_every",
+    "train.checkpoint_every",
+    "train.keep_last",
+    "train.patience",
+    "train.log_every",
+    "train.workers",
+    "train.skip_bad",
+];
+
+impl Recipe {
+    /// The entries of `other` that differ from this one: a sentence each, beginning with the key.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        let (Ok(here), Ok(there)) = (serde_json::to_value(self), serde_json::to_value(other))
+        else {
+            return found;
+        };
+        compare("", &here, &there, &mut found);
+        found
+    }
+
+    /// Those of [`differences`](Self::differences) that a run cannot take in while it goes on.
+    pub fn conflicts(&self, other: &Self) -> Vec<String> {
+        let mut found = self.differences(other);
+        found.retain(|difference| {
+            let key = difference.split(' ').next().unwrap_or_default();
+            !MAY_CHANGE.contains(&key)
+        });
+        found
+    }
+}
+
+fn compare(key: &str, here: &Value, there: &Value, found: &mut Vec<String>) {
+    match (here, there) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for name in keys {
+                let key = if key.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{key}.{name}")
+                };
+                let value = |map: &serde_json::Map<String, Value>| {
+                    map.get(name).cloned().unwrap_or(Value::Null)
+                };
+                compare(&key, &value(a), &value(b), found);
+            }
+        }
+        _ if here != there => found.push(format!("{key} was {here}, is {there}")),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_may_change_and_the_optimizer_may_not() {
+        let old = Recipe::default();
+        let mut new = old.clone();
+        new.train.epochs = 20;
+        new.train.max_steps = Some(7);
+        assert_eq!(old.differences(&new).len(), 2);
+        assert!(old.conflicts(&new).is_empty());
+        new.optimizer.learning_rate = 0.5;
+        new.model.options.insert("hidden".into(), 3.into());
+        assert_eq!(
+            old.conflicts(&new),
+            [
+                "model.hidden was null, is 3",
+                "optimizer.learning_rate was 0.01, is 0.5"
+            ]
+        );
+    }
+}

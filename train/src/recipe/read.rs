@@ -1,0 +1,382 @@
+//! From TOML to a [`Recipe`], with every problem told at once.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use model_cnn::{ImageClassifierConfig, registry};
+use serde_json::Value;
+
+use super::{ModelRecipe, Recipe};
+
+/// The recipes compiled into the program: the files under `recipes/`.
+const BUILTIN: &[(&str, &str)] = &[
+    ("cnn", include_str!("../../../recipes/cnn.toml")),
+    (
+        "cnn-article",
+        include_str!("../../../recipes/cnn-article.toml"),
+    ),
+    (
+        "cnn-cifar10",
+        include_str!("../../../recipes/cnn-cifar10.toml"),
+    ),
+    (
+        "cnn-folder",
+        include_str!("../../../recipes/cnn-folder.toml"),
+    ),
+];
+
+/// The names of the recipes compiled in.
+pub fn builtin_names() -> impl Iterator<Item = &'static str> {
+    BUILTIN.iter().map(|(name, _)| *name)
+}
+
+/// The text of the recipe compiled in under `name`.
+pub fn builtin(name: &str) -> Option<&'static str> {
+    BUILTIN
+        .iter()
+        .find(|(builtin, _)| *builtin == name)
+        .map(|(_, text)| *text)
+}
+
+/// A recipe that could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecipeError {
+    /// Neither a built-in name nor a file.
+    #[error("there is no recipe `{name}`, built in or as a file{}", hint(.nearest))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The most similar built-in name.
+        nearest: Option<String>,
+    },
+    /// The file could not be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not TOML, or a value of the wrong type.
+    #[error("{origin}: {reason}")]
+    Syntax {
+        /// File or built-in name.
+        origin: String,
+        /// What the parser said, with its line.
+        reason: String,
+    },
+    /// `--set` without `=`.
+    #[error("--set takes key=value, as in --set optimizer.learning_rate=0.1, got `{0}`")]
+    BadSet(String),
+    /// Everything else that is wrong with it, at once.
+    #[error("{origin}: {}", join(.problems))]
+    Problems {
+        /// File or built-in name.
+        origin: String,
+        /// A sentence each, beginning with the key.
+        problems: Vec<String>,
+    },
+}
+
+fn hint(nearest: &Option<String>) -> String {
+    match nearest {
+        Some(name) => format!("; did you mean `{name}`?"),
+        None => format!(
+            "; built in: {}",
+            builtin_names().collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
+fn join(problems: &[String]) -> String {
+    problems.join("; ")
+}
+
+impl Recipe {
+    /// The recipe called `name`: built in, or a TOML file at that path. Each of `sets` is `key=value` with a dotted key.
+    ///
+    /// # Errors
+    /// An unknown name, a file that is not TOML, and all unknown keys and impossible values together.
+    pub fn load(name: &str, sets: &[String]) -> Result<Self, RecipeError> {
+        if let Some(text) = builtin(name) {
+            return Self::parse(text, name, sets);
+        }
+        let path = Path::new(name);
+        if !path.is_file() {
+            return Err(RecipeError::Unknown {
+                name: name.into(),
+                nearest: nearest(name, builtin_names()),
+            });
+        }
+        Self::read(path, sets)
+    }
+
+    /// The recipe in the file at `path`.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn read(path: &Path, sets: &[String]) -> Result<Self, RecipeError> {
+        let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Io {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        Self::parse(&text, &path.display().to_string(), sets)
+    }
+
+    /// The recipe written in `text`; `origin` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse(text: &str, origin: &str, sets: &[String]) -> Result<Self, RecipeError> {
+        let syntax = |reason: String| RecipeError::Syntax {
+            origin: origin.into(),
+            reason,
+        };
+        let mut table: toml::Table = text.parse().map_err(|e| syntax(one_line(&e)))?;
+        for set in sets {
+            apply_set(&mut table, set)?;
+        }
+        let mut problems = unknown_keys(&table);
+        match toml::Value::Table(table).try_into::<Self>() {
+            Ok(recipe) => {
+                problems.extend(recipe.problems());
+                if problems.is_empty() {
+                    return Ok(recipe);
+                }
+            }
+            // The value that has the wrong type hides whatever else is wrong with the rest; unknown keys are still told.
+            Err(error) => problems.push(one_line(&error)),
+        }
+        Err(RecipeError::Problems {
+            origin: origin.into(),
+            problems,
+        })
+    }
+
+    /// The recipe as TOML, every key written out.
+    ///
+    /// # Errors
+    /// A number too large for TOML.
+    pub fn to_toml(&self) -> Result<String, RecipeError> {
+        toml::to_string(self).map_err(|e| RecipeError::Syntax {
+            origin: self.name.clone(),
+            reason: e.to_string(),
+        })
+    }
+}
+
+impl ModelRecipe {
+    /// The model's configuration: its defaults with this section's options put over them.
+    ///
+    /// # Errors
+    /// A sentence a problem: an unknown name, an unknown option, a value of the wrong type.
+    pub fn config(&self) -> Result<ImageClassifierConfig, Vec<String>> {
+        let Some(info) = registry::find(&self.name) else {
+            let names = registry::MODELS.iter().map(|model| model.name);
+            let unknown = Unknown {
+                what: "model.name",
+                given: &self.name,
+                nearest: nearest(&self.name, names),
+            };
+            return Err(vec![unknown.to_string()]);
+        };
+        let defaults = serde_json::to_value((info.config)()).map_err(|e| vec![e.to_string()])?;
+        let Value::Object(mut config) = defaults else {
+            return Err(vec![format!("model {}: no options", info.name)]);
+        };
+        let mut problems = Vec::new();
+        for (key, value) in &self.options {
+            if key == "family" || !config.contains_key(key) {
+                let known = config.keys().map(String::as_str).filter(|k| *k != "family");
+                let unknown = Unknown {
+                    what: "unknown key",
+                    given: &format!("model.{key}"),
+                    nearest: nearest(key, known).map(|k| format!("model.{k}")),
+                };
+                problems.push(unknown.to_string());
+                continue;
+            }
+            match serde_json::to_value(value) {
+                Ok(value) => drop(config.insert(key.clone(), value)),
+                Err(error) => problems.push(format!("model.{key}: {error}")),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        serde_json::from_value(Value::Object(config)).map_err(|e| vec![format!("model: {e}")])
+    }
+}
+
+/// A name that is not known, with the nearest one that is.
+struct Unknown<'a> {
+    what: &'a str,
+    given: &'a str,
+    nearest: Option<String>,
+}
+
+impl fmt::Display for Unknown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`", self.what, self.given)?;
+        match &self.nearest {
+            Some(name) => write!(f, " is not known; did you mean `{name}`?"),
+            None => write!(f, " is not known"),
+        }
+    }
+}
+
+/// The most similar of `names`, if any is similar at all.
+fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    names
+        .map(|name| (strsim::jaro_winkler(given, name), name))
+        .filter(|(similarity, _)| *similarity > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name.to_string())
+}
+
+/// Sets one dotted key. A value that is not TOML is taken as text, so that paths and names need no quotes.
+fn apply_set(table: &mut toml::Table, set: &str) -> Result<(), RecipeError> {
+    let (key, text) = set
+        .split_once('=')
+        .filter(|(key, _)| !key.trim().is_empty())
+        .ok_or_else(|| RecipeError::BadSet(set.into()))?;
+    let value = format!("value = {text}")
+        .parse::<toml::Table>()
+        .ok()
+        .and_then(|mut parsed| parsed.remove("value"))
+        .unwrap_or_else(|| toml::Value::String(text.into()));
+    let mut path: Vec<&str> = key.trim().split('.').collect();
+    let last = path.pop().unwrap_or_default();
+    let mut section = table;
+    for part in path {
+        let entry = section
+            .entry(part)
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        section = entry
+            .as_table_mut()
+            .ok_or_else(|| RecipeError::BadSet(set.into()))?;
+    }
+    section.insert(last.into(), value);
+    Ok(())
+}
+
+/// Every key that no field stands for. The fields are read off the defaults as JSON, where an absent option is a null
+/// and so is listed too.
+fn unknown_keys(table: &toml::Table) -> Vec<String> {
+    let Ok(Value::Object(known)) = serde_json::to_value(Recipe::default()) else {
+        return Vec::new();
+    };
+    let mut problems = Vec::new();
+    let mut report = |given: &str, known: &serde_json::Map<String, Value>, section: &str| {
+        let nearest = nearest(given, known.keys().map(String::as_str));
+        let unknown = Unknown {
+            what: "unknown key",
+            given: &format!("{section}{given}"),
+            nearest: nearest.map(|name| format!("{section}{name}")),
+        };
+        problems.push(unknown.to_string());
+    };
+    for (key, value) in table {
+        match (known.get(key), value) {
+            (None, _) => report(key, &known, ""),
+            // The options of a model are checked against that model.
+            (Some(Value::Object(fields)), toml::Value::Table(entries)) if key != "model" => {
+                for entry in entries.keys().filter(|entry| !fields.contains_key(*entry)) {
+                    report(entry, fields, &format!("{key}."));
+                }
+            }
+            _ => {}
+        }
+    }
+    problems
+}
+
+/// A TOML error without the picture of the line, which would not fit on one.
+fn one_line(error: &toml::de::Error) -> String {
+    let line = error.message().replace('\n', " ");
+    line.trim().to_string()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> String {
+        Recipe::parse(text, "test.toml", &[])
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn every_built_in_recipe_is_valid_and_named_after_its_file() {
+        for name in builtin_names() {
+            let recipe = Recipe::load(name, &[]).unwrap();
+            assert_eq!(recipe.name, name);
+            assert!(!recipe.description.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_written_recipe_reads_back_as_itself() {
+        for name in builtin_names() {
+            let recipe = Recipe::load(name, &["train.clip_norm=1.5".into()]).unwrap();
+            let again = Recipe::parse(&recipe.to_toml().unwrap(), "again", &[]).unwrap();
+            assert_eq!(recipe, again);
+        }
+    }
+
+    #[test]
+    fn unknown_keys_come_with_the_nearest_one_and_all_at_once() {
+        let text = "[optimizer]\nlerning_rate = 0.1\n[train]\nepoch = 3\n[model]\nhiden = 3\n";
+        let error = problems(text);
+        for expected in [
+            "unknown key `optimizer.lerning_rate` is not known; did you mean `optimizer.learning_rate`?",
+            "did you mean `train.epochs`?",
+            "did you mean `model.hidden`?",
+        ] {
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn impossible_values_are_told_together() {
+        let error = problems("[train]\nepochs = 0\nbatch_size = 0\nlabel_smoothing = 1.5\n");
+        for key in ["train.epochs", "train.batch_size", "train.label_smoothing"] {
+            assert!(error.contains(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn set_reaches_any_key_and_takes_text_without_quotes() {
+        let sets = [
+            "data.path=some/folder",
+            "data.source=folder",
+            "train.max_steps=7",
+            "model.hidden=9",
+        ];
+        let sets: Vec<String> = sets.map(Into::into).to_vec();
+        let recipe = Recipe::load("cnn", &sets).unwrap();
+        assert_eq!(recipe.data.path.unwrap(), Path::new("some/folder"));
+        assert_eq!(recipe.train.max_steps, Some(7));
+        let ImageClassifierConfig::SimpleCnn(config) = recipe.model.config().unwrap();
+        assert_eq!(config.hidden, 9);
+    }
+
+    #[test]
+    fn a_wrong_name_suggests_the_near_one() {
+        let error = Recipe::load("cnn-cifar", &[]).unwrap_err().to_string();
+        assert!(error.contains("did you mean `cnn-cifar10`?"), "{error}");
+        let error = problems("[model]\nname = \"simplecnn\"\n");
+        assert!(error.contains("did you mean `simple_cnn`?"), "{error}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_names_the_key() {
+        let error = Recipe::load("cnn", &["train.epochs=many".into()]).unwrap_err();
+        assert!(
+            error.to_string().contains("epochs") || error.to_string().contains("u64"),
+            "{error}"
+        );
+    }
+}

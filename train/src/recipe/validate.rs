@@ -1,0 +1,145 @@
+//! Values that have the right type and still make no sense.
+
+use super::{DataRecipe, DataSource, OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe};
+
+impl Recipe {
+    /// A sentence for every value that cannot be, each beginning with its key.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let mut problems = Problems::default();
+        problems.require(
+            !self.name.is_empty() && !self.name.contains(['/', '\\']) && self.name != "..",
+            "name",
+            "must be a plain folder name",
+        );
+        match self.model.config() {
+            Ok(config) => {
+                if let Err(error) = config.validate() {
+                    problems.0.push(error.to_string());
+                }
+            }
+            Err(found) => problems.0.extend(found),
+        }
+        check_data(&self.data, &mut problems);
+        check_optimizer(&self.optimizer, &mut problems);
+        check_schedule(&self.schedule, &mut problems);
+        check_train(&self.train, &mut problems);
+        problems.0
+    }
+}
+
+#[derive(Default)]
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn require(&mut self, holds: bool, key: &str, rule: &str) {
+        if !holds {
+            self.0.push(format!("{key} {rule}"));
+        }
+    }
+
+    fn positive(&mut self, key: &str, value: f64) {
+        let holds = value > 0.0 && value.is_finite();
+        self.require(holds, key, &format!("must be above 0, got {value}"));
+    }
+
+    fn not_negative(&mut self, key: &str, value: f64) {
+        let holds = value >= 0.0 && value.is_finite();
+        self.require(holds, key, &format!("must not be negative, got {value}"));
+    }
+
+    fn fraction(&mut self, key: &str, value: f64) {
+        let holds = (0.0..1.0).contains(&value);
+        self.require(holds, key, &format!("must be in [0, 1), got {value}"));
+    }
+}
+
+fn check_data(data: &DataRecipe, problems: &mut Problems) {
+    let needs_path = matches!(data.source, DataSource::Folder | DataSource::Idx);
+    problems.require(
+        !needs_path || data.path.is_some(),
+        "data.path",
+        "must be given for this data.source",
+    );
+    if data.source == DataSource::Shapes {
+        for (key, value) in [
+            ("data.train_size", data.train_size),
+            ("data.val_size", data.val_size),
+            ("data.image_size", data.image_size),
+        ] {
+            problems.positive(key, value as f64);
+        }
+    }
+    for (key, transforms) in [
+        ("data.train_transforms", &data.train_transforms),
+        ("data.val_transforms", &data.val_transforms),
+    ] {
+        for transform in transforms {
+            if let Err(error) = transform.validate() {
+                problems.0.push(format!("{key}: {error}"));
+            }
+        }
+    }
+    for value in data.std.iter().flatten() {
+        problems.positive("data.std", f64::from(*value));
+    }
+    problems.require(
+        data.mean.as_ref().map(Vec::len) == data.std.as_ref().map(Vec::len),
+        "data.mean and data.std",
+        "must be given together, one number a channel",
+    );
+}
+
+fn check_optimizer(optimizer: &OptimizerRecipe, problems: &mut Problems) {
+    problems.positive("optimizer.learning_rate", optimizer.learning_rate);
+    problems.fraction("optimizer.momentum", optimizer.momentum);
+    problems.not_negative("optimizer.weight_decay", optimizer.weight_decay);
+    problems.fraction("optimizer.betas", optimizer.betas[0]);
+    problems.fraction("optimizer.betas", optimizer.betas[1]);
+    problems.positive("optimizer.eps", optimizer.eps);
+    problems.require(
+        !optimizer.nesterov || optimizer.momentum > 0.0,
+        "optimizer.nesterov",
+        "needs optimizer.momentum above 0",
+    );
+}
+
+fn check_schedule(schedule: &ScheduleRecipe, problems: &mut Problems) {
+    problems.not_negative("schedule.warmup_epochs", schedule.warmup_epochs);
+    problems.not_negative("schedule.min_learning_rate", schedule.min_learning_rate);
+    problems.positive("schedule.step_epochs", schedule.step_epochs);
+    problems.positive("schedule.gamma", schedule.gamma);
+    problems.require(
+        schedule.warmup_steps == 0 || schedule.warmup_epochs == 0.0,
+        "schedule.warmup_steps and schedule.warmup_epochs",
+        "cannot both be given",
+    );
+}
+
+fn check_train(train: &TrainRecipe, problems: &mut Problems) {
+    for (key, value) in [
+        ("train.epochs", Some(train.epochs)),
+        ("train.max_steps", train.max_steps),
+        ("train.batch_size", Some(train.batch_size as u64)),
+        ("train.accumulate", Some(train.accumulate as u64)),
+        ("train.eval_every", train.eval_every),
+        ("train.checkpoint_every", train.checkpoint_every),
+        ("train.keep_last", Some(train.keep_last as u64)),
+        ("train.patience", train.patience),
+        ("train.log_every", Some(train.log_every)),
+    ] {
+        problems.require(value != Some(0), key, "must be at least 1, got 0");
+    }
+    if let Some(norm) = train.clip_norm {
+        problems.positive("train.clip_norm", norm);
+    }
+    if let Some(decay) = train.ema_decay {
+        problems.fraction("train.ema_decay", decay);
+    }
+    problems.fraction("train.label_smoothing", train.label_smoothing);
+    // Each worker is a thread with batches of its own in flight.
+    problems.require(
+        train.workers <= 1024,
+        "train.workers",
+        "must be at most 1024",
+    );
+}

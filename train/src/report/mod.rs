@@ -1,0 +1,356 @@
+//! What a person sees of a run: lines or a dashboard while it goes, `metrics.jsonl`, TensorBoard events and curves on disk.
+
+pub mod confusion;
+pub mod curves;
+pub mod dashboard;
+pub mod history;
+pub mod plain;
+pub mod svg;
+pub mod tensorboard;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::TrainError;
+use crate::run::RunDir;
+use crate::session::ViewInfo;
+use crate::trainer::metrics::{MetricInfo, Values};
+use burn::train::Interrupter;
+use dashboard::{Dashboard, MetricSpec};
+use history::History;
+use plain::Plain;
+use tensorboard::EventWriter;
+
+/// One optimizer step.
+pub struct StepReport {
+    /// Steps taken so far.
+    pub step: u64,
+    /// Steps in the whole run.
+    pub total_steps: u64,
+    /// Epochs completed.
+    pub epoch: u64,
+    /// Epochs in the recipe.
+    pub epochs: u64,
+    /// Items seen in the whole run.
+    pub items: u64,
+    /// Items seen in this epoch.
+    pub epoch_items: u64,
+    /// Items in an epoch.
+    pub items_per_epoch: u64,
+    /// The rate the step used.
+    pub learning_rate: f64,
+    /// The gradients' norm before clipping, if they are clipped.
+    pub norm: Option<f64>,
+    /// Means since the last record.
+    pub values: Values,
+    /// Whether this step is recorded in `metrics.jsonl`.
+    pub is_record: bool,
+}
+
+/// One evaluation.
+pub struct EvaluationReport<'a> {
+    /// Steps taken so far.
+    pub step: u64,
+    /// Epochs completed.
+    pub epoch: u64,
+    /// What was measured.
+    pub values: &'a Values,
+    /// Whether it is the best so far.
+    pub is_best: bool,
+}
+
+/// What shows the run while it goes.
+pub enum View {
+    /// One line every few seconds.
+    Plain(Plain),
+    /// burn-train's terminal dashboard.
+    Dashboard(Box<Dashboard>),
+    /// Nothing.
+    Quiet,
+}
+
+/// Tells people, and the files of the run directory, how it goes.
+pub struct Reporter {
+    view: View,
+    metrics: Vec<MetricInfo>,
+    files: Option<RunFiles>,
+    speed: Speed,
+}
+
+struct RunFiles {
+    history: History,
+    events: EventWriter,
+    events_path: PathBuf,
+    curves: PathBuf,
+}
+
+impl Reporter {
+    /// Reports to `view` alone.
+    pub fn without_files(view: View, metrics: &[MetricInfo]) -> Self {
+        Self {
+            view,
+            metrics: metrics.to_vec(),
+            files: None,
+            speed: Speed::default(),
+        }
+    }
+
+    /// Reports to `view` and into the run directory. `metrics_bytes` of `metrics.jsonl` are kept, those of the checkpoint
+    /// at `step` from which the run goes on; what was written after it is cut off.
+    ///
+    /// # Errors
+    /// The files cannot be written.
+    pub fn new(
+        view: View,
+        metrics: &[MetricInfo],
+        run: &RunDir,
+        step: u64,
+        metrics_bytes: u64,
+    ) -> Result<Self, TrainError> {
+        let events_path = run.tensorboard();
+        // TensorBoard forgets the events of a killed run from this step on.
+        let first_step = if step == 0 { 0 } else { step + 1 };
+        let events = EventWriter::create(&events_path, first_step)
+            .map_err(|e| TrainError::io(&events_path, e))?;
+        let files = RunFiles {
+            history: History::open(run.metrics(), metrics_bytes)?,
+            events,
+            events_path,
+            curves: run.curves(),
+        };
+        Ok(Self {
+            files: Some(files),
+            ..Self::without_files(view, metrics)
+        })
+    }
+
+    /// Takes in one optimizer step.
+    ///
+    /// # Errors
+    /// A record cannot be written.
+    pub fn step(&mut self, report: &StepReport) -> Result<(), TrainError> {
+        self.speed.add(report.items);
+        match &mut self.view {
+            View::Plain(plain) => plain.step(report, &self.metrics, &self.speed),
+            View::Dashboard(dashboard) => {
+                dashboard_step(dashboard, report, &self.metrics, &self.speed);
+            }
+            View::Quiet => {}
+        }
+        if !report.is_record {
+            return Ok(());
+        }
+        let mut values = report.values.clone();
+        values.insert("learning_rate".into(), report.learning_rate);
+        values.extend(report.norm.map(|norm| ("gradient_norm".into(), norm)));
+        let speed = self.speed.items_per_second();
+        if let Some(files) = &mut self.files {
+            files.record("train", report.step, report.epoch + 1, &values)?;
+            // Time is no function of the seed, so it goes where nothing is compared byte for byte.
+            files.scalar("speed/items_per_second", report.step, speed)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in the end of an epoch: means over all of its training items.
+    ///
+    /// # Errors
+    /// A record cannot be written.
+    pub fn epoch(&mut self, epoch: u64, step: u64, values: &Values) -> Result<(), TrainError> {
+        match &mut self.view {
+            View::Plain(plain) => plain.epoch(epoch, step, values, &self.metrics),
+            View::Dashboard(dashboard) => dashboard.epoch_end(epoch as usize),
+            View::Quiet => {}
+        }
+        match &mut self.files {
+            Some(files) => files.record("epoch", step, epoch, values),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes in an evaluation.
+    ///
+    /// # Errors
+    /// A record or the curves cannot be written.
+    pub fn evaluation(&mut self, report: &EvaluationReport) -> Result<(), TrainError> {
+        match &mut self.view {
+            View::Plain(plain) => plain.evaluation(report, &self.metrics),
+            View::Dashboard(dashboard) => {
+                let values = shown(report.values, &self.metrics);
+                dashboard.validation(report.epoch.max(1) as usize, 1, 1, &values);
+            }
+            View::Quiet => {}
+        }
+        self.speed.pause();
+        let Some(files) = &mut self.files else {
+            return Ok(());
+        };
+        files.record("validation", report.step, report.epoch, report.values)?;
+        files.history.draw(&files.curves, &self.metrics)
+    }
+
+    /// Puts all records on disk; returns the length of `metrics.jsonl`.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn sync(&mut self) -> Result<u64, TrainError> {
+        self.speed.pause();
+        let Some(files) = &mut self.files else {
+            return Ok(0);
+        };
+        files
+            .events
+            .flush()
+            .map_err(|e| TrainError::io(&files.events_path, e))?;
+        files.history.sync()
+    }
+
+    /// Closes the dashboard and draws the curves a last time.
+    ///
+    /// # Errors
+    /// The curves cannot be written.
+    pub fn finish(self) -> Result<(), TrainError> {
+        if let View::Dashboard(dashboard) = self.view {
+            dashboard.close();
+        }
+        match self.files {
+            Some(mut files) => {
+                files.history.sync()?;
+                files.history.draw(&files.curves, &self.metrics)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The dashboard of a run: its metrics, and learning rate and speed beside them.
+///
+/// It takes over the terminal; see [`Dashboard::is_possible`].
+pub fn dashboard(info: &ViewInfo, interrupter: Interrupter) -> View {
+    let spec = |name, unit, higher_is_better| MetricSpec {
+        name,
+        unit,
+        higher_is_better,
+    };
+    let mut specs: Vec<MetricSpec> = info
+        .metrics
+        .iter()
+        .map(|metric| {
+            let unit = metric.is_fraction.then_some("%");
+            spec(metric.name, unit, metric.higher_is_better)
+        })
+        .collect();
+    specs.push(spec(LEARNING_RATE, None, false));
+    specs.push(spec(SPEED, Some("/s"), true));
+    let (epochs, next) = (info.epochs as usize, info.epoch as usize + 1);
+    View::Dashboard(Box::new(Dashboard::start(
+        interrupter,
+        info.name,
+        epochs,
+        next,
+        &specs,
+    )))
+}
+
+const LEARNING_RATE: &str = "learning rate";
+const SPEED: &str = "speed";
+
+fn dashboard_step(
+    dashboard: &mut Dashboard,
+    report: &StepReport,
+    metrics: &[MetricInfo],
+    speed: &Speed,
+) {
+    let mut values = shown(&report.values, metrics);
+    values.push((LEARNING_RATE, report.learning_rate));
+    values.push((SPEED, speed.items_per_second()));
+    dashboard.train_step(
+        report.epoch as usize + 1,
+        report.epoch_items as usize,
+        report.items_per_epoch as usize,
+        &values,
+    );
+}
+
+/// Values as the dashboard shows them, fractions as percentages.
+fn shown(values: &Values, metrics: &[MetricInfo]) -> Vec<(&'static str, f64)> {
+    metrics
+        .iter()
+        .filter_map(|info| {
+            let scale = if info.is_fraction { 100.0 } else { 1.0 };
+            Some((info.name, values.get(info.name)? * scale))
+        })
+        .collect()
+}
+
+impl RunFiles {
+    fn record(
+        &mut self,
+        split: &str,
+        step: u64,
+        epoch: u64,
+        values: &Values,
+    ) -> Result<(), TrainError> {
+        self.history.record(split, step, epoch, values)?;
+        for (name, value) in values {
+            self.scalar(&format!("{name}/{split}"), step, *value)?;
+        }
+        Ok(())
+    }
+
+    fn scalar(&mut self, tag: &str, step: u64, value: f64) -> Result<(), TrainError> {
+        self.events
+            .scalar(tag, step, value)
+            .map_err(|e| TrainError::io(&self.events_path, e))
+    }
+}
+
+/// Items per second of training, over the last few seconds of it.
+pub struct Speed {
+    since: Instant,
+    from: Option<u64>,
+    now: u64,
+    last: f64,
+}
+
+impl Default for Speed {
+    fn default() -> Self {
+        Self {
+            since: Instant::now(),
+            from: None,
+            now: 0,
+            last: 0.0,
+        }
+    }
+}
+
+impl Speed {
+    /// Long enough to be steady, short enough to follow a change.
+    const WINDOW: Duration = Duration::from_secs(10);
+
+    fn add(&mut self, items: u64) {
+        self.now = items;
+        let elapsed = self.since.elapsed();
+        let Some(from) = self.from else {
+            // The first step of a stretch began before it was known, so it only starts the clock.
+            self.from = Some(items);
+            self.since = Instant::now();
+            return;
+        };
+        self.last = (items - from) as f64 / elapsed.as_secs_f64().max(1e-9);
+        if elapsed > Self::WINDOW {
+            self.from = Some(items);
+            self.since = Instant::now();
+        }
+    }
+
+    /// Leaves out what comes now, up to the next step: an evaluation, a checkpoint.
+    fn pause(&mut self) {
+        self.from = None;
+    }
+
+    /// The newest measurement; 0 before there is one.
+    pub fn items_per_second(&self) -> f64 {
+        self.last
+    }
+}

@@ -1,0 +1,313 @@
+//! The run directory: the contract between verbs.
+//!
+//! ```text
+//! runs/<name>/
+//!   recipe.toml      the recipe as it was resolved, every key written out
+//!   model.json       the model's configuration
+//!   labels.json      class names, in the order of the logits
+//!   preprocess.json  what is done to an image before the model sees it
+//!   metrics.jsonl    one JSON object a line: training and validation records
+//!   curves.svg       the same as a picture
+//!   tensorboard/     the same for TensorBoard
+//!   checkpoints/     see `trainer::checkpoint`
+//! ```
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use data::image::Preprocess;
+use model_cnn::{ImageClassifier, ImageClassifierConfig, weights};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::TrainError;
+use crate::files::write_atomically;
+use crate::recipe::Recipe;
+use crate::trainer::checkpoint::Checkpoints;
+use crate::trainer::state::Progress;
+
+/// What is written before the recipe.
+const OURS: [&str; 4] = [".lock", "model.json", "labels.json", "preprocess.json"];
+
+/// Where a run is written and found again.
+#[derive(Debug)]
+pub struct RunDir {
+    path: PathBuf,
+    /// Held while training, so that two processes cannot write into one run.
+    _lock: Option<File>,
+}
+
+/// What a trained classifier needs besides its weights.
+#[derive(Clone, Debug)]
+pub struct Classifier {
+    /// The model's configuration.
+    pub config: ImageClassifierConfig,
+    /// Class names, in the order of the logits.
+    pub labels: Vec<String>,
+    /// What is done to an image before the model sees it.
+    pub preprocess: Preprocess,
+}
+
+impl RunDir {
+    /// Makes the directory of a new run. One that holds a run with checkpoints is replaced only if `overwrite` is set.
+    ///
+    /// # Errors
+    /// There is a run already, `path` is a folder of something else, or it cannot be written to.
+    pub fn create(path: &Path, overwrite: bool) -> Result<Self, TrainError> {
+        let io = |source| TrainError::io(path, source);
+        if path.join("recipe.toml").exists() {
+            // Without a checkpoint there is nothing to lose: it ended before it got anywhere.
+            let checkpoints = Checkpoints::new(path.join("checkpoints"));
+            if !overwrite && !checkpoints.steps()?.is_empty() {
+                return Err(TrainError::RunExists {
+                    path: path.to_path_buf(),
+                });
+            }
+            // The lock is taken first: a run that is being written is not replaced.
+            drop(lock(path)?);
+            fs::remove_dir_all(path).map_err(io)?;
+        } else if path.exists() && holds_something_else(path).map_err(io)? {
+            return Err(TrainError::NotARun {
+                path: path.to_path_buf(),
+            });
+        }
+        fs::create_dir_all(path).map_err(io)?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            _lock: Some(lock(path)?),
+        })
+    }
+
+    /// The directory of a run that is to be continued.
+    ///
+    /// # Errors
+    /// There is no run, or another process is writing it.
+    pub fn resume(path: &Path) -> Result<Self, TrainError> {
+        let mut run = Self::open(path)?;
+        run._lock = Some(lock(path)?);
+        Ok(run)
+    }
+
+    /// The directory of a run that is only read.
+    ///
+    /// # Errors
+    /// There is no run.
+    pub fn open(path: &Path) -> Result<Self, TrainError> {
+        let no_run = |reason: &str| TrainError::NoRun {
+            path: path.to_path_buf(),
+            reason: reason.into(),
+        };
+        if !path.exists() {
+            return Err(no_run("there is no such folder"));
+        }
+        if !path.join("recipe.toml").is_file() {
+            return Err(no_run("there is no recipe.toml in it"));
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+            _lock: None,
+        })
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `metrics.jsonl`.
+    pub fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    /// `curves.svg`.
+    pub fn curves(&self) -> PathBuf {
+        self.path.join("curves.svg")
+    }
+
+    /// `tensorboard/`.
+    pub fn tensorboard(&self) -> PathBuf {
+        self.path.join("tensorboard")
+    }
+
+    /// The run's checkpoints.
+    pub fn checkpoints(&self) -> Checkpoints {
+        Checkpoints::new(self.path.join("checkpoints"))
+    }
+
+    /// Writes what the run is. The recipe comes last: with it the directory is a run.
+    ///
+    /// # Errors
+    /// The directory cannot be written to.
+    pub fn write_description(
+        &self,
+        recipe: &Recipe,
+        classifier: &Classifier,
+    ) -> Result<(), TrainError> {
+        self.write_json("model.json", &classifier.config)?;
+        self.write_json("labels.json", &classifier.labels)?;
+        self.write_json("preprocess.json", &classifier.preprocess)?;
+        self.write_recipe(recipe)
+    }
+
+    /// Writes `recipe.toml`.
+    ///
+    /// # Errors
+    /// The directory cannot be written to.
+    pub fn write_recipe(&self, recipe: &Recipe) -> Result<(), TrainError> {
+        self.write("recipe.toml", recipe.to_toml()?.as_bytes())
+    }
+
+    /// The recipe as it was resolved, with `sets` put over it.
+    ///
+    /// # Errors
+    /// It is missing, damaged, or a set is wrong.
+    pub fn recipe(&self, sets: &[String]) -> Result<Recipe, TrainError> {
+        Ok(Recipe::read(&self.path.join("recipe.toml"), sets)?)
+    }
+
+    /// What the model needs besides its weights.
+    ///
+    /// # Errors
+    /// A file is missing or damaged.
+    pub fn classifier(&self) -> Result<Classifier, TrainError> {
+        let classifier = Classifier {
+            config: self.read_json("model.json")?,
+            labels: self.read_json("labels.json")?,
+            preprocess: self.read_json("preprocess.json")?,
+        };
+        let (labels, classes) = (classifier.labels.len(), classifier.config.num_classes());
+        if labels > classes {
+            let reason = format!("{labels} labels for a model with {classes} classes");
+            return Err(TrainError::corrupt(&self.path.join("labels.json"), reason));
+        }
+        Ok(classifier)
+    }
+
+    fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), TrainError> {
+        let mut text = serde_json::to_string_pretty(value)
+            .map_err(|e| TrainError::corrupt(&self.path.join(name), e))?;
+        text.push('\n');
+        self.write(name, text.as_bytes())
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), TrainError> {
+        let path = self.path.join(name);
+        write_atomically(&path, bytes).map_err(|e| TrainError::io(&path, e))
+    }
+
+    fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, TrainError> {
+        let path = self.path.join(name);
+        let text = fs::read_to_string(&path).map_err(|e| TrainError::io(&path, e))?;
+        serde_json::from_str(&text).map_err(|e| TrainError::corrupt(&path, e))
+    }
+}
+
+/// Which of a run's weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Which {
+    /// Those of the best checkpoint, by the recipe's `best_metric`.
+    #[default]
+    Best,
+    /// Those of the newest checkpoint.
+    Latest,
+    /// Those of the checkpoint at this step.
+    Step(u64),
+}
+
+/// Weights of a run, found.
+#[derive(Clone, Debug)]
+pub struct RunWeights {
+    /// The step of the checkpoint they are from.
+    pub step: u64,
+    /// Whether they are the moving average.
+    pub averaged: bool,
+    bytes: Vec<u8>,
+    path: PathBuf,
+}
+
+impl RunDir {
+    /// The weights of a checkpoint: the moving average if the run kept one, and `live` is not set.
+    ///
+    /// # Errors
+    /// There is no such checkpoint, or it is damaged.
+    pub fn weights(&self, which: Which, live: bool) -> Result<RunWeights, TrainError> {
+        let checkpoints = self.checkpoints();
+        let newest = self.newest_step()?;
+        let step = match which {
+            Which::Step(step) => step,
+            Which::Latest => newest,
+            Which::Best => {
+                let files = checkpoints.load(newest)?;
+                Progress::from_files(&files, &checkpoints.path(newest))?
+                    .best
+                    .step()
+                    .unwrap_or(newest)
+            }
+        };
+        let mut files = checkpoints.load(step)?;
+        let averaged = files.contains_key("ema.safetensors") && !live;
+        let name = if averaged {
+            "ema.safetensors"
+        } else {
+            "model.safetensors"
+        };
+        let path = checkpoints.path(step).join(name);
+        let bytes = files
+            .remove(name)
+            .ok_or_else(|| TrainError::corrupt(&path, "the checkpoint has no weights"))?;
+        Ok(RunWeights {
+            step,
+            averaged,
+            bytes,
+            path,
+        })
+    }
+
+    fn newest_step(&self) -> Result<u64, TrainError> {
+        let steps = self.checkpoints().steps()?;
+        steps.last().copied().ok_or_else(|| TrainError::NoRun {
+            path: self.path.clone(),
+            reason: "it has no checkpoint yet; it stopped before its first one".into(),
+        })
+    }
+}
+
+impl RunWeights {
+    /// `model` with these weights.
+    ///
+    /// # Errors
+    /// They belong to another model.
+    pub fn load_into(self, model: ImageClassifier) -> Result<ImageClassifier, TrainError> {
+        Ok(weights::load_bytes(model, self.bytes, &self.path)?)
+    }
+
+    /// The weights as a safetensors file in PyTorch's names and layout.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Whether a folder without a recipe has files in it that no interrupted start of ours has left.
+fn holds_something_else(path: &Path) -> std::io::Result<bool> {
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        if !OURS.iter().any(|ours| name == *ours) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn lock(path: &Path) -> Result<File, TrainError> {
+    let file_path = path.join(".lock");
+    let file = File::create(&file_path).map_err(|e| TrainError::io(&file_path, e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(TrainError::NoRun {
+            path: path.to_path_buf(),
+            reason: "another process is training in it".into(),
+        }),
+        // Some network file systems know no locks; training there is still possible, unguarded.
+        Err(TryLockError::Error(_)) => Ok(file),
+    }
+}

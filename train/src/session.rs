@@ -1,0 +1,197 @@
+//! From a recipe to a trained model: opens the data, builds or restores the state, runs the trainer.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use burn::train::Interrupter;
+use model_cnn::{ImageClassifier, ImageClassifierConfig};
+
+use crate::TrainError;
+use crate::params;
+use crate::recipe::Recipe;
+use crate::report::{Reporter, View};
+use crate::run::RunDir;
+use crate::task::Task;
+use crate::task::image::{DataAccess, ImageRun, ImageTask};
+use crate::trainer::metrics::MetricInfo;
+use crate::trainer::state::State;
+use crate::trainer::{Outcome, Trainer};
+
+/// Where a session of a run begins and where it is written.
+pub enum Begin<'a> {
+    /// A new run in this folder, in place of the run that is there if `overwrite` is set.
+    New {
+        /// The run directory.
+        path: &'a Path,
+        /// Replace a run.
+        overwrite: bool,
+    },
+    /// The run in this folder goes on, from its newest checkpoint or from the one at a step.
+    Resume {
+        /// The run directory.
+        path: &'a Path,
+        /// The step of the checkpoint; later ones are removed.
+        step: Option<u64>,
+    },
+    /// Two steps and a short evaluation; nothing is written.
+    DryRun,
+}
+
+/// What a session needs besides its recipe.
+pub struct Surroundings<'a, 'v> {
+    /// The device, without gradients.
+    pub device: Device,
+    /// Where downloaded data are kept.
+    pub access: DataAccess<'a>,
+    /// What shows the run, made once it is known what it reports.
+    pub view: &'v mut dyn FnMut(&ViewInfo) -> View,
+    /// What can stop the run.
+    pub interrupter: Interrupter,
+}
+
+/// What a view needs to know beforehand.
+pub struct ViewInfo<'a> {
+    /// The run's name.
+    pub name: &'a str,
+    /// The metrics that are reported.
+    pub metrics: &'a [MetricInfo],
+    /// What an item is called, as in "images".
+    pub items: &'static str,
+    /// Epochs in the run.
+    pub epochs: u64,
+    /// Epochs completed before this session.
+    pub epoch: u64,
+}
+
+/// Trains an image classifier as `recipe` says.
+///
+/// # Errors
+/// Whatever keeps the run from starting or ends it early; data and recipe are checked before anything is written.
+pub fn train_image_classifier(
+    recipe: &Recipe,
+    begin: &Begin,
+    mut surroundings: Surroundings,
+) -> Result<Outcome, TrainError> {
+    let mut recipe = recipe.clone();
+    if matches!(begin, Begin::DryRun) {
+        recipe.train.max_steps = Some(2);
+    }
+    if let Some(path) = &mut recipe.data.path {
+        // The recorded recipe is used again from wherever the next command is run.
+        *path = std::path::absolute(&*path).map_err(|e| TrainError::io(path, e))?;
+    }
+    let device = surroundings.device.autodiff();
+    let ImageRun {
+        classifier,
+        train,
+        validation,
+    } = ImageRun::open(&recipe, &mut surroundings.access)?;
+    let task = ImageTask::new(
+        classifier.config.num_classes(),
+        recipe.train.label_smoothing,
+        &device,
+    );
+    check_best_metric(&recipe, task.metrics())?;
+    let run = match begin {
+        Begin::New { path, overwrite } => {
+            let run = RunDir::create(path, *overwrite)?;
+            run.write_description(&recipe, &classifier)?;
+            Some(run)
+        }
+        Begin::Resume { path, .. } => Some(RunDir::resume(path)?),
+        Begin::DryRun => None,
+    };
+    let model = init_model(&classifier.config, recipe.seed, &device)?;
+    let state = match (begin, &run) {
+        (Begin::Resume { step, .. }, Some(run)) => restore(run, *step, model, &recipe, &device)?,
+        _ => State::new(model, &recipe.optimizer, &recipe.train),
+    };
+    if let Some(run) = &run {
+        run.checkpoints().clean()?;
+        run.write_recipe(&recipe)?;
+    }
+    let view = (surroundings.view)(&ViewInfo {
+        name: &recipe.name,
+        metrics: task.metrics(),
+        items: task.items(),
+        epochs: recipe.train.epochs,
+        epoch: state.progress.epoch,
+    });
+    let progress = &state.progress;
+    let reporter = match &run {
+        Some(run) => Reporter::new(
+            view,
+            task.metrics(),
+            run,
+            progress.step,
+            progress.metrics_bytes,
+        )?,
+        None => Reporter::without_files(view, task.metrics()),
+    };
+    let trainer = Trainer {
+        task: &task,
+        state,
+        train,
+        validation,
+        recipe: &recipe,
+        device,
+        checkpoints: run.as_ref().map(RunDir::checkpoints),
+        reporter,
+        interrupter: surroundings.interrupter,
+    };
+    trainer.run()
+}
+
+/// A network whose weights are a function of `seed` alone.
+///
+/// # Errors
+/// The configuration describes no network.
+pub fn init_model(
+    config: &ImageClassifierConfig,
+    seed: u64,
+    device: &Device,
+) -> Result<ImageClassifier, TrainError> {
+    device.seed(data::random::seed(seed, "init", 0));
+    let model = config.init(device)?;
+    // Burn draws a weight when it is first used. Using all of them now, in the order of their names, leaves nothing to
+    // be drawn between other random numbers later.
+    drop(params::values(&model));
+    Ok(model)
+}
+
+/// The state at the checkpoint of `step`, by default the newest. A run that was killed before its first one begins anew.
+fn restore(
+    run: &RunDir,
+    step: Option<u64>,
+    model: ImageClassifier,
+    recipe: &Recipe,
+    device: &Device,
+) -> Result<State<ImageClassifier>, TrainError> {
+    let checkpoints = run.checkpoints();
+    let Some(step) = step.or(checkpoints.steps()?.last().copied()) else {
+        return Ok(State::new(model, &recipe.optimizer, &recipe.train));
+    };
+    let files = checkpoints.load(step)?;
+    let state = State::from_files(
+        model,
+        &recipe.optimizer,
+        &recipe.train,
+        &files,
+        &checkpoints.path(step),
+        &device.clone().inner(),
+    )?;
+    checkpoints.remove_after(step)?;
+    Ok(state)
+}
+
+fn check_best_metric(recipe: &Recipe, metrics: &[MetricInfo]) -> Result<(), TrainError> {
+    let name = &recipe.train.best_metric;
+    if metrics.iter().any(|info| info.name == name) {
+        return Ok(());
+    }
+    let names: Vec<&str> = metrics.iter().map(|info| info.name).collect();
+    Err(TrainError::Mismatch(format!(
+        "train.best_metric is `{name}`, which is not measured; there are: {}",
+        names.join(", ")
+    )))
+}

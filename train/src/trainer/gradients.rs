@@ -1,0 +1,75 @@
+//! Gradients between `backward` and the optimizer: averaged over batches, clipped by their global norm.
+
+use burn::tensor::Tensor;
+
+use crate::TrainError;
+use crate::params::ByName;
+
+/// Averages gradients over the batches of one optimizer step, each batch weighted by its number of items, so that the
+/// result is the gradient of the mean loss over all of them: what one large batch would give.
+#[derive(Default)]
+pub struct Accumulator {
+    sum: ByName,
+    weight: f64,
+}
+
+impl Accumulator {
+    /// Adds the gradients of a batch's mean loss; `weight` is how many items it averaged.
+    pub fn add(&mut self, gradients: ByName, weight: f64) {
+        // The common case, one batch a step, costs nothing.
+        if self.weight == 0.0 {
+            self.sum = gradients;
+            self.weight = weight;
+            return;
+        }
+        let total = self.weight + weight;
+        let (kept, added) = (self.weight / total, weight / total);
+        for (name, gradient) in gradients {
+            let gradient = gradient * added;
+            let mean = match self.sum.remove(&name) {
+                Some(mean) => mean * kept + gradient,
+                None => gradient,
+            };
+            self.sum.insert(name, mean);
+        }
+        self.weight = total;
+    }
+
+    /// The average, and an empty accumulator again.
+    pub fn take(&mut self) -> ByName {
+        self.weight = 0.0;
+        std::mem::take(&mut self.sum)
+    }
+}
+
+/// Scales all gradients by `min(1, max_norm / (norm + 1e-6))`, where `norm` is the L2 norm of all of them together, as
+/// `torch.nn.utils.clip_grad_norm_` does. Returns them with the norm before clipping.
+///
+/// # Errors
+/// The device could not be read.
+pub fn clip_by_global_norm(gradients: ByName, max_norm: f64) -> Result<(ByName, f64), TrainError> {
+    let mut squares: Option<Tensor<1>> = None;
+    for gradient in gradients.values() {
+        let square = gradient.clone().square().sum();
+        squares = Some(match squares {
+            None => square,
+            Some(total) => total + square,
+        });
+    }
+    let Some(total) = squares else {
+        return Ok((gradients, 0.0));
+    };
+    let norm = total
+        .try_into_scalar::<f32>()
+        .map_err(|e| TrainError::Execution(e.to_string()))?;
+    let norm = f64::from(norm).sqrt();
+    let scale = max_norm / (norm + 1e-6);
+    if scale >= 1.0 {
+        return Ok((gradients, norm));
+    }
+    let scaled = gradients
+        .into_iter()
+        .map(|(name, gradient)| (name, gradient * scale))
+        .collect();
+    Ok((scaled, norm))
+}

@@ -1,0 +1,117 @@
+//! What a batch, an epoch or an evaluation measured.
+//!
+//! burn-train's metrics cannot be used where training is to resume exactly: their sums are private, so that an epoch's
+//! running mean could not be saved in the middle of it. Sums are all that is needed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Weighted sums of named values; the weight is the number of items (images, tokens).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    /// How many items.
+    pub count: u64,
+    /// For each metric the sum over these items.
+    pub sums: BTreeMap<String, f64>,
+}
+
+impl Tally {
+    /// `count` items, and for each metric the sum over them.
+    pub fn new<const N: usize>(count: usize, sums: [(&str, f64); N]) -> Self {
+        Self {
+            count: count as u64,
+            sums: sums.map(|(name, sum)| (name.to_string(), sum)).into(),
+        }
+    }
+
+    /// Adds what another one counted.
+    pub fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        for (name, sum) in &other.sums {
+            *self.sums.entry(name.clone()).or_default() += sum;
+        }
+    }
+
+    /// The mean of each metric over the items, nothing if there were none.
+    pub fn means(&self) -> Values {
+        if self.count == 0 {
+            return Values::new();
+        }
+        let count = self.count as f64;
+        let mean = |(name, sum): (&String, &f64)| (name.clone(), sum / count);
+        self.sums.iter().map(mean).collect()
+    }
+}
+
+/// Metrics by name. Accuracies are fractions in `[0, 1]`.
+pub type Values = BTreeMap<String, f64>;
+
+/// A metric that a task reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricInfo {
+    /// As in `metrics.jsonl`.
+    pub name: &'static str,
+    /// Whether larger is better.
+    pub higher_is_better: bool,
+    /// Whether it is a fraction, shown as a percentage.
+    pub is_fraction: bool,
+}
+
+/// The best evaluation so far, by one metric.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Its value and the optimizer step it was measured after.
+    pub record: Option<(f64, u64)>,
+    /// Evaluations since then.
+    pub evaluations_since: u64,
+}
+
+impl Best {
+    /// Takes in an evaluation; says whether it is the best so far. A value that is not a number never is.
+    pub fn update(&mut self, value: f64, step: u64, higher_is_better: bool) -> bool {
+        let better = match self.record {
+            None => !value.is_nan(),
+            Some((best, _)) if higher_is_better => value > best,
+            Some((best, _)) => value < best,
+        };
+        if better {
+            self.record = Some((value, step));
+            self.evaluations_since = 0;
+        } else {
+            self.evaluations_since += 1;
+        }
+        better
+    }
+
+    /// The step of the best evaluation.
+    pub fn step(&self) -> Option<u64> {
+        self.record.map(|(_, step)| step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_are_weighted_by_items() {
+        let mut tally = Tally::new(3, [("loss", 3.0)]);
+        tally.add(&Tally::new(1, [("loss", 5.0)]));
+        assert_eq!(tally.means()["loss"], 2.0);
+        assert!(Tally::default().means().is_empty());
+    }
+
+    #[test]
+    fn the_best_follows_the_direction_of_the_metric() {
+        let mut best = Best::default();
+        assert!(!best.update(f64::NAN, 1, true));
+        assert!(best.update(0.5, 2, true));
+        assert!(!best.update(0.5, 3, true));
+        assert!(best.update(0.6, 4, true));
+        assert!(!best.update(0.1, 5, true));
+        assert_eq!((best.step(), best.evaluations_since), (Some(4), 1));
+        let mut lowest = Best::default();
+        assert!(lowest.update(2.0, 1, false) && lowest.update(1.0, 2, false));
+    }
+}

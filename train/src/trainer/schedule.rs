@@ -1,0 +1,61 @@
+//! The learning rate as a function of the optimizer step.
+
+use std::f64::consts::PI;
+
+use crate::recipe::{ScheduleName, ScheduleRecipe};
+
+/// A schedule with everything counted in optimizer steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    name: ScheduleName,
+    base: f64,
+    minimum: f64,
+    gamma: f64,
+    warmup: u64,
+    /// Steps between two drops of the step schedule.
+    drop_every: u64,
+    /// Steps after the warm-up over which cosine and linear run.
+    length: u64,
+}
+
+impl Schedule {
+    /// `base` is the optimizer's learning rate, `total_steps` the length of the run in optimizer steps, warm-up included.
+    pub fn new(recipe: &ScheduleRecipe, base: f64, total_steps: u64, steps_per_epoch: u64) -> Self {
+        let in_steps = |epochs: f64| (epochs * steps_per_epoch as f64).round() as u64;
+        let warmup = recipe.warmup_steps + in_steps(recipe.warmup_epochs);
+        Self {
+            name: recipe.name,
+            base,
+            minimum: recipe.min_learning_rate,
+            gamma: recipe.gamma,
+            warmup,
+            drop_every: in_steps(recipe.step_epochs).max(1),
+            length: total_steps.saturating_sub(warmup).max(1),
+        }
+    }
+
+    /// The rate that optimizer step `step` uses, counted from 0.
+    ///
+    /// Warm-up: step `i` of `w` uses `base * (i + 1) / w`. After it, with `t` steps done of `T`:
+    /// step `base * gamma^floor(t / drop_every)`, linear `base + (min - base) t / T`,
+    /// cosine `min + (base - min) (1 + cos(pi t / T)) / 2` (Loshchilov & Hutter 2017, <https://arxiv.org/abs/1608.03983>).
+    pub fn learning_rate(&self, step: u64) -> f64 {
+        if step < self.warmup {
+            return self.base * (step + 1) as f64 / self.warmup as f64;
+        }
+        let done = step - self.warmup;
+        // Past its end a schedule stays where it ended; the cosine would climb again.
+        let fraction = done.min(self.length) as f64 / self.length as f64;
+        match self.name {
+            ScheduleName::Constant => self.base,
+            ScheduleName::Step => {
+                let drops = i32::try_from(done / self.drop_every).unwrap_or(i32::MAX);
+                self.base * self.gamma.powi(drops)
+            }
+            ScheduleName::Linear => self.base + (self.minimum - self.base) * fraction,
+            ScheduleName::Cosine => {
+                self.minimum + (self.base - self.minimum) * (1.0 + (PI * fraction).cos()) / 2.0
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Exactness: a run that is killed and resumed ends byte for byte where an undisturbed one does.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{assert_one_line_error, tinderbox, train_tiny};
+
+/// Everything that is saved, often: steps of two batches, averaged weights, clipping, evaluations between checkpoints.
+const SETTINGS: &[&str] = &[
+    "train.max_steps=300",
+    "train.epochs=100",
+    "train.accumulate=2",
+    "train.ema_decay=0.98",
+    "train.clip_norm=1.0",
+    "train.label_smoothing=0.1",
+    "train.checkpoint_every=20",
+    "train.eval_every=50",
+    "train.log_every=3",
+];
+
+/// The newest checkpoint's files and the metrics.
+fn outcome(run: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(run.join("checkpoints/step-00000300")).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        files.insert(name, fs::read(entry.path()).unwrap());
+    }
+    files.insert(
+        "metrics.jsonl".into(),
+        fs::read(run.join("metrics.jsonl")).unwrap(),
+    );
+    files
+}
+
+fn assert_same(run: &Path, expected: &BTreeMap<String, Vec<u8>>) {
+    let got = outcome(run);
+    assert_eq!(
+        got.keys().collect::<Vec<_>>(),
+        expected.keys().collect::<Vec<_>>()
+    );
+    for (name, bytes) in expected {
+        assert!(got[name] == *bytes, "{name} differs");
+    }
+}
+
+fn metrics_lines(run: &Path) -> usize {
+    fs::read_to_string(run.join("metrics.jsonl")).map_or(0, |text| text.lines().count())
+}
+
+/// Starts the run, or goes on with it.
+fn start(run: &Path, workers: usize) -> Child {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tinderbox"));
+    command
+        .args(["train", "cnn", "--ui", "quiet", "--run-dir"])
+        .arg(run);
+    command.args(["--workers", &workers.to_string()]);
+    if run.join("recipe.toml").exists() {
+        command.arg("--resume");
+    } else {
+        for set in common::TINY.iter().chain(SETTINGS) {
+            command.args(["--set", set]);
+        }
+    }
+    command.stdout(Stdio::null()).spawn().unwrap()
+}
+
+/// A number that is another one in each run of the test.
+fn random(below: usize) -> usize {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(below) as usize % below
+}
+
+/// Kills the process once it has written a random number of records more.
+fn kill_at_random(run: &Path, child: &mut Child) {
+    let lines = metrics_lines(run) + random(40);
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while metrics_lines(run) <= lines && child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "no progress");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn killed_and_resumed_runs_end_where_an_undisturbed_one_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let undisturbed = folder.path().join("undisturbed");
+    train_tiny(&undisturbed, SETTINGS)
+        .args(["--workers", "0"])
+        .assert()
+        .success();
+    let expected = outcome(&undisturbed);
+    assert!(
+        expected.contains_key("ema.safetensors") && expected.contains_key("optimizer.safetensors")
+    );
+    for workers in [0, 1, 4] {
+        let run = folder.path().join(format!("killed-{workers}"));
+        for _ in 0..3 {
+            let mut child = start(&run, workers);
+            kill_at_random(&run, &mut child);
+        }
+        assert!(start(&run, workers).wait().unwrap().success());
+        assert_same(&run, &expected);
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_and_another_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = |name: &str, seed: &str| {
+        let run = folder.path().join(name);
+        train_tiny(&run, &["train.max_steps=12", seed])
+            .assert()
+            .success();
+        fs::read(run.join("checkpoints/step-00000012/model.safetensors")).unwrap()
+    };
+    let one = model("one", "seed=1");
+    assert!(one == model("again", "seed=1"));
+    assert!(one != model("two", "seed=2"));
+}
+
+#[test]
+fn ctrl_c_writes_a_checkpoint_and_says_how_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tinderbox"));
+    command
+        .args(["train", "cnn", "--ui", "plain", "--run-dir"])
+        .arg(&run);
+    for set in common::TINY.iter().chain(&["train.epochs=10000"]) {
+        command.args(["--set", set]);
+    }
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while metrics_lines(&run) < 3 {
+        assert!(Instant::now() < deadline, "no progress");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let id = child.id().to_string();
+    let killed = std::process::Command::new("kill")
+        .args(["-INT", &id])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(shown.contains("--resume"), "{shown}");
+    tinderbox()
+        .args([
+            "train",
+            "cnn",
+            "--ui",
+            "quiet",
+            "--resume",
+            "--set",
+            "train.epochs=1",
+            "--run-dir",
+        ])
+        .arg(&run)
+        .assert()
+        .success();
+}
+
+#[test]
+fn an_existing_run_is_neither_replaced_nor_continued_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    train_tiny(&run, &["train.max_steps=4"]).assert().success();
+    let before = fs::read(run.join("metrics.jsonl")).unwrap();
+    assert_one_line_error(&mut train_tiny(&run, &[]), 1, &["--resume", "--overwrite"]);
+    assert_eq!(fs::read(run.join("metrics.jsonl")).unwrap(), before);
+    train_tiny(&run, &["train.max_steps=5"])
+        .arg("--overwrite")
+        .assert()
+        .success();
+    assert!(run.join("checkpoints/step-00000005").is_dir());
+
+    let other = folder.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("thesis.txt"), "years of work").unwrap();
+    assert_one_line_error(
+        train_tiny(&other, &[]).arg("--overwrite"),
+        1,
+        &["other files"],
+    );
+    assert!(other.join("thesis.txt").exists());
+}
+
+#[test]
+fn a_resumed_run_can_be_longer_but_not_another_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    train_tiny(&run, &["train.max_steps=4"]).assert().success();
+    let resume = |set: &str| {
+        let mut command = tinderbox();
+        command.args([
+            "train",
+            "cnn",
+            "--ui",
+            "quiet",
+            "--resume",
+            "--set",
+            set,
+            "--run-dir",
+        ]);
+        command.arg(&run);
+        command
+    };
+    assert_one_line_error(
+        &mut resume("optimizer.learning_rate=0.5"),
+        2,
+        &["optimizer.learning_rate was 0.05, is 0.5"],
+    );
+    resume("train.max_steps=6").assert().success();
+    assert!(run.join("checkpoints/step-00000006").is_dir());
+}
+
+#[test]
+fn a_flipped_bit_in_a_checkpoint_is_told_and_the_one_before_still_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    train_tiny(&run, &["train.max_steps=8", "train.checkpoint_every=4"])
+        .assert()
+        .success();
+    let path = run.join("checkpoints/step-00000008/model.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let resume = |from: &str| {
+        let mut command = tinderbox();
+        command
+            .args(["train", "cnn", "--ui", "quiet", from, "--run-dir"])
+            .arg(&run);
+        command
+    };
+    let words = [
+        "step-00000008 is corrupt",
+        "model.safetensors",
+        "--resume=4",
+    ];
+    assert_one_line_error(&mut resume("--resume"), 1, &words);
+    assert_one_line_error(tinderbox().arg("eval").arg(&run), 1, &words);
+    resume("--resume=4").assert().success();
+    tinderbox().arg("eval").arg(&run).assert().success();
+}
+
+#[test]
+fn a_diverging_run_stops_and_names_the_last_good_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let settings = [
+        "train.checkpoint_every=1",
+        "optimizer.learning_rate=1e30",
+        "schedule.name=constant",
+        "schedule.warmup_epochs=0",
+    ];
+    assert_one_line_error(
+        &mut train_tiny(&run, &settings),
+        3,
+        &[
+            "the loss is",
+            "at step",
+            "the last good checkpoint is",
+            "step-0000000",
+        ],
+    );
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    train_tiny(&run, &[])
+        .arg("--dry-run")
+        .current_dir(folder.path())
+        .assert()
+        .success();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
