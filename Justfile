@@ -1,0 +1,70 @@
+# `just --list` is the map. `just backend=wgpu train-cnn` compiles that backend in and runs on it.
+
+backend := "flex"
+# A GPU backend is compiled in beside the CPU one; ndarray too.
+features := if backend == "flex" { "" } else { "--features " + backend }
+device := if backend == "flex" { "" } else { "--device " + backend }
+run := "cargo run --quiet --release --locked -p train " + features + " --"
+
+[private]
+default:
+    @just --list --unsorted
+
+# Train the article's CNN on generated shapes; more arguments go to `tinderbox train`
+train-cnn *args:
+    {{run}} train cnn {{device}} {{args}}
+
+# Run any `tinderbox` command, as in `just tinderbox eval runs/cnn`
+tinderbox *args:
+    {{run}} {{args}}
+
+# Put the `tinderbox` command into ~/.cargo/bin
+install:
+    cargo install --locked --path train {{features}}
+
+# All tests: no network, no GPU
+test:
+    cargo test --workspace --locked --features train/ndarray
+
+# The compiled-in backends against each other, wgpu on a software adapter (Debian: mesa-vulkan-drivers)
+test-wgpu:
+    cargo test --locked -p train --features ndarray,wgpu --test backends -- --nocapture
+
+# Everything that needs no test run: format, lints, docs, licences
+check: lint doc deny
+
+# Format and lints, warnings denied
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked --features train/ndarray -- -D warnings
+
+# Documentation, warnings denied
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --features train/ndarray
+
+# Licences, duplicate and unwanted crates; `just advisories` needs a network
+deny:
+    cargo deny --offline check licenses bans sources
+
+# Known vulnerabilities in the dependencies
+advisories:
+    cargo deny check advisories
+
+# Training speed against PyTorch, alternating in one call; installs PyTorch into .venv the first time
+bench *args: (venv "bench/requirements.txt")
+    {{run}} bench {{device}} --peer ".venv/bin/python bench/simple_cnn.py" {{args}}
+
+# Make the golden fixtures anew
+golden: (venv "golden/requirements.txt")
+    .venv/bin/python golden/make_simple_cnn.py
+    .venv/bin/python golden/make_schedules.py
+    .venv/bin/python golden/transforms.py
+
+[private]
+venv requirements:
+    test -x .venv/bin/python || python3 -m venv .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r {{requirements}}
+
+# What CI runs
+ci:
+    bash .ci/run
