@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use burn::module::Module;
 use burn::tensor::Device;
 use burn::train::Interrupter;
+use data::loader::Source;
 use model_cnn::{ImageClassifier, ImageClassifierConfig};
 
 use crate::TrainError;
@@ -61,6 +63,14 @@ pub struct ViewInfo<'a> {
     pub epochs: u64,
     /// Epochs completed before this session.
     pub epoch: u64,
+    /// Optimizer steps taken before this session.
+    pub step: u64,
+    /// The model's name.
+    pub model: &'a str,
+    /// Its number of parameters.
+    pub parameters: usize,
+    /// Training and validation items.
+    pub sizes: [usize; 2],
 }
 
 /// Trains an image classifier as `recipe` says.
@@ -116,6 +126,10 @@ pub fn train_image_classifier(
         items: task.items(),
         epochs: recipe.train.epochs,
         epoch: state.progress.epoch,
+        step: state.progress.step,
+        model: &recipe.model.name,
+        parameters: state.model.num_params(),
+        sizes: [train.source().len(), validation.source().len()],
     });
     let progress = &state.progress;
     let reporter = match &run {

@@ -104,7 +104,7 @@ impl Transform {
         match self {
             Self::Resize(resize) => resize.apply(image),
             Self::CenterCrop(crop) => Ok(crop.apply(image)),
-            Self::RandomCrop(crop) => crop.apply(image, rng),
+            Self::RandomCrop(crop) => crop.apply(&image, rng),
             Self::RandomHorizontalFlip(flip) => flip.apply(image, rng),
         }
     }
@@ -208,7 +208,7 @@ fn center_offset(len: usize, size: usize) -> isize {
 }
 
 impl RandomCrop {
-    fn apply(&self, image: Image, rng: &mut ChaCha8Rng) -> Result<Image, DataError> {
+    fn apply(&self, image: &Image, rng: &mut ChaCha8Rng) -> Result<Image, DataError> {
         let Self { size, padding } = *self;
         let room = |len: usize| (len + 2 * padding).checked_sub(size);
         let (Some(down), Some(right)) = (room(image.height), room(image.width)) else {

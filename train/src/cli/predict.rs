@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args) -> Done {
         let prediction = match predict(args, &trained, path, &device) {
             Ok(prediction) => prediction,
             Err(error) => {
-                eprintln!("error: {error:#}");
+                eprintln!("error: {}", super::one_line(&error));
                 code = ExitCode::FAILURE;
                 continue;
             }

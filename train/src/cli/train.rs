@@ -175,7 +175,7 @@ fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
     }
     let unlike = recipe.conflicts(&named);
     if !unlike.is_empty() {
-        eprintln!(
+        println!(
             "note: going on with the recipe recorded in {}; `{}` differs now: {}",
             folder.display(),
             args.recipe,
@@ -210,7 +210,7 @@ fn view(ui: Ui, info: &ViewInfo, interrupter: &Interrupter) -> View {
         }
         // Without a terminal there is nothing to draw a dashboard on.
         Ui::Auto | Ui::Dashboard | Ui::Plain => {
-            View::Plain(Plain::new(Box::new(std::io::stdout()), info.items))
+            View::Plain(Plain::start(Box::new(std::io::stdout()), info))
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::{EvaluationReport, Speed, StepReport};
+use crate::session::ViewInfo;
 use crate::trainer::metrics::{MetricInfo, Values};
 
 /// How often a line is written.
@@ -17,13 +18,26 @@ pub struct Plain {
 }
 
 impl Plain {
-    /// `items` is what is counted, as in "images".
-    pub fn new(output: Box<dyn Write + Send>, items: &'static str) -> Self {
-        Self {
+    /// Begins with a line that says what is trained on what.
+    pub fn start(output: Box<dyn Write + Send>, info: &ViewInfo) -> Self {
+        let mut plain = Self {
             output,
             last: None,
-            items,
-        }
+            items: info.items,
+        };
+        let [train, validation] = info.sizes.map(|size| thousands(size as u64));
+        let begin = match info.step {
+            0 => String::new(),
+            step => format!(", going on after step {step}"),
+        };
+        plain.line(&format!(
+            "{}: {} ({} parameters), {train} training and {validation} validation {}{begin}",
+            info.name,
+            info.model,
+            thousands(info.parameters as u64),
+            info.items,
+        ));
+        plain
     }
 
     pub(super) fn step(&mut self, report: &StepReport, metrics: &[MetricInfo], speed: &Speed) {

@@ -182,10 +182,16 @@ impl<T: Task> Trainer<'_, T> {
         for batch in group {
             let (loss, output) = self.task.forward(&self.state.model, batch, &self.device);
             let gradients = params::gradients(&self.state.model, loss.backward());
+            // Waits for what the metrics are about to read, so that the wait is not taken for their time.
+            self.device
+                .sync()
+                .map_err(|e| TrainError::Execution(e.to_string()))?;
+            session.times.model += watch.lap();
             let batch_tally = self.task.tally(output)?;
             self.require_finite(&batch_tally)?;
-            accumulator.add(gradients, batch_tally.count as f64);
             tally.add(&batch_tally);
+            session.times.rest += watch.lap();
+            accumulator.add(gradients, batch_tally.count as f64);
         }
         let learning_rate = schedule.learning_rate(step);
         let norm = self.update(accumulator.take(), learning_rate)?;

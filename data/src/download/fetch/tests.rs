@@ -38,12 +38,11 @@ fn serve(server: Server) -> (String, Arc<Mutex<Vec<Option<String>>>>) {
 fn read_range(stream: &TcpStream) -> Option<String> {
     let lines = BufReader::new(stream).lines().map(Result::unwrap);
     let headers: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-    let range = headers.iter().find_map(|line| {
+    headers.iter().find_map(|line| {
         line.to_lowercase()
             .strip_prefix("range: ")
             .map(str::to_owned)
-    });
-    range
+    })
 }
 
 fn answer(stream: &mut TcpStream, server: Server, range: Option<&str>) {
@@ -95,7 +94,7 @@ fn get(cache: &TempDir, url: &str, checksum: Checksum<'_>) -> Result<Vec<u8>, Da
     };
     let mut last = (0, None);
     let path = fetch_with(&agent, cache.path(), &file, &mut |done, total| {
-        last = (done, total)
+        last = (done, total);
     })?;
     let bytes = fs::read(path).unwrap();
     if last.0 > 0 {

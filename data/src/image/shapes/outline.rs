@@ -3,8 +3,11 @@
 
 use super::Point;
 
+/// The distance of a point to an outline.
+pub(super) type Outline = fn(Point) -> f32;
+
 /// Name and outline of every class, by label.
-pub(super) const OUTLINES: [(&str, fn(Point) -> f32); 10] = [
+pub(super) const OUTLINES: [(&str, Outline); 10] = [
     ("circle", circle),
     ("square", square),
     ("triangle", triangle),

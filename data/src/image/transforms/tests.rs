@@ -123,7 +123,7 @@ proptest! {
                 );
             }
         }
-        prop_assert_eq!(always.apply(flipped, &mut rng()).unwrap(), image.clone());
+        prop_assert_eq!(&always.apply(flipped, &mut rng()).unwrap(), &image);
         prop_assert_eq!(never.apply(image.clone(), &mut rng()).unwrap(), image);
     }
 
