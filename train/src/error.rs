@@ -54,6 +54,12 @@ pub enum TrainError {
         /// The run directory.
         path: PathBuf,
     },
+    /// Two processes must not write into one run.
+    #[error("{}: another process is training in this folder", path.display())]
+    Locked {
+        /// The run directory.
+        path: PathBuf,
+    },
     /// There is no run here.
     #[error("{}: no run here ({reason})", path.display())]
     NoRun {

@@ -303,9 +303,8 @@ fn lock(path: &Path) -> Result<File, TrainError> {
     let file = File::create(&file_path).map_err(|e| TrainError::io(&file_path, e))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(TrainError::NoRun {
+        Err(TryLockError::WouldBlock) => Err(TrainError::Locked {
             path: path.to_path_buf(),
-            reason: "another process is training in it".into(),
         }),
         // Some network file systems know no locks; training there is still possible, unguarded.
         Err(TryLockError::Error(_)) => Ok(file),

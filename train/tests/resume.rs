@@ -175,6 +175,27 @@ fn ctrl_c_writes_a_checkpoint_and_says_how_to_go_on() {
 }
 
 #[test]
+fn two_processes_cannot_train_in_one_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let mut child = start(&run, 0);
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while metrics_lines(&run) == 0 {
+        assert!(Instant::now() < deadline, "no progress");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let words = ["another process is training"];
+    assert_one_line_error(train_tiny(&run, &[]).arg("--overwrite"), 1, &words);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // A killed process holds no lock.
+    train_tiny(&run, &["train.max_steps=1"])
+        .arg("--overwrite")
+        .assert()
+        .success();
+}
+
+#[test]
 fn an_existing_run_is_neither_replaced_nor_continued_unasked() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");

@@ -8,7 +8,7 @@ use ::data::random;
 use ::train::TrainError;
 use ::train::recipe::Recipe;
 use ::train::report::plain::thousands;
-use ::train::task::image::{ImageRun, open_dataset};
+use ::train::task::image_data::{ImageRun, open_dataset};
 use clap::Subcommand;
 use serde_json::json;
 

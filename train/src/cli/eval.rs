@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use ::data::image::Split;
 use ::train::report::confusion;
-use ::train::task::image::{loader_config, open_dataset, ranked, read_logits, validation_loader};
+use ::train::task::image::{ranked, read_logits};
+use ::train::task::image_data::{loader_config, open_dataset, validation_loader};
 use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;

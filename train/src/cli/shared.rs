@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ::train::device::{self, DeviceName};
 use ::train::run::{Classifier, RunDir, Which};
-use ::train::task::image::DataAccess;
+use ::train::task::image_data::DataAccess;
 use anyhow::Context;
 use burn::tensor::Device;
 use clap::Args;

@@ -1,6 +1,7 @@
 //! What training is for one kind of work: a batch becomes a loss and metrics.
 
 pub mod image;
+pub mod image_data;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};

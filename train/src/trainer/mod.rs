@@ -17,10 +17,9 @@ pub mod ema;
 pub mod gradients;
 pub mod metrics;
 pub mod optimizer;
+mod outcome;
 pub mod schedule;
 pub mod state;
-
-use std::time::{Duration, Instant};
 
 use burn::module::Module;
 use burn::tensor::Device;
@@ -34,7 +33,9 @@ use crate::report::{EvaluationReport, Reporter, StepReport};
 use crate::task::Task;
 use checkpoint::Checkpoints;
 use gradients::{Accumulator, clip_by_global_norm};
-use metrics::{Tally, Values};
+use metrics::Tally;
+pub use outcome::{End, Outcome, StepTimes};
+use outcome::{Session, Stopwatch};
 use schedule::Schedule;
 use state::State;
 
@@ -42,49 +43,6 @@ type Batch<T> = <<T as Task>::Source as Source>::Batch;
 
 /// How many validation batches a dry run looks at.
 const DRY_RUN_BATCHES: usize = 2;
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// All steps were taken.
-    Finished,
-    /// `patience` evaluations brought nothing better.
-    EarlyStopped,
-    /// The interrupter asked for it; a checkpoint was written.
-    Interrupted,
-}
-
-/// What a run came to.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// How it ended.
-    pub end: End,
-    /// Optimizer steps taken, over all sessions of the run.
-    pub steps: u64,
-    /// The metrics of the last evaluation of this session.
-    pub last: Option<Values>,
-    /// The best value of the recipe's `best_metric`, and its step.
-    pub best: Option<(f64, u64)>,
-    /// Where this session's time went.
-    pub times: StepTimes,
-    /// Names of the items that were left out as unreadable.
-    pub skipped: Vec<String>,
-}
-
-/// Where the time of the training steps went; evaluation and checkpoints are not counted.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct StepTimes {
-    /// Steps timed.
-    pub steps: u64,
-    /// Items in them.
-    pub items: u64,
-    /// Waiting for the loader.
-    pub loading: Duration,
-    /// Forward, backward, optimizer.
-    pub model: Duration,
-    /// Metrics, logging, everything else.
-    pub rest: Duration,
-}
 
 /// A training run, ready to go.
 pub struct Trainer<'a, T: Task> {
@@ -389,26 +347,5 @@ impl<T: Task> Trainer<'_, T> {
             self.total_steps(),
             self.steps_per_epoch(),
         )
-    }
-}
-
-/// What is known of this session only, not of the run.
-#[derive(Default)]
-struct Session {
-    times: StepTimes,
-    last: Option<Values>,
-}
-
-/// Time between two laps.
-struct Stopwatch(Instant);
-
-impl Stopwatch {
-    fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    fn lap(&mut self) -> Duration {
-        let now = Instant::now();
-        now - std::mem::replace(&mut self.0, now)
     }
 }

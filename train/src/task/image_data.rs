@@ -1,0 +1,228 @@
+//! The data of an image recipe, opened, and a model fitted to them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use data::download;
+use data::image::{
+    Cifar10, Idx, ImageDataset, ImageFolder, ImageSource, Preprocess, Shapes, Split,
+};
+use data::loader::{Loader, LoaderConfig};
+use model_cnn::{ImageClassifierConfig, registry};
+
+use crate::TrainError;
+use crate::recipe::{DataRecipe, DataSource, Recipe};
+use crate::run::Classifier;
+
+/// Where downloaded data sets are kept, and what to tell about a download.
+pub struct DataAccess<'a> {
+    /// The cache folder.
+    pub cache: PathBuf,
+    /// Called with the bytes received so far and the total, if it is known.
+    pub progress: &'a mut dyn FnMut(u64, Option<u64>),
+}
+
+/// A split of the data of a recipe.
+///
+/// # Errors
+/// The data are not there or not what they should be.
+pub fn open_dataset(
+    recipe: &DataRecipe,
+    seed: u64,
+    split: Split,
+    access: &mut DataAccess,
+) -> Result<ImageDataset, TrainError> {
+    let dataset = match recipe.source {
+        DataSource::Shapes => {
+            let len = match split {
+                Split::Train => recipe.train_size,
+                Split::Validation => recipe.val_size,
+            };
+            ImageDataset::Shapes(Shapes::new(split, len, recipe.image_size, seed))
+        }
+        DataSource::Cifar10 => {
+            let folder = locate(recipe, "cifar10", access, download::cifar10)?;
+            ImageDataset::Cifar10(Cifar10::open(&folder, split)?)
+        }
+        DataSource::Mnist => {
+            let folder = locate(recipe, "mnist", access, download::mnist)?;
+            ImageDataset::Idx(Idx::open(&folder, split)?)
+        }
+        DataSource::FashionMnist => {
+            let folder = locate(recipe, "fashion_mnist", access, download::fashion_mnist)?;
+            ImageDataset::Idx(Idx::open(&folder, split)?)
+        }
+        DataSource::Idx => ImageDataset::Idx(Idx::open(given_path(recipe)?, split)?),
+        DataSource::Folder => ImageDataset::Folder(ImageFolder::open(given_path(recipe)?, split)?),
+    };
+    Ok(dataset)
+}
+
+fn given_path(recipe: &DataRecipe) -> Result<&Path, TrainError> {
+    recipe
+        .path
+        .as_deref()
+        .ok_or_else(|| TrainError::Mismatch("data.path is not given".into()))
+}
+
+type Download = fn(&Path, &mut dyn FnMut(u64, Option<u64>)) -> Result<PathBuf, data::DataError>;
+
+/// The folder of a set that can be downloaded: the one given, or the cache.
+fn locate(
+    recipe: &DataRecipe,
+    name: &str,
+    access: &mut DataAccess,
+    download: Download,
+) -> Result<PathBuf, TrainError> {
+    if let Some(path) = &recipe.path {
+        return Ok(path.clone());
+    }
+    let cache = access.cache.join(name);
+    if !recipe.download && !cache.is_dir() {
+        return Err(TrainError::Mismatch(format!(
+            "data set {name} is not in the cache ({}): let it be downloaded with --download, or say where its files are \
+             with --data FOLDER",
+            cache.display()
+        )));
+    }
+    Ok(download(&cache, access.progress)?)
+}
+
+/// Everything that a run of image classification needs, opened and checked against each other.
+pub struct ImageRun {
+    /// The model, its labels and its preprocessing.
+    pub classifier: Classifier,
+    /// Augmented, shuffled training batches.
+    pub train: Loader<ImageSource>,
+    /// Validation batches in order.
+    pub validation: Loader<ImageSource>,
+}
+
+impl ImageRun {
+    /// Opens the data of `recipe` and fits model and preprocessing to them.
+    ///
+    /// # Errors
+    /// Data that are not there, a model that does not fit them.
+    pub fn open(recipe: &Recipe, access: &mut DataAccess) -> Result<Self, TrainError> {
+        let train = Arc::new(open_dataset(
+            &recipe.data,
+            recipe.seed,
+            Split::Train,
+            access,
+        )?);
+        let validation = open_dataset(&recipe.data, recipe.seed, Split::Validation, access)?;
+        let classifier = classifier(recipe, &train)?;
+        let augmented = Preprocess {
+            transforms: recipe.data.train_transforms.clone(),
+            ..classifier.preprocess.clone()
+        };
+        let config = loader_config(recipe);
+        let train = ImageSource::new(train, augmented, recipe.seed)?;
+        let train = Loader::new(Arc::new(train), config.clone())?;
+        let validation = validation_loader(validation, &classifier.preprocess, &config)?;
+        check_size(&classifier.config, &train, "data.train_transforms")?;
+        check_size(&classifier.config, &validation, "data.val_transforms")?;
+        Ok(Self {
+            classifier,
+            train,
+            validation,
+        })
+    }
+}
+
+/// Batches of `dataset` once, in order.
+///
+/// # Errors
+/// The data set is empty, or its images do not get one size.
+pub fn validation_loader(
+    dataset: ImageDataset,
+    preprocess: &Preprocess,
+    config: &LoaderConfig,
+) -> Result<Loader<ImageSource>, TrainError> {
+    let source = ImageSource::new(Arc::new(dataset), preprocess.clone(), config.seed)?;
+    let config = LoaderConfig {
+        shuffle: false,
+        drop_last: false,
+        ..config.clone()
+    };
+    Ok(Loader::new(Arc::new(source), config)?)
+}
+
+/// The loader's part of a recipe.
+pub fn loader_config(recipe: &Recipe) -> LoaderConfig {
+    LoaderConfig {
+        batch_size: recipe.train.batch_size,
+        workers: recipe.train.workers,
+        shuffle: true,
+        drop_last: recipe.train.drop_last,
+        seed: recipe.seed,
+        skip_bad: recipe.train.skip_bad,
+    }
+}
+
+fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<Classifier, TrainError> {
+    let labels = train.classes().to_vec();
+    let mut model = recipe.model.clone();
+    let classes = i64::try_from(labels.len()).unwrap_or(i64::MAX);
+    model
+        .options
+        .entry("num_classes")
+        .or_insert(toml::Value::Integer(classes));
+    let config = model
+        .config()
+        .map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
+    config.validate()?;
+    if config.num_classes() < labels.len() {
+        return Err(TrainError::Mismatch(format!(
+            "there are {} classes in the data and model.num_classes is {}",
+            labels.len(),
+            config.num_classes()
+        )));
+    }
+    let (mean, std) = normalisation(recipe, &config)?;
+    let preprocess = Preprocess {
+        transforms: recipe.data.val_transforms.clone(),
+        channels: config.in_channels(),
+        mean,
+        std,
+    };
+    preprocess.validate()?;
+    Ok(Classifier {
+        config,
+        labels,
+        preprocess,
+    })
+}
+
+/// The recipe's mean and deviation, or the model's; those of a grey image are the average over the colours.
+fn normalisation(
+    recipe: &Recipe,
+    config: &ImageClassifierConfig,
+) -> Result<(Vec<f32>, Vec<f32>), TrainError> {
+    if let (Some(mean), Some(std)) = (&recipe.data.mean, &recipe.data.std) {
+        return Ok((mean.clone(), std.clone()));
+    }
+    let Some(info) = registry::find(&recipe.model.name) else {
+        return Err(TrainError::Mismatch("the model has no mean and std".into()));
+    };
+    let fit = |values: [f32; 3]| match config.in_channels() {
+        3 => values.to_vec(),
+        channels => vec![values.iter().sum::<f32>() / 3.0; channels],
+    };
+    Ok((fit(info.mean), fit(info.std)))
+}
+
+fn check_size(
+    config: &ImageClassifierConfig,
+    loader: &Loader<ImageSource>,
+    key: &str,
+) -> Result<(), TrainError> {
+    let [_, height, width] = loader.source().shape();
+    match config.fixed_image_size() {
+        Some(size) if (height, width) != (size, size) => Err(TrainError::Mismatch(format!(
+            "the model takes images of {size}x{size} pixels, {key} gives {width}x{height}; end it with \
+             {{ center_crop = {{ size = {size} }} }}, or set model.image_size"
+        ))),
+        _ => Ok(()),
+    }
+}

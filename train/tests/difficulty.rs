@@ -1,0 +1,92 @@
+//! The generated shapes are no toy: a linear model does not get far on them.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use burn::module::Module;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::nn::{Linear, LinearConfig};
+use burn::tensor::Device;
+use data::image::{
+    CenterCrop, ImageDataset, ImageSource, Preprocess, RandomCrop, Shapes, Split, Transform,
+};
+use data::loader::{Loader, LoaderConfig};
+use train::params;
+use train::recipe::{OptimizerName, OptimizerRecipe};
+use train::trainer::optimizer::Optimizer;
+
+const PIXELS: usize = 3 * 24 * 24;
+
+fn loader(split: Split, len: usize, transform: Transform) -> Loader<ImageSource> {
+    let shapes = ImageDataset::Shapes(Shapes::new(split, len, 32, 42));
+    let preprocess = Preprocess {
+        transforms: vec![transform],
+        channels: 3,
+        mean: vec![0.5; 3],
+        std: vec![0.25; 3],
+    };
+    let source = ImageSource::new(Arc::new(shapes), preprocess, 42).unwrap();
+    let config = LoaderConfig {
+        batch_size: 100,
+        workers: 1,
+        shuffle: split == Split::Train,
+        drop_last: false,
+        seed: 42,
+        skip_bad: 0,
+    };
+    Loader::new(Arc::new(source), config).unwrap()
+}
+
+fn accuracy(model: &Linear, batches: &Loader<ImageSource>) -> f64 {
+    let (mut hits, mut count) = (0, 0);
+    for batch in batches.epoch(0, 0) {
+        let batch = batch.unwrap();
+        let labels = batch.labels.clone();
+        let (images, _) = batch.into_tensors(&Device::flex());
+        let logits = model.forward(images.flatten::<2>(1, 3));
+        let predicted = logits.argmax(1).try_into_vec_as::<i64>().unwrap();
+        hits += predicted
+            .iter()
+            .zip(&labels)
+            .filter(|(p, l)| **p == **l as i64)
+            .count();
+        count += labels.len();
+    }
+    f64::from(hits as u32) / f64::from(count as u32)
+}
+
+#[test]
+fn a_linear_model_stays_below_sixty_percent() {
+    let device = Device::flex().autodiff();
+    device.seed(42);
+    let train = loader(
+        Split::Train,
+        12_000,
+        Transform::RandomCrop(RandomCrop {
+            size: 24,
+            padding: 0,
+        }),
+    );
+    let validation = loader(
+        Split::Validation,
+        1_000,
+        Transform::CenterCrop(CenterCrop { size: 24 }),
+    );
+    let mut model = LinearConfig::new(PIXELS, 10).init(&device);
+    let mut optimizer = Optimizer::new(OptimizerRecipe {
+        name: OptimizerName::AdamW,
+        ..OptimizerRecipe::default()
+    });
+    let loss = CrossEntropyLossConfig::new().init(&device);
+    for epoch in 0..8 {
+        for batch in train.epoch(epoch, 0) {
+            let (images, targets) = batch.unwrap().into_tensors(&device);
+            let loss = loss.forward(model.forward(images.flatten::<2>(1, 3)), targets);
+            let mut gradients = params::gradients(&model, loss.backward());
+            model = optimizer.step(model, &mut gradients, 1e-3);
+        }
+    }
+    let accuracy = accuracy(&model.valid(), &validation);
+    // Ten classes: it does learn something, and it does not see shapes.
+    assert!((0.12..0.6).contains(&accuracy), "{accuracy}");
+}
