@@ -137,7 +137,7 @@ impl Recipe {
             apply_set(&mut table, set)?;
         }
         let mut problems = unknown_keys(&table);
-        match toml::Value::Table(table).try_into::<Self>() {
+        match serde_path_to_error::deserialize::<_, Self>(toml::Value::Table(table)) {
             Ok(recipe) => {
                 problems.extend(recipe.problems());
                 if problems.is_empty() {
@@ -145,7 +145,9 @@ impl Recipe {
                 }
             }
             // The value that has the wrong type hides whatever else is wrong with the rest; unknown keys are still told.
-            Err(error) => problems.push(one_line(&error)),
+            Err(error) => {
+                problems.push(format!("{}: {}", error.path(), one_line(error.inner())));
+            }
         }
         Err(RecipeError::Problems {
             origin: origin.into(),
@@ -174,7 +176,7 @@ impl ModelRecipe {
         let Some(info) = registry::find(&self.name) else {
             let names = registry::MODELS.iter().map(|model| model.name);
             let unknown = Unknown {
-                what: "model.name",
+                what: "model.name: unknown model",
                 given: &self.name,
                 nearest: nearest(&self.name, names),
             };
@@ -219,8 +221,8 @@ impl fmt::Display for Unknown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} `{}`", self.what, self.given)?;
         match &self.nearest {
-            Some(name) => write!(f, " is not known; did you mean `{name}`?"),
-            None => write!(f, " is not known"),
+            Some(name) => write!(f, "; did you mean `{name}`?"),
+            None => Ok(()),
         }
     }
 }
@@ -331,7 +333,7 @@ mod tests {
         let text = "[optimizer]\nlerning_rate = 0.1\n[train]\nepoch = 3\n[model]\nhiden = 3\n";
         let error = problems(text);
         for expected in [
-            "unknown key `optimizer.lerning_rate` is not known; did you mean `optimizer.learning_rate`?",
+            "unknown key `optimizer.lerning_rate`; did you mean `optimizer.learning_rate`?",
             "did you mean `train.epochs`?",
             "did you mean `model.hidden`?",
         ] {
@@ -375,7 +377,7 @@ mod tests {
     fn a_value_of_the_wrong_type_names_the_key() {
         let error = Recipe::load("cnn", &["train.epochs=many".into()]).unwrap_err();
         assert!(
-            error.to_string().contains("epochs") || error.to_string().contains("u64"),
+            error.to_string().contains("train.epochs: invalid type"),
             "{error}"
         );
     }
