@@ -1,6 +1,10 @@
 """The PyTorch twin of Tinderbox's CIFAR-10 runs: the article's settings by default, `cnn-cifar10` by its options.
 
-    python bench/cifar10.py --data DIR              # the article: centre crop, SGD 0.001, batch 64, ten epochs
+The article (centre crop, SGD 0.001, batch 64, ten epochs), and the best of the settings tried for `cnn-cifar10`:
+
+    python bench/cifar10.py --data DIR
+    python bench/cifar10.py --data DIR --augment --lr 0.03 --nesterov --weight-decay 5e-4 \\
+        --schedule linear --warmup 0.05
 """
 
 import argparse
