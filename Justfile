@@ -4,7 +4,7 @@ backend := "flex"
 # A GPU backend is compiled in beside the CPU one; ndarray too.
 features := if backend == "flex" { "" } else { "--features " + backend }
 device := if backend == "flex" { "" } else { "--device " + backend }
-run := "cargo run --quiet --release --locked -p train " + features + " --"
+run := "cargo run --release --locked -p train " + features + " --"
 
 [private]
 default:

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{assert_one_line_error, tinderbox, train_tiny};
+use common::{assert_one_line_error, resume, tinderbox, train_tiny};
 
 /// Everything that is saved, often: steps of two batches, averaged weights, clipping, evaluations between checkpoints.
 const SETTINGS: &[&str] = &[
@@ -158,18 +158,7 @@ fn ctrl_c_writes_a_checkpoint_and_says_how_to_go_on() {
     assert_eq!(output.status.code(), Some(130));
     let shown = String::from_utf8_lossy(&output.stdout);
     assert!(shown.contains("--resume"), "{shown}");
-    tinderbox()
-        .args([
-            "train",
-            "cnn",
-            "--ui",
-            "quiet",
-            "--resume",
-            "--set",
-            "train.epochs=1",
-            "--run-dir",
-        ])
-        .arg(&run)
+    resume(&run, "--resume", &["train.epochs=1"])
         .assert()
         .success();
 }
@@ -225,27 +214,14 @@ fn a_resumed_run_can_be_longer_but_not_another_one() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     train_tiny(&run, &["train.max_steps=4"]).assert().success();
-    let resume = |set: &str| {
-        let mut command = tinderbox();
-        command.args([
-            "train",
-            "cnn",
-            "--ui",
-            "quiet",
-            "--resume",
-            "--set",
-            set,
-            "--run-dir",
-        ]);
-        command.arg(&run);
-        command
-    };
     assert_one_line_error(
-        &mut resume("optimizer.learning_rate=0.5"),
+        &mut resume(&run, "--resume", &["optimizer.learning_rate=0.5"]),
         2,
         &["optimizer.learning_rate was 0.05, is 0.5"],
     );
-    resume("train.max_steps=6").assert().success();
+    resume(&run, "--resume", &["train.max_steps=6"])
+        .assert()
+        .success();
     assert!(run.join("checkpoints/step-00000006").is_dir());
 }
 
@@ -261,21 +237,14 @@ fn a_flipped_bit_in_a_checkpoint_is_told_and_the_one_before_still_works() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&path, &bytes).unwrap();
-    let resume = |from: &str| {
-        let mut command = tinderbox();
-        command
-            .args(["train", "cnn", "--ui", "quiet", from, "--run-dir"])
-            .arg(&run);
-        command
-    };
     let words = [
         "step-00000008 is corrupt",
         "model.safetensors",
         "--resume=4",
     ];
-    assert_one_line_error(&mut resume("--resume"), 1, &words);
+    assert_one_line_error(&mut resume(&run, "--resume", &[]), 1, &words);
     assert_one_line_error(tinderbox().arg("eval").arg(&run), 1, &words);
-    resume("--resume=4").assert().success();
+    resume(&run, "--resume=4", &[]).assert().success();
     tinderbox().arg("eval").arg(&run).assert().success();
 }
 

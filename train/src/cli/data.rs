@@ -6,14 +6,13 @@ use std::process::ExitCode;
 use ::data::image::{Image, ImageDataset, Preprocess, Split, contact_sheet, write_png};
 use ::data::random;
 use ::train::TrainError;
-use ::train::recipe::Recipe;
 use ::train::report::plain::thousands;
 use ::train::task::image_data::{ImageRun, open_dataset};
 use clap::Subcommand;
 use serde_json::json;
 
 use super::Done;
-use super::shared::{table, with_data};
+use super::shared::{RecipeArgs, table, with_data};
 
 /// Look at the data of a recipe.
 #[derive(clap::Args)]
@@ -31,7 +30,7 @@ enum Command {
     /// Count images and classes.
     Info {
         #[command(flatten)]
-        source: SourceArgs,
+        source: RecipeArgs,
         /// Print JSON instead of a table.
         #[arg(long)]
         json: bool,
@@ -39,7 +38,7 @@ enum Command {
     /// Draw training images as the network sees them: a row a class, augmented and cropped, in a PNG file.
     Preview {
         #[command(flatten)]
-        source: SourceArgs,
+        source: RecipeArgs,
         /// The PNG file.
         #[arg(long, short, default_value = "preview.png")]
         output: PathBuf,
@@ -50,32 +49,6 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         epoch: u64,
     },
-}
-
-#[derive(clap::Args)]
-struct SourceArgs {
-    /// A built-in recipe or the path of a TOML file.
-    recipe: String,
-    /// Change one entry of the recipe, as in `--set data.source=folder`.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    sets: Vec<String>,
-    /// The folder the data lie in.
-    #[arg(long, value_name = "FOLDER")]
-    data: Option<PathBuf>,
-    /// Download the data set into the cache folder if it is not there.
-    #[arg(long)]
-    download: bool,
-}
-
-impl SourceArgs {
-    fn recipe(&self) -> Result<Recipe, TrainError> {
-        let mut recipe = Recipe::load(&self.recipe, &self.sets)?;
-        if self.data.is_some() {
-            recipe.data.path.clone_from(&self.data);
-        }
-        recipe.data.download |= self.download;
-        Ok(recipe)
-    }
 }
 
 pub(super) fn run(args: &Args) -> Done {
@@ -90,8 +63,8 @@ pub(super) fn run(args: &Args) -> Done {
     }
 }
 
-fn info(source: &SourceArgs, as_json: bool) -> Done {
-    let recipe = source.recipe()?;
+fn info(source: &RecipeArgs, as_json: bool) -> Done {
+    let recipe = source.load()?;
     let (train, validation) = with_data(|mut access| {
         let mut open = |split| open_dataset(&recipe.data, recipe.seed, split, &mut access);
         Ok((open(Split::Train)?, open(Split::Validation)?))
@@ -126,9 +99,9 @@ fn info(source: &SourceArgs, as_json: bool) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-fn preview(source: &SourceArgs, output: &Path, columns: usize, epoch: u64) -> Done {
+fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Done {
     anyhow::ensure!(columns > 0, "--columns must be at least 1");
-    let recipe = source.recipe()?;
+    let recipe = source.load()?;
     let run = with_data(|mut access| Ok(ImageRun::open(&recipe, &mut access)?))?;
     let source = run.train.source();
     let rows = rows(

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use ::train::TrainError;
 use ::train::device::{self, DeviceName};
+use ::train::recipe::Recipe;
 use ::train::run::{Classifier, RunDir, Which};
 use ::train::task::image_data::DataAccess;
 use anyhow::Context;
@@ -37,6 +39,41 @@ impl DeviceArgs {
             Some(name) => format!(" --device {name}"),
             None => String::new(),
         }
+    }
+}
+
+/// A recipe and what is changed in it.
+#[derive(Args)]
+pub(super) struct RecipeArgs {
+    /// A built-in recipe (`tinderbox recipes` lists them) or the path of a TOML file.
+    pub(super) recipe: String,
+    /// Change one entry of the recipe, as in `--set train.epochs=3`. May be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// The folder the data lie in; short for `--set data.path=FOLDER`.
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Download the data set into the cache folder if it is not there.
+    #[arg(long)]
+    download: bool,
+}
+
+impl RecipeArgs {
+    /// All changes as `key=value`.
+    pub(super) fn sets(&self) -> Vec<String> {
+        let mut sets = self.sets.clone();
+        if let Some(path) = &self.data {
+            // A literal string, which takes backslashes as they are.
+            sets.push(format!("data.path='{}'", path.display()));
+        }
+        if self.download {
+            sets.push("data.download=true".into());
+        }
+        sets
+    }
+
+    pub(super) fn load(&self) -> Result<Recipe, TrainError> {
+        Ok(Recipe::load(&self.recipe, &self.sets())?)
     }
 }
 

@@ -18,7 +18,7 @@ use burn::train::Interrupter;
 use clap::ValueEnum;
 
 use super::Done;
-use super::shared::{DeviceArgs, with_data};
+use super::shared::{DeviceArgs, RecipeArgs, with_data};
 
 /// Train a model from a recipe.
 #[derive(clap::Args)]
@@ -29,17 +29,8 @@ Examples:
   tinderbox train cnn --set optimizer.learning_rate=0.1 --set train.epochs=3 --run-dir runs/fast
   tinderbox train cnn --resume")]
 pub(super) struct Args {
-    /// A built-in recipe (`tinderbox recipes` lists them) or the path of a TOML file.
-    recipe: String,
-    /// Change one entry of the recipe, as in `--set train.epochs=3`. May be given several times.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    sets: Vec<String>,
-    /// The folder the data lie in; short for `--set data.path=FOLDER`.
-    #[arg(long, value_name = "FOLDER")]
-    data: Option<PathBuf>,
-    /// Download the data set into the cache folder if it is not there.
-    #[arg(long)]
-    download: bool,
+    #[command(flatten)]
+    recipe: RecipeArgs,
     /// Threads that decode and augment ahead; short for `--set train.workers=N`.
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
@@ -144,17 +135,10 @@ pub(super) fn run(args: &Args) -> Done {
 
 /// A new run follows its recipe; one that goes on follows the recipe that it recorded.
 fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
-    let mut sets = args.sets.clone();
-    if let Some(path) = &args.data {
-        // A literal string, which takes backslashes as they are.
-        sets.push(format!("data.path='{}'", path.display()));
-    }
-    if args.download {
-        sets.push("data.download=true".into());
-    }
+    let mut sets = args.recipe.sets();
     sets.extend(args.workers.map(|n| format!("train.workers={n}")));
     sets.extend(args.skip_bad.map(|n| format!("train.skip_bad={n}")));
-    let named = Recipe::load(&args.recipe, &sets).map_err(TrainError::from)?;
+    let named = Recipe::load(&args.recipe.recipe, &sets).map_err(TrainError::from)?;
     let folder = match &args.run_dir {
         Some(folder) => folder.clone(),
         None => Path::new("runs").join(&named.name),
@@ -178,7 +162,7 @@ fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
         println!(
             "note: going on with the recipe recorded in {}; `{}` differs now: {}",
             folder.display(),
-            args.recipe,
+            args.recipe.recipe,
             unlike.join("; ")
         );
     }
@@ -277,7 +261,7 @@ fn resume_command(args: &Args) -> String {
     };
     format!(
         "tinderbox train {}{run_dir} --resume{}",
-        args.recipe,
+        args.recipe.recipe,
         args.device.repeated()
     )
 }

@@ -35,6 +35,18 @@ pub fn train_tiny(run: &Path, more: &[&str]) -> Command {
     command
 }
 
+/// `tinderbox train cnn` that goes on with `run`; `from` is `--resume` or `--resume=STEP`.
+pub fn resume(run: &Path, from: &str, sets: &[&str]) -> Command {
+    let mut command = tinderbox();
+    command
+        .args(["train", "cnn", "--ui", "quiet", from, "--run-dir"])
+        .arg(run);
+    for set in sets {
+        command.args(["--set", set]);
+    }
+    command
+}
+
 /// The command fails with this code and one line on standard error, which has all of `words` in it.
 pub fn assert_one_line_error(command: &mut Command, code: i32, words: &[&str]) {
     let output = command.output().unwrap();
