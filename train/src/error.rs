@@ -89,6 +89,17 @@ pub enum TrainError {
         /// Where to go back to.
         last_good: String,
     },
+    /// A weight is infinite or not a number.
+    #[error(
+        "weights are no longer finite after step {step}, so no checkpoint of it is written: {last_good}; a lower learning \
+         rate, a warm-up or `train.clip_norm` usually helps"
+    )]
+    WeightsNotFinite {
+        /// The optimizer step that made them so.
+        step: u64,
+        /// Where to go back to.
+        last_good: String,
+    },
     /// The data do not fit the model.
     #[error("the data do not fit the model: {0}")]
     Mismatch(String),

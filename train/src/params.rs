@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 
+use crate::TrainError;
+
 /// One flat tensor per parameter, by name.
 pub type ByName = BTreeMap<String, Tensor<1>>;
 
@@ -93,6 +95,25 @@ pub fn values<M: Module>(model: &M) -> ByName {
     collect.found
 }
 
+/// Whether every trainable parameter is a finite number throughout.
+///
+/// # Errors
+/// The device could not be read.
+pub fn are_finite<M: Module>(model: &M) -> Result<bool, TrainError> {
+    for value in values(model).into_values() {
+        // A sum would do, were it not for overflow: large weights are no error.
+        let largest = value
+            .abs()
+            .max()
+            .try_into_scalar::<f32>()
+            .map_err(|e| TrainError::Execution(e.to_string()))?;
+        if !largest.is_finite() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// One parameter on its way through [`update`]: its name, how many dimensions it has, and its flat value.
 pub struct Parameter {
     /// As in `conv1.weight`.
@@ -150,4 +171,57 @@ pub fn update<M: Module>(model: M, new_value: impl FnMut(Parameter) -> Option<Te
 fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
     let count = tensor.shape().num_elements();
     tensor.reshape([count])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use burn::tensor::Device;
+    use model_cnn::{ImageClassifierConfig, SimpleCnnConfig};
+
+    use super::*;
+
+    fn model() -> model_cnn::ImageClassifier {
+        let config = ImageClassifierConfig::SimpleCnn(SimpleCnnConfig {
+            image_size: 4,
+            channels: [2, 2],
+            hidden: 2,
+            ..SimpleCnnConfig::default()
+        });
+        config.init(&Device::flex().autodiff()).unwrap()
+    }
+
+    #[test]
+    fn names_are_pytorchs_in_order() {
+        let values = values(&model());
+        let names: Vec<&str> = values.keys().map(String::as_str).collect();
+        assert_eq!(names[..3], ["conv1.bias", "conv1.weight", "conv2.bias"]);
+        assert_eq!(names.len(), 8);
+    }
+
+    #[test]
+    fn an_update_changes_what_it_names_and_keeps_it_trainable() {
+        let model = update(model(), |parameter| {
+            (parameter.name == "fc2.bias").then(|| parameter.value.zeros_like() + 3.0)
+        });
+        let values = values(&model);
+        let bias = values["fc2.bias"].clone().try_into_vec_as::<f32>().unwrap();
+        assert_eq!(bias, [3.0; 10]);
+        assert_eq!(values.len(), 8);
+    }
+
+    #[test]
+    fn infinities_and_nans_are_found() {
+        assert!(are_finite(&model()).unwrap());
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let broken = update(model(), |parameter| {
+                (parameter.name == "conv1.weight").then(|| {
+                    let mut values = parameter.value.to_data().iter::<f32>().collect::<Vec<_>>();
+                    values[5] = bad;
+                    Tensor::from_floats(values.as_slice(), &parameter.value.device())
+                })
+            });
+            assert!(!are_finite(&broken).unwrap(), "{bad}");
+        }
+    }
 }

@@ -89,7 +89,9 @@ fn one_line(error: &anyhow::Error) -> String {
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref::<TrainError>() {
         Some(TrainError::Recipe(_)) => ExitCode::from(2),
-        Some(TrainError::NotFinite { .. }) => ExitCode::from(3),
+        Some(TrainError::NotFinite { .. } | TrainError::WeightsNotFinite { .. }) => {
+            ExitCode::from(3)
+        }
         _ => ExitCode::FAILURE,
     }
 }

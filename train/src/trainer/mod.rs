@@ -293,6 +293,13 @@ impl<T: Task> Trainer<'_, T> {
         let Some(checkpoints) = &self.checkpoints else {
             return Ok(());
         };
+        // A loss can still be finite in the step that breaks the weights.
+        if !params::are_finite(&self.state.model)? {
+            return Err(TrainError::WeightsNotFinite {
+                step: self.state.progress.step,
+                last_good: checkpoints.last_good(),
+            });
+        }
         // The records up to here must be on disk before the checkpoint that counts on them.
         self.state.progress.metrics_bytes = self.reporter.sync()?;
         let progress = &self.state.progress;
