@@ -1,7 +1,7 @@
 //! The step loop.
 //!
-//! It is ours, and burn-train is used around it: its terminal dashboard, its interrupter. Its own loop, tried first
-//! through the door it offers (a custom `SupervisedLearningStrategy`), cannot do what is asked of this one:
+//! It is ours, and burn-train is used around it: its terminal dashboard, its interrupter. Its own loop has a door, a custom
+//! `SupervisedLearningStrategy`, but what is behind it cannot do what is asked here:
 //!
 //! - its `Learner` keeps optimizer and model private, so a strategy can neither save them together with its position nor
 //!   restore them in the middle of an epoch, and each `optimizer_step` clones the model;
