@@ -51,6 +51,11 @@ pub fn decode_bytes(bytes: &[u8], name: &str) -> Result<Image, DataError> {
     decoded.map_err(|reason| DataError::image(name, reason))
 }
 
+/// Whether `bytes` are a JPEG file, going by how it begins.
+pub(super) fn is_jpeg(bytes: &[u8]) -> bool {
+    matches!(image::guess_format(bytes), Ok(ImageFormat::Jpeg))
+}
+
 fn png(bytes: &[u8]) -> Result<Image, String> {
     // The header chunk comes first in every PNG file: signature 8, length 4, "IHDR" 4, width 4, height 4.
     let number = |at: usize| {

@@ -8,6 +8,7 @@ mod folder;
 mod idx;
 mod preprocess;
 mod shapes;
+mod shards;
 mod sheet;
 mod transforms;
 
@@ -18,6 +19,9 @@ pub use folder::ImageFolder;
 pub use idx::Idx;
 pub use preprocess::Preprocess;
 pub use shapes::Shapes;
+pub use shards::{
+    ShardOptions, ShardSize, Shards, WrittenShards, WrittenSplit, verify_shards, write_shards,
+};
 pub use sheet::{contact_sheet, write_png};
 pub use transforms::{CenterCrop, RandomCrop, RandomHorizontalFlip, Resize, Transform};
 

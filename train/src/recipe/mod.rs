@@ -89,6 +89,8 @@ pub enum DataSource {
     Idx,
     /// A folder with `train/CLASS/*.{jpg,jpeg,png}` and `val/CLASS/...`.
     Folder,
+    /// Tar shards, as `tinderbox data shards` and WebDataset's tools write them: `train-*.tar` and `val-*.tar`.
+    Shards,
 }
 
 /// The data, and what is done to an image before the network sees it.

@@ -54,7 +54,10 @@ impl Problems {
 }
 
 fn check_data(data: &DataRecipe, problems: &mut Problems) {
-    let needs_path = matches!(data.source, DataSource::Folder | DataSource::Idx);
+    let needs_path = matches!(
+        data.source,
+        DataSource::Folder | DataSource::Idx | DataSource::Shards
+    );
     problems.require(
         !needs_path || data.path.is_some(),
         "data.path",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use data::download;
 use data::image::{
-    Cifar10, Idx, ImageDataset, ImageFolder, ImageSource, Preprocess, Shapes, Split,
+    Cifar10, Idx, ImageDataset, ImageFolder, ImageSource, Preprocess, Shapes, Shards, Split,
 };
 use data::loader::{Loader, LoaderConfig};
 use model_cnn::{ImageClassifierConfig, registry};
@@ -54,6 +54,7 @@ pub fn open_dataset(
         }
         DataSource::Idx => ImageDataset::Idx(Idx::open(given_path(recipe)?, split)?),
         DataSource::Folder => ImageDataset::Folder(ImageFolder::open(given_path(recipe)?, split)?),
+        DataSource::Shards => ImageDataset::Shards(Shards::open(given_path(recipe)?, split)?),
     };
     Ok(dataset)
 }
