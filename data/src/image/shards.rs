@@ -12,13 +12,16 @@
 //! [`write_shards`] makes them of any image data set, and [`Shards`] reads them. What other tools wrote in this layout,
 //! without `shards.json`, is read as well.
 //!
-//! Images are read from their place in the shard, which the tar headers tell once. Nothing is kept in memory but these
-//! places: an epoch goes through a few shards at a time, and those the system keeps in its own cache, which costs no
-//! process anything and is shared by all.
+//! Images are read from their places in the shard, which the tar headers tell once. A shard is read through from its
+//! beginning to its end when its first image is asked for: so the disk is read in large pieces, and what follows, image
+//! by image in shuffled order, comes from the system's cache of files, which costs no process any memory and is shared
+//! by all. An epoch goes through a few shards at a time, so that little of it is needed.
 
+mod encode;
 mod find;
 mod index;
 mod manifest;
+mod tar_writer;
 mod write;
 
 use super::{Image, Split, decode};
@@ -31,15 +34,18 @@ use rand::seq::SliceRandom;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub use manifest::verify_shards;
-pub use write::{ShardOptions, ShardSize, WrittenShards, WrittenSplit, write_shards};
+pub use tar_writer::ShardSize;
+pub use write::{ShardOptions, WrittenShards, WrittenSplit, write_shards};
 
 /// Shards whose images are shuffled among each other.
 const GROUP: usize = 4;
 /// Where one group ends and the next one begins, loader threads read from both.
 const MOST_OPEN: usize = 2 * GROUP;
+/// Shards of more bytes are not read through: the first image would come late, and four of them may not fit in memory.
+const MOST_READ_THROUGH: u64 = 512 << 20;
 
 /// Images in tar shards. Where they lie is listed when the set is opened; they are read when they are asked for.
 #[derive(Clone, Debug)]
@@ -52,7 +58,7 @@ pub struct Shards {
     samples: Vec<Sample>,
     /// The index of each shard's first image, and at the end how many there are.
     starts: Vec<usize>,
-    open: Arc<OpenFiles>,
+    open: Arc<OpenShards>,
 }
 
 impl Shards {
@@ -181,7 +187,7 @@ impl Shards {
         let shard = self.shard(index);
         self.open
             .get(shard, || self.path(shard))
-            .and_then(|file| files::read_exact_at(&file, &mut bytes, sample.offset))
+            .and_then(|open| open.read(&mut bytes, sample.offset))
             .map_err(|error| {
                 DataError::image(self.name(index), format!("cannot be read: {error}"))
             })?;
@@ -228,19 +234,49 @@ impl Shards {
 /// The shards that were read from last, the latest first. To open one for each image would be slow on network file
 /// systems, and to keep all open would exceed what a process may have.
 #[derive(Debug, Default)]
-struct OpenFiles(Mutex<Vec<(usize, Arc<File>)>>);
+struct OpenShards(Mutex<Vec<(usize, Arc<OpenShard>)>>);
 
-impl OpenFiles {
-    fn get(&self, shard: usize, path: impl FnOnce() -> PathBuf) -> io::Result<Arc<File>> {
-        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = files.iter().position(|(open, _)| *open == shard) {
-            files[..=place].rotate_right(1);
+impl OpenShards {
+    fn get(&self, shard: usize, path: impl FnOnce() -> PathBuf) -> io::Result<Arc<OpenShard>> {
+        let mut shards = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = shards.iter().position(|(open, _)| *open == shard) {
+            shards[..=place].rotate_right(1);
         } else {
-            let file = Arc::new(File::open(path())?);
-            files.truncate(MOST_OPEN - 1);
-            files.insert(0, (shard, file));
+            let open = OpenShard {
+                file: File::open(path())?,
+                read_through: OnceLock::new(),
+            };
+            shards.truncate(MOST_OPEN - 1);
+            shards.insert(0, (shard, Arc::new(open)));
         }
-        Ok(files[0].1.clone())
+        Ok(shards[0].1.clone())
+    }
+}
+
+#[derive(Debug)]
+struct OpenShard {
+    file: File,
+    read_through: OnceLock<()>,
+}
+
+impl OpenShard {
+    fn read(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        // Who comes while another thread reads through waits for it, instead of making the disk jump.
+        self.read_through.get_or_init(|| self.read_through());
+        files::read_exact_at(&self.file, bytes, offset)
+    }
+
+    /// Brings the shard into the system's cache. An error shows again where an image is read.
+    fn read_through(&self) {
+        let length = self.file.metadata().map_or(0, |metadata| metadata.len());
+        let mut buffer = vec![0; 1 << 20];
+        let mut offset = 0;
+        while offset < length && length <= MOST_READ_THROUGH {
+            match files::read_at(&self.file, &mut buffer, offset) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => offset += read as u64,
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `shards.json`: what [`write_shards`](super::write_shards) wrote, and whether it came to its end.
 
-use super::write::Hashing;
+use super::tar_writer::Hashing;
 use crate::error::DataError;
 use crate::files;
 use crate::image::Split;

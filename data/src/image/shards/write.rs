@@ -1,29 +1,19 @@
 //! Any image data set, written as tar shards.
 
-use super::manifest::{self, Manifest, ShardFile, SplitFiles};
+use super::encode::Encoder;
+use super::manifest::{self, Manifest, SplitFiles};
+use super::tar_writer::{ShardSize, ShardWriter};
 use super::{Shards, prefix};
 use crate::error::DataError;
 use crate::files;
-use crate::image::{Image, ImageDataset, Resize, Split, Transform, decode, sheet};
-use crate::loader::{Loader, LoaderConfig, Source};
-use crate::random;
-use image::codecs::jpeg::JpegEncoder;
-use sha2::{Digest, Sha256};
+use crate::image::{ImageDataset, Split};
+use crate::loader::{Loader, LoaderConfig};
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tar::{Builder, EntryType, Header};
-use tempfile::NamedTempFile;
 
-/// Of a tar file: one for a member's header, and as many as its content fills.
-const BLOCK: u64 = 512;
-/// Two blocks of zeros.
-const END: u64 = 2 * BLOCK;
 /// Images that a thread prepares at a time; two such lots a thread are in memory.
 const LOT: usize = 8;
-/// Tar headers have room for 100 bytes of name, and the number and the extension need some.
-const LONGEST_STEM: usize = 64;
 const LOCK: &str = ".lock";
 
 /// How [`write_shards`] converts.
@@ -42,15 +32,6 @@ pub struct ShardOptions {
     pub seed: u64,
     /// How many images that cannot be decoded may be left out, in both splits together.
     pub skip_bad: usize,
-}
-
-/// When a shard is full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ShardSize {
-    /// Before it would have more than this many bytes; one image always fits.
-    Bytes(u64),
-    /// When it has this many images.
-    Images(usize),
 }
 
 impl Default for ShardOptions {
@@ -130,9 +111,17 @@ pub fn write_shards(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<WrittenShards, DataError> {
     options.validate()?;
+    if train.classes() != validation.classes() {
+        let reason = "training and validation images have different classes";
+        return Err(DataError::config("classes", reason));
+    }
     fs::create_dir_all(output).map_err(DataError::io("create", output))?;
+    // Asked first, so that nothing is written into a folder of other things.
+    leftovers(output)?;
     let _lock = lock(output)?;
-    clear(output)?;
+    for path in leftovers(output)? {
+        fs::remove_file(&path).map_err(DataError::io("delete", &path))?;
+    }
     Manifest::incomplete().write(output)?;
 
     let classes = train.classes().to_vec();
@@ -185,38 +174,41 @@ fn lock(output: &Path) -> Result<File, DataError> {
     }
 }
 
-/// Removes what an interrupted conversion left in `output`.
+/// What an interrupted conversion left in `output`.
 ///
 /// # Errors
 /// If there is anything else.
-fn clear(output: &Path) -> Result<(), DataError> {
+fn leftovers(output: &Path) -> Result<Vec<PathBuf>, DataError> {
     let manifest = Manifest::read_unfinished(output)?;
     if manifest.as_ref().is_some_and(|manifest| manifest.complete) {
         let reason = "has finished shards in it; delete them, or write to another folder";
         return Err(DataError::file(output, reason));
     }
+    let mut leftovers = Vec::new();
     let list = || DataError::io("list", output);
     for entry in fs::read_dir(output).map_err(list())? {
         let path = entry.map_err(list())?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let shard = [Split::Train, Split::Validation]
-            .map(prefix)
-            .iter()
-            .any(|prefix| {
-                let number = name
-                    .strip_prefix(*prefix)
-                    .and_then(|rest| rest.strip_prefix('-'));
-                number.is_some_and(|number| number.ends_with(".tar"))
-            });
-        let ours = name.starts_with(files::UNFINISHED) || (manifest.is_some() && shard);
-        if ours {
-            fs::remove_file(&path).map_err(DataError::io("delete", &path))?;
+        if manifest.is_some() && (name.starts_with(files::UNFINISHED) || is_shard(&name)) {
+            leftovers.push(path);
         } else if !name.starts_with('.') && name != manifest::FILE {
             let reason = format!("has {name} in it; shards are written into a folder of their own");
             return Err(DataError::file(output, reason));
         }
     }
-    Ok(())
+    Ok(leftovers)
+}
+
+/// Whether a file is called as the shards that are written here.
+fn is_shard(name: &str) -> bool {
+    let stem = name.strip_suffix(".tar").unwrap_or_default();
+    stem.rsplit_once('-').is_some_and(|(split, number)| {
+        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+        digits
+            && [Split::Train, Split::Validation]
+                .map(prefix)
+                .contains(&split)
+    })
 }
 
 fn write_split(
@@ -228,13 +220,7 @@ fn write_split(
     step: &mut dyn FnMut(),
 ) -> Result<SplitFiles, DataError> {
     let mut class_counts = vec![0; dataset.classes().len()];
-    let mut writer = ShardWriter {
-        output,
-        split,
-        size: options.size,
-        begun: None,
-        done: Vec::new(),
-    };
+    let mut writer = ShardWriter::new(output, split, options.size);
     let config = LoaderConfig {
         batch_size: LOT,
         workers: options.workers,
@@ -265,11 +251,10 @@ fn write_split(
             step();
         }
     }
-    writer.finish()?;
     Ok(SplitFiles {
         images: class_counts.iter().sum(),
         class_counts,
-        shards: writer.done,
+        shards: writer.finish()?,
     })
 }
 
@@ -302,241 +287,5 @@ impl SplitFiles {
             shards: self.shards.len(),
             bytes: self.shards.iter().map(|shard| shard.bytes).sum(),
         }
-    }
-}
-
-/// An image on its way into a shard.
-struct Member {
-    /// Without dots.
-    key: String,
-    extension: &'static str,
-    file: Vec<u8>,
-    label: usize,
-}
-
-/// Makes members of images. It is a [`Source`], so that the loader's threads do it, and in order. An image that cannot
-/// be used is passed on as an error for the writer to count.
-struct Encoder {
-    dataset: Arc<ImageDataset>,
-    max_side: Option<usize>,
-    quality: u8,
-}
-
-impl Source for Encoder {
-    type Item = (usize, Result<Member, DataError>);
-    type Batch = Vec<Self::Item>;
-
-    fn len(&self) -> usize {
-        self.dataset.len()
-    }
-
-    fn name(&self, index: usize) -> String {
-        self.dataset.name(index)
-    }
-
-    fn item(&self, _: u64, index: usize) -> Result<Self::Item, DataError> {
-        Ok((index, self.member(index)))
-    }
-
-    fn collate(&self, items: Vec<Self::Item>) -> Self::Batch {
-        items
-    }
-}
-
-impl Encoder {
-    fn member(&self, index: usize) -> Result<Member, DataError> {
-        let name = self.dataset.name(index);
-        let stored = self.dataset.file(index)?;
-        let image = match &stored {
-            Some(bytes) => decode::decode_bytes(bytes, &name)?,
-            None => self.dataset.decode(index)?,
-        };
-        let jpeg = stored.as_deref().is_some_and(decode::is_jpeg);
-        let too_large = self
-            .max_side
-            .filter(|&side| image.width.max(image.height) > side);
-        let file = match (stored, too_large) {
-            (Some(bytes), None) => Ok(bytes),
-            (_, None) => sheet::encode_png(&image),
-            (_, Some(side)) => {
-                let scaled = scale_down(image, side)?;
-                if jpeg {
-                    encode_jpeg(&scaled, self.quality)
-                } else {
-                    sheet::encode_png(&scaled)
-                }
-            }
-        };
-        Ok(Member {
-            key: key(index, &name),
-            extension: if jpeg { "jpg" } else { "png" },
-            file: file.map_err(|reason| DataError::image(&name, reason))?,
-            label: self.dataset.label(index),
-        })
-    }
-}
-
-/// The image with a longer side of at most `side` pixels (unless the shorter one would vanish).
-fn scale_down(image: Image, side: usize) -> Result<Image, DataError> {
-    let (short, long) = (image.width.min(image.height), image.width.max(image.height));
-    let resize = Transform::Resize(Resize {
-        size: (short * side / long).max(1),
-        exact: false,
-    });
-    // Takes no random number.
-    resize.apply(image, &mut random::rng(0, "none", 0, 0))
-}
-
-fn encode_jpeg(image: &Image, quality: u8) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let (width, height) = (image.width as u32, image.height as u32);
-    JpegEncoder::new_with_quality(&mut bytes, quality)
-        .encode(&image.pixels, width, height, sheet::sample_layout(image))
-        .map_err(|error| format!("cannot be encoded as JPEG: {error}"))?;
-    Ok(bytes)
-}
-
-/// Unique by its number; the rest, what the file was called, is for people.
-fn key(index: usize, name: &str) -> String {
-    let file = name.rsplit(['/', '\\', ' ']).next().unwrap_or_default();
-    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || c == '_' {
-            c
-        } else {
-            '-'
-        }
-    };
-    let stem: String = stem.chars().take(LONGEST_STEM).map(plain).collect();
-    format!("{index:08}-{stem}")
-}
-
-/// Appends members to the shards of one split.
-struct ShardWriter<'a> {
-    output: &'a Path,
-    split: Split,
-    size: ShardSize,
-    begun: Option<BegunShard>,
-    done: Vec<ShardFile>,
-}
-
-struct BegunShard {
-    tar: Builder<Hashing<BufWriter<NamedTempFile>>>,
-    images: usize,
-    /// Without the end.
-    bytes: u64,
-}
-
-impl ShardWriter<'_> {
-    fn add(&mut self, member: &Member) -> Result<(), DataError> {
-        let label = member.label.to_string();
-        let blocks = |bytes: usize| BLOCK + (bytes as u64).next_multiple_of(BLOCK);
-        let bytes = blocks(member.file.len()) + blocks(label.len());
-        let full = |shard: &BegunShard| match self.size {
-            ShardSize::Bytes(most) => shard.bytes + bytes + END > most,
-            ShardSize::Images(most) => shard.images >= most,
-        };
-        if self.begun.as_ref().is_some_and(full) {
-            self.finish()?;
-        }
-        let path = self.output.join(self.file_name());
-        let shard = match &mut self.begun {
-            Some(shard) => shard,
-            none => none.insert(BegunShard {
-                tar: Builder::new(Hashing::new(BufWriter::new(files::begin(&path)?))),
-                images: 0,
-                bytes: 0,
-            }),
-        };
-        let Member {
-            key,
-            extension,
-            file,
-            ..
-        } = member;
-        append(&mut shard.tar, &format!("{key}.{extension}"), file)
-            .and_then(|()| append(&mut shard.tar, &format!("{key}.cls"), label.as_bytes()))
-            .map_err(DataError::io("write", &path))?;
-        shard.images += 1;
-        shard.bytes += bytes;
-        Ok(())
-    }
-
-    /// Ends the shard that has been begun, if there is one.
-    fn finish(&mut self) -> Result<(), DataError> {
-        let Some(shard) = self.begun.take() else {
-            return Ok(());
-        };
-        let file = self.file_name();
-        let path = self.output.join(&file);
-        let write = || DataError::io("write", &path);
-        let (buffered, sha256, bytes) = shard.tar.into_inner().map_err(write())?.finish();
-        let unnamed = buffered
-            .into_inner()
-            .map_err(|error| write()(error.into_error()))?;
-        files::finish(unnamed, &path)?;
-        self.done.push(ShardFile {
-            file,
-            images: shard.images,
-            bytes,
-            sha256,
-        });
-        Ok(())
-    }
-
-    /// Of the shard that is written, or of the next one.
-    fn file_name(&self) -> String {
-        format!("{}-{:06}.tar", prefix(self.split), self.done.len())
-    }
-}
-
-/// With no time and no owner in the header, so that the same images give the same bytes.
-fn append(tar: &mut Builder<impl Write>, name: &str, content: &[u8]) -> io::Result<()> {
-    let mut header = Header::new_ustar();
-    header.set_path(name)?;
-    header.set_entry_type(EntryType::Regular);
-    header.set_size(content.len() as u64);
-    header.set_mode(0o644);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(0);
-    header.set_cksum();
-    tar.append(&header, content)
-}
-
-/// Counts and hashes what is written through it.
-pub(super) struct Hashing<W> {
-    inner: W,
-    sha256: Sha256,
-    bytes: u64,
-}
-
-impl<W> Hashing<W> {
-    pub(super) fn new(inner: W) -> Self {
-        Self {
-            inner,
-            sha256: Sha256::new(),
-            bytes: 0,
-        }
-    }
-
-    /// The writer, the SHA-256 in hexadecimal, and how many bytes there were.
-    pub(super) fn finish(self) -> (W, String, u64) {
-        let digest = self.sha256.finalize();
-        let hex = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        (self.inner, hex, self.bytes)
-    }
-}
-
-impl<W: Write> Write for Hashing<W> {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(buffer)?;
-        self.sha256.update(&buffer[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
     }
 }

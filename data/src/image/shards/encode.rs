@@ -1,0 +1,117 @@
+//! Images on their way into a shard: checked, and scaled where they must be.
+
+use crate::error::DataError;
+use crate::image::{Image, ImageDataset, Resize, Transform, decode, sheet};
+use crate::loader::Source;
+use crate::random;
+use image::codecs::jpeg::JpegEncoder;
+use std::sync::Arc;
+
+/// Tar headers have room for 100 bytes of name, and the number and the extension need some.
+const LONGEST_STEM: usize = 64;
+
+/// An image on its way into a shard.
+pub(super) struct Member {
+    /// Without dots.
+    pub(super) key: String,
+    pub(super) extension: &'static str,
+    pub(super) file: Vec<u8>,
+    pub(super) label: usize,
+}
+
+/// Makes members of images. It is a [`Source`], so that the loader's threads do it, and in order. An image that cannot
+/// be used is passed on as an error for the writer to count.
+pub(super) struct Encoder {
+    pub(super) dataset: Arc<ImageDataset>,
+    pub(super) max_side: Option<usize>,
+    pub(super) quality: u8,
+}
+
+impl Source for Encoder {
+    type Item = (usize, Result<Member, DataError>);
+    type Batch = Vec<Self::Item>;
+
+    fn len(&self) -> usize {
+        self.dataset.len()
+    }
+
+    fn name(&self, index: usize) -> String {
+        self.dataset.name(index)
+    }
+
+    fn item(&self, _: u64, index: usize) -> Result<Self::Item, DataError> {
+        Ok((index, self.member(index)))
+    }
+
+    fn collate(&self, items: Vec<Self::Item>) -> Self::Batch {
+        items
+    }
+}
+
+impl Encoder {
+    fn member(&self, index: usize) -> Result<Member, DataError> {
+        let name = self.dataset.name(index);
+        let stored = self.dataset.file(index)?;
+        let image = match &stored {
+            Some(bytes) => decode::decode_bytes(bytes, &name)?,
+            None => self.dataset.decode(index)?,
+        };
+        let jpeg = stored.as_deref().is_some_and(decode::is_jpeg);
+        let too_large = self
+            .max_side
+            .filter(|&side| image.width.max(image.height) > side);
+        let file = match (stored, too_large) {
+            (Some(bytes), None) => Ok(bytes),
+            (_, None) => sheet::encode_png(&image),
+            (_, Some(side)) => {
+                let scaled = scale_down(image, side)?;
+                if jpeg {
+                    encode_jpeg(&scaled, self.quality)
+                } else {
+                    sheet::encode_png(&scaled)
+                }
+            }
+        };
+        Ok(Member {
+            key: key(index, &name),
+            extension: if jpeg { "jpg" } else { "png" },
+            file: file.map_err(|reason| DataError::image(&name, reason))?,
+            label: self.dataset.label(index),
+        })
+    }
+}
+
+/// The image with a longer side of at most `side` pixels (unless the shorter one would vanish).
+fn scale_down(image: Image, side: usize) -> Result<Image, DataError> {
+    let (short, long) = (image.width.min(image.height), image.width.max(image.height));
+    let resize = Transform::Resize(Resize {
+        size: (short * side / long).max(1),
+        exact: false,
+    });
+    // Takes no random number.
+    resize.apply(image, &mut random::rng(0, "none", 0, 0))
+}
+
+fn encode_jpeg(image: &Image, quality: u8) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let (width, height) = (image.width as u32, image.height as u32);
+    JpegEncoder::new_with_quality(&mut bytes, quality)
+        .encode(&image.pixels, width, height, sheet::sample_layout(image))
+        .map_err(|error| format!("cannot be encoded as JPEG: {error}"))?;
+    Ok(bytes)
+}
+
+/// Unique by its number; the rest, what the file was called, is for people.
+fn key(index: usize, name: &str) -> String {
+    let file = name.rsplit(['/', '\\', ' ']).next().unwrap_or_default();
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            c
+        } else {
+            '-'
+        }
+    };
+    let stem: String = stem.chars().take(LONGEST_STEM).map(plain).collect();
+    format!("{index:08}-{stem}")
+}
