@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use burn::module::Module;
 use burn::tensor::Device;
 use burn::train::Interrupter;
 use data::loader::Source;
@@ -129,7 +128,7 @@ pub fn train_image_classifier(
         epoch: state.progress.epoch,
         step: state.progress.step,
         model: &recipe.model.name,
-        parameters: state.model.num_params(),
+        parameters: model_cnn::num_parameters(&state.model),
         sizes: [train.source().len(), validation.source().len()],
     });
     let progress = &state.progress;

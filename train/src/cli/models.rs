@@ -25,8 +25,9 @@ pub(super) fn run(args: &Args) -> Done {
             .map(|model| {
                 json!({
                     "name": model.name, "summary": model.summary, "parameters": model.parameters,
-                    "image_size": model.image_size, "mean": model.mean, "std": model.std,
-                    "paper": model.paper, "options": (model.config)(),
+                    "image_size": model.input.crop_size, "resize_size": model.input.resize_size,
+                    "interpolation": format!("{:?}", model.input.interpolation).to_lowercase(),
+                    "mean": model.input.mean, "std": model.input.std, "paper": model.paper, "options": (model.config)(),
                 })
             })
             .collect();
@@ -38,7 +39,7 @@ pub(super) fn run(args: &Args) -> Done {
         table.add_row([
             model.name.to_string(),
             thousands(model.parameters as u64),
-            format!("{0}x{0}", model.image_size),
+            format!("{0}x{0}", model.input.crop_size),
             model.summary.to_string(),
             model.paper.to_string(),
         ]);

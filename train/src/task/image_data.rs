@@ -209,7 +209,7 @@ fn normalisation(
         3 => values.to_vec(),
         channels => vec![values.iter().sum::<f32>() / 3.0; channels],
     };
-    Ok((fit(info.mean), fit(info.std)))
+    Ok((fit(info.input.mean), fit(info.input.std)))
 }
 
 fn check_size(
