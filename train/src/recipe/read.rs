@@ -361,7 +361,9 @@ mod tests {
         let recipe = Recipe::load("cnn", &sets).unwrap();
         assert_eq!(recipe.data.path.unwrap(), Path::new("some/folder"));
         assert_eq!(recipe.train.max_steps, Some(7));
-        let ImageClassifierConfig::SimpleCnn(config) = recipe.model.config().unwrap();
+        let ImageClassifierConfig::SimpleCnn(config) = recipe.model.config().unwrap() else {
+            panic!("another family");
+        };
         assert_eq!(config.hidden, 9);
     }
 
