@@ -147,8 +147,8 @@ pub enum OptimizerName {
     AdamW,
 }
 
-/// How weights follow gradients. The defaults are PyTorch's, except that momentum is on. Weight decay spares everything
-/// with one dimension: biases and the affine parameters of norms.
+/// How weights follow gradients. The defaults are PyTorch's, except that momentum is on, and that weight decay spares
+/// everything with one dimension (biases and the affine parameters of norms) unless `decay_all` is set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OptimizerRecipe {
@@ -162,6 +162,8 @@ pub struct OptimizerRecipe {
     pub nesterov: bool,
     /// Weight decay of parameters with two or more dimensions.
     pub weight_decay: f64,
+    /// Decay biases and the affine parameters of norms too, as PyTorch does unless it is given groups.
+    pub decay_all: bool,
     /// Adam's decay of the first and second moment.
     pub betas: [f64; 2],
     /// Adam's epsilon.
@@ -176,6 +178,7 @@ impl Default for OptimizerRecipe {
             momentum: 0.9,
             nesterov: false,
             weight_decay: 0.0,
+            decay_all: false,
             betas: [0.9, 0.999],
             eps: 1e-8,
         }
@@ -190,6 +193,8 @@ pub enum ScheduleName {
     Constant,
     /// Multiplied by `gamma` every `step_epochs`.
     Step,
+    /// Multiplied by `gamma` at each of the `milestones`.
+    MultiStep,
     /// Half a cosine from the base rate to `min_learning_rate`.
     Cosine,
     /// A straight line from the base rate to `min_learning_rate`.
@@ -210,7 +215,9 @@ pub struct ScheduleRecipe {
     pub min_learning_rate: f64,
     /// Step: epochs between two drops.
     pub step_epochs: f64,
-    /// Step: what a drop multiplies by.
+    /// Multi-step: the epochs after which the rate drops, the warm-up not counted.
+    pub milestones: Vec<f64>,
+    /// Step and multi-step: what a drop multiplies by.
     pub gamma: f64,
 }
 
@@ -222,6 +229,7 @@ impl Default for ScheduleRecipe {
             warmup_epochs: 0.0,
             min_learning_rate: 0.0,
             step_epochs: 30.0,
+            milestones: Vec::new(),
             gamma: 0.1,
         }
     }

@@ -1,6 +1,8 @@
 //! Values that have the right type and still make no sense.
 
-use super::{DataRecipe, DataSource, OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe};
+use super::{
+    DataRecipe, DataSource, OptimizerRecipe, Recipe, ScheduleName, ScheduleRecipe, TrainRecipe,
+};
 
 impl Recipe {
     /// A sentence for every value that cannot be, each beginning with its key.
@@ -108,6 +110,14 @@ fn check_schedule(schedule: &ScheduleRecipe, problems: &mut Problems) {
     problems.not_negative("schedule.min_learning_rate", schedule.min_learning_rate);
     problems.positive("schedule.step_epochs", schedule.step_epochs);
     problems.positive("schedule.gamma", schedule.gamma);
+    for &milestone in &schedule.milestones {
+        problems.not_negative("schedule.milestones", milestone);
+    }
+    problems.require(
+        schedule.name != ScheduleName::MultiStep || !schedule.milestones.is_empty(),
+        "schedule.milestones",
+        "must be given for a multi_step schedule",
+    );
     problems.require(
         schedule.warmup_steps == 0 || schedule.warmup_epochs == 0.0,
         "schedule.warmup_steps and schedule.warmup_epochs",
