@@ -74,23 +74,25 @@ fn what_has_not_changed_is_not_listed_again() {
     disk.mark();
 }
 
+type Change = fn(&Disk);
+
 #[test]
 fn every_change_of_the_folders_is_noticed() {
-    let changes: [(&str, fn(&Disk)); 5] = [
+    let changes: [(&str, Change); 5] = [
         ("an image more", |disk| {
-            put(&disk.train().join(TENCH).join("new.JPEG"), disk::jpeg(7))
+            put(&disk.train().join(TENCH).join("new.JPEG"), disk::jpeg(7));
         }),
         ("an image less", |disk| {
-            fs::remove_file(disk.train().join(TENCH).join("n01440764_4.JPEG")).unwrap()
+            fs::remove_file(disk.train().join(TENCH).join("n01440764_4.JPEG")).unwrap();
         }),
         ("a class more", |disk| {
-            put(&disk.train().join("n00000001/a.JPEG"), disk::jpeg(7))
+            put(&disk.train().join("n00000001/a.JPEG"), disk::jpeg(7));
         }),
         ("a class less", |disk| {
-            fs::remove_dir_all(disk.train().join("n02979186")).unwrap()
+            fs::remove_dir_all(disk.train().join("n02979186")).unwrap();
         }),
         ("a folder within more", |disk| {
-            put(&disk.train().join(TENCH).join("more/a.JPEG"), disk::jpeg(7))
+            put(&disk.train().join(TENCH).join("more/a.JPEG"), disk::jpeg(7));
         }),
     ];
     for (change, apply) in changes {
@@ -147,9 +149,11 @@ fn an_archive_that_was_replaced_is_noticed() {
     assert_eq!(disk::seen(&disk.open()), disk::expected(&pictures));
 }
 
+type Damage = fn(&str) -> String;
+
 #[test]
 fn what_is_damaged_or_of_another_version_is_made_again() {
-    let damages: [(&str, fn(&str) -> String); 5] = [
+    let damages: [(&str, Damage); 5] = [
         ("cut off", |text| text[..text.len() / 2].to_owned()),
         ("empty", |_| String::new()),
         ("no JSON", |_| "\0".repeat(500)),

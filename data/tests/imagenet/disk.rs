@@ -13,7 +13,7 @@ pub(crate) const PARACHUTE: &str = "n03888257";
 
 /// Where the devkit's lists are in its archive.
 const DEVKIT: &str = "ILSVRC2012_devkit_t12/data";
-/// Made by `golden/meta_mat.py`: cassette player is 1, tench is 2, parachute is 3.
+/// Made by `golden/make_meta_mat.py`: cassette player is 1, tench is 2, parachute is 3.
 pub(crate) const META: &[u8] = include_bytes!("../fixtures/meta.mat");
 
 pub(crate) struct Picture {

@@ -235,7 +235,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Made by `golden/meta_mat.py`, with SciPy, in the shape of the devkit's.
+    /// Made by `golden/make_meta_mat.py`, with SciPy, in the shape of the devkit's.
     const META: &[u8] = include_bytes!("../../../tests/fixtures/meta.mat");
 
     #[test]
