@@ -1,6 +1,6 @@
 //! The image data sets behind one type.
 
-use super::{Cifar10, Idx, Image, ImageFolder, Shapes};
+use super::{Cifar10, Idx, Image, ImageFolder, ImageNet, Shapes, Subset};
 use crate::error::DataError;
 use burn::data::dataset::Dataset;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,10 @@ pub enum ImageDataset {
     Idx(Idx),
     /// A folder of image files per class.
     Folder(ImageFolder),
+    /// ImageNet or Tiny-ImageNet.
+    ImageNet(ImageNet),
+    /// A part of another one.
+    Subset(Subset),
 }
 
 /// The same call on whichever data set it is.
@@ -45,6 +49,8 @@ macro_rules! each {
             ImageDataset::Cifar10($dataset) => $call,
             ImageDataset::Idx($dataset) => $call,
             ImageDataset::Folder($dataset) => $call,
+            ImageDataset::ImageNet($dataset) => $call,
+            ImageDataset::Subset($dataset) => $call,
         }
     };
 }
@@ -85,6 +91,8 @@ impl ImageDataset {
             Self::Cifar10(cifar10) => Ok(cifar10.image(index)),
             Self::Idx(idx) => Ok(idx.image(index)),
             Self::Folder(folder) => folder.image(index),
+            Self::ImageNet(imagenet) => imagenet.image(index),
+            Self::Subset(subset) => subset.image(index),
         }
     }
 
@@ -103,7 +111,8 @@ impl ImageDataset {
             Self::Shapes(shapes) => Some((shapes.size(), shapes.size())),
             Self::Cifar10(_) => Some((Cifar10::SIDE, Cifar10::SIDE)),
             Self::Idx(idx) => Some(idx.image_size()),
-            Self::Folder(_) => None,
+            Self::Folder(_) | Self::ImageNet(_) => None,
+            Self::Subset(subset) => subset.whole().image_size(),
         }
     }
 }
@@ -136,15 +145,17 @@ macro_rules! in_memory_dataset {
 }
 in_memory_dataset!(Shapes, Cifar10, Idx);
 
-impl Dataset<ImageItem, DataError> for ImageFolder {
-    fn get(&self, index: usize) -> Result<ImageItem, DataError> {
-        Ok(ImageItem {
-            label: self.label(index),
-            image: self.image(index)?,
-        })
-    }
+macro_rules! on_disk_dataset {
+    ($($dataset:ty),*) => {$(
+        impl Dataset<ImageItem, DataError> for $dataset {
+            fn get(&self, index: usize) -> Result<ImageItem, DataError> {
+                Ok(ImageItem { label: self.label(index), image: self.image(index)? })
+            }
 
-    fn len(&self) -> usize {
-        self.len()
-    }
+            fn len(&self) -> usize {
+                self.len()
+            }
+        }
+    )*};
 }
+on_disk_dataset!(ImageFolder, ImageNet, Subset);

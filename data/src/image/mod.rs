@@ -6,9 +6,11 @@ mod dataset;
 pub mod decode;
 mod folder;
 mod idx;
+mod imagenet;
 mod preprocess;
 mod shapes;
 mod sheet;
+mod subset;
 mod transforms;
 
 pub use batch::{ImageBatch, ImageSource};
@@ -16,9 +18,11 @@ pub use cifar10::Cifar10;
 pub use dataset::{ImageDataset, ImageItem, Split};
 pub use folder::ImageFolder;
 pub use idx::Idx;
+pub use imagenet::ImageNet;
 pub use preprocess::Preprocess;
 pub use shapes::Shapes;
 pub use sheet::{contact_sheet, write_png};
+pub use subset::Subset;
 pub use transforms::{CenterCrop, RandomCrop, RandomHorizontalFlip, Resize, Transform};
 
 use std::borrow::Cow;

@@ -89,6 +89,12 @@ pub enum DataSource {
     Idx,
     /// A folder with `train/CLASS/*.{jpg,jpeg,png}` and `val/CLASS/...`.
     Folder,
+    /// ImageNet (ILSVRC 2012) as it is unpacked, or in its archives.
+    #[serde(rename = "imagenet")]
+    ImageNet,
+    /// Tiny-ImageNet as it is unpacked.
+    #[serde(rename = "tiny_imagenet")]
+    TinyImageNet,
 }
 
 /// The data, and what is done to an image before the network sees it.
@@ -101,6 +107,12 @@ pub struct DataRecipe {
     pub path: Option<PathBuf>,
     /// Download the set into the cache folder if it is not there.
     pub download: bool,
+    /// Use only the first so many classes.
+    pub classes: Option<usize>,
+    /// Use only this share of the images of each class, at least one: always the same ones.
+    pub fraction: Option<f64>,
+    /// The same for validation images, where it is to be another share.
+    pub val_fraction: Option<f64>,
     /// Number of training images that `shapes` draws.
     pub train_size: usize,
     /// Number of validation images that `shapes` draws.
@@ -123,6 +135,9 @@ impl Default for DataRecipe {
             source: DataSource::Shapes,
             path: None,
             download: false,
+            classes: None,
+            fraction: None,
+            val_fraction: None,
             train_size: 12_000,
             val_size: 2_000,
             image_size: 32,

@@ -56,12 +56,32 @@ impl Problems {
 }
 
 fn check_data(data: &DataRecipe, problems: &mut Problems) {
-    let needs_path = matches!(data.source, DataSource::Folder | DataSource::Idx);
+    let needs_path = matches!(
+        data.source,
+        DataSource::Folder | DataSource::Idx | DataSource::ImageNet | DataSource::TinyImageNet
+    );
     problems.require(
         !needs_path || data.path.is_some(),
         "data.path",
         "must be given for this data.source",
     );
+    problems.require(
+        data.classes != Some(0),
+        "data.classes",
+        "must be at least 1, got 0",
+    );
+    for (key, fraction) in [
+        ("data.fraction", data.fraction),
+        ("data.val_fraction", data.val_fraction),
+    ] {
+        let value = fraction.unwrap_or(1.0);
+        let holds = value > 0.0 && value <= 1.0;
+        problems.require(
+            holds,
+            key,
+            &format!("must be above 0 and at most 1, got {value}"),
+        );
+    }
     if data.source == DataSource::Shapes {
         for (key, value) in [
             ("data.train_size", data.train_size),

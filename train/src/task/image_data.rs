@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use data::download;
 use data::image::{
-    Cifar10, Idx, ImageDataset, ImageFolder, ImageSource, Preprocess, Shapes, Split,
+    Cifar10, Idx, ImageDataset, ImageFolder, ImageNet, ImageSource, Preprocess, Shapes, Split,
+    Subset,
 };
 use data::loader::{Loader, LoaderConfig};
 use model_cnn::{ImageClassifierConfig, registry};
@@ -14,7 +15,7 @@ use crate::TrainError;
 use crate::recipe::{DataRecipe, DataSource, Recipe};
 use crate::run::Classifier;
 
-/// Where downloaded data sets are kept, and what to tell about a download.
+/// Where downloaded data sets and lists of large folders are kept, and what to tell about a download.
 pub struct DataAccess<'a> {
     /// The cache folder.
     pub cache: PathBuf,
@@ -22,7 +23,7 @@ pub struct DataAccess<'a> {
     pub progress: &'a mut dyn FnMut(u64, Option<u64>),
 }
 
-/// A split of the data of a recipe.
+/// A split of the data of a recipe, or the part of it that the recipe asks for.
 ///
 /// # Errors
 /// The data are not there or not what they should be.
@@ -32,6 +33,25 @@ pub fn open_dataset(
     split: Split,
     access: &mut DataAccess,
 ) -> Result<ImageDataset, TrainError> {
+    let dataset = open_whole(recipe, seed, split, access)?;
+    let fraction = match split {
+        Split::Train => recipe.fraction,
+        Split::Validation => recipe.val_fraction.or(recipe.fraction),
+    };
+    if recipe.classes.is_none() && fraction.is_none() {
+        return Ok(dataset);
+    }
+    let subset = Subset::new(dataset, recipe.classes, fraction.unwrap_or(1.0))?;
+    Ok(ImageDataset::Subset(subset))
+}
+
+fn open_whole(
+    recipe: &DataRecipe,
+    seed: u64,
+    split: Split,
+    access: &mut DataAccess,
+) -> Result<ImageDataset, TrainError> {
+    let lists = access.cache.join("lists");
     let dataset = match recipe.source {
         DataSource::Shapes => {
             let len = match split {
@@ -54,6 +74,13 @@ pub fn open_dataset(
         }
         DataSource::Idx => ImageDataset::Idx(Idx::open(given_path(recipe)?, split)?),
         DataSource::Folder => ImageDataset::Folder(ImageFolder::open(given_path(recipe)?, split)?),
+        DataSource::ImageNet => {
+            ImageDataset::ImageNet(ImageNet::open(given_path(recipe)?, split, Some(&lists))?)
+        }
+        DataSource::TinyImageNet => {
+            let path = given_path(recipe)?;
+            ImageDataset::ImageNet(ImageNet::open_tiny(path, split, Some(&lists))?)
+        }
     };
     Ok(dataset)
 }
