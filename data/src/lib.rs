@@ -8,6 +8,7 @@
 
 pub mod download;
 pub mod error;
+mod files;
 pub mod image;
 pub mod loader;
 pub mod random;

@@ -125,6 +125,10 @@ impl Source for ImageSource {
         self.dataset.len()
     }
 
+    fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
+        self.dataset.order(seed, epoch)
+    }
+
     fn name(&self, index: usize) -> String {
         self.dataset.name(index)
     }

@@ -1,9 +1,11 @@
 //! The image data sets behind one type.
 
-use super::{Cifar10, Idx, Image, ImageFolder, ImageNet, Shapes, Subset};
+use super::{Cifar10, Idx, Image, ImageFolder, ImageNet, Shapes, Shards, Subset};
 use crate::error::DataError;
+use crate::random::permutation;
 use burn::data::dataset::Dataset;
 use serde::{Deserialize, Serialize};
+use std::fs;
 
 /// Which part of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +41,8 @@ pub enum ImageDataset {
     ImageNet(ImageNet),
     /// A part of another one.
     Subset(Subset),
+    /// Tar archives of image files.
+    Shards(Shards),
 }
 
 /// The same call on whichever data set it is.
@@ -51,6 +55,7 @@ macro_rules! each {
             ImageDataset::Folder($dataset) => $call,
             ImageDataset::ImageNet($dataset) => $call,
             ImageDataset::Subset($dataset) => $call,
+            ImageDataset::Shards($dataset) => $call,
         }
     };
 }
@@ -93,6 +98,35 @@ impl ImageDataset {
             Self::Folder(folder) => folder.image(index),
             Self::ImageNet(imagenet) => imagenet.image(index),
             Self::Subset(subset) => subset.image(index),
+            Self::Shards(shards) => shards.image(index),
+        }
+    }
+
+    /// The file that image `index` is stored as, JPEG or PNG; `None` where images are stored in another way.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn file(&self, index: usize) -> Result<Option<Vec<u8>>, DataError> {
+        match self {
+            Self::Shapes(_) | Self::Cifar10(_) | Self::Idx(_) => Ok(None),
+            Self::Folder(folder) => {
+                let path = folder.path(index);
+                let bytes = fs::read(path).map_err(DataError::io("read", path))?;
+                Ok(Some(bytes))
+            }
+            Self::ImageNet(imagenet) => imagenet.file(index).map(Some),
+            Self::Shards(shards) => shards.file(index).map(Some),
+            Self::Subset(subset) => subset.file(index),
+        }
+    }
+
+    /// The order in which a shuffled epoch visits the images: any permutation is as likely as any other, except in
+    /// shards ([`Shards::order`]).
+    pub fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
+        match self {
+            Self::Shards(shards) => shards.order(seed, epoch),
+            Self::Subset(subset) => subset.order(seed, epoch),
+            _ => permutation(seed, epoch, self.len()),
         }
     }
 
@@ -111,7 +145,7 @@ impl ImageDataset {
             Self::Shapes(shapes) => Some((shapes.size(), shapes.size())),
             Self::Cifar10(_) => Some((Cifar10::SIDE, Cifar10::SIDE)),
             Self::Idx(idx) => Some(idx.image_size()),
-            Self::Folder(_) | Self::ImageNet(_) => None,
+            Self::Folder(_) | Self::ImageNet(_) | Self::Shards(_) => None,
             Self::Subset(subset) => subset.whole().image_size(),
         }
     }
@@ -158,4 +192,4 @@ macro_rules! on_disk_dataset {
         }
     )*};
 }
-on_disk_dataset!(ImageFolder, ImageNet, Subset);
+on_disk_dataset!(ImageFolder, ImageNet, Shards, Subset);

@@ -9,6 +9,7 @@ mod idx;
 mod imagenet;
 mod preprocess;
 mod shapes;
+mod shards;
 mod sheet;
 mod subset;
 mod transforms;
@@ -21,6 +22,9 @@ pub use idx::Idx;
 pub use imagenet::ImageNet;
 pub use preprocess::Preprocess;
 pub use shapes::Shapes;
+pub use shards::{
+    ShardOptions, ShardSize, Shards, WrittenShards, WrittenSplit, verify_shards, write_shards,
+};
 pub use sheet::{contact_sheet, write_png};
 pub use subset::Subset;
 pub use transforms::{CenterCrop, RandomCrop, RandomHorizontalFlip, Resize, Transform};

@@ -96,6 +96,22 @@ impl Subset {
     pub fn image(&self, index: usize) -> Result<Image, DataError> {
         self.dataset.decode(self.items[index])
     }
+
+    /// The file that image `index` is stored as, if it is one.
+    ///
+    /// # Errors
+    /// As [`ImageDataset::file`].
+    pub fn file(&self, index: usize) -> Result<Option<Vec<u8>>, DataError> {
+        self.dataset.file(self.items[index])
+    }
+
+    /// The order in which a shuffled epoch visits the images: that of the whole data set, with the others left out.
+    pub fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
+        let order = self.dataset.order(seed, epoch).into_iter();
+        order
+            .filter_map(|item| self.items.binary_search(&item).ok())
+            .collect()
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! `tinderbox data`
 
+mod shards;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -19,7 +21,8 @@ use super::shared::{RecipeArgs, table, with_data};
 #[command(after_help = "\
 Examples:
   tinderbox data info cnn
-  tinderbox data preview cnn-cifar10 --data path/to/cifar-10-batches-bin --output sheet.png")]
+  tinderbox data preview cnn-cifar10 --data path/to/cifar-10-batches-bin --output sheet.png
+  tinderbox data shards cnn-folder --data path/to/images --output path/to/shards")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -34,6 +37,9 @@ enum Command {
         /// Print JSON instead of a table.
         #[arg(long)]
         json: bool,
+        /// Of shards: read every byte and compare it with the checksums in shards.json.
+        #[arg(long)]
+        verify: bool,
     },
     /// Draw training images as the network sees them: a row a class, augmented and cropped, in a PNG file.
     Preview {
@@ -49,22 +55,31 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         epoch: u64,
     },
+    Shards(shards::Args),
 }
 
 pub(super) fn run(args: &Args) -> Done {
     match &args.command {
-        Command::Info { source, json } => info(source, *json),
+        Command::Info {
+            source,
+            json,
+            verify,
+        } => info(source, *json, *verify),
         Command::Preview {
             source,
             output,
             columns,
             epoch,
         } => preview(source, output, *columns, *epoch),
+        Command::Shards(args) => shards::run(args),
     }
 }
 
-fn info(source: &RecipeArgs, as_json: bool) -> Done {
+fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> Done {
     let recipe = source.load()?;
+    if verify {
+        shards::verify(&recipe.data)?;
+    }
     let (train, validation) = with_data(|mut access| {
         let mut open = |split| open_dataset(&recipe.data, recipe.seed, split, &mut access);
         Ok((open(Split::Train)?, open(Split::Validation)?))

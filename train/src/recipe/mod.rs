@@ -95,6 +95,8 @@ pub enum DataSource {
     /// Tiny-ImageNet as it is unpacked.
     #[serde(rename = "tiny_imagenet")]
     TinyImageNet,
+    /// Tar shards, as `tinderbox data shards` and WebDataset's tools write them: `train-*.tar` and `val-*.tar`.
+    Shards,
 }
 
 /// The data, and what is done to an image before the network sees it.

@@ -58,7 +58,11 @@ impl Problems {
 fn check_data(data: &DataRecipe, problems: &mut Problems) {
     let needs_path = matches!(
         data.source,
-        DataSource::Folder | DataSource::Idx | DataSource::ImageNet | DataSource::TinyImageNet
+        DataSource::Folder
+            | DataSource::Idx
+            | DataSource::ImageNet
+            | DataSource::Shards
+            | DataSource::TinyImageNet
     );
     problems.require(
         !needs_path || data.path.is_some(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use data::download;
 use data::image::{
-    Cifar10, Idx, ImageDataset, ImageFolder, ImageNet, ImageSource, Preprocess, Shapes, Split,
-    Subset,
+    Cifar10, Idx, ImageDataset, ImageFolder, ImageNet, ImageSource, Preprocess, Shapes, Shards,
+    Split, Subset,
 };
 use data::loader::{Loader, LoaderConfig};
 use model_cnn::{ImageClassifierConfig, registry};
@@ -81,6 +81,7 @@ fn open_whole(
             let path = given_path(recipe)?;
             ImageDataset::ImageNet(ImageNet::open_tiny(path, split, Some(&lists))?)
         }
+        DataSource::Shards => ImageDataset::Shards(Shards::open(given_path(recipe)?, split)?),
     };
     Ok(dataset)
 }

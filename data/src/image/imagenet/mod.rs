@@ -174,7 +174,7 @@ impl ImageNet {
     ///
     /// # Errors
     /// If they cannot be read.
-    pub fn bytes(&self, index: usize) -> Result<Vec<u8>, DataError> {
+    pub fn file(&self, index: usize) -> Result<Vec<u8>, DataError> {
         let path = self.path(index);
         let (group, file) = self.locate(index);
         let bytes = match &self.archive {
@@ -189,7 +189,7 @@ impl ImageNet {
     /// # Errors
     /// As [`decode::decode`].
     pub fn image(&self, index: usize) -> Result<Image, DataError> {
-        decode::decode_bytes(&self.bytes(index)?, &self.name(index))
+        decode::decode_bytes(&self.file(index)?, &self.name(index))
     }
 
     fn locate(&self, index: usize) -> (&Group, usize) {
