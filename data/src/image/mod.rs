@@ -19,7 +19,9 @@ pub use idx::Idx;
 pub use preprocess::Preprocess;
 pub use shapes::Shapes;
 pub use sheet::{contact_sheet, write_png};
-pub use transforms::{CenterCrop, RandomCrop, RandomHorizontalFlip, Resize, Transform};
+pub use transforms::{
+    CenterCrop, Interpolation, RandomCrop, RandomHorizontalFlip, Resize, Transform,
+};
 
 use std::borrow::Cow;
 

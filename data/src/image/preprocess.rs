@@ -122,7 +122,7 @@ fn replace(image: Image, convert: impl Fn(&Image) -> Cow<'_, Image>) -> Image {
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
-    use crate::image::{CenterCrop, RandomHorizontalFlip, Resize};
+    use crate::image::{CenterCrop, Interpolation, RandomHorizontalFlip, Resize};
     use crate::random;
 
     fn preprocess(channels: usize, transforms: Vec<Transform>) -> Preprocess {
@@ -169,7 +169,13 @@ mod tests {
 
     #[test]
     fn the_size_is_known_where_a_transform_fixes_it() {
-        let resize = |exact| Transform::Resize(Resize { size: 40, exact });
+        let resize = |exact| {
+            Transform::Resize(Resize {
+                size: 40,
+                exact,
+                interpolation: Interpolation::Bilinear,
+            })
+        };
         let crop = Transform::CenterCrop(CenterCrop { size: 24 });
         let flip = Transform::RandomHorizontalFlip(RandomHorizontalFlip { probability: 0.5 });
         let output = |transforms| preprocess(3, transforms).output_size();

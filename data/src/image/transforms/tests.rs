@@ -8,7 +8,15 @@ fn rng() -> ChaCha8Rng {
 }
 
 fn resize(size: usize) -> Transform {
-    Transform::Resize(Resize { size, exact: false })
+    resize_with(size, false, Interpolation::Bilinear)
+}
+
+fn resize_with(size: usize, exact: bool, interpolation: Interpolation) -> Transform {
+    Transform::Resize(Resize {
+        size,
+        exact,
+        interpolation,
+    })
 }
 
 #[test]
@@ -102,6 +110,11 @@ fn random_crops_reach_every_offset() {
     assert_eq!(seen.len(), 9);
 }
 
+fn interpolations() -> impl Strategy<Value = Interpolation> {
+    use Interpolation::{Bicubic, Bilinear, Nearest};
+    prop_oneof![Just(Bilinear), Just(Bicubic), Just(Nearest)]
+}
+
 proptest! {
     #[test]
     fn flipping_mirrors_each_row_and_twice_is_nothing(
@@ -134,9 +147,10 @@ proptest! {
         size in 1usize..40,
         padding in 0usize..3,
         exact: bool,
+        interpolation in interpolations(),
     ) {
         let transforms = [
-            Transform::Resize(Resize { size, exact }),
+            resize_with(size, exact, interpolation),
             Transform::CenterCrop(CenterCrop { size }),
             Transform::RandomCrop(RandomCrop { size, padding }),
             Transform::RandomHorizontalFlip(RandomHorizontalFlip { probability: 0.5 }),
@@ -154,9 +168,9 @@ proptest! {
     }
 
     #[test]
-    fn a_constant_image_stays_constant(width in 1usize..50, height in 1usize..50, size in 1usize..50, value: u8) {
+    fn a_constant_image_stays_constant(width in 1usize..50, height in 1usize..50, size in 1usize..50, value: u8, interpolation in interpolations()) {
         let image = Image { width, height, channels: 1, pixels: vec![value; width * height] };
-        let resized = resize(size).apply(image, &mut rng()).unwrap();
+        let resized = resize_with(size, false, interpolation).apply(image, &mut rng()).unwrap();
         prop_assert!(resized.pixels.iter().all(|&pixel| pixel == value));
     }
 }

@@ -1,12 +1,14 @@
 //! Transforms of the geometry, with torchvision's meaning (its v1 transforms on Pillow images). Colours are
 //! [`Preprocess`](super::Preprocess)'s.
 
+mod affine;
+mod resize;
+
 use super::Image;
 use crate::error::DataError;
-use fast_image_resize::images::{Image as Target, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+pub use resize::{Interpolation, Resize};
 use serde::{Deserialize, Serialize};
 
 /// One transform, written in TOML as `{ random_crop = { size = 24, padding = 4 } }`.
@@ -21,17 +23,6 @@ pub enum Transform {
     RandomCrop(RandomCrop),
     /// Mirrors now and then.
     RandomHorizontalFlip(RandomHorizontalFlip),
-}
-
-/// Scales with antialiasing (Pillow's `BILINEAR`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Resize {
-    /// The shorter side afterwards, in pixels; the aspect ratio stays.
-    pub size: usize,
-    /// Makes both sides `size` long instead.
-    #[serde(default)]
-    pub exact: bool,
 }
 
 /// Cuts out the middle; what is smaller is padded with 0.
@@ -129,57 +120,6 @@ fn check_size(what: &str, size: usize) -> Result<(), DataError> {
     }
     let reason = format!("{size} is not within 1 to {MOST} pixels");
     Err(DataError::config(what, reason))
-}
-
-impl Resize {
-    fn target(&self, width: usize, height: usize) -> (usize, usize) {
-        if self.exact {
-            return (self.size, self.size);
-        }
-        // int(size * long / short), never below the shorter side.
-        let long = |long: usize, short: usize| self.size * long / short.max(1);
-        if width <= height {
-            (self.size, long(height, width))
-        } else {
-            (long(width, height), self.size)
-        }
-    }
-
-    fn apply(&self, image: Image) -> Result<Image, DataError> {
-        let (width, height) = self.target(image.width, image.height);
-        if (width, height) == (image.width, image.height) {
-            return Ok(image);
-        }
-        let failed = |error: &dyn std::fmt::Display| {
-            let reason = format!(
-                "cannot be resized from {} to {width}x{height}: {error}",
-                image.size()
-            );
-            DataError::image("an image", reason)
-        };
-        // Very long and narrow images become larger than an image may be.
-        if (width * height) as u64 > super::decode::MAX_PIXELS {
-            return Err(failed(&"too many pixels"));
-        }
-        let kind = if image.channels == 1 {
-            PixelType::U8
-        } else {
-            PixelType::U8x3
-        };
-        let source = ImageRef::new(image.width as u32, image.height as u32, &image.pixels, kind)
-            .map_err(|e| failed(&e))?;
-        let mut target = Target::new(width as u32, height as u32, kind);
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-        Resizer::new()
-            .resize(&source, &mut target, &options)
-            .map_err(|e| failed(&e))?;
-        Ok(Image {
-            width,
-            height,
-            channels: image.channels,
-            pixels: target.into_vec(),
-        })
-    }
 }
 
 impl CenterCrop {
