@@ -1,13 +1,34 @@
-//! Transforms of the geometry, with torchvision's meaning (its v1 transforms on Pillow images). Colours are
-//! [`Preprocess`](super::Preprocess)'s.
+//! Transforms with torchvision's meaning (its v1 transforms on Pillow images), and its names.
+//!
+//! The random ones draw what they do and then do it; what they do is an [`Operation`] or one of the small functions
+//! beside it, which give Pillow's pixels. Colours are normalised by [`Preprocess`](super::Preprocess).
 
 mod affine;
+mod area;
+mod check;
+mod color;
+mod color_jitter;
+mod crop;
+mod flip;
+mod levels;
+mod operation;
+mod policy;
+mod random_erasing;
+mod random_resized_crop;
 mod resize;
 
 use super::Image;
 use crate::error::DataError;
-use rand::RngExt;
+pub use area::Rect;
+use check::Problems;
+pub use color_jitter::{ColorJitter, Jitter};
+pub use crop::{CenterCrop, RandomCrop};
+pub use flip::RandomHorizontalFlip;
+pub use operation::Operation;
+pub use policy::{RandAugment, TrivialAugmentWide};
 use rand_chacha::ChaCha8Rng;
+pub use random_erasing::{Erased, ErasedWith, RandomErasing};
+pub use random_resized_crop::RandomResizedCrop;
 pub use resize::{Interpolation, Resize};
 use serde::{Deserialize, Serialize};
 
@@ -21,82 +42,109 @@ pub enum Transform {
     CenterCrop(CenterCrop),
     /// Cuts out a random place.
     RandomCrop(RandomCrop),
+    /// Cuts out a random part and scales it to one size.
+    RandomResizedCrop(RandomResizedCrop),
     /// Mirrors now and then.
     RandomHorizontalFlip(RandomHorizontalFlip),
-}
-
-/// Cuts out the middle; what is smaller is padded with 0.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CenterCrop {
-    /// Width and height afterwards, in pixels.
-    pub size: usize,
-}
-
-/// Cuts out a random place.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RandomCrop {
-    /// Width and height afterwards, in pixels.
-    pub size: usize,
-    /// How many zeros are put at every side first, in pixels.
-    #[serde(default)]
-    pub padding: usize,
-}
-
-/// Mirrors left and right.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RandomHorizontalFlip {
-    /// How often, 0 to 1.
-    #[serde(default = "half")]
-    pub probability: f64,
-}
-
-fn half() -> f64 {
-    0.5
+    /// Changes brightness, contrast, saturation and hue.
+    ColorJitter(ColorJitter),
+    /// One random operation of random strength.
+    TrivialAugmentWide(TrivialAugmentWide),
+    /// Several random operations of one strength.
+    RandAugment(RandAugment),
+    /// Erases a rectangle of the normalised image now and then.
+    RandomErasing(RandomErasing),
 }
 
 /// Width and height in pixels, where known.
 pub(super) type Size = Option<(usize, usize)>;
 
-impl Transform {
-    /// Checks the settings.
-    ///
-    /// # Errors
-    /// If a size is 0 or above 65,535, or a probability is not within 0 to 1.
-    pub fn validate(&self) -> Result<(), DataError> {
-        match self {
-            Self::Resize(Resize { size, .. }) => check_size("resize.size", *size),
-            Self::CenterCrop(CenterCrop { size }) => check_size("center_crop.size", *size),
-            Self::RandomCrop(RandomCrop { size, padding }) => {
-                check_size("random_crop.size", *size)?;
-                // A padding of 0 is fine.
-                check_size("random_crop.padding", (*padding).max(1))
-            }
-            Self::RandomHorizontalFlip(RandomHorizontalFlip { probability }) => {
-                if (0.0..=1.0).contains(probability) {
-                    return Ok(());
-                }
-                let reason = format!("{probability} is not within 0 to 1");
-                Err(DataError::config(
-                    "random_horizontal_flip.probability",
-                    reason,
-                ))
-            }
+/// An image on its way to the network: transformed, not yet normalised.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prepared {
+    /// Samples 0 to 255.
+    pub image: Image,
+    /// What is written over it once it is normalised.
+    pub erased: Option<Erased>,
+}
+
+impl From<Image> for Prepared {
+    fn from(image: Image) -> Self {
+        Self {
+            image,
+            erased: None,
         }
+    }
+}
+
+impl Transform {
+    /// Everything that is wrong with a list of transforms that is called `key`, each beginning with the setting, as in
+    /// `transforms[0].resize.size`.
+    pub fn problems(key: &str, transforms: &[Self]) -> Vec<DataError> {
+        let mut found = Vec::new();
+        for (place, transform) in transforms.iter().enumerate() {
+            let mut problems = Problems::new(format!("{key}[{place}].{}", transform.name()));
+            transform.check(&mut problems);
+            let is_last = place + 1 == transforms.len();
+            problems.require(
+                is_last || !matches!(transform, Self::RandomErasing(_)),
+                None,
+                || "must be the last transform, because it erases after normalisation".into(),
+            );
+            found.extend(problems.found());
+        }
+        found
     }
 
     /// The transformed image. Only the random transforms draw from `rng`.
     ///
     /// # Errors
-    /// If the image is smaller than a random crop, or the settings are not valid.
-    pub fn apply(&self, image: Image, rng: &mut ChaCha8Rng) -> Result<Image, DataError> {
-        match self {
-            Self::Resize(resize) => resize.apply(image),
-            Self::CenterCrop(crop) => Ok(crop.apply(image)),
-            Self::RandomCrop(crop) => crop.apply(&image, rng),
+    /// If the image is smaller than a random crop, or would become larger than an image may be.
+    pub fn apply(&self, prepared: Prepared, rng: &mut ChaCha8Rng) -> Result<Prepared, DataError> {
+        let Prepared { image, erased } = prepared;
+        let image = match self {
+            Self::Resize(resize) => resize.apply(image)?,
+            Self::CenterCrop(crop) => crop.apply(image),
+            Self::RandomCrop(crop) => crop.apply(&image, rng)?,
+            Self::RandomResizedCrop(crop) => crop.apply(&image, rng)?,
             Self::RandomHorizontalFlip(flip) => flip.apply(image, rng),
+            Self::ColorJitter(jitter) => jitter.apply(image, rng),
+            Self::TrivialAugmentWide(policy) => policy.draw(rng).apply(image),
+            Self::RandAugment(policy) => policy.apply(image, rng),
+            Self::RandomErasing(erasing) => {
+                let erased = erasing.draw(&image, rng);
+                return Ok(Prepared { image, erased });
+            }
+        };
+        Ok(Prepared { image, erased })
+    }
+
+    /// As in recipes.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Resize(_) => "resize",
+            Self::CenterCrop(_) => "center_crop",
+            Self::RandomCrop(_) => "random_crop",
+            Self::RandomResizedCrop(_) => "random_resized_crop",
+            Self::RandomHorizontalFlip(_) => "random_horizontal_flip",
+            Self::ColorJitter(_) => "color_jitter",
+            Self::TrivialAugmentWide(_) => "trivial_augment_wide",
+            Self::RandAugment(_) => "rand_augment",
+            Self::RandomErasing(_) => "random_erasing",
+        }
+    }
+
+    fn check(&self, problems: &mut Problems) {
+        match self {
+            Self::Resize(resize) => problems.size("size", resize.size),
+            Self::CenterCrop(crop) => problems.size("size", crop.size),
+            Self::RandomCrop(crop) => crop.check(problems),
+            Self::RandomResizedCrop(crop) => crop.check(problems),
+            Self::RandomHorizontalFlip(flip) => problems.probability(flip.probability),
+            Self::ColorJitter(jitter) => jitter.check(problems),
+            Self::TrivialAugmentWide(TrivialAugmentWide {}) => {}
+            Self::RandAugment(policy) => policy.check(problems),
+            Self::RandomErasing(erasing) => erasing.check(problems),
         }
     }
 
@@ -105,87 +153,14 @@ impl Transform {
         match self {
             Self::Resize(resize) if resize.exact => Some((resize.size, resize.size)),
             Self::Resize(resize) => size.map(|(width, height)| resize.target(width, height)),
-            Self::CenterCrop(CenterCrop { size }) => Some((*size, *size)),
-            Self::RandomCrop(RandomCrop { size, .. }) => Some((*size, *size)),
-            Self::RandomHorizontalFlip(_) => size,
-        }
-    }
-}
-
-fn check_size(what: &str, size: usize) -> Result<(), DataError> {
-    // Beyond this nothing is an image any more, and products could overflow.
-    const MOST: usize = 65_535;
-    if (1..=MOST).contains(&size) {
-        return Ok(());
-    }
-    let reason = format!("{size} is not within 1 to {MOST} pixels");
-    Err(DataError::config(what, reason))
-}
-
-impl CenterCrop {
-    fn apply(&self, image: Image) -> Image {
-        let size = self.size;
-        if (image.width, image.height) == (size, size) {
-            return image;
-        }
-        let top = center_offset(image.height, size);
-        let left = center_offset(image.width, size);
-        image.crop(top, left, size, size)
-    }
-}
-
-/// Where a centred crop of `size` begins in `len` pixels; negative if it is larger. torchvision first pads a smaller
-/// image (by half of the difference, rounded down, at the beginning), and rounds `(len - size) / 2` as Python does: to
-/// the even neighbour of a half.
-fn center_offset(len: usize, size: usize) -> isize {
-    if len < size {
-        return -(((size - len) / 2) as isize);
-    }
-    let twice = len - size;
-    let down = twice / 2;
-    let half_and_odd = twice % 2 == 1 && down % 2 == 1;
-    (down + usize::from(half_and_odd)) as isize
-}
-
-impl RandomCrop {
-    fn apply(&self, image: &Image, rng: &mut ChaCha8Rng) -> Result<Image, DataError> {
-        let Self { size, padding } = *self;
-        let room = |len: usize| (len + 2 * padding).checked_sub(size);
-        let (Some(down), Some(right)) = (room(image.height), room(image.width)) else {
-            let padded = if padding > 0 {
-                format!(" with {padding} pixels of padding")
-            } else {
-                String::new()
-            };
-            let reason = format!(
-                "{}{padded} is smaller than the random crop of {size}x{size}; resize first, or crop less",
-                image.size()
-            );
-            return Err(DataError::image("an image", reason));
-        };
-        let top = rng.random_range(0..=down) as isize - padding as isize;
-        let left = rng.random_range(0..=right) as isize - padding as isize;
-        Ok(image.crop(top, left, size, size))
-    }
-}
-
-impl RandomHorizontalFlip {
-    fn apply(&self, mut image: Image, rng: &mut ChaCha8Rng) -> Result<Image, DataError> {
-        // Compared by hand: `random_bool` panics on a probability that is none.
-        if rng.random::<f64>() < self.probability {
-            flip(&mut image);
-        }
-        Ok(image)
-    }
-}
-
-fn flip(image: &mut Image) {
-    let row_len = (image.width * image.channels).max(1);
-    for row in image.pixels.chunks_exact_mut(row_len) {
-        row.reverse();
-        if image.channels == 3 {
-            // Reversing bytes turned the colours round as well.
-            row.chunks_exact_mut(3).for_each(|pixel| pixel.swap(0, 2));
+            Self::CenterCrop(CenterCrop { size })
+            | Self::RandomCrop(RandomCrop { size, .. })
+            | Self::RandomResizedCrop(RandomResizedCrop { size, .. }) => Some((*size, *size)),
+            Self::RandomHorizontalFlip(_)
+            | Self::ColorJitter(_)
+            | Self::TrivialAugmentWide(_)
+            | Self::RandAugment(_)
+            | Self::RandomErasing(_) => size,
         }
     }
 }
