@@ -5,7 +5,7 @@ Pinned: torch==2.15.0, torchvision==0.29.2, pillow==13.0.0, numpy.
     python golden/transforms.py
 
 writes data/tests/fixtures/transforms-{rgb,grey,photo}.png, transforms.json and operations.json beside them, which
-data/tests/transforms_golden.rs compares with: antialiased resizing to within 1, everything else exactly.
+data/tests/transforms_golden.rs compares with: antialiased resizing to within 1 (bicubic 2), everything else exactly.
 """
 
 import base64
@@ -116,7 +116,8 @@ def operations():
 
 def main() -> None:
     FIXTURES.mkdir(parents=True, exist_ok=True)
-    pictures = {"rgb": picture(37, 23, 3, 1), "grey": picture(40, 64, 1, 2), "photo": photograph(75, 53)}
+    # No taller than that: Pillow 13 scales the columns of still taller images first, earlier versions never do.
+    pictures = {"rgb": picture(37, 23, 3, 1), "grey": picture(48, 64, 1, 2), "photo": photograph(57, 41)}
     pictures = {f"transforms-{name}.png": image for name, image in pictures.items()}
     for file, image in pictures.items():
         image.save(FIXTURES / file)
@@ -126,7 +127,7 @@ def main() -> None:
     for files, references in [
         ([rgb, grey], cases()),
         ([rgb, grey], resizes([7, 31], ["bicubic", "nearest"])),
-        ([photo], resizes([11, 29, 61], ["bilinear", "bicubic"])),
+        ([photo], resizes([9, 23, 47], ["bilinear", "bicubic"])),
     ]:
         for transform, reference in references:
             for file in files:

@@ -86,9 +86,11 @@ fn transforms_agree_with_torchvision() {
         let differences = differences(&output, &case.output.image());
         // Weights are a little less exact than Pillow's: now and then a sample is rounded the other way.
         let (most, mean) = match &case.transform {
-            Transform::Resize(resize) if resize.interpolation != Interpolation::Nearest => {
-                (1, 0.05)
-            }
+            Transform::Resize(resize) => match resize.interpolation {
+                Interpolation::Bilinear => (1, 0.05),
+                Interpolation::Bicubic => (2, 0.05),
+                Interpolation::Nearest => (0, 0.0),
+            },
             _ => (0, 0.0),
         };
         let found = *differences.iter().max().unwrap();
