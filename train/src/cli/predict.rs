@@ -95,12 +95,13 @@ fn predict(
     let image = decode::decode(path)?;
     // Preprocessing for validation draws nothing at random, so any generator does.
     let mut rng = ::data::random::rng(0, "predict", 0, 0);
-    let image = preprocess
-        .image(image, &mut rng)
+    let prepared = preprocess
+        .prepare(image, &mut rng)
         .with_context(|| path.display().to_string())?;
-    let shape = [1, preprocess.channels, image.height, image.width];
+    let (height, width) = (prepared.image.height, prepared.image.width);
+    let shape = [1, preprocess.channels, height, width];
     let mut pixels = vec![0.0; shape.iter().product()];
-    preprocess.normalize_into(&image, &mut pixels);
+    preprocess.normalize_into(&prepared, &mut pixels);
     let images = Tensor::from_data(TensorData::new(pixels, shape), device);
     let logits = read_logits(trained.model.forward(images))?;
     let labels = &trained.classifier.labels;

@@ -125,6 +125,11 @@ pub struct DataRecipe {
     pub train_transforms: Vec<Transform>,
     /// Applied to a validation image, in this order.
     pub val_transforms: Vec<Transform>,
+    /// Mix each training image with another of its batch, by shares from Beta(alpha, alpha); 0 does not (mixup).
+    pub mixup_alpha: f64,
+    /// Replace a rectangle of each training image by that of another, likewise (CutMix). With both, one of them is drawn
+    /// for each batch.
+    pub cutmix_alpha: f64,
     /// Per-channel mean, of pixels in `[0, 1]`; the model's own by default.
     pub mean: Option<Vec<f32>>,
     /// Per-channel standard deviation; the model's own by default.
@@ -145,6 +150,8 @@ impl Default for DataRecipe {
             image_size: 32,
             train_transforms: Vec::new(),
             val_transforms: Vec::new(),
+            mixup_alpha: 0.0,
+            cutmix_alpha: 0.0,
             mean: None,
             std: None,
         }

@@ -1,5 +1,7 @@
 //! Values that have the right type and still make no sense.
 
+use data::image::Transform;
+
 use super::{
     DataRecipe, DataSource, OptimizerRecipe, Recipe, ScheduleName, ScheduleRecipe, TrainRecipe,
 };
@@ -99,12 +101,11 @@ fn check_data(data: &DataRecipe, problems: &mut Problems) {
         ("data.train_transforms", &data.train_transforms),
         ("data.val_transforms", &data.val_transforms),
     ] {
-        for transform in transforms {
-            if let Err(error) = transform.validate() {
-                problems.0.push(format!("{key}: {error}"));
-            }
-        }
+        let found = Transform::problems(key, transforms);
+        problems.0.extend(found.iter().map(ToString::to_string));
     }
+    problems.not_negative("data.mixup_alpha", data.mixup_alpha);
+    problems.not_negative("data.cutmix_alpha", data.cutmix_alpha);
     for value in data.std.iter().flatten() {
         problems.positive("data.std", f64::from(*value));
     }

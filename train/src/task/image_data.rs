@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use data::download;
 use data::image::{
-    Cifar10, Idx, ImageDataset, ImageFolder, ImageNet, ImageSource, Preprocess, Shapes, Shards,
-    Split, Subset,
+    Cifar10, Idx, ImageDataset, ImageFolder, ImageNet, ImageSource, Mixing, Preprocess, Shapes,
+    Shards, Split, Subset,
 };
 use data::loader::{Loader, LoaderConfig};
 use model_cnn::{ImageClassifierConfig, registry};
@@ -145,7 +145,8 @@ impl ImageRun {
             ..classifier.preprocess.clone()
         };
         let config = loader_config(recipe);
-        let train = ImageSource::new(train, augmented, recipe.seed)?;
+        let mixing = Mixing::new(recipe.data.mixup_alpha, recipe.data.cutmix_alpha)?;
+        let train = ImageSource::new(train, augmented, recipe.seed)?.with_mixing(mixing);
         let train = Loader::new(Arc::new(train), config.clone())?;
         let validation = validation_loader(validation, &classifier.preprocess, &config)?;
         check_size(&classifier.config, &train, "data.train_transforms")?;
