@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::Done;
-use super::shared::{DeviceArgs, Trained, WeightsArgs, percent, table, with_data};
+use super::shared::{DeviceArgs, OutsideArgs, Trained, WeightsArgs, percent, table, with_data};
 
 /// Measure a trained model: accuracy, per class, confusion matrix.
 #[derive(clap::Args)]
@@ -34,6 +34,8 @@ pub(super) struct Args {
     json: bool,
     #[command(flatten)]
     weights: WeightsArgs,
+    #[command(flatten)]
+    outside: OutsideArgs,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -68,7 +70,7 @@ struct ClassReport {
 
 pub(super) fn run(args: &Args) -> Done {
     let device = args.device.open()?;
-    let trained = args.weights.open(&args.run, &device)?;
+    let trained = args.weights.open(&args.outside, &args.run, &device)?;
     let counts = count(args, &trained, &device)?;
     let report = report(&trained, counts);
     let (split, name) = match args.split {

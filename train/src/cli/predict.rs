@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 
 use super::Done;
-use super::shared::{DeviceArgs, Trained, WeightsArgs, percent, table};
+use super::shared::{DeviceArgs, OutsideArgs, Trained, WeightsArgs, percent, table};
 
 /// Say what is on an image.
 #[derive(clap::Args)]
@@ -35,6 +35,8 @@ pub(super) struct Args {
     #[command(flatten)]
     weights: WeightsArgs,
     #[command(flatten)]
+    outside: OutsideArgs,
+    #[command(flatten)]
     device: DeviceArgs,
 }
 
@@ -53,7 +55,7 @@ struct ClassProbability {
 pub(super) fn run(args: &Args) -> Done {
     anyhow::ensure!(args.top_k > 0, "--top-k must be at least 1");
     let device = args.device.open()?;
-    let trained = args.weights.open(&args.run, &device)?;
+    let trained = args.weights.open(&args.outside, &args.run, &device)?;
     let mut table = table(["image", "class", "probability"], &[2]);
     let mut code = ExitCode::SUCCESS;
     for path in &args.images {

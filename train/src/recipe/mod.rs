@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use data::image::Transform;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use read::nearest;
 pub use read::{RecipeError, builtin, builtin_names};
 
 /// One run, completely described.
@@ -59,6 +60,13 @@ impl Default for Recipe {
 pub struct ModelRecipe {
     /// A name that `tinderbox models` lists.
     pub name: String,
+    /// The weights that training begins with: a file, or a name that `tinderbox models --weights` lists. Without it they
+    /// are drawn at random.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
+    /// All of these weights must fit, except that a head for another number of classes is left new; otherwise whatever
+    /// fits is used.
+    pub strict: bool,
     /// Options of that model.
     #[serde(flatten)]
     pub options: toml::Table,
@@ -68,6 +76,8 @@ impl Default for ModelRecipe {
     fn default() -> Self {
         Self {
             name: "simple_cnn".into(),
+            weights: None,
+            strict: true,
             options: toml::Table::new(),
         }
     }

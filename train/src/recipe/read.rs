@@ -201,7 +201,8 @@ impl ModelRecipe {
         let mut problems = Vec::new();
         for (key, value) in &self.options {
             if key == "family" || !config.contains_key(key) {
-                let known = config.keys().map(String::as_str).filter(|k| *k != "family");
+                let options = config.keys().map(String::as_str).filter(|k| *k != "family");
+                let known = options.chain(["weights", "strict"]);
                 let unknown = Unknown {
                     what: "unknown key",
                     given: &format!("model.{key}"),
@@ -240,7 +241,7 @@ impl fmt::Display for Unknown<'_> {
 }
 
 /// The most similar of `names`, if any is similar at all.
-fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
     names
         .map(|name| (strsim::jaro_winkler(given, name), name))
         .filter(|(similarity, _)| *similarity > 0.7)
