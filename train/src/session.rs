@@ -117,6 +117,9 @@ pub fn train_image_classifier(
         let (access, note) = (&mut surroundings.access, &mut *surroundings.note);
         model = weights::begin_with(model, &recipe.model, access, note)?;
     }
+    if recipe.model.freeze_backbone {
+        model = model.freeze_backbone();
+    }
     let run = match begin {
         Begin::New { path, overwrite } => {
             let run = RunDir::create(path, *overwrite)?;

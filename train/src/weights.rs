@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::module::Module;
 use data::download::{Checksum, RemoteFile, fetch};
 use model_cnn::ImageClassifier;
 use model_cnn::weights::known::{self, KnownWeights};
@@ -68,7 +67,7 @@ pub fn begin_with(
         return Ok(model);
     };
     let path = locate(name, &recipe.name, access)?;
-    let head = head(&model);
+    let head = model.head_name().to_string();
     let options = LoadOptions {
         strict: recipe.strict,
         head: Some(head.clone()),
@@ -90,11 +89,4 @@ pub fn begin_with(
 /// What is said about weights that are not loaded.
 pub fn not_loaded(mismatch: &Mismatch) -> String {
     format!("not everything fits, and what does not is left out: {mismatch}")
-}
-
-/// The layer that gives the logits: the last one that has parameters.
-fn head<M: Module>(model: &M) -> String {
-    let names = weights::parameter_names(model);
-    let last = names.last().and_then(|name| name.rsplit_once('.'));
-    last.map(|(layer, _)| layer.to_string()).unwrap_or_default()
 }

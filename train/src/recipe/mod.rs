@@ -67,6 +67,8 @@ pub struct ModelRecipe {
     /// All of these weights must fit, except that a head for another number of classes is left new; otherwise whatever
     /// fits is used.
     pub strict: bool,
+    /// Only the head learns; everything before it stays as it is, running statistics too.
+    pub freeze_backbone: bool,
     /// Options of that model.
     #[serde(flatten)]
     pub options: toml::Table,
@@ -78,6 +80,7 @@ impl Default for ModelRecipe {
             name: "simple_cnn".into(),
             weights: None,
             strict: true,
+            freeze_backbone: false,
             options: toml::Table::new(),
         }
     }
@@ -132,9 +135,11 @@ pub struct DataRecipe {
     /// Height and width of the images that `shapes` draws.
     pub image_size: usize,
     /// Applied to a training image, in this order.
-    pub train_transforms: Vec<Transform>,
-    /// Applied to a validation image, in this order.
-    pub val_transforms: Vec<Transform>,
+    ///
+    /// Without it nothing is random: what validation does is done.
+    pub train_transforms: Option<Vec<Transform>>,
+    /// Applied to a validation image, in this order; the model's own resize and crop by default.
+    pub val_transforms: Option<Vec<Transform>>,
     /// Mix each training image with another of its batch, by shares from Beta(alpha, alpha); 0 does not (mixup).
     pub mixup_alpha: f64,
     /// Replace a rectangle of each training image by that of another, likewise (CutMix). With both, one of them is drawn
@@ -158,8 +163,8 @@ impl Default for DataRecipe {
             train_size: 12_000,
             val_size: 2_000,
             image_size: 32,
-            train_transforms: Vec::new(),
-            val_transforms: Vec::new(),
+            train_transforms: None,
+            val_transforms: None,
             mixup_alpha: 0.0,
             cutmix_alpha: 0.0,
             mean: None,

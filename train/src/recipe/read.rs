@@ -10,6 +10,10 @@ use super::{ModelRecipe, Recipe};
 
 /// The recipes compiled into the program: the files under `recipes/`.
 const BUILTIN: &[(&str, &str)] = &[
+    (
+        "alexnet-imagenet",
+        include_str!("../../../recipes/alexnet-imagenet.toml"),
+    ),
     ("cnn", include_str!("../../../recipes/cnn.toml")),
     (
         "cnn-article",
@@ -22,6 +26,34 @@ const BUILTIN: &[(&str, &str)] = &[
     (
         "cnn-folder",
         include_str!("../../../recipes/cnn-folder.toml"),
+    ),
+    (
+        "resnet18-imagenet",
+        include_str!("../../../recipes/resnet18-imagenet.toml"),
+    ),
+    (
+        "resnet18-imagenette",
+        include_str!("../../../recipes/resnet18-imagenette.toml"),
+    ),
+    (
+        "resnet20-cifar10",
+        include_str!("../../../recipes/resnet20-cifar10.toml"),
+    ),
+    (
+        "resnet20-cifar10-short",
+        include_str!("../../../recipes/resnet20-cifar10-short.toml"),
+    ),
+    (
+        "resnet50-imagenet",
+        include_str!("../../../recipes/resnet50-imagenet.toml"),
+    ),
+    (
+        "resnet50-imagenet-modern",
+        include_str!("../../../recipes/resnet50-imagenet-modern.toml"),
+    ),
+    (
+        "vgg16-imagenet",
+        include_str!("../../../recipes/vgg16-imagenet.toml"),
     ),
 ];
 
@@ -202,7 +234,7 @@ impl ModelRecipe {
         for (key, value) in &self.options {
             if key == "family" || !config.contains_key(key) {
                 let options = config.keys().map(String::as_str).filter(|k| *k != "family");
-                let known = options.chain(["weights", "strict"]);
+                let known = options.chain(["weights", "strict", "freeze_backbone"]);
                 let unknown = Unknown {
                     what: "unknown key",
                     given: &format!("model.{key}"),
@@ -408,7 +440,7 @@ mod tests {
             "[{ random_resized_crop = { size = 24, scale = [0.5, 1] } }, \
                           { color_jitter = { brightness = 0.4 } }, { random_erasing = { p = 0.1 } }]",
         );
-        assert_eq!(recipe.unwrap().data.train_transforms.len(), 3);
+        assert_eq!(recipe.unwrap().data.train_transforms.unwrap().len(), 3);
         for (value, expected) in [
             (
                 "[{ resize = { size = 28 } ]",

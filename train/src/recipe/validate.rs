@@ -101,7 +101,7 @@ fn check_data(data: &DataRecipe, problems: &mut Problems) {
         ("data.train_transforms", &data.train_transforms),
         ("data.val_transforms", &data.val_transforms),
     ] {
-        let found = Transform::problems(key, transforms);
+        let found = Transform::problems(key, transforms.as_deref().unwrap_or_default());
         problems.0.extend(found.iter().map(ToString::to_string));
     }
     problems.not_negative("data.mixup_alpha", data.mixup_alpha);

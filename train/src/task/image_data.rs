@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use data::download;
 use data::image::{
-    Cifar10, Idx, ImageDataset, ImageFolder, ImageNet, ImageSource, Mixing, Preprocess, Shapes,
-    Shards, Split, Subset,
+    CenterCrop, Cifar10, Idx, ImageDataset, ImageFolder, ImageNet, ImageSource, Interpolation,
+    Mixing, Preprocess, Resize, Shapes, Shards, Split, Subset, Transform,
 };
 use data::loader::{Loader, LoaderConfig};
-use model_cnn::{ImageClassifierConfig, registry};
+use model_cnn::ImageClassifierConfig;
+use model_cnn::registry::{self, InputInfo};
 
 use crate::TrainError;
 use crate::recipe::{DataRecipe, DataSource, Recipe};
@@ -141,7 +142,11 @@ impl ImageRun {
         let validation = open_dataset(&recipe.data, recipe.seed, Split::Validation, access)?;
         let classifier = classifier(recipe, &train)?;
         let augmented = Preprocess {
-            transforms: recipe.data.train_transforms.clone(),
+            transforms: recipe
+                .data
+                .train_transforms
+                .clone()
+                .unwrap_or_else(|| classifier.preprocess.transforms.clone()),
             ..classifier.preprocess.clone()
         };
         let config = loader_config(recipe);
@@ -208,9 +213,14 @@ fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<Classifier, Train
             config.num_classes()
         )));
     }
-    let (mean, std) = normalisation(recipe, &config)?;
+    let input = input_of(&recipe.model.name)?;
+    let transforms = match &recipe.data.val_transforms {
+        Some(transforms) => transforms.clone(),
+        None => resize_and_crop(&input, train.image_size()),
+    };
+    let (mean, std) = normalisation(recipe, &config, &input);
     let preprocess = Preprocess {
-        transforms: recipe.data.val_transforms.clone(),
+        transforms,
         channels: config.in_channels(),
         mean,
         std,
@@ -223,22 +233,49 @@ fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<Classifier, Train
     })
 }
 
+/// What the model called `name` expects as input.
+fn input_of(name: &str) -> Result<InputInfo, TrainError> {
+    match registry::find(name) {
+        Some(info) => Ok(info.input),
+        None => Err(TrainError::Mismatch(format!("there is no model `{name}`"))),
+    }
+}
+
+/// The model's own preprocessing, which does nothing to images that have its size already.
+fn resize_and_crop(input: &InputInfo, stored: Option<(usize, usize)>) -> Vec<Transform> {
+    let size = input.crop_size;
+    if stored == Some((size, size)) {
+        return Vec::new();
+    }
+    let interpolation = match input.interpolation {
+        registry::Interpolation::Bilinear => Interpolation::Bilinear,
+        registry::Interpolation::Bicubic => Interpolation::Bicubic,
+    };
+    let resize = Resize {
+        size: input.resize_size,
+        exact: false,
+        interpolation,
+    };
+    vec![
+        Transform::Resize(resize),
+        Transform::CenterCrop(CenterCrop { size }),
+    ]
+}
+
 /// The recipe's mean and deviation, or the model's; those of a grey image are the average over the colours.
 fn normalisation(
     recipe: &Recipe,
     config: &ImageClassifierConfig,
-) -> Result<(Vec<f32>, Vec<f32>), TrainError> {
+    input: &InputInfo,
+) -> (Vec<f32>, Vec<f32>) {
     if let (Some(mean), Some(std)) = (&recipe.data.mean, &recipe.data.std) {
-        return Ok((mean.clone(), std.clone()));
+        return (mean.clone(), std.clone());
     }
-    let Some(info) = registry::find(&recipe.model.name) else {
-        return Err(TrainError::Mismatch("the model has no mean and std".into()));
-    };
     let fit = |values: [f32; 3]| match config.in_channels() {
         3 => values.to_vec(),
         channels => vec![values.iter().sum::<f32>() / 3.0; channels],
     };
-    Ok((fit(info.input.mean), fit(info.input.std)))
+    (fit(input.mean), fit(input.std))
 }
 
 fn check_size(
@@ -251,6 +288,10 @@ fn check_size(
         Some(size) if (height, width) != (size, size) => Err(TrainError::Mismatch(format!(
             "the model takes images of {size}x{size} pixels, {key} gives {width}x{height}; end it with \
              {{ center_crop = {{ size = {size} }} }}, or set model.image_size"
+        ))),
+        None if height.min(width) < config.min_image_size() => Err(TrainError::Mismatch(format!(
+            "the model takes images of at least {0}x{0} pixels, {key} gives {width}x{height}",
+            config.min_image_size()
         ))),
         _ => Ok(()),
     }
