@@ -92,15 +92,16 @@ fn fit<M: Module>(
     path: &Path,
 ) -> Result<(M, Mismatch), WeightsError> {
     let (mut fitting, mut mismatch) = compare(&parameters(&model), &dict);
-    let mut forgiven = Mismatch::default();
+    let mut is_refused = options.strict && !mismatch.is_empty();
     if let Some(head) = &options.head {
-        (forgiven, mismatch) = mismatch.split(head);
-        if !forgiven.is_empty() {
+        let (of_head, rest) = mismatch.clone().split(head);
+        if !of_head.is_empty() {
             // Half a head is of no use: a bias belongs to its weight.
             fitting.retain(|parameter| !is_under(&parameter.name, head));
         }
+        is_refused = options.strict && !rest.is_empty();
     }
-    if !mismatch.is_empty() && (options.strict || fitting.is_empty()) {
+    if is_refused || (fitting.is_empty() && !mismatch.is_empty()) {
         let path = path.to_path_buf();
         return Err(WeightsError::Mismatch { path, mismatch });
     }
@@ -123,9 +124,6 @@ fn fit<M: Module>(
             .extend(result.errors.iter().map(describe));
         return Err(WeightsError::Mismatch { path, mismatch });
     }
-    mismatch.missing.append(&mut forgiven.missing);
-    mismatch.unexpected.append(&mut forgiven.unexpected);
-    mismatch.different.append(&mut forgiven.different);
     Ok((model, mismatch))
 }
 

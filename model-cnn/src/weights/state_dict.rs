@@ -1,5 +1,6 @@
 //! The tensors of a weights file, whatever its format.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -81,10 +82,12 @@ impl StateDict {
     pub fn to_safetensors(&self) -> Result<Vec<u8>, WeightsError> {
         let mut tensors = Vec::new();
         for (name, view) in &self.views {
-            let data = view.floats(&self.bytes).ok_or_else(|| {
-                WeightsError::Encode(format!("{name} holds {}, not floats", view.element()))
-            })?;
-            tensors.push((name.clone(), Float32(data)));
+            if let Element::Other(element) = view.element() {
+                let reason = format!("{name} holds {element}, not floats");
+                return Err(WeightsError::Encode(reason));
+            }
+            let bytes = &self.bytes;
+            tensors.push((name.as_str(), Float32 { view, bytes }));
         }
         // The one metadata entry that Hugging Face's loaders ask for.
         let metadata = [("format".to_string(), "pt".to_string())].into();
@@ -167,23 +170,27 @@ fn row_major(shape: &[usize]) -> Vec<usize> {
     strides
 }
 
-/// Float32 values, for the safetensors crate.
-struct Float32(TensorData);
+/// Floats of a file as float32, for the safetensors crate, converted when they are written.
+struct Float32<'a> {
+    view: &'a View,
+    bytes: &'a [u8],
+}
 
-impl safetensors::View for Float32 {
+impl safetensors::View for Float32<'_> {
     fn dtype(&self) -> Dtype {
         Dtype::F32
     }
 
     fn shape(&self) -> &[usize] {
-        self.0.shape().as_slice()
+        self.view.shape()
     }
 
-    fn data(&self) -> std::borrow::Cow<'_, [u8]> {
-        self.0.as_bytes().into()
+    fn data(&self) -> Cow<'_, [u8]> {
+        let values = self.view.floats(self.bytes);
+        values.map_or(Cow::default(), |values| values.as_bytes().to_vec().into())
     }
 
     fn data_len(&self) -> usize {
-        self.0.as_bytes().len()
+        self.shape().iter().product::<usize>() * size_of::<f32>()
     }
 }

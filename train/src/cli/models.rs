@@ -1,5 +1,6 @@
 //! `tinderbox models`
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use ::train::report::plain::thousands;
@@ -86,10 +87,11 @@ fn list_weights(json: bool) -> Done {
             weights.url.to_string(),
         ]);
     }
-    println!("{table}\n");
-    println!(
-        "accuracy on ImageNet-1k as published by torchvision; {}",
+    let accuracy = "accuracy on ImageNet-1k as published by torchvision";
+    writeln!(
+        std::io::stdout(),
+        "{table}\n\n{accuracy}; {}",
         known::LICENCE
-    );
+    )?;
     Ok(ExitCode::SUCCESS)
 }

@@ -147,11 +147,8 @@ fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
     let mut sets = args.recipe.sets();
     sets.extend(args.workers.map(|n| format!("train.workers={n}")));
     sets.extend(args.skip_bad.map(|n| format!("train.skip_bad={n}")));
-    sets.extend(
-        args.weights
-            .iter()
-            .map(|name| format!("model.weights='{name}'")),
-    );
+    let quoted = |name: &String| format!("model.weights={}", toml::Value::from(name.as_str()));
+    sets.extend(args.weights.iter().map(quoted));
     sets.extend(args.strict.map(|strict| format!("model.strict={strict}")));
     let named = Recipe::load(&args.recipe.recipe, &sets).map_err(TrainError::from)?;
     let folder = match &args.run_dir {

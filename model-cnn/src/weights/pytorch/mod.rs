@@ -44,7 +44,7 @@ pub(super) fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, Refusal> {
 }
 
 fn is_rebuilt(class: Global) -> bool {
-    class.module == "torch._utils" && class.name.starts_with("_rebuild")
+    class.module.starts_with("torch.") && class.name.starts_with("_rebuild")
 }
 
 /// The dict with tensors in it: the first of those that may lie in the root, or the root. In this order, because a

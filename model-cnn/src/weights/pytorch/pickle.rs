@@ -7,11 +7,13 @@
 //!
 //! Opcodes are those of <https://docs.python.org/3/library/pickletools.html>, protocols 0 to 5.
 
+mod torch;
+
 use std::collections::HashMap;
 
 use super::super::error::Refusal;
 use super::input::Input;
-use super::value::{Global, Node, Pickle, Storage, Tensor, Value};
+use super::value::{Global, Node, Pickle, Storage, Value};
 
 /// Instructions, and copied entries, that a pickle may have: some hundred times those of the largest public checkpoints.
 /// Each may cost about two hundred bytes of memory, however short it is in the file.
@@ -304,90 +306,6 @@ impl<'a> Machine<'a> {
             _ => None,
         }
     }
-
-    /// The persistent id `('storage', class, key, device, length)`, in old files with `(key, offset, length)` of a part.
-    fn storage(&mut self) -> Result<(), Refusal> {
-        let id = self.pop()?;
-        let storage = self.as_sequence(id).and_then(|fields| {
-            let [
-                Value::Text("storage"),
-                class,
-                Value::Text(key),
-                _,
-                length,
-                part @ ..,
-            ] = fields
-            else {
-                return None;
-            };
-            let part = part.first().and_then(|part| self.as_sequence(*part));
-            Some(Storage {
-                class: self.as_global(*class)?.name,
-                key,
-                length: unsigned(length)?,
-                offset: match part {
-                    Some([_, offset, _]) => unsigned(offset)?,
-                    _ => 0,
-                },
-            })
-        });
-        let storage =
-            storage.ok_or_else(|| Refusal::format("a storage in it has no description"))?;
-        self.storages.push(storage);
-        self.make(Node::Storage(storage));
-        Ok(())
-    }
-
-    fn call(&mut self, function: Value<'a>, arguments: Value<'a>) -> Result<(), Refusal> {
-        let class = self.as_global(function);
-        let arguments = self.as_sequence(arguments).unwrap_or_default();
-        match class.map(|global| (global.module, global.name)) {
-            Some(("collections", "OrderedDict")) => {
-                let entries = arguments.first().and_then(|list| self.as_sequence(*list));
-                let entries = entries.unwrap_or_default();
-                let pair = |entry: &Value<'a>| match self.as_sequence(*entry) {
-                    Some([key, value]) => Some((*key, *value)),
-                    _ => None,
-                };
-                let items: Vec<_> = entries.iter().filter_map(pair).collect();
-                self.charge(items.len())?;
-                self.make(dict(items));
-            }
-            Some(("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2")) => {
-                let tensor = self.tensor(arguments);
-                let tensor = tensor
-                    .ok_or_else(|| Refusal::format("a tensor in it has no proper description"))?;
-                self.charge(tensor.shape.len() + tensor.strides.len())?;
-                self.make(Node::Tensor(tensor));
-            }
-            Some(("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state")) => {
-                let tensor = arguments.first().copied().unwrap_or(Value::Other);
-                self.push(tensor);
-            }
-            _ => self.object(class),
-        }
-        Ok(())
-    }
-
-    /// From the arguments `storage, offset, shape, strides, ..`.
-    fn tensor(&self, arguments: &[Value<'a>]) -> Option<Tensor<'a>> {
-        let [Value::Node(storage), offset, shape, strides, ..] = arguments else {
-            return None;
-        };
-        let Node::Storage(storage) = self.nodes.get(*storage)? else {
-            return None;
-        };
-        let numbers = |value: &Value<'a>| -> Option<Vec<usize>> {
-            let values = self.as_sequence(*value)?;
-            values.iter().map(unsigned).collect()
-        };
-        Some(Tensor {
-            storage: *storage,
-            offset: storage.offset.checked_add(unsigned(offset)?)?,
-            shape: numbers(shape)?,
-            strides: numbers(strides)?,
-        })
-    }
 }
 
 fn dict<'a>(items: Vec<(Value<'a>, Value<'a>)>) -> Node<'a> {
@@ -399,13 +317,6 @@ fn pairs<'a>(values: &[Value<'a>]) -> Result<Vec<(Value<'a>, Value<'a>)>, Refusa
     match rest {
         [] => Ok(pairs.iter().map(|[key, value]| (*key, *value)).collect()),
         _ => Err(Refusal::format("a dict in it has a key without a value")),
-    }
-}
-
-fn unsigned(value: &Value) -> Option<usize> {
-    match value {
-        Value::Int(number) => usize::try_from(*number).ok(),
-        _ => None,
     }
 }
 

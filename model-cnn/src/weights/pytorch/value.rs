@@ -60,8 +60,9 @@ pub(super) struct Tensor<'a> {
 }
 
 /// Modules whose functions run commands, load code or reach files and networks. Such a list cannot be complete and need
-/// not be, since no function is called, whatever it is: it only decides which files are called by their name.
-const CODE_MODULES: [&str; 20] = [
+/// not be, since no function is called, whatever it is: it only decides which files are called by their name. Modules that
+/// somebody's own package could be called after (`code`) are not in it.
+const CODE_MODULES: [&str; 12] = [
     "os",
     "posix",
     "nt",
@@ -71,17 +72,9 @@ const CODE_MODULES: [&str; 20] = [
     "socket",
     "runpy",
     "pty",
-    "code",
-    "pdb",
-    "bdb",
     "importlib",
-    "imp",
     "ctypes",
-    "commands",
     "webbrowser",
-    "timeit",
-    "multiprocessing",
-    "asyncio",
 ];
 /// The same among Python's built-in functions.
 const CODE_BUILTINS: [&str; 9] = [

@@ -92,6 +92,7 @@ fn functions_that_run_code_are_told_however_they_are_named() {
         assert_eq!(refusal(bytes), format!("runs {function}"));
     }
     load(b"cbuiltins\nset\n](K\x01e\x85R.").unwrap();
+    load(b"ccode.models\nSettings\n)\x81.").unwrap();
 }
 
 #[test]
