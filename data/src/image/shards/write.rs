@@ -4,9 +4,8 @@ use super::manifest::{self, Manifest, ShardFile, SplitFiles};
 use super::{Shards, prefix};
 use crate::error::DataError;
 use crate::files;
-use crate::image::{Image, ImageDataset, Resize, Split, Transform, decode, sheet};
+use crate::image::{Image, ImageDataset, Interpolation, Resize, Split, decode, sheet};
 use crate::loader::{Loader, LoaderConfig, Source};
-use crate::random;
 use image::codecs::jpeg::JpegEncoder;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, TryLockError};
@@ -338,7 +337,7 @@ impl Source for Encoder {
         Ok((index, self.member(index)))
     }
 
-    fn collate(&self, items: Vec<Self::Item>) -> Self::Batch {
+    fn collate(&self, _epoch: u64, _batch: usize, items: Vec<Self::Item>) -> Self::Batch {
         items
     }
 }
@@ -379,12 +378,12 @@ impl Encoder {
 /// The image with a longer side of at most `side` pixels (unless the shorter one would vanish).
 fn scale_down(image: Image, side: usize) -> Result<Image, DataError> {
     let (short, long) = (image.width.min(image.height), image.width.max(image.height));
-    let resize = Transform::Resize(Resize {
+    let resize = Resize {
         size: (short * side / long).max(1),
         exact: false,
-    });
-    // Takes no random number.
-    resize.apply(image, &mut random::rng(0, "none", 0, 0))
+        interpolation: Interpolation::Bilinear,
+    };
+    resize.apply(image)
 }
 
 fn encode_jpeg(image: &Image, quality: u8) -> Result<Vec<u8>, String> {

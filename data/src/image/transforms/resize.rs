@@ -49,7 +49,7 @@ impl Resize {
         }
     }
 
-    pub(super) fn apply(&self, image: Image) -> Result<Image, DataError> {
+    pub(crate) fn apply(&self, image: Image) -> Result<Image, DataError> {
         let (width, height) = self.target(image.width, image.height);
         resize(image, width, height, self.interpolation)
     }
