@@ -21,4 +21,15 @@ impl ConfigError {
         }
         Ok(())
     }
+
+    /// Dropout and its relatives take a probability.
+    pub(crate) fn require_probability(option: &'static str, value: f64) -> Result<(), Self> {
+        if (0.0..=1.0).contains(&value) {
+            return Ok(());
+        }
+        Err(Self::new(
+            option,
+            format!("must be within 0 to 1, got {value}"),
+        ))
+    }
 }

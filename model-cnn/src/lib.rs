@@ -15,14 +15,27 @@
 //! ```
 //!
 //! One module per family; [`registry`] lists every named model, [`ImageClassifier`] is any of them chosen by name, and
-//! [`weights`] reads and writes safetensors in PyTorch's names and layout.
+//! [`weights`] reads PyTorch's files and safetensors, and writes safetensors in PyTorch's names and layout.
 
+pub mod alexnet;
+pub mod cifar_resnet;
 mod classifier;
+pub mod convnext;
 mod error;
+pub mod layers;
 pub mod registry;
+pub mod resnet;
 pub mod simple_cnn;
+pub mod squeezenet;
+pub mod vgg;
 pub mod weights;
 
-pub use classifier::{ImageClassifier, ImageClassifierConfig};
+pub use alexnet::{AlexNet, AlexNetConfig};
+pub use cifar_resnet::{CifarResNet, CifarResNetConfig};
+pub use classifier::{ImageClassifier, ImageClassifierConfig, num_parameters};
+pub use convnext::{ConvNeXt, ConvNeXtConfig};
 pub use error::ConfigError;
+pub use resnet::{ResNet, ResNetConfig};
 pub use simple_cnn::{SimpleCnn, SimpleCnnConfig};
+pub use squeezenet::{SqueezeNet, SqueezeNetConfig};
+pub use vgg::{Vgg, VggConfig};

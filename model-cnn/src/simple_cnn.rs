@@ -13,12 +13,13 @@
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
-use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
+use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
+use crate::layers::{Tap, forward_linear, linear_head, padding};
 
 /// The two pools halve each side twice.
 const STRIDE: usize = 4;
@@ -27,7 +28,7 @@ const STRIDE: usize = 4;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SimpleCnnConfig {
-    /// Number of classes, the length of the logits.
+    /// Number of classes, the length of the logits; 0 leaves out `fc2` and gives the hidden features.
     pub num_classes: usize,
     /// Channels of the input image: 3 for RGB, 1 for grey.
     pub in_channels: usize,
@@ -60,12 +61,16 @@ impl SimpleCnnConfig {
         }
     }
 
+    /// Length of the features before the last linear layer.
+    pub fn num_features(&self) -> usize {
+        self.hidden
+    }
+
     /// Checks that the options describe a network.
     ///
     /// # Errors
     /// Names the first option that is zero, or an image size that the two pools cannot halve.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_positive("num_classes", self.num_classes)?;
         ConfigError::require_positive("in_channels", self.in_channels)?;
         ConfigError::require_positive("channels", self.channels[0])?;
         ConfigError::require_positive("channels", self.channels[1])?;
@@ -85,15 +90,13 @@ impl SimpleCnnConfig {
         self.validate()?;
         let [channels1, channels2] = self.channels;
         let side = self.image_size / STRIDE;
-        let conv = |channels| {
-            Conv2dConfig::new(channels, [3, 3]).with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-        };
+        let conv = |channels| Conv2dConfig::new(channels, [3, 3]).with_padding(padding(1));
         Ok(SimpleCnn {
             conv1: conv([self.in_channels, channels1]).init(device),
             conv2: conv([channels1, channels2]).init(device),
             pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
             fc1: LinearConfig::new(channels2 * side * side, self.hidden).init(device),
-            fc2: LinearConfig::new(self.hidden, self.num_classes).init(device),
+            fc2: linear_head(self.hidden, self.num_classes, device),
         })
     }
 }
@@ -105,26 +108,57 @@ pub struct SimpleCnn {
     conv2: Conv2d,
     pool: MaxPool2d,
     fc1: Linear,
-    fc2: Linear,
+    fc2: Option<Linear>,
 }
 
 impl SimpleCnn {
+    /// The parameters that belong to the classes, by the beginning of their names.
+    pub const HEAD: &str = "fc2";
+
     /// Images `[batch, channels, height, width]` to the map before the classifier
     /// `[batch, channels2, height / 4, width / 4]`.
     pub fn forward_features(&self, images: Tensor<4>) -> Tensor<4> {
-        let x = self.pool.forward(relu(self.conv1.forward(images)));
-        self.pool.forward(relu(self.conv2.forward(x)))
+        self.forward_features_tapped(images, &mut Tap::none())
+    }
+
+    /// As [`forward_features`](Self::forward_features); `tap` sees `conv1` and `conv2`.
+    pub fn forward_features_tapped(&self, images: Tensor<4>, tap: &mut Tap) -> Tensor<4> {
+        let x = tap.at(format_args!("conv1"), self.conv1.forward(images));
+        let x = self.pool.forward(relu(x));
+        let x = tap.at(format_args!("conv2"), self.conv2.forward(x));
+        self.pool.forward(relu(x))
     }
 
     /// The map of [`forward_features`](Self::forward_features) to logits `[batch, num_classes]`.
     pub fn forward_head(&self, features: Tensor<4>) -> Tensor<2> {
         let x = relu(self.fc1.forward(features.flatten(1, 3)));
-        self.fc2.forward(x)
+        forward_linear(self.fc2.as_ref(), x)
     }
 
     /// Images `[batch, channels, height, width]` to logits `[batch, num_classes]`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         self.forward_head(self.forward_features(images))
+    }
+
+    /// The same network with a new, random head for `num_classes` classes; 0 leaves it without one.
+    #[must_use]
+    pub fn replace_head(mut self, num_classes: usize, device: &Device) -> Self {
+        let hidden = self.fc1.weight.dims()[1];
+        self.fc2 = linear_head(hidden, num_classes, device);
+        self
+    }
+
+    /// Freezes everything but the head: no gradients.
+    #[must_use]
+    pub fn freeze_backbone(self) -> Self {
+        let mut frozen = self.freeze();
+        frozen.fc2 = frozen.fc2.map(Module::unfreeze);
+        frozen
+    }
+
+    /// The layer whose map says most about where something is.
+    pub fn last_conv_layer(&self) -> String {
+        "conv2".into()
     }
 }
 
@@ -153,7 +187,10 @@ mod tests {
             error,
             "model option `image_size`: must be a multiple of 4, got 25"
         );
-        let error = SimpleCnnConfig::new(0).validate().unwrap_err();
-        assert_eq!(error.option, "num_classes");
+        let config = SimpleCnnConfig {
+            hidden: 0,
+            ..SimpleCnnConfig::default()
+        };
+        assert_eq!(config.validate().unwrap_err().option, "hidden");
     }
 }

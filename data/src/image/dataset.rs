@@ -1,6 +1,6 @@
 //! The image data sets behind one type.
 
-use super::{Cifar10, Idx, Image, ImageFolder, Shapes, Shards};
+use super::{Cifar10, Idx, Image, ImageFolder, ImageNet, Shapes, Shards, Subset};
 use crate::error::DataError;
 use crate::random::permutation;
 use burn::data::dataset::Dataset;
@@ -37,6 +37,10 @@ pub enum ImageDataset {
     Idx(Idx),
     /// A folder of image files per class.
     Folder(ImageFolder),
+    /// ImageNet or Tiny-ImageNet.
+    ImageNet(ImageNet),
+    /// A part of another one.
+    Subset(Subset),
     /// Tar archives of image files.
     Shards(Shards),
 }
@@ -49,6 +53,8 @@ macro_rules! each {
             ImageDataset::Cifar10($dataset) => $call,
             ImageDataset::Idx($dataset) => $call,
             ImageDataset::Folder($dataset) => $call,
+            ImageDataset::ImageNet($dataset) => $call,
+            ImageDataset::Subset($dataset) => $call,
             ImageDataset::Shards($dataset) => $call,
         }
     };
@@ -90,6 +96,8 @@ impl ImageDataset {
             Self::Cifar10(cifar10) => Ok(cifar10.image(index)),
             Self::Idx(idx) => Ok(idx.image(index)),
             Self::Folder(folder) => folder.image(index),
+            Self::ImageNet(imagenet) => imagenet.image(index),
+            Self::Subset(subset) => subset.image(index),
             Self::Shards(shards) => shards.image(index),
         }
     }
@@ -106,7 +114,9 @@ impl ImageDataset {
                 let bytes = fs::read(path).map_err(DataError::io("read", path))?;
                 Ok(Some(bytes))
             }
+            Self::ImageNet(imagenet) => imagenet.file(index).map(Some),
             Self::Shards(shards) => shards.file(index).map(Some),
+            Self::Subset(subset) => subset.file(index),
         }
     }
 
@@ -115,6 +125,7 @@ impl ImageDataset {
     pub fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
         match self {
             Self::Shards(shards) => shards.order(seed, epoch),
+            Self::Subset(subset) => subset.order(seed, epoch),
             _ => permutation(seed, epoch, self.len()),
         }
     }
@@ -134,7 +145,8 @@ impl ImageDataset {
             Self::Shapes(shapes) => Some((shapes.size(), shapes.size())),
             Self::Cifar10(_) => Some((Cifar10::SIDE, Cifar10::SIDE)),
             Self::Idx(idx) => Some(idx.image_size()),
-            Self::Folder(_) | Self::Shards(_) => None,
+            Self::Folder(_) | Self::ImageNet(_) | Self::Shards(_) => None,
+            Self::Subset(subset) => subset.whole().image_size(),
         }
     }
 }
@@ -180,4 +192,4 @@ macro_rules! on_disk_dataset {
         }
     )*};
 }
-on_disk_dataset!(ImageFolder, Shards);
+on_disk_dataset!(ImageFolder, ImageNet, Shards, Subset);

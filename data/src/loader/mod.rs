@@ -46,8 +46,9 @@ pub trait Source: Send + Sync + 'static {
     /// If the item cannot be used. The loader adds its index and name.
     fn item(&self, epoch: u64, index: usize) -> Result<Self::Item, DataError>;
 
-    /// Makes a batch of items, in the order given. Never called with none.
-    fn collate(&self, items: Vec<Self::Item>) -> Self::Batch;
+    /// Makes a batch of items, in the order given: batch number `batch` of `epoch`. A function of its arguments and
+    /// nothing else. Never called with no item.
+    fn collate(&self, epoch: u64, batch: usize, items: Vec<Self::Item>) -> Self::Batch;
 }
 
 /// How a [`Loader`] batches.

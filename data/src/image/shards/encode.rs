@@ -1,9 +1,8 @@
 //! Images on their way into a shard: checked, and scaled where they must be.
 
 use crate::error::DataError;
-use crate::image::{Image, ImageDataset, Resize, Transform, decode, sheet};
+use crate::image::{Image, ImageDataset, Interpolation, Resize, decode, sheet};
 use crate::loader::Source;
-use crate::random;
 use image::codecs::jpeg::JpegEncoder;
 use std::sync::Arc;
 
@@ -43,7 +42,7 @@ impl Source for Encoder {
         Ok((index, self.member(index)))
     }
 
-    fn collate(&self, items: Vec<Self::Item>) -> Self::Batch {
+    fn collate(&self, _epoch: u64, _batch: usize, items: Vec<Self::Item>) -> Self::Batch {
         items
     }
 }
@@ -84,12 +83,12 @@ impl Encoder {
 /// The image with a longer side of at most `side` pixels (unless the shorter one would vanish).
 fn scale_down(image: Image, side: usize) -> Result<Image, DataError> {
     let (short, long) = (image.width.min(image.height), image.width.max(image.height));
-    let resize = Transform::Resize(Resize {
+    let resize = Resize {
         size: (short * side / long).max(1),
         exact: false,
-    });
-    // Takes no random number.
-    resize.apply(image, &mut random::rng(0, "none", 0, 0))
+        interpolation: Interpolation::Bilinear,
+    };
+    resize.apply(image)
 }
 
 fn encode_jpeg(image: &Image, quality: u8) -> Result<Vec<u8>, String> {

@@ -1,0 +1,258 @@
+//! The residual networks that He et al. made for CIFAR-10.
+//!
+//! ```text
+//! image [3, 32, 32] -> conv1 3x3 -> bn1 -> ReLU -> layer1 [16, 32, 32] -> layer2 [32, 16, 16] -> layer3 [64, 8, 8]
+//!                   -> average over the map -> linear -> logits
+//! ```
+//!
+//! He et al. 2015, <https://arxiv.org/abs/1512.03385>, section 4.2. With `n` blocks a layer it has `6n + 2` layers:
+//! `resnet20` 269,722 parameters (0.27 M in the paper), `resnet110` 1,727,962. Shortcuts have no parameters (option A): where
+//! the shape changes, every second pixel is taken and the new channels are zero, half of them on either side. Names are
+//! those of the well-known PyTorch port, <https://github.com/akamaster/pytorch_resnet_cifar10>.
+
+use burn::module::Module;
+use burn::nn::conv::Conv2d;
+use burn::nn::{Initializer, Linear, LinearConfig};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor, s};
+use serde::{Deserialize, Serialize};
+
+use crate::ConfigError;
+use crate::layers::{BatchNorm2d, Tap, conv2d, forward_linear, normal, padding, pooled};
+
+/// Configuration of a [`CifarResNet`]. The default is `resnet20`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CifarResNetConfig {
+    /// Number of classes, the length of the logits; 0 leaves out `linear` and gives the pooled features.
+    pub num_classes: usize,
+    /// Channels of the input image.
+    pub in_channels: usize,
+    /// Number of blocks in each layer.
+    pub layers: [usize; 3],
+    /// Channels of `layer1`, an even number; every further layer has twice as many.
+    pub width: usize,
+    /// Let every block begin as the identity: the weight of its last batch norm is zero.
+    pub zero_init_residual: bool,
+}
+
+impl Default for CifarResNetConfig {
+    fn default() -> Self {
+        Self {
+            num_classes: 10,
+            in_channels: 3,
+            layers: [3; 3],
+            width: 16,
+            zero_init_residual: false,
+        }
+    }
+}
+
+impl CifarResNetConfig {
+    /// The network of `depth` layers, `6n + 2` for `n` blocks in each of the three layers: 20, 32, 44, 56 or 110 in the
+    /// paper.
+    pub fn new(depth: usize, num_classes: usize) -> Self {
+        Self {
+            num_classes,
+            layers: [depth.saturating_sub(2) / 6; 3],
+            ..Self::default()
+        }
+    }
+
+    /// Length of the pooled features.
+    pub fn num_features(&self) -> usize {
+        self.width * 4
+    }
+
+    /// Checks that the options describe a network.
+    ///
+    /// # Errors
+    /// Names the first option that is zero, or a width that is odd.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        ConfigError::require_positive("in_channels", self.in_channels)?;
+        ConfigError::require_positive("width", self.width)?;
+        for blocks in self.layers {
+            ConfigError::require_positive("layers", blocks)?;
+        }
+        if !self.width.is_multiple_of(2) {
+            let reason = format!(
+                "must be even, for the shortcuts to be padded on both sides, got {}",
+                self.width
+            );
+            return Err(ConfigError::new("width", reason));
+        }
+        Ok(())
+    }
+
+    /// Builds the network on `device` with He's initialisation, `N(0, 2 / fan_in)`.
+    ///
+    /// # Errors
+    /// See [`validate`](Self::validate).
+    pub fn init(&self, device: &Device) -> Result<CifarResNet, ConfigError> {
+        self.validate()?;
+        let mut in_planes = self.width;
+        let mut layer = |index: usize| {
+            let planes = self.width << index;
+            let mut blocks = Vec::new();
+            for block in 0..self.layers[index] {
+                let stride = if index > 0 && block == 0 { 2 } else { 1 };
+                blocks.push(CifarBlock::new(self, in_planes, planes, stride, device));
+                in_planes = planes;
+            }
+            blocks
+        };
+        Ok(CifarResNet {
+            conv1: conv3x3(self.in_channels, self.width, 1, device),
+            bn1: BatchNorm2d::new(self.width, device),
+            layer1: layer(0),
+            layer2: layer(1),
+            layer3: layer(2),
+            linear: head(self.num_features(), self.num_classes, device),
+        })
+    }
+}
+
+fn conv3x3(from: usize, to: usize, stride: usize, device: &Device) -> Conv2d {
+    let config = conv2d(from, to, 3)
+        .with_stride([stride, stride])
+        .with_padding(padding(1))
+        .with_bias(false);
+    normal(&config, he(from * 9), device)
+}
+
+fn he(fan_in: usize) -> f64 {
+    (2.0 / fan_in as f64).sqrt()
+}
+
+/// Its weights are He's too, its bias is PyTorch's default.
+fn head(num_features: usize, num_classes: usize, device: &Device) -> Option<Linear> {
+    let config = LinearConfig::new(num_features, num_classes);
+    (num_classes > 0).then(|| Linear {
+        weight: Initializer::Normal {
+            mean: 0.0,
+            std: he(num_features),
+        }
+        .init([num_features, num_classes], device),
+        ..config.init(device)
+    })
+}
+
+/// A residual network for small images; see the [module documentation](self).
+#[derive(Module, Debug)]
+pub struct CifarResNet {
+    conv1: Conv2d,
+    bn1: BatchNorm2d,
+    layer1: Vec<CifarBlock>,
+    layer2: Vec<CifarBlock>,
+    layer3: Vec<CifarBlock>,
+    linear: Option<Linear>,
+}
+
+impl CifarResNet {
+    /// The parameters that belong to the classes, by the beginning of their names.
+    pub const HEAD: &str = "linear";
+
+    /// Images `[batch, channels, height, width]` to the map before pooling `[batch, features, height / 4, width / 4]`.
+    pub fn forward_features(&self, images: Tensor<4>) -> Tensor<4> {
+        self.forward_features_tapped(images, &mut Tap::none())
+    }
+
+    /// As [`forward_features`](Self::forward_features); `tap` sees `conv1`, `bn1`, and every block and layer, as in
+    /// `layer3.1` and `layer3`.
+    pub fn forward_features_tapped(&self, images: Tensor<4>, tap: &mut Tap) -> Tensor<4> {
+        let x = tap.at(format_args!("conv1"), self.conv1.forward(images));
+        let x = tap.at(format_args!("bn1"), self.bn1.forward(x));
+        let mut x = relu(x);
+        for (number, blocks) in (1..).zip([&self.layer1, &self.layer2, &self.layer3]) {
+            for (index, block) in blocks.iter().enumerate() {
+                x = tap.at(format_args!("layer{number}.{index}"), block.forward(x));
+            }
+            x = tap.at(format_args!("layer{number}"), x);
+        }
+        x
+    }
+
+    /// The map of [`forward_features`](Self::forward_features) to logits `[batch, num_classes]`.
+    pub fn forward_head(&self, features: Tensor<4>) -> Tensor<2> {
+        forward_linear(self.linear.as_ref(), pooled(features))
+    }
+
+    /// Images `[batch, channels, height, width]` to logits `[batch, num_classes]`.
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        self.forward_head(self.forward_features(images))
+    }
+
+    /// The same network with a new, random head for `num_classes` classes; 0 leaves it without one.
+    #[must_use]
+    pub fn replace_head(mut self, num_classes: usize, device: &Device) -> Self {
+        let num_features = self.layer3.last().map_or(0, CifarBlock::out_channels);
+        self.linear = head(num_features, num_classes, device);
+        self
+    }
+
+    /// Freezes everything but the head: no gradients, no changing statistics.
+    #[must_use]
+    pub fn freeze_backbone(self) -> Self {
+        let mut frozen = self.freeze();
+        frozen.linear = frozen.linear.map(Module::unfreeze);
+        frozen
+    }
+
+    /// The layer whose map says most about where something is: the last one before pooling.
+    pub fn last_conv_layer(&self) -> String {
+        "layer3".into()
+    }
+}
+
+/// Two 3x3 convolutions and the shortcut of option A.
+#[derive(Module, Debug)]
+struct CifarBlock {
+    conv1: Conv2d,
+    bn1: BatchNorm2d,
+    conv2: Conv2d,
+    bn2: BatchNorm2d,
+    stride: usize,
+}
+
+impl CifarBlock {
+    fn new(
+        config: &CifarResNetConfig,
+        in_planes: usize,
+        planes: usize,
+        stride: usize,
+        device: &Device,
+    ) -> Self {
+        Self {
+            conv1: conv3x3(in_planes, planes, stride, device),
+            bn1: BatchNorm2d::new(planes, device),
+            conv2: conv3x3(planes, planes, 1, device),
+            bn2: if config.zero_init_residual {
+                BatchNorm2d::zero_init(planes, device)
+            } else {
+                BatchNorm2d::new(planes, device)
+            },
+            stride,
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let branch = relu(self.bn1.forward(self.conv1.forward(x.clone())));
+        let branch = self.bn2.forward(self.conv2.forward(branch));
+        relu(branch + self.shortcut(x))
+    }
+
+    fn shortcut(&self, x: Tensor<4>) -> Tensor<4> {
+        if self.stride == 1 {
+            return x;
+        }
+        let x = x.slice(s![.., .., ..;2, ..;2]);
+        let [batch, channels, height, width] = x.dims();
+        let missing = self.out_channels() - channels;
+        let zeros = Tensor::zeros([batch, missing / 2, height, width], &x.device());
+        Tensor::cat(vec![zeros.clone(), x, zeros], 1)
+    }
+
+    fn out_channels(&self) -> usize {
+        self.conv2.weight.dims()[0]
+    }
+}

@@ -1,0 +1,36 @@
+//! From the map to the logits.
+
+use burn::module::Module;
+use burn::nn::{Linear, LinearConfig};
+use burn::tensor::{Device, Tensor};
+
+/// The average over the map: `[batch, channels, height, width]` to `[batch, channels]`.
+pub(crate) fn pooled(features: Tensor<4>) -> Tensor<2> {
+    let [batch, channels, height, width] = features.dims();
+    let map = features.reshape([batch, channels, height * width]);
+    map.mean_dim(2).reshape([batch, channels])
+}
+
+/// The last linear layer with PyTorch's default initialisation; none for 0 classes.
+pub(crate) fn linear_head(
+    num_features: usize,
+    num_classes: usize,
+    device: &Device,
+) -> Option<Linear> {
+    (num_classes > 0).then(|| LinearConfig::new(num_features, num_classes).init(device))
+}
+
+/// `head` of the features; a network without one gives the features themselves.
+pub(crate) fn forward_linear(head: Option<&Linear>, features: Tensor<2>) -> Tensor<2> {
+    match head {
+        Some(head) => head.forward(features),
+        None => features,
+    }
+}
+
+/// Of frozen layers, those from `index` on learn again.
+pub(crate) fn unfreeze_from<M: Module>(mut layers: Vec<M>, index: usize) -> Vec<M> {
+    let head = layers.split_off(index.min(layers.len()));
+    layers.extend(head.into_iter().map(Module::unfreeze));
+    layers
+}

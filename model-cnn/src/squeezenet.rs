@@ -1,0 +1,281 @@
+//! SqueezeNet: AlexNet's accuracy with a fiftieth of its parameters.
+//!
+//! ```text
+//! image [3, 224, 224] -> features: convolution, then eight fire modules, pooled three times -> [512, 13, 13]
+//!                     -> classifier: dropout, 1x1 convolution to the classes, ReLU, average over the map
+//! ```
+//!
+//! A fire module squeezes its input with a 1x1 convolution and expands it again with 1x1 and 3x3 convolutions side by
+//! side. Iandola et al. 2016, <https://arxiv.org/abs/1602.07360>: `squeezenet1_0` has 1,248,424 parameters;
+//! `squeezenet1_1`, which pools earlier and needs 2.4 times less computation, 1,235,496.
+
+use burn::module::Module;
+use burn::nn::activation::Relu;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::nn::{Dropout, DropoutConfig, Initializer};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::ConfigError;
+use crate::layers::{Tap, conv2d, normal, padding, pooled, unfreeze_from, zero_bias};
+
+/// The two published forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SqueezeNetVersion {
+    /// The paper's.
+    #[serde(rename = "1_0")]
+    V1_0,
+    /// The authors' later one.
+    #[serde(rename = "1_1")]
+    V1_1,
+}
+
+/// Configuration of a [`SqueezeNet`]. The default is `squeezenet1_0`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SqueezeNetConfig {
+    /// Number of classes, the length of the logits; 0 leaves out the last convolution and gives the pooled features.
+    pub num_classes: usize,
+    /// Channels of the input image.
+    pub in_channels: usize,
+    /// Which form.
+    pub version: SqueezeNetVersion,
+    /// Channels that the first fire module squeezes to; all others are multiples of it.
+    pub width: usize,
+    /// Probability of dropout before the last convolution.
+    pub dropout: f64,
+}
+
+impl Default for SqueezeNetConfig {
+    fn default() -> Self {
+        Self {
+            num_classes: 1000,
+            in_channels: 3,
+            version: SqueezeNetVersion::V1_0,
+            width: 16,
+            dropout: 0.5,
+        }
+    }
+}
+
+/// Before the `index`-th fire module, counted from 0, there is a pool.
+fn pooled_before(version: SqueezeNetVersion) -> [usize; 3] {
+    match version {
+        SqueezeNetVersion::V1_0 => [0, 3, 7],
+        SqueezeNetVersion::V1_1 => [0, 2, 4],
+    }
+}
+
+impl SqueezeNetConfig {
+    /// Version 1.0.
+    pub fn squeezenet1_0(num_classes: usize) -> Self {
+        Self {
+            num_classes,
+            ..Self::default()
+        }
+    }
+
+    /// Version 1.1.
+    pub fn squeezenet1_1(num_classes: usize) -> Self {
+        Self {
+            version: SqueezeNetVersion::V1_1,
+            ..Self::squeezenet1_0(num_classes)
+        }
+    }
+
+    /// Length of the pooled features.
+    pub fn num_features(&self) -> usize {
+        self.width * 32
+    }
+
+    /// Checks that the options describe a network.
+    ///
+    /// # Errors
+    /// Names the first option that is zero, or a dropout that is no probability.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        ConfigError::require_positive("in_channels", self.in_channels)?;
+        ConfigError::require_positive("width", self.width)?;
+        ConfigError::require_probability("dropout", self.dropout)
+    }
+
+    /// Builds the network on `device` with torchvision's initialisation: `kaiming_uniform_` for convolutions,
+    /// `N(0, 0.01^2)` for the last one, biases zero.
+    ///
+    /// # Errors
+    /// See [`validate`](Self::validate).
+    pub fn init(&self, device: &Device) -> Result<SqueezeNet, ConfigError> {
+        self.validate()?;
+        let mut classifier = vec![Classifier::Dropout(DropoutConfig::new(self.dropout).init())];
+        if self.num_classes > 0 {
+            classifier.extend(head(self.num_features(), self.num_classes, device));
+        }
+        Ok(SqueezeNet {
+            features: self.features(device),
+            classifier,
+            num_features: self.num_features(),
+        })
+    }
+
+    fn features(&self, device: &Device) -> Vec<Feature> {
+        let (stem_channels, kernel) = match self.version {
+            SqueezeNetVersion::V1_0 => (6 * self.width, 7),
+            SqueezeNetVersion::V1_1 => (4 * self.width, 3),
+        };
+        let stem = conv2d(self.in_channels, stem_channels, kernel).with_stride([2, 2]);
+        let mut features = vec![
+            Feature::Conv2d(kaiming_uniform(&stem, device)),
+            Feature::Relu(Relu::new()),
+        ];
+        let mut in_channels = stem_channels;
+        for (index, factor) in [1, 1, 2, 2, 3, 3, 4, 4].into_iter().enumerate() {
+            if pooled_before(self.version).contains(&index) {
+                let pool = MaxPool2dConfig::new([3, 3]).with_strides([2, 2]);
+                features.push(Feature::MaxPool2d(pool.with_ceil_mode(true).init()));
+            }
+            let squeeze = factor * self.width;
+            features.push(Feature::Fire(Fire::new(in_channels, squeeze, device)));
+            in_channels = 8 * squeeze;
+        }
+        features
+    }
+}
+
+/// Weights from `U(-bound, bound)` with `bound = sqrt(6 / fan_in)`, the bias zero: `kaiming_uniform_` as it is.
+fn kaiming_uniform(config: &Conv2dConfig, device: &Device) -> Conv2d {
+    let initializer = Initializer::KaimingUniform {
+        gain: 2.0_f64.sqrt(),
+        fan_out_only: false,
+    };
+    zero_bias(
+        config.clone().with_initializer(initializer).init(device),
+        device,
+    )
+}
+
+/// The 1x1 convolution to the classes, and the ReLU after it.
+fn head(num_features: usize, num_classes: usize, device: &Device) -> [Classifier; 2] {
+    let conv = normal(&conv2d(num_features, num_classes, 1), 0.01, device);
+    [Classifier::Conv2d(conv), Classifier::Relu(Relu::new())]
+}
+
+/// SqueezeNet; see the [module documentation](self).
+#[derive(Module, Debug)]
+pub struct SqueezeNet {
+    features: Vec<Feature>,
+    classifier: Vec<Classifier>,
+    num_features: usize,
+}
+
+#[derive(Module, Debug)]
+enum Feature {
+    Conv2d(Conv2d),
+    Relu(Relu),
+    MaxPool2d(MaxPool2d),
+    Fire(Fire),
+}
+
+#[derive(Module, Debug)]
+enum Classifier {
+    Dropout(Dropout),
+    Conv2d(Conv2d),
+    Relu(Relu),
+}
+
+impl SqueezeNet {
+    /// The parameters that belong to the classes, by the beginning of their names.
+    pub const HEAD: &str = "classifier.1";
+    /// Where the head is in the classifier.
+    const HEAD_INDEX: usize = 1;
+
+    /// Images `[batch, channels, height, width]` to the map before the classifier
+    /// `[batch, features, height / 16, width / 16]`, or a pixel less.
+    pub fn forward_features(&self, images: Tensor<4>) -> Tensor<4> {
+        self.forward_features_tapped(images, &mut Tap::none())
+    }
+
+    /// As [`forward_features`](Self::forward_features); `tap` sees every layer, as in `features.12`, and `features`.
+    pub fn forward_features_tapped(&self, images: Tensor<4>, tap: &mut Tap) -> Tensor<4> {
+        let mut x = images;
+        for (index, layer) in self.features.iter().enumerate() {
+            let output = match layer {
+                Feature::Conv2d(layer) => layer.forward(x),
+                Feature::Relu(layer) => layer.forward(x),
+                Feature::MaxPool2d(layer) => layer.forward(x),
+                Feature::Fire(layer) => layer.forward(x),
+            };
+            x = tap.at(format_args!("features.{index}"), output);
+        }
+        tap.at(format_args!("features"), x)
+    }
+
+    /// The map of [`forward_features`](Self::forward_features) to logits `[batch, num_classes]`.
+    pub fn forward_head(&self, features: Tensor<4>) -> Tensor<2> {
+        let map = self
+            .classifier
+            .iter()
+            .fold(features, |x, layer| match layer {
+                Classifier::Dropout(layer) => layer.forward(x),
+                Classifier::Conv2d(layer) => layer.forward(x),
+                Classifier::Relu(layer) => layer.forward(x),
+            });
+        pooled(map)
+    }
+
+    /// Images `[batch, channels, height, width]` to logits `[batch, num_classes]`.
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        self.forward_head(self.forward_features(images))
+    }
+
+    /// The same network with a new, random last convolution for `num_classes` classes; 0 leaves it without one.
+    #[must_use]
+    pub fn replace_head(mut self, num_classes: usize, device: &Device) -> Self {
+        self.classifier.truncate(Self::HEAD_INDEX);
+        if num_classes > 0 {
+            self.classifier
+                .extend(head(self.num_features, num_classes, device));
+        }
+        self
+    }
+
+    /// Freezes everything but the last convolution: no gradients, no dropout.
+    #[must_use]
+    pub fn freeze_backbone(self) -> Self {
+        let mut frozen = self.freeze();
+        frozen.classifier = unfreeze_from(frozen.classifier, Self::HEAD_INDEX);
+        frozen
+    }
+
+    /// The layer whose map says most about where something is: the last fire module.
+    pub fn last_conv_layer(&self) -> String {
+        "features.12".into()
+    }
+}
+
+/// Squeezes channels and expands them to eight times as many.
+#[derive(Module, Debug)]
+struct Fire {
+    squeeze: Conv2d,
+    expand1x1: Conv2d,
+    expand3x3: Conv2d,
+}
+
+impl Fire {
+    fn new(in_channels: usize, squeeze: usize, device: &Device) -> Self {
+        let expand = 4 * squeeze;
+        let expand3x3 = conv2d(squeeze, expand, 3).with_padding(padding(1));
+        Self {
+            squeeze: kaiming_uniform(&conv2d(in_channels, squeeze, 1), device),
+            expand1x1: kaiming_uniform(&conv2d(squeeze, expand, 1), device),
+            expand3x3: kaiming_uniform(&expand3x3, device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = relu(self.squeeze.forward(x));
+        let [expand1x1, expand3x3] =
+            [&self.expand1x1, &self.expand3x3].map(|conv| relu(conv.forward(x.clone())));
+        Tensor::cat(vec![expand1x1, expand3x3], 1)
+    }
+}

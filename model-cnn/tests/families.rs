@@ -1,0 +1,89 @@
+//! Agreement with torchvision, family by family, on thin networks. The fixtures are made by `golden/make_families.py`.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use burn::module::Module;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::tensor::{Device, Tensor};
+use common::{Fixture, assert_close, compare_gradients, families, values};
+use model_cnn::{ImageClassifier, ImageClassifierConfig, weights};
+use safetensors::SafeTensors;
+
+/// Checks everything that a fixture has, for the network of `config`.
+fn check(config: &ImageClassifierConfig, fixture: &Fixture) {
+    logits_are_torchvisions(config, fixture);
+    training_is_torchvisions(config, fixture);
+    export_gives_back_what_was_imported(config, fixture);
+}
+
+fn load(config: &ImageClassifierConfig, fixture: &Fixture, device: &Device) -> ImageClassifier {
+    fixture.load(config.init(device).unwrap())
+}
+
+fn logits_are_torchvisions(config: &ImageClassifierConfig, fixture: &Fixture) {
+    let device = Device::flex();
+    let (images, _) = fixture.batch(&device);
+    let logits = values(load(config, fixture, &device).forward(images));
+    assert_close("logits", &logits, &fixture.floats("logits"), 1e-5);
+}
+
+fn training_is_torchvisions(config: &ImageClassifierConfig, fixture: &Fixture) {
+    let device = Device::flex().autodiff();
+    let (images, targets) = fixture.batch(&device);
+    let model = load(config, fixture, &device);
+    let logits = model.forward(images);
+    let got = values(logits.clone().inner());
+    assert_close("train_logits", &got, &fixture.floats("train_logits"), 1e-5);
+    let loss = CrossEntropyLossConfig::new()
+        .init(&device)
+        .forward(logits, targets);
+    let got = values(loss.clone().inner());
+    assert_close("loss", &got, &fixture.floats("loss"), 1e-5);
+    let compared = compare_gradients(fixture, &model, &loss.backward(), 1e-3);
+    let gradients = fixture.0.names().into_iter();
+    let expected = gradients.filter(|name| name.starts_with("grad.")).count();
+    assert_eq!(compared, expected);
+    running_statistics_are_torchvisions(&model, fixture);
+}
+
+fn running_statistics_are_torchvisions(model: &ImageClassifier, fixture: &Fixture) {
+    let bytes = weights::to_bytes(model).unwrap();
+    let now = Fixture(SafeTensors::deserialize(bytes.leak()).unwrap());
+    for name in fixture.0.names() {
+        if let Some(running) = name.strip_prefix("step1.") {
+            assert_close(name, &now.floats(running), &fixture.floats(name), 1e-5);
+        }
+    }
+}
+
+fn export_gives_back_what_was_imported(config: &ImageClassifierConfig, fixture: &Fixture) {
+    let bytes = weights::to_bytes(&load(config, fixture, &Device::flex())).unwrap();
+    let exported = SafeTensors::deserialize(&bytes).unwrap();
+    for name in fixture.0.names() {
+        if let Some(weight) = name.strip_prefix("init.") {
+            let expected = fixture.0.tensor(name).unwrap();
+            let got = exported.tensor(weight).unwrap();
+            assert_eq!(got.shape(), expected.shape(), "{name}");
+            assert_eq!(got.data(), expected.data(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_family_computes_and_learns_as_torchvisions() {
+    for family in families() {
+        println!("{}", family.name);
+        check(&family.config, &family.fixture);
+    }
+}
+
+#[test]
+fn statistics_are_those_of_the_last_step_also_in_a_copy() {
+    let family = families().pop().unwrap();
+    let device = Device::flex().autodiff();
+    let model = load(&family.config, &family.fixture, &device);
+    let (images, _) = family.fixture.batch(&device);
+    let _: Tensor<2> = model.forward(images);
+    running_statistics_are_torchvisions(&model.valid(), &family.fixture);
+}
