@@ -115,6 +115,16 @@ pub(super) struct Trained {
     pub(super) origin: String,
 }
 
+impl Trained {
+    /// What a class is called: its label or, without one, its index.
+    pub(super) fn label(&self, class: usize) -> String {
+        match self.classifier.labels.get(class) {
+            Some(label) => label.clone(),
+            None => class.to_string(),
+        }
+    }
+}
+
 impl WeightsArgs {
     pub(super) fn open(&self, run: &Path, device: &Device) -> anyhow::Result<Trained> {
         let run = RunDir::open(run)?;
