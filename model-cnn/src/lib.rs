@@ -15,8 +15,8 @@
 //! ```
 //!
 //! One module per family; [`registry`] lists every named model, [`ImageClassifier`] is any of them chosen by name,
-//! [`weights`] reads and writes safetensors in PyTorch's names and layout, and [`explain`] shows what in an image speaks
-//! for a class.
+//! [`weights`] reads PyTorch's files and safetensors, and writes safetensors in PyTorch's names and layout, and
+//! [`explain`] shows what in an image speaks for a class.
 
 pub mod alexnet;
 pub mod cifar_resnet;

@@ -232,7 +232,9 @@ impl Question {
 
     /// `[1, height, width]` of an image `[1, channels, height, width]`; of the layer's size if it looks at one.
     fn map(&self, trained: &Trained, image: Tensor<4>, class: usize) -> anyhow::Result<Tensor<3>> {
-        let (model, classes) = (&trained.model, Some([class].as_slice()));
+        let model = &trained.model;
+        let classes = [class];
+        let classes = Some(classes.as_slice());
         Ok(match self {
             Self::GradCam { .. } => {
                 let layer = self.layer(trained).unwrap_or_default();
