@@ -57,6 +57,7 @@ bench *args: (venv "bench/requirements.txt")
 # Make the golden fixtures anew
 golden: (venv "golden/requirements.txt")
     .venv/bin/python golden/make_simple_cnn.py
+    .venv/bin/python golden/make_explain.py
     .venv/bin/python golden/make_schedules.py
     .venv/bin/python golden/transforms.py
 

@@ -14,14 +14,16 @@
 //! # Ok::<(), model_cnn::ConfigError>(())
 //! ```
 //!
-//! One module per family; [`registry`] lists every named model, [`ImageClassifier`] is any of them chosen by name, and
-//! [`weights`] reads PyTorch's files and safetensors, and writes safetensors in PyTorch's names and layout.
+//! One module per family; [`registry`] lists every named model, [`ImageClassifier`] is any of them chosen by name,
+//! [`weights`] reads PyTorch's files and safetensors, and writes safetensors in PyTorch's names and layout, and
+//! [`explain`] shows what in an image speaks for a class.
 
 pub mod alexnet;
 pub mod cifar_resnet;
 mod classifier;
 pub mod convnext;
 mod error;
+pub mod explain;
 pub mod layers;
 pub mod registry;
 pub mod resnet;

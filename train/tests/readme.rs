@@ -84,7 +84,8 @@ fn every_verb_has_help_with_an_example() {
     };
     let overview = help(&[]);
     for verb in [
-        "train", "eval", "predict", "export", "models", "recipes", "devices", "data", "bench",
+        "train", "eval", "predict", "explain", "export", "models", "recipes", "devices", "data",
+        "bench",
     ] {
         assert!(overview.contains(verb), "{verb} is not listed");
         assert!(

@@ -5,6 +5,7 @@ mod bench;
 mod data;
 mod devices;
 mod eval;
+mod explain;
 mod export;
 mod models;
 mod predict;
@@ -38,6 +39,7 @@ enum Command {
     Train(train::Args),
     Eval(eval::Args),
     Predict(predict::Args),
+    Explain(explain::Args),
     Export(export::Args),
     Models(models::Args),
     Recipes(recipes::Args),
@@ -54,6 +56,7 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
         Command::Train(args) => train::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Predict(args) => predict::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Export(args) => export::run(args),
         Command::Models(args) => models::run(args),
         Command::Recipes(args) => recipes::run(args),

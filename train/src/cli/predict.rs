@@ -1,12 +1,13 @@
 //! `tinderbox predict`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ::data::image::decode;
+use ::data::image::{Image, decode};
 use ::train::task::image::{ranked, read_logits};
 use anyhow::Context;
 use burn::tensor::{Device, Tensor, TensorData};
+use comfy_table::Table;
 use serde::Serialize;
 
 use super::Done;
@@ -47,7 +48,7 @@ struct Prediction {
 }
 
 #[derive(Serialize)]
-struct ClassProbability {
+pub(super) struct ClassProbability {
     class: String,
     probability: f64,
 }
@@ -71,15 +72,7 @@ pub(super) fn run(args: &Args) -> Done {
             println!("{}", serde_json::to_string(&prediction)?);
             continue;
         }
-        for (place, class) in prediction.classes.iter().enumerate() {
-            let image = if place == 0 {
-                prediction.image.as_str()
-            } else {
-                ""
-            };
-            let probability = percent(class.probability);
-            table.add_row([image, &class.class, &probability]);
-        }
+        add_rows(&mut table, &prediction.image, &prediction.classes);
     }
     if !args.json && !table.is_empty() {
         println!("{table}");
@@ -90,9 +83,23 @@ pub(super) fn run(args: &Args) -> Done {
 fn predict(
     args: &Args,
     trained: &Trained,
-    path: &std::path::Path,
+    path: &Path,
     device: &Device,
 ) -> anyhow::Result<Prediction> {
+    let (_, images) = see(trained, path, device)?;
+    let logits = read_logits(trained.model.forward(images))?;
+    Ok(Prediction {
+        image: path.display().to_string(),
+        classes: most_probable(trained, &logits, args.top_k),
+    })
+}
+
+/// An image as the network gets it: to look at, and as a batch of one, `[1, channels, height, width]`.
+pub(super) fn see(
+    trained: &Trained,
+    path: &Path,
+    device: &Device,
+) -> anyhow::Result<(Image, Tensor<4>)> {
     let preprocess = &trained.classifier.preprocess;
     let image = decode::decode(path)?;
     // Preprocessing for validation draws nothing at random, so any generator does.
@@ -105,21 +112,30 @@ fn predict(
     let mut pixels = vec![0.0; shape.iter().product()];
     preprocess.normalize_into(&prepared, &mut pixels);
     let images = Tensor::from_data(TensorData::new(pixels, shape), device);
-    let logits = read_logits(trained.model.forward(images))?;
-    let labels = &trained.classifier.labels;
-    let classes = ranked(&logits)
+    Ok((image, images))
+}
+
+/// The `top_k` most probable classes of an image with these logits.
+pub(super) fn most_probable(
+    trained: &Trained,
+    logits: &[f32],
+    top_k: usize,
+) -> Vec<ClassProbability> {
+    ranked(logits)
         .into_iter()
-        .take(args.top_k)
+        .take(top_k)
         .map(|(class, probability)| ClassProbability {
-            class: labels
-                .get(class)
-                .cloned()
-                .unwrap_or_else(|| class.to_string()),
+            class: trained.label(class),
             probability,
         })
-        .collect();
-    Ok(Prediction {
-        image: path.display().to_string(),
-        classes,
-    })
+        .collect()
+}
+
+/// A row a class; the image's name stands in the first.
+pub(super) fn add_rows(table: &mut Table, image: &str, classes: &[ClassProbability]) {
+    for (place, class) in classes.iter().enumerate() {
+        let image = if place == 0 { image } else { "" };
+        let probability = percent(class.probability);
+        table.add_row([image, &class.class, &probability]);
+    }
 }

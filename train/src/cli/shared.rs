@@ -129,6 +129,16 @@ pub(super) struct Trained {
     pub(super) origin: String,
 }
 
+impl Trained {
+    /// What a class is called: its label or, without one, its index.
+    pub(super) fn label(&self, class: usize) -> String {
+        match self.classifier.labels.get(class) {
+            Some(label) => label.clone(),
+            None => class.to_string(),
+        }
+    }
+}
+
 impl WeightsArgs {
     /// The classifier of a run with the weights asked for, its own or those from `outside`.
     pub(super) fn open(

@@ -4,6 +4,7 @@ pub mod confusion;
 pub mod curves;
 pub mod dashboard;
 pub mod history;
+pub mod overlay;
 pub mod plain;
 pub mod svg;
 pub mod tensorboard;
