@@ -1,0 +1,246 @@
+"""Every named model at full size against its reference in PyTorch, in both directions.
+
+There: the reference gets random weights and statistics, they go into a file, `model-cnn` reads the file, and both compute
+the logits of the same two images. Back: `tinderbox train` takes a few steps, `tinderbox export` writes the weights, the
+reference reads them with `load_state_dict(strict=True)`, and both compute the logits again. The table is printed and,
+after a whole run, written to golden/PARITY.md. The exit code is 1 if anything differs by more than rounding.
+
+    just parity
+    just parity --models resnet18 vgg11_bn
+"""
+
+import argparse
+import datetime
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torchvision
+from families import CifarResNet
+from make_families import randomise, state
+from safetensors.torch import load_file, save_file
+from simple_cnn import SimpleCnn
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.models.convnext import CNBlock
+
+REPORT = Path(__file__).resolve().parent / "PARITY.md"
+# Rounding in another order, as a share of the largest logit.
+TOLERANCE = 1e-4
+TRAINING = """
+[model]
+name = "{name}"
+num_classes = {num_classes}
+{options}
+[data]
+source = "shapes"
+train_size = 12
+val_size = 4
+image_size = {image_size}
+
+[optimizer]
+learning_rate = 0.01
+
+[train]
+max_steps = 3
+batch_size = 4
+"""
+# At its published 1e-6, what the blocks compute would not show in the logits.
+TRAINING_OPTIONS = {"convnext_tiny": "layer_scale = 0.5"}
+
+
+@dataclass
+class Difference:
+    """Between two sets of logits."""
+
+    difference: float
+    largest: float
+
+    def __init__(self, ours: Tensor, theirs: Tensor):
+        if ours.shape != theirs.shape:
+            raise ValueError(f"our logits are {list(ours.shape)}, the reference's {list(theirs.shape)}")
+        self.difference = (ours - theirs).abs().max().item()
+        self.largest = theirs.abs().max().item()
+        # Logits that hardly depend on the image would agree whatever the network computes.
+        if not (theirs[0] - theirs[1]).abs().max() > 100 * TOLERANCE * self.largest:
+            raise ValueError("the logits of both images are almost the same: nothing was compared")
+
+    @property
+    def ratio(self) -> float:
+        return self.difference / self.largest
+
+    @property
+    def within_rounding(self) -> bool:
+        # False for NaN too.
+        return self.ratio <= TOLERANCE and math.isfinite(self.largest)
+
+
+@dataclass
+class Programs:
+    """The two programs that are ours."""
+
+    logits: Path
+    tinderbox: Path
+
+    def models(self) -> list[dict]:
+        return json.loads(run(self.tinderbox, "models", "--json"))
+
+    def forward(self, name: str, weights: Path, images: Tensor, folder: Path) -> Tensor:
+        given, computed = folder / "images.safetensors", folder / "logits.safetensors"
+        save_file({"images": images}, given)
+        run(self.logits, name, weights, given, computed)
+        return load_file(computed)["logits"]
+
+    def train_and_export(self, model: dict, folder: Path) -> Path:
+        recipe, directory, weights = folder / "recipe.toml", folder / "run", folder / "trained.safetensors"
+        name = model["name"]
+        recipe.write_text(
+            TRAINING.format(
+                name=name,
+                num_classes=model["options"]["num_classes"],
+                image_size=min(model["image_size"], 64),
+                options=TRAINING_OPTIONS.get(name, ""),
+            )
+        )
+        run(self.tinderbox, "train", recipe, "--run-dir", directory, "--ui", "quiet")
+        run(self.tinderbox, "export", directory, weights)
+        return weights
+
+
+def run(*command: str | Path) -> bytes:
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+
+
+def reference(model: dict) -> nn.Module | None:
+    """The model in PyTorch, or None if neither torchvision nor this folder has it."""
+    name, options = model["name"], model["options"]
+    if name in torchvision.models.list_models(torchvision.models):
+        return torchvision.models.get_model(name)
+    if options["family"] == "cifar_resnet":
+        return CifarResNet(options["layers"])
+    if name == "simple_cnn":
+        return SimpleCnn()
+    return None
+
+
+def images(size: int) -> Tensor:
+    """Two images that differ in large patches as well as in single pixels, `[2, 3, size, size]`."""
+    patches = F.interpolate(torch.randn(2, 3, 4, 4), size=size, mode="bicubic")
+    return patches + 0.3 * torch.randn(2, 3, size, size)
+
+
+def randomise_deep(model: nn.Module, batch: Tensor) -> None:
+    """As `randomise`, and keeps the signal's strength through a hundred layers: the statistics are those of `batch`, each
+    a bit off.
+    """
+    randomise(model)
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.train()
+        norm.momentum = 1.0
+    forward(model, batch)
+    for norm in norms:
+        norm.eval()
+        norm.running_mean += norm.running_var.sqrt() * torch.empty_like(norm.running_mean).uniform_(-0.2, 0.2)
+        norm.running_var *= torch.empty_like(norm.running_var).uniform_(0.5, 1.5)
+    for module in model.modules():
+        if isinstance(module, CNBlock):
+            nn.init.uniform_(module.layer_scale, 0.1, 0.5)
+
+
+@torch.inference_mode()
+def forward(model: nn.Module, batch: Tensor) -> Tensor:
+    return model(batch)
+
+
+def there(model: dict, net: nn.Module, batch: Tensor, programs: Programs, file_format: str) -> Difference:
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / f"weights.{file_format}"
+        randomise_deep(net, batch)
+        if file_format == "pth":
+            torch.save(net.state_dict(), weights)
+        else:
+            save_file(state(net), weights)
+        ours = programs.forward(model["name"], weights, batch, Path(folder))
+    return Difference(ours, forward(net, batch))
+
+
+def back(model: dict, net: nn.Module, batch: Tensor, programs: Programs) -> Difference:
+    with tempfile.TemporaryDirectory() as folder:
+        weights = programs.train_and_export(model, Path(folder))
+        ours = programs.forward(model["name"], weights, batch, Path(folder))
+        net.load_state_dict(load_file(weights), strict=True)
+    return Difference(ours, forward(net, batch))
+
+
+def compare(model: dict, programs: Programs, file_format: str) -> tuple[str, bool] | None:
+    """The model's row in the table, and whether all of it is right."""
+    torch.manual_seed(7)
+    net = reference(model)
+    if net is None:
+        return None
+    net.eval()
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    if parameters != model["parameters"]:
+        raise ValueError(f"{parameters} parameters in the reference, {model['parameters']} in the registry")
+    batch = images(model["image_size"])
+    both = there(model, net, batch, programs, file_format), back(model, net, batch, programs)
+    cells = [cell for d in both for cell in (f"{d.difference:.1e}", f"{d.largest:.3g}", f"{d.ratio:.1e}")]
+    row = " | ".join([model["name"], f"{parameters:,}", *cells])
+    return f"| {row} |", all(d.within_rounding for d in both)
+
+
+def header(file_format: str) -> str:
+    versions = f"torch {torch.__version__.split('+')[0]}, torchvision {torchvision.__version__.split('+')[0]}"
+    return f"""# Agreement with PyTorch at full size
+
+`just parity` on {datetime.date.today().isoformat()}, {versions}, CPU, float32, two images of the model's input size.
+*Import*: random weights and batch-norm statistics from PyTorch, read from a `.{file_format}` file. *Export*: three steps of
+`tinderbox train`, `tinderbox export`, `load_state_dict(strict=True)`. Both computed the same logits; *largest* is the
+largest of them, *difference* the largest difference, *relative* their ratio, which may be {TOLERANCE:g}.
+
+| model | parameters | import: difference | largest | relative | export: difference | largest | relative |
+|---|--:|--:|--:|--:|--:|--:|--:|
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--programs", type=Path, default=Path("target/release"), help="the folder they were built in")
+    parser.add_argument("--format", choices=["pth", "safetensors"], default="safetensors", help="of the way there")
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="only these; writes no report")
+    parser.add_argument("--threads", type=int, default=2, help="of PyTorch")
+    args = parser.parse_args()
+
+    torch.set_num_threads(args.threads)
+    programs = Programs(args.programs / "examples/logits", args.programs / "tinderbox")
+    known = {model["name"]: model for model in programs.models()}
+    if unknown := set(args.models or []) - known.keys():
+        parser.error(f"no model is called {', '.join(sorted(unknown))}")
+    report, wrong = header(args.format), []
+    print(report, end="", flush=True)
+    for name in args.models or known:
+        try:
+            compared = compare(known[name], programs, args.format)
+        except (ValueError, RuntimeError, subprocess.CalledProcessError) as error:
+            compared = f"| {name} | {error} |", False
+        if compared is None:
+            print(f"{name}: no reference", file=sys.stderr)
+            continue
+        row, right = compared
+        print(row, flush=True)
+        report += row + "\n"
+        wrong += [] if right else [name]
+    if not args.models:
+        REPORT.write_text(report)
+    if wrong:
+        sys.exit(f"not equal: {', '.join(wrong)}")
+
+
+if __name__ == "__main__":
+    main()
