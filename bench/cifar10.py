@@ -1,10 +1,15 @@
-"""The PyTorch twin of Tinderbox's CIFAR-10 runs: the article's settings by default, `cnn-cifar10` by its options.
+"""The PyTorch twin of Tinderbox's CIFAR-10 runs: the article's settings by default, the other recipes by their options.
 
 The article (centre crop, SGD 0.001, batch 64, ten epochs), and the best of the settings tried for `cnn-cifar10`:
 
     python bench/cifar10.py --data DIR
     python bench/cifar10.py --data DIR --augment --lr 0.03 --nesterov --weight-decay 5e-4 \\
         --schedule linear --warmup 0.05
+
+`resnet20-cifar10-short`:
+
+    python bench/cifar10.py --data DIR --model resnet20 --augment --pad 4 --lr 0.1 --weight-decay 1e-4 --batch 128 \\
+        --schedule cosine --warmup 0.0833 --epochs 3
 """
 
 import argparse
@@ -21,9 +26,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "golden"))
+from families import CifarResNet  # noqa: E402
 from simple_cnn import SimpleCnn, decay_groups  # noqa: E402
 
-CROP = 24
+# The model, and the height and width of its input.
+MODELS = {"simple_cnn": (SimpleCnn, 24), "resnet20": (lambda: CifarResNet((3, 3, 3)), 32)}
 MEAN = torch.tensor([0.4914, 0.4822, 0.4465]).view(1, 3, 1, 1)
 STD = torch.tensor([0.2470, 0.2435, 0.2616]).view(1, 3, 1, 1)
 
@@ -50,17 +57,17 @@ def normalise(pixels: Tensor) -> Tensor:
     return (pixels.float() / 255 - MEAN) / STD
 
 
-def centre_crop(pixels: Tensor) -> Tensor:
-    top = (pixels.shape[-2] - CROP) // 2
-    left = (pixels.shape[-1] - CROP) // 2
-    return pixels[..., top : top + CROP, left : left + CROP]
+def centre_crop(pixels: Tensor, size: int) -> Tensor:
+    top = (pixels.shape[-2] - size) // 2
+    left = (pixels.shape[-1] - size) // 2
+    return pixels[..., top : top + size, left : left + size]
 
 
-def random_crop_flip(pixels: Tensor, index: Tensor, draw: torch.Generator) -> Tensor:
+def random_crop_flip(pixels: Tensor, index: Tensor, size: int, draw: torch.Generator) -> Tensor:
     """Every image of the batch gets its own crop and its own coin for the flip, all in one gather."""
     count, (height, width) = len(index), pixels.shape[-2:]
-    rows = torch.randint(height - CROP + 1, (count, 1), generator=draw) + torch.arange(CROP)
-    cols = torch.randint(width - CROP + 1, (count, 1), generator=draw) + torch.arange(CROP)
+    rows = torch.randint(height - size + 1, (count, 1), generator=draw) + torch.arange(size)
+    cols = torch.randint(width - size + 1, (count, 1), generator=draw) + torch.arange(size)
     flip = torch.rand(count, 1, generator=draw) < 0.5
     cols = torch.where(flip, cols.flip(1), cols)
     channels = torch.arange(3).view(1, 3, 1, 1)
@@ -89,26 +96,29 @@ def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
 
 
 @torch.no_grad()
-def accuracy(model: nn.Module, images: Images) -> float:
+def accuracy(model: nn.Module, images: Images, size: int) -> float:
     """The share of images whose centre crop gets its own label."""
+    model.eval()
     correct = 0
     for pixels, labels in zip(images.pixels.split(500), images.labels.split(500)):
-        correct += (model(normalise(centre_crop(pixels))).argmax(1) == labels).sum().item()
+        correct += (model(normalise(centre_crop(pixels, size))).argmax(1) == labels).sum().item()
+    model.train()
     return correct / len(images)
 
 
 def train(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
+    make_model, size = MODELS[args.model]
     draw = torch.Generator().manual_seed(args.seed)
     images = read_batches([args.data / f"data_batch_{i}.bin" for i in range(1, 6)])
     test = read_batches([args.data / "test_batch.bin"])
     if args.augment:
         pixels = F.pad(images.pixels, [args.pad] * 4)
     else:
-        pixels = centre_crop(images.pixels).contiguous()
+        pixels = centre_crop(images.pixels, size).contiguous()
 
-    model = SimpleCnn().to(memory_format=torch.channels_last)  # about a third faster on a CPU
+    model = make_model().to(memory_format=torch.channels_last)  # about a third faster on a CPU
     average = copy.deepcopy(model) if args.ema else None
     optimizer = make_optimizer(model, args)
     steps = args.epochs * math.ceil(len(images) / args.batch)
@@ -120,7 +130,7 @@ def train(args: argparse.Namespace) -> None:
     for epoch in range(1, args.epochs + 1):
         started, total_loss = time.perf_counter(), 0.0
         for index in torch.randperm(len(images), generator=draw).split(args.batch):
-            batch = random_crop_flip(pixels, index, draw) if args.augment else pixels[index]
+            batch = random_crop_flip(pixels, index, size, draw) if args.augment else pixels[index]
             logits = model(normalise(batch))
             loss = F.cross_entropy(logits, images.labels[index], label_smoothing=args.label_smoothing)
             optimizer.zero_grad()
@@ -131,15 +141,16 @@ def train(args: argparse.Namespace) -> None:
                 update_average(average, model, args.ema)
             total_loss += loss.item() * len(index)
         seconds = time.perf_counter() - started
-        line = f"epoch {epoch:2}  loss {total_loss / len(images):.4f}  test accuracy {accuracy(model, test):.4f}"
+        line = f"epoch {epoch:2}  loss {total_loss / len(images):.4f}  test accuracy {accuracy(model, test, size):.4f}"
         if average is not None:
-            line += f"  averaged {accuracy(average, test):.4f}"
+            line += f"  averaged {accuracy(average, test, size):.4f}"
         print(f"{line}  {seconds:.1f} s", flush=True)
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of data_batch_*.bin and test_batch.bin")
+    parser.add_argument("--model", choices=MODELS, default="simple_cnn")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--optimizer", choices=["sgd", "adamw"], default="sgd")

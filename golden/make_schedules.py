@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from torch.optim import SGD
-from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LinearLR, LRScheduler, StepLR
+from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LinearLR, LRScheduler, MultiStepLR, StepLR
 
 FIXTURE = Path(__file__).resolve().parent.parent / "train/tests/fixtures/schedules.json"
 BASE_LR, STEPS, WARMUP = 0.1, 60, 10
@@ -19,6 +19,7 @@ BASE_LR, STEPS, WARMUP = 0.1, 60, 10
 SCHEDULES: dict[str, Callable[[SGD, int], LRScheduler]] = {
     "constant": lambda o, steps: ConstantLR(o, factor=1.0, total_iters=steps),
     "step_size20_gamma0.1": lambda o, steps: StepLR(o, step_size=20, gamma=0.1),
+    "multi_step_milestones10_35_gamma0.1": lambda o, steps: MultiStepLR(o, milestones=[10, 35], gamma=0.1),
     "cosine_min0": lambda o, steps: CosineAnnealingLR(o, T_max=steps, eta_min=0.0),
     "cosine_min0.01": lambda o, steps: CosineAnnealingLR(o, T_max=steps, eta_min=0.01),
     "linear_to_0": lambda o, steps: LinearLR(o, start_factor=1.0, end_factor=0.0, total_iters=steps),

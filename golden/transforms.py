@@ -1,15 +1,16 @@
-"""Reference values for data's transforms: what torchvision makes of two small pictures.
+"""Reference values for data's transforms and operations: what torchvision makes of small pictures.
 
 Pinned: torch==2.15.0, torchvision==0.29.2, pillow==13.0.0, numpy.
 
     python golden/transforms.py
 
-writes data/tests/fixtures/transforms-{rgb,grey}.png and data/tests/fixtures/transforms.json, which
-data/tests/transforms_golden.rs compares with: resizing to within 1, cropping exactly.
+writes data/tests/fixtures/transforms-{rgb,grey,photo}.png, transforms.json and operations.json beside them, which
+data/tests/transforms_golden.rs compares with: antialiased resizing to within 1 (bicubic 2), everything else exactly.
 """
 
 import base64
 import json
+import math
 import zlib
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 from PIL import Image
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
+from torchvision.transforms import functional as F
 
 FIXTURES = Path(__file__).resolve().parent.parent / "data" / "tests" / "fixtures"
 
@@ -33,12 +35,31 @@ def picture(width: int, height: int, channels: int, seed: int) -> Image.Image:
     return Image.fromarray(np.stack(planes, -1) if channels == 3 else planes[0])
 
 
+def photograph(width: int, height: int) -> Image.Image:
+    """What photographs are to a filter: the spectrum of nature (amplitude 1 / frequency), alike in all colours, and edges."""
+    rng = np.random.default_rng(3)
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    frequency[0, 0] = np.inf
+
+    def clouds() -> np.ndarray:
+        spectrum = np.fft.rfft2(rng.normal(size=(height, width))) / frequency
+        texture = np.fft.irfft2(spectrum, s=(height, width))
+        return texture / texture.std()
+
+    light = clouds()
+    y, x = np.mgrid[0:height, 0:width]
+    light[(x - width * 0.6) ** 2 + (y - height * 0.5) ** 2 < (height * 0.3) ** 2] += 2
+    light[y > height * 0.8] -= 1.5
+    planes = [110 + 20 * channel + 45 * light + 10 * clouds() for channel in range(3)]
+    return Image.fromarray(np.stack(planes, -1).clip(0, 255).astype(np.uint8))
+
+
 def pack(image: Image.Image) -> dict:
     pixels = zlib.compress(np.asarray(image).tobytes(), 9)
     return {"width": image.width, "height": image.height, "pixels": base64.b64encode(pixels).decode()}
 
 
-def cases(name: str, image: Image.Image):
+def cases():
     bilinear = InterpolationMode.BILINEAR
     for size in [7, 16, 23, 31, 48]:
         yield {"resize": {"size": size}}, transforms.Resize(size, bilinear, antialias=True)
@@ -48,16 +69,86 @@ def cases(name: str, image: Image.Image):
         yield {"center_crop": {"size": size}}, transforms.CenterCrop(size)
 
 
+def resizes(sizes: list[int], interpolations: list[str]):
+    for size in sizes:
+        for name in interpolations:
+            mode = InterpolationMode(name)
+            resize = {"size": size, "interpolation": name}
+            yield {"resize": resize}, transforms.Resize(size, mode, antialias=True)
+
+
+def affine(image: Image.Image, translate=(0, 0), shear=(0.0, 0.0), center=None) -> Image.Image:
+    return F.affine(image, 0.0, list(translate), 1.0, list(shear), center=center)
+
+
+def degrees(magnitude: float) -> float:
+    """How torchvision's policies hand a magnitude to `affine`."""
+    return math.degrees(math.atan(magnitude))
+
+
+OPERATIONS = {
+    "shear_x": (lambda im, v: affine(im, shear=(degrees(v), 0.0), center=[0, 0]), [-0.99, -0.297, 0.1, 0.66]),
+    "shear_y": (lambda im, v: affine(im, shear=(0.0, degrees(v)), center=[0, 0]), [-0.66, 0.033, 0.297, 0.99]),
+    "translate_x": (lambda im, v: affine(im, translate=(v, 0)), [-5, 3, 40]),
+    "translate_y": (lambda im, v: affine(im, translate=(0, v)), [-5, 3]),
+    "rotate": (F.rotate, [-135.0, -40.5, 4.5, 30.0, 90.0, 180.0]),
+    "brightness": (F.adjust_brightness, [0.0, 0.01, 0.73, 1.27, 1.99]),
+    "contrast": (F.adjust_contrast, [0.0, 0.01, 0.73, 1.27, 1.99]),
+    "saturation": (F.adjust_saturation, [0.0, 0.01, 0.73, 1.27, 1.99]),
+    "sharpness": (F.adjust_sharpness, [0.0, 0.01, 0.73, 1.27, 1.99]),
+    "hue": (F.adjust_hue, [-0.5, -0.1, 0.03, 0.25, 0.5]),
+    "posterize": (F.posterize, [1, 2, 5, 8]),
+    "solarize": (F.solarize, [0.0, 93.5, 178.5, 255.0]),
+}
+WITHOUT_MAGNITUDE = {
+    "identity": lambda image: image,
+    "auto_contrast": F.autocontrast,
+    "equalize": F.equalize,
+    "invert": F.invert,
+}
+
+
+def operations():
+    for name, (function, magnitudes) in OPERATIONS.items():
+        for magnitude in magnitudes:
+            yield {name: magnitude}, lambda image, f=function, v=magnitude: f(image, v)
+
+
 def main() -> None:
     FIXTURES.mkdir(parents=True, exist_ok=True)
-    fixture = []
-    for name, image in [("rgb", picture(37, 23, 3, 1)), ("grey", picture(40, 64, 1, 2))]:
-        file = f"transforms-{name}.png"
+    # No taller than that: Pillow 13 scales the columns of still taller images first, earlier versions never do.
+    pictures = {"rgb": picture(37, 23, 3, 1), "grey": picture(48, 64, 1, 2), "photo": photograph(57, 41)}
+    pictures = {f"transforms-{name}.png": image for name, image in pictures.items()}
+    for file, image in pictures.items():
         image.save(FIXTURES / file)
-        for transform, reference in cases(name, image):
-            fixture.append({"input": file, "transform": transform, "output": pack(reference(image))})
-    lines = ",\n".join(json.dumps(case) for case in fixture)
+    rgb, grey, photo = pictures
+
+    transformed = []
+    for files, references in [
+        ([rgb, grey], cases()),
+        ([rgb, grey], resizes([7, 31], ["bicubic", "nearest"])),
+        ([photo], resizes([9, 23, 47], ["bilinear", "bicubic"])),
+    ]:
+        for transform, reference in references:
+            for file in files:
+                output = pack(reference(pictures[file]))
+                transformed.append({"input": file, "transform": transform, "output": output})
+    lines = ",\n".join(json.dumps(case) for case in transformed)
     (FIXTURES / "transforms.json").write_text(f"[\n{lines}\n]\n")
+
+    # Small where there are many, whole where histograms count.
+    small = {rgb: pictures[rgb].crop((11, 2, 26, 13)), grey: pictures[grey].crop((15, 9, 28, 22))}
+    inputs, operated = {}, []
+    for pictures, references in [(small, operations()), (pictures, WITHOUT_MAGNITUDE.items())]:
+        for operation, reference in references:
+            for file in [rgb, grey]:
+                # Not so dark or bright that there is nothing to stretch.
+                image = pictures[file].point(lambda sample: 30 + sample * 7 // 10)
+                name = f"{image.mode} {image.width}x{image.height}"
+                inputs[name] = pack(image)
+                operated.append({"input": name, "operation": operation, "output": pack(reference(image))})
+    lines = ",\n".join(json.dumps(case) for case in operated)
+    (FIXTURES / "operations.json").write_text(f'{{"inputs": {json.dumps(inputs)}, "cases": [\n{lines}\n]}}\n')
 
 
 if __name__ == "__main__":

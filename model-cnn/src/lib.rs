@@ -15,7 +15,7 @@
 //! ```
 //!
 //! One module per family; [`registry`] lists every named model, [`ImageClassifier`] is any of them chosen by name, and
-//! [`weights`] reads and writes safetensors in PyTorch's names and layout.
+//! [`weights`] reads PyTorch's files and safetensors, and writes safetensors in PyTorch's names and layout.
 
 pub mod alexnet;
 pub mod cifar_resnet;

@@ -23,6 +23,26 @@ pub enum TrainError {
     /// Weights could not be read, written or fitted.
     #[error(transparent)]
     Weights(#[from] model_cnn::weights::WeightsError),
+    /// Neither a file nor a name of the table.
+    #[error(
+        "there are no weights `{name}`: there is no such file, and no such name in `tinderbox models --weights`{}", hint(.nearest)
+    )]
+    NoWeights {
+        /// What was asked for.
+        name: String,
+        /// The most similar name.
+        nearest: Option<String>,
+    },
+    /// Weights from the table that belong to another model.
+    #[error("the weights `{name}` are those of the model {of}, not of {model}")]
+    OtherWeights {
+        /// The name in the table.
+        name: String,
+        /// The model they belong to.
+        of: String,
+        /// The model they were asked for.
+        model: String,
+    },
     /// A checkpoint could not be written, found or trusted.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -106,6 +126,13 @@ pub enum TrainError {
     /// The backend failed in the middle of the work.
     #[error("the device failed: {0}")]
     Execution(String),
+}
+
+fn hint(nearest: &Option<String>) -> String {
+    match nearest {
+        Some(name) => format!("; did you mean `{name}`?"),
+        None => String::new(),
+    }
 }
 
 impl TrainError {

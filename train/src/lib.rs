@@ -14,5 +14,6 @@ pub mod run;
 pub mod session;
 pub mod task;
 pub mod trainer;
+pub mod weights;
 
 pub use error::TrainError;

@@ -69,8 +69,14 @@ pub fn gradients<M: Module>(model: &M, mut gradients: Gradients) -> ByName {
 
 /// The value of every trainable parameter, detached and flattened. Buffers (running statistics) are not included.
 pub fn values<M: Module>(model: &M) -> ByName {
+    collect(model, |requires_grad| requires_grad)
+}
+
+/// The values for whose `require_grad` flag `wanted` is true.
+fn collect<M: Module>(model: &M, wanted: fn(bool) -> bool) -> ByName {
     struct Collect {
         path: ParamPath,
+        wanted: fn(bool) -> bool,
         found: ByName,
     }
     impl ModuleVisitor for Collect {
@@ -81,7 +87,7 @@ pub fn values<M: Module>(model: &M) -> ByName {
             self.path.exit();
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if param.is_require_grad() {
+            if (self.wanted)(param.is_require_grad()) {
                 self.found
                     .insert(self.path.name(), flat(param.val().inner()));
             }
@@ -89,18 +95,24 @@ pub fn values<M: Module>(model: &M) -> ByName {
     }
     let mut collect = Collect {
         path: ParamPath::default(),
+        wanted,
         found: ByName::new(),
     };
     model.visit(&mut collect);
     collect.found
 }
 
-/// Whether every trainable parameter is a finite number throughout.
+/// The value of every parameter, frozen ones too, and of every buffer (running statistics), detached and flattened.
+pub fn state<M: Module>(model: &M) -> ByName {
+    collect(model, |_| true)
+}
+
+/// Whether every parameter and buffer is a finite number throughout.
 ///
 /// # Errors
 /// The device could not be read.
 pub fn are_finite<M: Module>(model: &M) -> Result<bool, TrainError> {
-    for value in values(model).into_values() {
+    for value in state(model).into_values() {
         // A sum would do, were it not for overflow: large weights are no error.
         let largest = value
             .abs()

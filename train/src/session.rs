@@ -18,6 +18,7 @@ use crate::task::image_data::{DataAccess, ImageRun};
 use crate::trainer::metrics::MetricInfo;
 use crate::trainer::state::State;
 use crate::trainer::{Outcome, Trainer};
+use crate::weights;
 
 /// Where a session of a run begins and where it is written.
 pub enum Begin<'a> {
@@ -47,6 +48,8 @@ pub struct Surroundings<'a, 'v> {
     pub access: DataAccess<'a>,
     /// What shows the run, made once it is known what it reports.
     pub view: &'v mut dyn FnMut(&ViewInfo) -> View,
+    /// Is told, before the view is made, what a person should know about how the run begins.
+    pub note: &'v mut dyn FnMut(&str),
     /// What can stop the run.
     pub interrupter: Interrupter,
 }
@@ -90,6 +93,13 @@ pub fn train_image_classifier(
         // The recorded recipe is used again from wherever the next command is run.
         *path = std::path::absolute(&*path).map_err(|e| TrainError::io(path, e))?;
     }
+    if let Some(weights) = &mut recipe.model.weights
+        && Path::new(weights).is_file()
+    {
+        let path =
+            std::path::absolute(&*weights).map_err(|e| TrainError::io(weights.as_ref(), e))?;
+        *weights = path.display().to_string();
+    }
     let device = surroundings.device.autodiff();
     let ImageRun {
         classifier,
@@ -102,6 +112,14 @@ pub fn train_image_classifier(
         &device,
     );
     check_best_metric(&recipe, task.metrics())?;
+    let mut model = init_model(&classifier.config, recipe.seed, &device)?;
+    if begins_anew(begin)? {
+        let (access, note) = (&mut surroundings.access, &mut *surroundings.note);
+        model = weights::begin_with(model, &recipe.model, access, note)?;
+    }
+    if recipe.model.freeze_backbone {
+        model = model.freeze_backbone();
+    }
     let run = match begin {
         Begin::New { path, overwrite } => {
             let run = RunDir::create(path, *overwrite)?;
@@ -111,7 +129,6 @@ pub fn train_image_classifier(
         Begin::Resume { path, .. } => Some(RunDir::resume(path)?),
         Begin::DryRun => None,
     };
-    let model = init_model(&classifier.config, recipe.seed, &device)?;
     let state = match (begin, &run) {
         (Begin::Resume { step, .. }, Some(run)) => restore(run, *step, model, &recipe, &device)?,
         _ => State::new(model, &recipe.optimizer, &recipe.train),
@@ -154,6 +171,14 @@ pub fn train_image_classifier(
         interrupter: surroundings.interrupter,
     };
     trainer.run()
+}
+
+/// Whether there is no checkpoint yet to go on from.
+fn begins_anew(begin: &Begin) -> Result<bool, TrainError> {
+    match begin {
+        Begin::New { .. } | Begin::DryRun => Ok(true),
+        Begin::Resume { path, .. } => Ok(RunDir::open(path)?.checkpoints().steps()?.is_empty()),
+    }
 }
 
 /// A network whose weights are a function of `seed` alone.

@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::path::Path;
+
+#[path = "../../model-cnn/tests/common/mod.rs"]
+mod common;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use common::{Fixture, assert_close, families};
 use model_cnn::{ImageClassifier, ImageClassifierConfig, SimpleCnnConfig, weights};
 use safetensors::SafeTensors;
-use safetensors::tensor::TensorView;
 use train::params::{self, ByName};
 use train::recipe::{OptimizerName, OptimizerRecipe, ScheduleName, ScheduleRecipe};
 use train::task::image::ImageTask;
@@ -16,16 +18,12 @@ use train::trainer::gradients::{Accumulator, clip_by_global_norm};
 use train::trainer::optimizer::Optimizer;
 use train::trainer::schedule::Schedule;
 
-const FIXTURE: &[u8] = include_bytes!("../../model-cnn/tests/fixtures/simple_cnn.safetensors");
 const SCHEDULES: &str = include_str!("fixtures/schedules.json");
 
-fn fixture() -> SafeTensors<'static> {
-    SafeTensors::deserialize(FIXTURE).unwrap()
-}
-
-fn floats(view: &TensorView) -> Vec<f32> {
-    let number = |b: &[u8]| f32::from_le_bytes(b.try_into().unwrap());
-    view.data().chunks_exact(4).map(number).collect()
+fn fixture() -> Fixture {
+    Fixture::new(include_bytes!(
+        "../../model-cnn/tests/fixtures/simple_cnn.safetensors"
+    ))
 }
 
 fn model(device: &Device) -> ImageClassifier {
@@ -35,24 +33,15 @@ fn model(device: &Device) -> ImageClassifier {
         hidden: 16,
         ..SimpleCnnConfig::default()
     });
-    let fixture = fixture();
-    let init: Vec<(String, TensorView)> = fixture
-        .iter()
-        .filter_map(|(name, view)| Some((name.strip_prefix("init.")?.to_string(), view)))
-        .collect();
-    let bytes = safetensors::serialize(init, None).unwrap();
-    weights::load_bytes(config.init(device).unwrap(), bytes, Path::new("fixture")).unwrap()
+    fixture().load(config.init(device).unwrap())
 }
 
 fn batch(device: &Device) -> (Tensor<4>, Tensor<1, Int>) {
-    let fixture = fixture();
-    let images = floats(&fixture.tensor("input").unwrap());
-    let labels = fixture.tensor("target").unwrap().data();
-    let number = |b: &[u8]| i64::from_le_bytes(b.try_into().unwrap());
-    let labels: Vec<i64> = labels.chunks_exact(8).map(number).collect();
+    let images = TensorData::new(fixture().floats("input"), [4, 3, 24, 24]);
+    let targets = TensorData::new(fixture().integers("target"), [4]);
     (
-        Tensor::from_data(TensorData::new(images, [4, 3, 24, 24]), device),
-        Tensor::from_data(TensorData::new(labels, [4]), device),
+        Tensor::from_data(images, device),
+        Tensor::from_data(targets, device),
     )
 }
 
@@ -63,17 +52,41 @@ fn gradients(model: &ImageClassifier, images: Tensor<4>, targets: Tensor<1, Int>
 }
 
 /// The weights as PyTorch has them, against those of the fixture under `prefix`.
-fn assert_weights(prefix: &str, model: &ImageClassifier) {
+fn assert_weights(prefix: &str, fixture: &Fixture, model: &ImageClassifier, tolerance: f32) {
     let bytes = weights::to_bytes(model).unwrap();
-    let weights = SafeTensors::deserialize(&bytes).unwrap();
-    let fixture = fixture();
-    for (name, view) in weights.iter() {
-        let expected = floats(&fixture.tensor(&format!("{prefix}.{name}")).unwrap());
-        let scale = expected.iter().fold(1e-3_f32, |max, x| max.max(x.abs()));
-        for (got, expected) in floats(&view).iter().zip(&expected) {
-            let error = (got - expected).abs() / scale;
-            assert!(error < 1e-5, "{prefix}.{name}: {got} is not {expected}");
+    let weights = Fixture(SafeTensors::deserialize(bytes.leak()).unwrap());
+    let mut compared = 0;
+    for name in fixture.0.names() {
+        if let Some(weight) = name.strip_prefix(&format!("{prefix}.")) {
+            assert_close(
+                name,
+                &weights.floats(weight),
+                &fixture.floats(name),
+                tolerance,
+            );
+            compared += 1;
         }
+    }
+    assert!(compared > 0, "the fixture has nothing under {prefix}");
+}
+
+#[test]
+fn every_family_learns_as_torchvisions() {
+    let device = Device::flex().autodiff();
+    for family in families() {
+        println!("{}", family.name);
+        let mut model = family.fixture.load(family.config.init(&device).unwrap());
+        let (images, targets) = family.fixture.batch(&device);
+        let mut optimizer = Optimizer::new(OptimizerRecipe {
+            weight_decay: 0.01,
+            decay_all: true,
+            ..OptimizerRecipe::default()
+        });
+        for _ in 0..2 {
+            let mut gradients = gradients(&model, images.clone(), targets.clone());
+            model = optimizer.step(model, &mut gradients, 0.02);
+        }
+        assert_weights("step2", &family.fixture, &model, 1e-4);
     }
 }
 
@@ -105,7 +118,7 @@ fn sgd() -> OptimizerRecipe {
 
 #[test]
 fn sgd_with_momentum() {
-    assert_weights("sgd2", &two_steps(sgd(), None).0);
+    assert_weights("sgd2", &fixture(), &two_steps(sgd(), None).0, 1e-5);
 }
 
 #[test]
@@ -115,7 +128,7 @@ fn sgd_with_nesterov_and_decay_that_spares_biases() {
         weight_decay: 5e-4,
         ..sgd()
     };
-    assert_weights("sgd2_wd", &two_steps(recipe, None).0);
+    assert_weights("sgd2_wd", &fixture(), &two_steps(recipe, None).0, 1e-5);
 }
 
 #[test]
@@ -130,15 +143,15 @@ fn adam_and_adamw() {
             weight_decay,
             ..OptimizerRecipe::default()
         };
-        assert_weights(prefix, &two_steps(recipe, None).0);
+        assert_weights(prefix, &fixture(), &two_steps(recipe, None).0, 1e-5);
     }
 }
 
 #[test]
 fn clipping_by_the_global_norm() {
     let (model, norms) = two_steps(sgd(), Some(0.25));
-    assert_weights("clip2", &model);
-    let expected = floats(&fixture().tensor("clip_norm").unwrap());
+    assert_weights("clip2", &fixture(), &model, 1e-5);
+    let expected = fixture().floats("clip_norm");
     for (norm, expected) in norms.iter().zip(expected) {
         assert!(
             (norm / f64::from(expected) - 1.0).abs() < 1e-5,
@@ -163,7 +176,7 @@ fn accumulated_gradients_are_averaged() {
         ..sgd()
     };
     let stepped = Optimizer::new(recipe).step(model, &mut accumulator.take(), 0.05);
-    assert_weights("accum", &stepped);
+    assert_weights("accum", &fixture(), &stepped, 1e-5);
 }
 
 #[test]
@@ -236,6 +249,7 @@ fn schedules_are_pytorchs() {
         let name = match shape.split('_').next().unwrap() {
             "constant" => ScheduleName::Constant,
             "step" => ScheduleName::Step,
+            "multi" => ScheduleName::MultiStep,
             "cosine" => ScheduleName::Cosine,
             "linear" => ScheduleName::Linear,
             other => panic!("unknown schedule {other}"),
@@ -245,6 +259,7 @@ fn schedules_are_pytorchs() {
             warmup_steps: if key.contains("warmup") { 10 } else { 0 },
             min_learning_rate: if key.contains("min0.01") { 0.01 } else { 0.0 },
             step_epochs: 20.0,
+            milestones: vec![10.0, 35.0],
             ..ScheduleRecipe::default()
         };
         let schedule = Schedule::new(&recipe, 0.1, 60, 1);
@@ -258,7 +273,7 @@ fn schedules_are_pytorchs() {
             compared += 1;
         }
     }
-    assert!(compared == 600, "{compared}");
+    assert!(compared == 720, "{compared}");
 }
 
 #[test]

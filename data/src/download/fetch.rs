@@ -36,6 +36,8 @@ pub enum Checksum<'a> {
     Md5(&'a str),
     /// SHA-256.
     Sha256(&'a str),
+    /// The first digits of a SHA-256, as PyTorch has them in the names of its weights files.
+    Sha256Prefix(&'a str),
 }
 
 impl fmt::Display for Checksum<'_> {
@@ -43,14 +45,19 @@ impl fmt::Display for Checksum<'_> {
         match self {
             Self::Md5(hex) => write!(f, "md5 {hex}"),
             Self::Sha256(hex) => write!(f, "sha256 {hex}"),
+            Self::Sha256Prefix(hex) => write!(f, "sha256 {hex}..."),
         }
     }
 }
 
 impl Checksum<'_> {
-    fn expected(&self) -> &str {
+    /// Whether `found`, of the same kind, is this checksum.
+    fn is(&self, found: &str) -> bool {
         match self {
-            Self::Md5(hex) | Self::Sha256(hex) => hex,
+            Self::Md5(hex) | Self::Sha256(hex) => found.eq_ignore_ascii_case(hex),
+            Self::Sha256Prefix(hex) => found
+                .get(..hex.len())
+                .is_some_and(|prefix| !hex.is_empty() && prefix.eq_ignore_ascii_case(hex)),
         }
     }
 
@@ -58,12 +65,12 @@ impl Checksum<'_> {
     fn of(&self, path: &Path) -> Result<String, DataError> {
         match self {
             Self::Md5(_) => digest::<md5::Md5>(path),
-            Self::Sha256(_) => digest::<sha2::Sha256>(path),
+            Self::Sha256(_) | Self::Sha256Prefix(_) => digest::<sha2::Sha256>(path),
         }
     }
 
     fn fits(&self, path: &Path) -> Result<bool, DataError> {
-        Ok(path.is_file() && self.of(path)?.eq_ignore_ascii_case(self.expected()))
+        Ok(path.is_file() && self.is(&self.of(path)?))
     }
 }
 
@@ -148,7 +155,7 @@ fn lock(path: &Path) -> Result<File, DataError> {
 /// Checks what was downloaded and puts it into its place.
 fn finish(file: &RemoteFile<'_>, part: &Path, path: &Path) -> Result<PathBuf, DataError> {
     let found = file.checksum.of(part)?;
-    if !found.eq_ignore_ascii_case(file.checksum.expected()) {
+    if !file.checksum.is(&found) {
         fs::remove_file(part).map_err(DataError::io("delete", part))?;
         return Err(DataError::Checksum {
             name: file.name.to_owned(),

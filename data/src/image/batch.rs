@@ -1,6 +1,7 @@
 //! Batches of images: one contiguous buffer, filled once.
 
-use super::{Image, ImageDataset, Preprocess};
+use super::transforms::Prepared;
+use super::{ImageDataset, MixedLabels, Mixing, Preprocess};
 use crate::error::DataError;
 use crate::loader::Source;
 use crate::random;
@@ -18,6 +19,8 @@ pub struct ImageBatch {
     pub indices: Vec<usize>,
     /// Of `pixels`: `[batch, channels, height, width]`.
     pub shape: [usize; 4],
+    /// The second labels, if the images have been mixed with each other.
+    pub mixed: Option<MixedLabels>,
 }
 
 impl ImageBatch {
@@ -43,6 +46,31 @@ impl ImageBatch {
         Tensor::from_data(TensorData::new(labels, [len]), device)
     }
 
+    /// How much each class counts for each image, on `device`: `[batch, num_classes]`, each row summing to 1. Only if the
+    /// images have been mixed.
+    ///
+    /// # Panics
+    /// If a label is not below `num_classes`.
+    pub fn soft_targets(&self, num_classes: usize, device: &Device) -> Option<Tensor<2>> {
+        let MixedLabels { partners, share } = self.mixed.as_ref()?;
+        let mut targets = vec![0.0; self.len() * num_classes];
+        let rows = targets.chunks_exact_mut(num_classes.max(1));
+        for (row, (&label, &partner)) in rows.zip(self.labels.iter().zip(partners)) {
+            row[label] += *share as f32;
+            row[partner] += (1.0 - share) as f32;
+        }
+        let shape = [self.len(), num_classes];
+        Some(Tensor::from_data(TensorData::new(targets, shape), device))
+    }
+
+    /// The label that counts most for each image: its own, unless it was mixed with more of another. `[batch]`.
+    pub fn main_labels(&self) -> &[usize] {
+        match &self.mixed {
+            Some(mixed) if mixed.share < 0.5 => &mixed.partners,
+            _ => &self.labels,
+        }
+    }
+
     /// Images `[batch, channels, height, width]` and labels `[batch]` on `device`, without copying the images on the
     /// way.
     pub fn into_tensors(self, device: &Device) -> (Tensor<4>, Tensor<1, Int>) {
@@ -55,7 +83,7 @@ impl ImageBatch {
 /// A preprocessed image on its way into a batch.
 #[derive(Clone, Debug)]
 pub struct PreparedImage {
-    image: Image,
+    prepared: Prepared,
     label: usize,
     index: usize,
 }
@@ -65,6 +93,7 @@ pub struct PreparedImage {
 pub struct ImageSource {
     dataset: Arc<ImageDataset>,
     preprocess: Preprocess,
+    mixing: Option<Mixing>,
     seed: u64,
     /// Of every image after preprocessing, in pixels.
     width: usize,
@@ -95,10 +124,17 @@ impl ImageSource {
         Ok(Self {
             dataset,
             preprocess,
+            mixing: None,
             seed,
             width,
             height,
         })
+    }
+
+    /// Mixes the images of each batch; how is a function of the seed, the epoch and the batch's number.
+    #[must_use]
+    pub fn with_mixing(self, mixing: Option<Mixing>) -> Self {
+        Self { mixing, ..self }
     }
 
     /// Where the images are from.
@@ -125,6 +161,10 @@ impl Source for ImageSource {
         self.dataset.len()
     }
 
+    fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
+        self.dataset.order(seed, epoch)
+    }
+
     fn name(&self, index: usize) -> String {
         self.dataset.name(index)
     }
@@ -132,7 +172,8 @@ impl Source for ImageSource {
     fn item(&self, epoch: u64, index: usize) -> Result<PreparedImage, DataError> {
         let image = self.dataset.decode(index)?;
         let mut rng = random::rng(self.seed, "augment", epoch, index as u64);
-        let image = self.preprocess.image(image, &mut rng)?;
+        let prepared = self.preprocess.prepare(image, &mut rng)?;
+        let image = &prepared.image;
         if (image.width, image.height) != (self.width, self.height) {
             let reason = format!(
                 "is {} after the transforms, but its batch is {}x{}; end the transforms with a crop",
@@ -143,25 +184,31 @@ impl Source for ImageSource {
             return Err(DataError::image(self.name(index), reason));
         }
         Ok(PreparedImage {
-            image,
+            prepared,
             label: self.dataset.label(index),
             index,
         })
     }
 
-    fn collate(&self, items: Vec<PreparedImage>) -> ImageBatch {
+    fn collate(&self, epoch: u64, batch: usize, items: Vec<PreparedImage>) -> ImageBatch {
         let [channels, height, width] = self.shape();
         let image_len = channels * height * width;
         let mut pixels = vec![0.0; items.len() * image_len];
         for (item, out) in items.iter().zip(pixels.chunks_exact_mut(image_len)) {
-            self.preprocess.normalize_into(&item.image, out);
+            self.preprocess.normalize_into(&item.prepared, out);
         }
-        ImageBatch {
+        let mut images = ImageBatch {
             pixels,
             labels: items.iter().map(|item| item.label).collect(),
             indices: items.iter().map(|item| item.index).collect(),
             shape: [items.len(), channels, height, width],
+            mixed: None,
+        };
+        if let Some(mixing) = &self.mixing {
+            let mut rng = random::rng(self.seed, "mix", epoch, batch as u64);
+            mixing.apply(&mut images, &mut rng);
         }
+        images
     }
 }
 
@@ -202,7 +249,10 @@ mod tests {
             skip_bad: 0,
         };
         let loader = Loader::new(Arc::new(source), config).unwrap();
-        loader.epoch(epoch, 0).map(Result::unwrap).collect()
+        let batches: Vec<ImageBatch> = loader.epoch(epoch, 0).map(Result::unwrap).collect();
+        let rest: Vec<ImageBatch> = loader.epoch(epoch, 1).map(Result::unwrap).collect();
+        assert_eq!(batches[1..], rest, "an epoch can be entered anywhere");
+        batches
     }
 
     #[test]
@@ -226,11 +276,16 @@ mod tests {
     #[test]
     fn augmentation_depends_on_the_epoch_and_not_on_the_workers() {
         assert_eq!(batches(augmented(), 0, 3), batches(augmented(), 3, 3));
+        let mixing = || augmented().with_mixing(Mixing::new(0.2, 1.0).unwrap());
+        let whole = batches(mixing(), 0, 3);
+        assert_eq!(whole, batches(mixing(), 3, 3));
+        assert_ne!(whole, batches(mixing(), 0, 4));
+        assert_ne!(whole[0].mixed, whole[1].mixed);
         let (first, second) = (
             augmented().item(0, 4).unwrap(),
             augmented().item(1, 4).unwrap(),
         );
-        assert_ne!(first.image, second.image);
+        assert_ne!(first.prepared, second.prepared);
         assert_eq!(first.label, second.label);
     }
 

@@ -1,9 +1,11 @@
 //! The image data sets behind one type.
 
-use super::{Cifar10, Idx, Image, ImageFolder, Shapes};
+use super::{Cifar10, Idx, Image, ImageFolder, ImageNet, Shapes, Shards, Subset};
 use crate::error::DataError;
+use crate::random::permutation;
 use burn::data::dataset::Dataset;
 use serde::{Deserialize, Serialize};
+use std::fs;
 
 /// Which part of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +37,12 @@ pub enum ImageDataset {
     Idx(Idx),
     /// A folder of image files per class.
     Folder(ImageFolder),
+    /// ImageNet or Tiny-ImageNet.
+    ImageNet(ImageNet),
+    /// A part of another one.
+    Subset(Subset),
+    /// Tar archives of image files.
+    Shards(Shards),
 }
 
 /// The same call on whichever data set it is.
@@ -45,6 +53,9 @@ macro_rules! each {
             ImageDataset::Cifar10($dataset) => $call,
             ImageDataset::Idx($dataset) => $call,
             ImageDataset::Folder($dataset) => $call,
+            ImageDataset::ImageNet($dataset) => $call,
+            ImageDataset::Subset($dataset) => $call,
+            ImageDataset::Shards($dataset) => $call,
         }
     };
 }
@@ -85,6 +96,37 @@ impl ImageDataset {
             Self::Cifar10(cifar10) => Ok(cifar10.image(index)),
             Self::Idx(idx) => Ok(idx.image(index)),
             Self::Folder(folder) => folder.image(index),
+            Self::ImageNet(imagenet) => imagenet.image(index),
+            Self::Subset(subset) => subset.image(index),
+            Self::Shards(shards) => shards.image(index),
+        }
+    }
+
+    /// The file that image `index` is stored as, JPEG or PNG; `None` where images are stored in another way.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn file(&self, index: usize) -> Result<Option<Vec<u8>>, DataError> {
+        match self {
+            Self::Shapes(_) | Self::Cifar10(_) | Self::Idx(_) => Ok(None),
+            Self::Folder(folder) => {
+                let path = folder.path(index);
+                let bytes = fs::read(path).map_err(DataError::io("read", path))?;
+                Ok(Some(bytes))
+            }
+            Self::ImageNet(imagenet) => imagenet.file(index).map(Some),
+            Self::Shards(shards) => shards.file(index).map(Some),
+            Self::Subset(subset) => subset.file(index),
+        }
+    }
+
+    /// The order in which a shuffled epoch visits the images: any permutation is as likely as any other, except in
+    /// shards ([`Shards::order`]).
+    pub fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
+        match self {
+            Self::Shards(shards) => shards.order(seed, epoch),
+            Self::Subset(subset) => subset.order(seed, epoch),
+            _ => permutation(seed, epoch, self.len()),
         }
     }
 
@@ -103,7 +145,8 @@ impl ImageDataset {
             Self::Shapes(shapes) => Some((shapes.size(), shapes.size())),
             Self::Cifar10(_) => Some((Cifar10::SIDE, Cifar10::SIDE)),
             Self::Idx(idx) => Some(idx.image_size()),
-            Self::Folder(_) => None,
+            Self::Folder(_) | Self::ImageNet(_) | Self::Shards(_) => None,
+            Self::Subset(subset) => subset.whole().image_size(),
         }
     }
 }
@@ -136,15 +179,17 @@ macro_rules! in_memory_dataset {
 }
 in_memory_dataset!(Shapes, Cifar10, Idx);
 
-impl Dataset<ImageItem, DataError> for ImageFolder {
-    fn get(&self, index: usize) -> Result<ImageItem, DataError> {
-        Ok(ImageItem {
-            label: self.label(index),
-            image: self.image(index)?,
-        })
-    }
+macro_rules! on_disk_dataset {
+    ($($dataset:ty),*) => {$(
+        impl Dataset<ImageItem, DataError> for $dataset {
+            fn get(&self, index: usize) -> Result<ImageItem, DataError> {
+                Ok(ImageItem { label: self.label(index), image: self.image(index)? })
+            }
 
-    fn len(&self) -> usize {
-        self.len()
-    }
+            fn len(&self) -> usize {
+                self.len()
+            }
+        }
+    )*};
 }
+on_disk_dataset!(ImageFolder, ImageNet, Shards, Subset);

@@ -31,7 +31,7 @@ impl ImageFolder {
             return Err(DataError::file(root, "no such folder"));
         }
         let train = subfolder(root, TRAIN)?;
-        let classes = class_folders(&train)?;
+        let classes = entries(&train)?.folders;
         if classes.is_empty() {
             let reason = "has no class folders; images belong into one folder per class: train/CLASS/picture.jpg";
             return Err(DataError::file(&train, reason));
@@ -41,16 +41,13 @@ impl ImageFolder {
             Split::Validation => subfolder(root, VALIDATION)?,
         };
         let mut files = Vec::new();
-        for class in class_folders(&folder)? {
+        for class in entries(&folder)?.folders {
             let label = classes.binary_search(&class).map_err(|_| {
                 let reason = format!("this class is not in {}", root.join("train").display());
                 DataError::file(&folder.join(&class), reason)
             })?;
-            files.extend(
-                images(&folder.join(&class))?
-                    .into_iter()
-                    .map(|path| (path, label)),
-            );
+            let images = class_files(&folder.join(&class))?.images;
+            files.extend(images.into_iter().map(|path| (path, label)));
         }
         if files.is_empty() {
             return Err(DataError::file(&folder, "has no images in class folders"));
@@ -109,47 +106,73 @@ fn subfolder(root: &Path, names: &[&str]) -> Result<PathBuf, DataError> {
     })
 }
 
-/// The names of the class folders, sorted.
-fn class_folders(folder: &Path) -> Result<Vec<String>, DataError> {
-    let list = || DataError::io("list", folder);
-    let mut classes = Vec::new();
-    for entry in fs::read_dir(folder).map_err(list())? {
-        let path = entry.map_err(list())?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            return Err(DataError::file(
-                &path,
-                "its name is not valid UTF-8; rename it",
-            ));
-        };
-        if path.is_dir() && !name.starts_with('.') {
-            classes.push(name.to_owned());
-        }
-    }
-    classes.sort_unstable();
-    Ok(classes)
+/// What lies directly in a folder: names, sorted.
+#[derive(Default)]
+pub(super) struct Entries {
+    pub(super) folders: Vec<String>,
+    pub(super) images: Vec<String>,
 }
 
-/// The image files of one class, sorted, those of its folders included.
-fn images(class: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let mut images = Vec::new();
+/// The class folders in `folder`, and the image files beside them.
+pub(super) fn entries(folder: &Path) -> Result<Entries, DataError> {
+    let list = || DataError::io("list", folder);
+    let mut entries = Entries::default();
+    for entry in fs::read_dir(folder).map_err(list())? {
+        let entry = entry.map_err(list())?;
+        let path = entry.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            return Err(not_utf8(&path));
+        };
+        // A listing says what is a folder; only of a link does the file system have to be asked.
+        let kind = entry.file_type().map_err(list())?;
+        let is_folder = kind.is_dir() || kind.is_symlink() && path.is_dir();
+        if is_folder && !name.starts_with('.') {
+            entries.folders.push(name.to_owned());
+        } else if !is_folder && is_image(&path) {
+            entries.images.push(name.to_owned());
+        }
+    }
+    entries.folders.sort_unstable();
+    entries.images.sort_unstable();
+    Ok(entries)
+}
+
+pub(super) fn not_utf8(path: &Path) -> DataError {
+    DataError::file(path, "its name is not valid UTF-8; rename it")
+}
+
+/// What lies in a class folder, at any depth: sorted paths.
+#[derive(Default)]
+pub(super) struct ClassFiles {
+    pub(super) images: Vec<PathBuf>,
+    /// The class folder itself, and those within.
+    pub(super) folders: Vec<PathBuf>,
+}
+
+/// The image files of one class.
+pub(super) fn class_files(class: &Path) -> Result<ClassFiles, DataError> {
+    let mut files = ClassFiles::default();
     for entry in WalkDir::new(class).follow_links(true) {
         let entry = entry.map_err(|error| {
             let path = error.path().unwrap_or(class).to_path_buf();
             DataError::file(&path, format!("cannot be listed: {error}"))
         })?;
-        if entry.file_type().is_file() && is_image(entry.path()) {
-            images.push(entry.into_path());
+        if entry.file_type().is_dir() {
+            files.folders.push(entry.into_path());
+        } else if entry.file_type().is_file() && is_image(entry.path()) {
+            files.images.push(entry.into_path());
         }
     }
-    if images.is_empty() {
+    if files.images.is_empty() {
         let reason = format!("has no image (.{})", EXTENSIONS.join(", ."));
         return Err(DataError::file(class, reason));
     }
-    images.sort_unstable();
-    Ok(images)
+    files.images.sort_unstable();
+    files.folders.sort_unstable();
+    Ok(files)
 }
 
-fn is_image(path: &Path) -> bool {
+pub(super) fn is_image(path: &Path) -> bool {
     // macOS leaves files like "._picture.jpg" on foreign disks.
     let hidden = path
         .file_name()

@@ -6,20 +6,32 @@ mod dataset;
 pub mod decode;
 mod folder;
 mod idx;
+mod imagenet;
+mod mix;
 mod preprocess;
 mod shapes;
+mod shards;
 mod sheet;
-mod transforms;
+mod subset;
+pub mod transforms;
 
 pub use batch::{ImageBatch, ImageSource};
 pub use cifar10::Cifar10;
 pub use dataset::{ImageDataset, ImageItem, Split};
 pub use folder::ImageFolder;
 pub use idx::Idx;
+pub use imagenet::ImageNet;
+pub use mix::{MixedLabels, Mixing};
 pub use preprocess::Preprocess;
 pub use shapes::Shapes;
+pub use shards::{
+    ShardOptions, ShardSize, Shards, WrittenShards, WrittenSplit, verify_shards, write_shards,
+};
 pub use sheet::{contact_sheet, write_png};
-pub use transforms::{CenterCrop, RandomCrop, RandomHorizontalFlip, Resize, Transform};
+pub use subset::Subset;
+pub use transforms::{
+    CenterCrop, Interpolation, RandomCrop, RandomHorizontalFlip, Resize, Transform,
+};
 
 use std::borrow::Cow;
 
@@ -56,10 +68,6 @@ impl Image {
         if self.channels == 1 {
             return Cow::Borrowed(self);
         }
-        let luma = |rgb: &[u8]| {
-            let [r, g, b] = [rgb[0], rgb[1], rgb[2]].map(u32::from);
-            ((r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16) as u8
-        };
         let pixels = self.pixels.chunks_exact(3).map(luma).collect();
         Cow::Owned(self.with_pixels(1, pixels))
     }
@@ -102,12 +110,18 @@ impl Image {
     }
 }
 
+/// ITU-R 601 luma of red, green and blue.
+pub(crate) fn luma(rgb: &[u8]) -> u8 {
+    let [r, g, b] = [rgb[0], rgb[1], rgb[2]].map(u32::from);
+    ((r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16) as u8
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    pub(super) fn numbered(width: usize, height: usize, channels: usize) -> Image {
+    pub(crate) fn numbered(width: usize, height: usize, channels: usize) -> Image {
         let pixels = (0..width * height * channels)
             .map(|i| (i % 251 + 1) as u8)
             .collect();

@@ -1,6 +1,7 @@
 //! From a stored image to what a model is given: transforms, channels, normalisation.
 
-use super::{Image, Transform};
+use super::Image;
+use super::transforms::{Prepared, Transform};
 use crate::error::DataError;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -42,35 +43,41 @@ impl Preprocess {
         if self.std.iter().any(|&std| std <= 0.0) {
             return Err(DataError::config("std", "every value must be above 0"));
         }
-        self.transforms.iter().try_for_each(Transform::validate)
+        match Transform::problems("transforms", &self.transforms)
+            .into_iter()
+            .next()
+        {
+            Some(problem) => Err(problem),
+            None => Ok(()),
+        }
     }
 
     /// The transformed image with [`channels`](Self::channels) channels, samples still 0 to 255.
     ///
     /// # Errors
     /// As [`Transform::apply`].
-    pub fn image(&self, image: Image, rng: &mut ChaCha8Rng) -> Result<Image, DataError> {
+    pub fn prepare(&self, image: Image, rng: &mut ChaCha8Rng) -> Result<Prepared, DataError> {
         // One channel is less to transform than three, so grey comes first and RGB last.
-        let mut image = if self.channels == 1 {
+        let mut prepared = Prepared::from(if self.channels == 1 {
             replace(image, Image::grey)
         } else {
             image
-        };
+        });
         for transform in &self.transforms {
-            image = transform.apply(image, rng)?;
+            prepared = transform.apply(prepared, rng)?;
         }
-        Ok(if self.channels == 3 {
-            replace(image, Image::rgb)
-        } else {
-            image
-        })
+        if self.channels == 3 {
+            prepared.image = replace(prepared.image, Image::rgb);
+        }
+        Ok(prepared)
     }
 
-    /// Writes the normalised samples of `image` to `out` as `[channels, height, width]`.
+    /// Writes the normalised samples to `out` as `[channels, height, width]`, and over them what is erased.
     ///
     /// # Panics
-    /// If `image` does not have [`channels`](Self::channels) channels, or `out` is not as long as `image.pixels`.
-    pub fn normalize_into(&self, image: &Image, out: &mut [f32]) {
+    /// If the image does not have [`channels`](Self::channels) channels, or `out` is not as long as its samples.
+    pub fn normalize_into(&self, prepared: &Prepared, out: &mut [f32]) {
+        let Prepared { image, erased } = prepared;
         assert_eq!(
             image.channels, self.channels,
             "channels of the image and of the preprocessing"
@@ -87,6 +94,28 @@ impl Preprocess {
             for (value, &sample) in plane.iter_mut().zip(samples) {
                 *value = table[usize::from(sample)];
             }
+            if let Some(erased) = erased {
+                erased.write(channel, plane, image.width);
+            }
+        }
+    }
+
+    /// Normalised samples `[channels, height, width]` as the image they stand for; what is beyond 0 to 255 is cut off.
+    pub fn denormalize(&self, samples: &[f32], width: usize, height: usize) -> Image {
+        let plane_len = (width * height).max(1);
+        let mut pixels = vec![0; samples.len()];
+        for (channel, plane) in samples.chunks_exact(plane_len).enumerate() {
+            let (mean, std) = (self.mean[channel], self.std[channel]);
+            let places = pixels[channel..].iter_mut().step_by(self.channels);
+            for (pixel, value) in places.zip(plane) {
+                *pixel = ((value * std + mean) * 255.0).round() as u8;
+            }
+        }
+        Image {
+            width,
+            height,
+            channels: self.channels,
+            pixels,
         }
     }
 
@@ -122,7 +151,9 @@ fn replace(image: Image, convert: impl Fn(&Image) -> Cow<'_, Image>) -> Image {
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
-    use crate::image::{CenterCrop, RandomHorizontalFlip, Resize};
+    use crate::image::tests::numbered;
+    use crate::image::transforms::{Erased, Rect};
+    use crate::image::{CenterCrop, Interpolation, RandomHorizontalFlip, Resize};
     use crate::random;
 
     fn preprocess(channels: usize, transforms: Vec<Transform>) -> Preprocess {
@@ -145,10 +176,46 @@ mod tests {
             pixels: vec![0, 51, 255, 255, 102, 0],
         };
         let mut out = [0.0; 6];
-        rgb.normalize_into(&image, &mut out);
+        rgb.normalize_into(&image.clone().into(), &mut out);
         let expected = [0.0, 4.0, (0.2 - 0.5) * 4.0, (0.4 - 0.5) * 4.0, 0.0, -4.0];
         for (value, expected) in out.into_iter().zip(expected) {
             assert!((value - expected).abs() < 1e-6, "{out:?}");
+        }
+        assert_eq!(rgb.denormalize(&out, 2, 1), image);
+    }
+
+    #[test]
+    fn erasing_comes_after_normalisation() {
+        let rgb = preprocess(3, vec![]);
+        let rect = Rect {
+            top: 1,
+            left: 0,
+            height: 1,
+            width: 2,
+        };
+        let normalised = |noise: Vec<f32>| {
+            let mut prepared = Prepared::from(numbered(3, 2, 3));
+            prepared.erased = Some(Erased { rect, noise });
+            let mut out = [9.0; 18];
+            rgb.normalize_into(&prepared, &mut out);
+            out
+        };
+        let mut plain = [0.0; 18];
+        rgb.normalize_into(&numbered(3, 2, 3).into(), &mut plain);
+        for (noise, expected) in [
+            (vec![], [0.0; 6]),
+            (
+                vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+                [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            ),
+        ] {
+            let out = normalised(noise);
+            for channel in 0..3 {
+                let (plane, plain) = (&out[channel * 6..][..6], &plain[channel * 6..][..6]);
+                assert_eq!(plane[..3], plain[..3]);
+                assert_eq!(plane[3..5], expected[channel * 2..][..2]);
+                assert_eq!(plane[5], plain[5]);
+            }
         }
     }
 
@@ -161,15 +228,24 @@ mod tests {
             channels: 1,
             pixels: vec![8],
         };
-        let rgb = preprocess(3, vec![]).image(grey.clone(), &mut rng).unwrap();
+        let rgb = preprocess(3, vec![])
+            .prepare(grey.clone(), &mut rng)
+            .unwrap()
+            .image;
         assert_eq!(rgb.pixels, [8, 8, 8]);
-        let back = preprocess(1, vec![]).image(rgb, &mut rng).unwrap();
+        let back = preprocess(1, vec![]).prepare(rgb, &mut rng).unwrap().image;
         assert_eq!(back, grey);
     }
 
     #[test]
     fn the_size_is_known_where_a_transform_fixes_it() {
-        let resize = |exact| Transform::Resize(Resize { size: 40, exact });
+        let resize = |exact| {
+            Transform::Resize(Resize {
+                size: 40,
+                exact,
+                interpolation: Interpolation::Bilinear,
+            })
+        };
         let crop = Transform::CenterCrop(CenterCrop { size: 24 });
         let flip = Transform::RandomHorizontalFlip(RandomHorizontalFlip { probability: 0.5 });
         let output = |transforms| preprocess(3, transforms).output_size();

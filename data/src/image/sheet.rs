@@ -2,6 +2,7 @@
 
 use super::Image;
 use crate::error::DataError;
+use crate::files;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use std::io::Write;
@@ -54,36 +55,28 @@ fn draw(sheet: &mut Image, image: &Image, top: usize, left: usize, scale: usize)
 /// # Errors
 /// If `path` cannot be written.
 pub fn write_png(path: &Path, image: &Image) -> Result<(), DataError> {
+    let bytes = encode_png(image).map_err(|reason| DataError::file(path, reason))?;
+    let mut file = files::begin(path)?;
+    file.write_all(&bytes)
+        .map_err(DataError::io("write", path))?;
+    files::finish(file, path)
+}
+
+pub(super) fn encode_png(image: &Image) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let color = if image.channels == 1 {
-        ExtendedColorType::L8
-    } else {
-        ExtendedColorType::Rgb8
-    };
+    let (width, height) = (image.width as u32, image.height as u32);
     PngEncoder::new(&mut bytes)
-        .write_image(
-            &image.pixels,
-            image.width as u32,
-            image.height as u32,
-            color,
-        )
-        .map_err(|error| DataError::file(path, format!("cannot be encoded as PNG: {error}")))?;
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let write = || DataError::io("write", path);
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        // Temporary files are private by default; this one is to become an ordinary file (less the umask).
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
+        .write_image(&image.pixels, width, height, sample_layout(image))
+        .map_err(|error| format!("cannot be encoded as PNG: {error}"))?;
+    Ok(bytes)
+}
+
+/// What the image crate calls our grey and our RGB.
+pub(super) fn sample_layout(image: &Image) -> ExtendedColorType {
+    match image.channels {
+        1 => ExtendedColorType::L8,
+        _ => ExtendedColorType::Rgb8,
     }
-    let mut file = builder.tempfile_in(folder).map_err(write())?;
-    file.write_all(&bytes).map_err(write())?;
-    file.persist(path).map_err(|error| write()(error.error))?;
-    Ok(())
 }
 
 #[cfg(test)]

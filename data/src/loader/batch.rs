@@ -82,9 +82,12 @@ pub(super) fn collate<S: Source>(
     batch: usize,
     items: Vec<S::Item>,
 ) -> Result<S::Batch, DataError> {
-    catch_unwind(AssertUnwindSafe(|| source.collate(items))).map_err(|panic| DataError::Panic {
-        name: format!("batch {batch} of epoch {}", plan.epoch),
-        message: panic_message(panic.as_ref()),
+    let epoch = plan.epoch;
+    catch_unwind(AssertUnwindSafe(|| source.collate(epoch, batch, items))).map_err(|panic| {
+        DataError::Panic {
+            name: format!("batch {batch} of epoch {epoch}"),
+            message: panic_message(panic.as_ref()),
+        }
     })
 }
 

@@ -30,6 +30,13 @@ pub trait Source: Send + Sync + 'static {
         self.len() == 0
     }
 
+    /// The order in which a shuffled epoch visits the items: a permutation of `0..len()` that depends on `(self, seed,
+    /// epoch)` and nothing else. Uniformly drawn unless the source says otherwise, as one does that is slow at reading
+    /// here and there.
+    fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
+        permutation(seed, epoch, self.len())
+    }
+
     /// What to call item `index` in an error: a path, or a file and record.
     fn name(&self, index: usize) -> String;
 
@@ -39,8 +46,9 @@ pub trait Source: Send + Sync + 'static {
     /// If the item cannot be used. The loader adds its index and name.
     fn item(&self, epoch: u64, index: usize) -> Result<Self::Item, DataError>;
 
-    /// Makes a batch of items, in the order given. Never called with none.
-    fn collate(&self, items: Vec<Self::Item>) -> Self::Batch;
+    /// Makes a batch of items, in the order given: batch number `batch` of `epoch`. A function of its arguments and
+    /// nothing else. Never called with no item.
+    fn collate(&self, epoch: u64, batch: usize, items: Vec<Self::Item>) -> Self::Batch;
 }
 
 /// How a [`Loader`] batches.
@@ -50,7 +58,7 @@ pub struct LoaderConfig {
     pub batch_size: usize,
     /// Threads that decode ahead; 0 decodes on the calling thread.
     pub workers: usize,
-    /// Whether each epoch visits the items in its own random order.
+    /// Whether each epoch visits the items in its own random order ([`Source::order`]).
     pub shuffle: bool,
     /// Whether a last batch with fewer items is left out.
     pub drop_last: bool,
@@ -138,11 +146,10 @@ impl<S: Source> Loader<S> {
     }
 
     fn order(&self, epoch: u64) -> Vec<usize> {
-        let len = self.source.len();
         if self.config.shuffle {
-            permutation(self.config.seed, epoch, len)
+            self.source.order(self.config.seed, epoch)
         } else {
-            (0..len).collect()
+            (0..self.source.len()).collect()
         }
     }
 }

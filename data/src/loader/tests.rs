@@ -40,7 +40,7 @@ impl Source for Numbers {
         Ok((epoch, index))
     }
 
-    fn collate(&self, items: Vec<Self::Item>) -> Self::Batch {
+    fn collate(&self, _epoch: u64, _batch: usize, items: Vec<Self::Item>) -> Self::Batch {
         items
     }
 }

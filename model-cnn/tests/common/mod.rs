@@ -1,11 +1,18 @@
-//! What the tests of this crate share: fixtures that PyTorch made, and comparing with them.
+//! Fixtures that PyTorch made, and comparing with them.
+//!
+//! The tests of `train` use this module too.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::path::Path;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
-use model_cnn::weights;
+use model_cnn::resnet::BlockKind;
+use model_cnn::squeezenet::SqueezeNetVersion;
+use model_cnn::{
+    AlexNetConfig, CifarResNetConfig, ConvNeXtConfig, ImageClassifierConfig, ResNetConfig,
+    SqueezeNetConfig, VggConfig, weights,
+};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 
@@ -123,4 +130,115 @@ impl ModuleVisitor for Compare<'_> {
         assert_close(&name, &got, &expected, self.tolerance);
         self.compared += 1;
     }
+}
+
+/// A thin member of a family, and what `golden/make_families.py` wrote about it.
+pub struct Family {
+    pub name: &'static str,
+    pub config: ImageClassifierConfig,
+    pub fixture: Fixture,
+}
+
+/// One or two members of every family; the last has batch norms.
+pub fn families() -> Vec<Family> {
+    vec![
+        family(
+            "alexnet",
+            include_bytes!("../fixtures/alexnet.safetensors"),
+            ImageClassifierConfig::AlexNet(AlexNetConfig {
+                channels: [3, 4, 6, 4, 4],
+                hidden: 8,
+                dropout: 0.0,
+                ..AlexNetConfig::new(5)
+            }),
+        ),
+        family(
+            "cifar_resnet",
+            include_bytes!("../fixtures/cifar_resnet.safetensors"),
+            ImageClassifierConfig::CifarResNet(CifarResNetConfig {
+                layers: [2, 1, 1],
+                width: 4,
+                ..CifarResNetConfig::new(20, 5)
+            }),
+        ),
+        family(
+            "convnext",
+            include_bytes!("../fixtures/convnext.safetensors"),
+            ImageClassifierConfig::ConvNeXt(ConvNeXtConfig {
+                layers: [1, 1, 1, 1],
+                width: 4,
+                stochastic_depth: 0.0,
+                ..ConvNeXtConfig::convnext_tiny(5)
+            }),
+        ),
+        family(
+            "resnet_basic",
+            include_bytes!("../fixtures/resnet_basic.safetensors"),
+            ImageClassifierConfig::ResNet(ResNetConfig {
+                layers: [1, 2, 1, 1],
+                width: 2,
+                ..ResNetConfig::resnet18(5)
+            }),
+        ),
+        family(
+            "resnet_bottleneck",
+            include_bytes!("../fixtures/resnet_bottleneck.safetensors"),
+            ImageClassifierConfig::ResNet(ResNetConfig {
+                block: BlockKind::Bottleneck,
+                layers: [1, 2, 1, 1],
+                width: 2,
+                groups: 2,
+                width_per_group: 32,
+                ..ResNetConfig::resnet18(5)
+            }),
+        ),
+        family(
+            "squeezenet1_0",
+            include_bytes!("../fixtures/squeezenet1_0.safetensors"),
+            squeezenet(SqueezeNetVersion::V1_0),
+        ),
+        family(
+            "squeezenet1_1",
+            include_bytes!("../fixtures/squeezenet1_1.safetensors"),
+            squeezenet(SqueezeNetVersion::V1_1),
+        ),
+        family(
+            "vgg",
+            include_bytes!("../fixtures/vgg.safetensors"),
+            vgg(false),
+        ),
+        family(
+            "vgg_bn",
+            include_bytes!("../fixtures/vgg_bn.safetensors"),
+            vgg(true),
+        ),
+    ]
+}
+
+fn family(name: &'static str, bytes: &'static [u8], config: ImageClassifierConfig) -> Family {
+    Family {
+        name,
+        config,
+        fixture: Fixture::new(bytes),
+    }
+}
+
+fn squeezenet(version: SqueezeNetVersion) -> ImageClassifierConfig {
+    ImageClassifierConfig::SqueezeNet(SqueezeNetConfig {
+        version,
+        width: 2,
+        dropout: 0.0,
+        ..SqueezeNetConfig::squeezenet1_0(5)
+    })
+}
+
+fn vgg(batch_norm: bool) -> ImageClassifierConfig {
+    ImageClassifierConfig::Vgg(VggConfig {
+        stages: [1, 1, 2, 1, 1],
+        width: 2,
+        hidden: 8,
+        batch_norm,
+        dropout: 0.0,
+        ..VggConfig::vgg16(5)
+    })
 }

@@ -90,6 +90,7 @@ fn real_run(args: &Args, device: &Device) -> anyhow::Result<StepTimes> {
             device: device.clone(),
             access,
             view: &mut |_| View::Quiet,
+            note: &mut |_| (),
             interrupter: Interrupter::new(),
         };
         Ok(train_image_classifier(&recipe, &begin, surroundings)?.times)

@@ -1,10 +1,14 @@
 //! `tinderbox data`
 
+mod shards;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ::data::image::{Image, ImageDataset, Preprocess, Split, contact_sheet, write_png};
-use ::data::random;
+use ::data::image::{
+    Image, ImageBatch, ImageDataset, ImageSource, Preprocess, Split, contact_sheet, write_png,
+};
+use ::data::loader::{Loader, Source};
 use ::train::TrainError;
 use ::train::report::plain::thousands;
 use ::train::task::image_data::{ImageRun, open_dataset};
@@ -19,7 +23,10 @@ use super::shared::{RecipeArgs, table, with_data};
 #[command(after_help = "\
 Examples:
   tinderbox data info cnn
-  tinderbox data preview cnn-cifar10 --data path/to/cifar-10-batches-bin --output sheet.png")]
+  tinderbox data preview cnn-cifar10 --data path/to/cifar-10-batches-bin --output sheet.png
+  tinderbox data shards cnn-folder --data path/to/images --output path/to/shards
+  tinderbox data preview cnn --set 'data.train_transforms=[{ random_resized_crop = { size = 24 } }]'
+  tinderbox data preview cnn --set data.mixup_alpha=0.2 --set data.cutmix_alpha=1")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -34,37 +41,50 @@ enum Command {
         /// Print JSON instead of a table.
         #[arg(long)]
         json: bool,
+        /// Of shards: read every byte and compare it with the checksums in shards.json.
+        #[arg(long)]
+        verify: bool,
     },
-    /// Draw training images as the network sees them: a row a class, augmented and cropped, in a PNG file.
+    /// Draw training images as the network sees them, augmented and cropped, in a PNG file: a row a class, or the first
+    /// batches where their images are mixed with each other.
     Preview {
         #[command(flatten)]
         source: RecipeArgs,
         /// The PNG file.
         #[arg(long, short, default_value = "preview.png")]
         output: PathBuf,
-        /// Images of each class.
+        /// Images in a row.
         #[arg(long, default_value_t = 10)]
         columns: usize,
         /// The epoch whose augmentation is drawn.
         #[arg(long, default_value_t = 0)]
         epoch: u64,
     },
+    Shards(shards::Args),
 }
 
 pub(super) fn run(args: &Args) -> Done {
     match &args.command {
-        Command::Info { source, json } => info(source, *json),
+        Command::Info {
+            source,
+            json,
+            verify,
+        } => info(source, *json, *verify),
         Command::Preview {
             source,
             output,
             columns,
             epoch,
         } => preview(source, output, *columns, *epoch),
+        Command::Shards(args) => shards::run(args),
     }
 }
 
-fn info(source: &RecipeArgs, as_json: bool) -> Done {
+fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> Done {
     let recipe = source.load()?;
+    if verify {
+        shards::verify(&recipe.data)?;
+    }
     let (train, validation) = with_data(|mut access| {
         let mut open = |split| open_dataset(&recipe.data, recipe.seed, split, &mut access);
         Ok((open(Split::Train)?, open(Split::Validation)?))
@@ -104,40 +124,73 @@ fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Do
     let recipe = source.load()?;
     let run = with_data(|mut access| Ok(ImageRun::open(&recipe, &mut access)?))?;
     let source = run.train.source();
-    let rows = rows(
-        source.dataset(),
-        source.preprocess(),
-        recipe.seed,
-        columns,
-        epoch,
-    )?;
+    let is_mixed = recipe.data.mixup_alpha > 0.0 || recipe.data.cutmix_alpha > 0.0;
+    let rows = if is_mixed {
+        first_batches(&run.train, columns, epoch)?
+    } else {
+        first_of_each_class(source, columns, epoch)?
+    };
     let largest = rows.iter().flatten().map(|image| image.width).max();
     // Small images are enlarged until a tile is about as large as a thumbnail.
     let scale = (96 / largest.unwrap_or(96)).max(1);
     write_png(output, &contact_sheet(&rows, scale)).map_err(TrainError::from)?;
-    println!(
-        "{}: {columns} training images of each class, one class a row, from the top: {}",
-        output.display(),
-        source.dataset().classes().join(", ")
-    );
+    let output = output.display();
+    if is_mixed {
+        println!(
+            "{output}: the first {} images of the batches of epoch {epoch}, mixed as in training",
+            rows.iter().map(Vec::len).sum::<usize>()
+        );
+    } else {
+        println!(
+            "{output}: {columns} training images of each class, one class a row, from the top: {}",
+            source.dataset().classes().join(", ")
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first images of each class, as the loader would give them in `epoch`.
-fn rows(
-    dataset: &ImageDataset,
-    preprocess: &Preprocess,
-    seed: u64,
+/// The first images of each class, as the loader gives them in `epoch`.
+fn first_of_each_class(
+    source: &ImageSource,
     columns: usize,
     epoch: u64,
 ) -> Result<Vec<Vec<Image>>, TrainError> {
+    let dataset = source.dataset();
     let mut rows = vec![Vec::new(); dataset.classes().len()];
     for index in 0..dataset.len() {
         let row = &mut rows[dataset.label(index)];
         if row.len() < columns {
-            let mut rng = random::rng(seed, "augment", epoch, index as u64);
-            row.push(preprocess.image(dataset.decode(index)?, &mut rng)?);
+            let batch = source.collate(epoch, 0, vec![source.item(epoch, index)?]);
+            row.extend(images(source.preprocess(), &batch));
         }
     }
     Ok(rows)
+}
+
+/// The first images that the network sees in `epoch`, in rows.
+fn first_batches(
+    loader: &Loader<ImageSource>,
+    columns: usize,
+    epoch: u64,
+) -> Result<Vec<Vec<Image>>, TrainError> {
+    const ROWS: usize = 8;
+    let mut found = Vec::new();
+    for batch in loader.epoch(epoch, 0) {
+        found.extend(images(loader.source().preprocess(), &batch?));
+        if found.len() >= ROWS * columns {
+            break;
+        }
+    }
+    found.truncate(ROWS * columns);
+    Ok(found.chunks(columns).map(<[Image]>::to_vec).collect())
+}
+
+/// What the network is given, made visible.
+fn images(preprocess: &Preprocess, batch: &ImageBatch) -> Vec<Image> {
+    let [_, channels, height, width] = batch.shape;
+    batch
+        .pixels
+        .chunks_exact(channels * height * width)
+        .map(|samples| preprocess.denormalize(samples, width, height))
+        .collect()
 }

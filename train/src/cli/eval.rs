@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::Done;
-use super::shared::{DeviceArgs, Trained, WeightsArgs, percent, table, with_data};
+use super::shared::{DeviceArgs, OutsideArgs, Trained, WeightsArgs, percent, table, with_data};
 
 /// Measure a trained model: accuracy, per class, confusion matrix.
 #[derive(clap::Args)]
@@ -34,6 +34,8 @@ pub(super) struct Args {
     json: bool,
     #[command(flatten)]
     weights: WeightsArgs,
+    #[command(flatten)]
+    outside: OutsideArgs,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -68,7 +70,7 @@ struct ClassReport {
 
 pub(super) fn run(args: &Args) -> Done {
     let device = args.device.open()?;
-    let trained = args.weights.open(&args.run, &device)?;
+    let trained = args.weights.open(&args.outside, &args.run, &device)?;
     let counts = count(args, &trained, &device)?;
     let report = report(&trained, counts);
     let (split, name) = match args.split {
@@ -118,11 +120,7 @@ fn count(args: &Args, trained: &Trained, device: &burn::tensor::Device) -> anyho
     let dataset =
         with_data(|mut access| Ok(open_dataset(&recipe.data, recipe.seed, split, &mut access)?))?;
     let labels = &trained.classifier.labels;
-    anyhow::ensure!(
-        dataset.classes() == labels,
-        "the data have other classes than the model was trained on: {:?}, not {labels:?}",
-        dataset.classes(),
-    );
+    check_classes(dataset.classes(), labels)?;
     let classes = trained.classifier.config.num_classes();
     let loader = validation_loader(
         dataset,
@@ -155,6 +153,24 @@ fn count(args: &Args, trained: &Trained, device: &burn::tensor::Device) -> anyho
         eprintln!("left out: {name}");
     }
     Ok(counts)
+}
+
+/// There may be a thousand classes, so the first that differs has to do.
+fn check_classes(found: &[String], expected: &[String]) -> anyhow::Result<()> {
+    let differs = found.iter().zip(expected).position(|(a, b)| a != b);
+    match differs {
+        Some(class) => anyhow::bail!(
+            "the data have other classes than the model was trained on: class {class} is `{}`, not `{}`",
+            found[class],
+            expected[class]
+        ),
+        None if found.len() != expected.len() => anyhow::bail!(
+            "the data have {} classes, the model was trained on {}",
+            found.len(),
+            expected.len()
+        ),
+        None => Ok(()),
+    }
 }
 
 fn report(trained: &Trained, counts: Counts) -> Report {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use ::train::files::write_atomically;
 use ::train::run::RunDir;
 use anyhow::Context;
+use model_cnn::weights::StateDict;
 
 use super::Done;
 use super::shared::WeightsArgs;
@@ -13,11 +14,14 @@ use super::shared::WeightsArgs;
 /// Write a trained model's weights for PyTorch.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example: tinderbox export runs/cnn model.safetensors
+Examples:
+  tinderbox export runs/cnn model.safetensors
+  tinderbox export model.pth model.safetensors
 
 In PyTorch: model.load_state_dict(safetensors.torch.load_file(\"model.safetensors\"))")]
 pub(super) struct Args {
-    /// The run directory.
+    /// The run directory, or a weights file of PyTorch that is to become safetensors.
+    #[arg(value_name = "RUN|FILE")]
     run: PathBuf,
     /// The file to write, in safetensors format with PyTorch's names and layout.
     output: PathBuf,
@@ -34,11 +38,20 @@ pub(super) fn run(args: &Args) -> Done {
         args.overwrite || !args.output.exists(),
         "{output} exists; --overwrite replaces it"
     );
+    if args.run.is_file() {
+        let dict = StateDict::read(&args.run)?;
+        write(args, &dict.to_safetensors()?)?;
+        println!(
+            "{output}: {} tensors of {}",
+            dict.names().count(),
+            args.run.display()
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
     let run = RunDir::open(&args.run)?;
     let (which, live) = args.weights.which();
     let weights = run.weights(which, live)?;
-    write_atomically(&args.output, weights.as_bytes())
-        .with_context(|| format!("cannot write {output}"))?;
+    write(args, weights.as_bytes())?;
     let average = if weights.averaged {
         ", moving average"
     } else {
@@ -46,4 +59,9 @@ pub(super) fn run(args: &Args) -> Done {
     };
     println!("{output}: weights of step {}{average}", weights.step);
     Ok(ExitCode::SUCCESS)
+}
+
+fn write(args: &Args, bytes: &[u8]) -> anyhow::Result<()> {
+    write_atomically(&args.output, bytes)
+        .with_context(|| format!("cannot write {}", args.output.display()))
 }

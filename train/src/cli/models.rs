@@ -1,9 +1,11 @@
 //! `tinderbox models`
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use ::train::report::plain::thousands;
 use model_cnn::registry::MODELS;
+use model_cnn::weights::known;
 use serde_json::json;
 
 use super::Done;
@@ -11,14 +13,23 @@ use super::shared::table;
 
 /// List the models that a recipe can name.
 #[derive(clap::Args)]
-#[command(after_help = "Example: tinderbox models --json")]
+#[command(after_help = "\
+Examples:
+  tinderbox models --json
+  tinderbox models --weights")]
 pub(super) struct Args {
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
+    /// List public weights instead, which `--weights NAME` downloads.
+    #[arg(long)]
+    weights: bool,
 }
 
 pub(super) fn run(args: &Args) -> Done {
+    if args.weights {
+        return list_weights(args.json);
+    }
     if args.json {
         let models: Vec<_> = MODELS
             .iter()
@@ -45,5 +56,42 @@ pub(super) fn run(args: &Args) -> Done {
         ]);
     }
     println!("{table}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list_weights(json: bool) -> Done {
+    if json {
+        let weights: Vec<_> = known::all()
+            .iter()
+            .map(|weights| {
+                json!({
+                    "name": weights.name, "model": weights.model, "url": weights.url,
+                    "sha256_prefix": weights.sha256, "parameters": weights.parameters,
+                    "top1": weights.top1, "top5": weights.top5,
+                    "resize": weights.resize, "crop": weights.crop, "licence": known::LICENCE,
+                })
+            })
+            .collect();
+        println!("{}", serde_json::to_string_pretty(&weights)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let header = ["name", "top-1", "top-5", "resize", "crop", "file"];
+    let mut table = table(header, &[1, 2, 3, 4]);
+    for weights in known::all() {
+        table.add_row([
+            weights.name.to_string(),
+            format!("{:.3} %", weights.top1),
+            format!("{:.3} %", weights.top5),
+            weights.resize.to_string(),
+            weights.crop.to_string(),
+            weights.url.to_string(),
+        ]);
+    }
+    let accuracy = "accuracy on ImageNet-1k as published by torchvision";
+    writeln!(
+        std::io::stdout(),
+        "{table}\n\n{accuracy}; {}",
+        known::LICENCE
+    )?;
     Ok(ExitCode::SUCCESS)
 }

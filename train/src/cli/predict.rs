@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 
 use super::Done;
-use super::shared::{DeviceArgs, Trained, WeightsArgs, percent, table};
+use super::shared::{DeviceArgs, OutsideArgs, Trained, WeightsArgs, percent, table};
 
 /// Say what is on an image.
 #[derive(clap::Args)]
@@ -35,6 +35,8 @@ pub(super) struct Args {
     #[command(flatten)]
     weights: WeightsArgs,
     #[command(flatten)]
+    outside: OutsideArgs,
+    #[command(flatten)]
     device: DeviceArgs,
 }
 
@@ -53,7 +55,7 @@ struct ClassProbability {
 pub(super) fn run(args: &Args) -> Done {
     anyhow::ensure!(args.top_k > 0, "--top-k must be at least 1");
     let device = args.device.open()?;
-    let trained = args.weights.open(&args.run, &device)?;
+    let trained = args.weights.open(&args.outside, &args.run, &device)?;
     let mut table = table(["image", "class", "probability"], &[2]);
     let mut code = ExitCode::SUCCESS;
     for path in &args.images {
@@ -95,12 +97,13 @@ fn predict(
     let image = decode::decode(path)?;
     // Preprocessing for validation draws nothing at random, so any generator does.
     let mut rng = ::data::random::rng(0, "predict", 0, 0);
-    let image = preprocess
-        .image(image, &mut rng)
+    let prepared = preprocess
+        .prepare(image, &mut rng)
         .with_context(|| path.display().to_string())?;
-    let shape = [1, preprocess.channels, image.height, image.width];
+    let (height, width) = (prepared.image.height, prepared.image.width);
+    let shape = [1, preprocess.channels, height, width];
     let mut pixels = vec![0.0; shape.iter().product()];
-    preprocess.normalize_into(&image, &mut pixels);
+    preprocess.normalize_into(&prepared, &mut pixels);
     let images = Tensor::from_data(TensorData::new(pixels, shape), device);
     let logits = read_logits(trained.model.forward(images))?;
     let labels = &trained.classifier.labels;

@@ -8,12 +8,14 @@ use ::train::device::{self, DeviceName};
 use ::train::recipe::Recipe;
 use ::train::run::{Classifier, RunDir, Which};
 use ::train::task::image_data::DataAccess;
+use ::train::weights as outside;
 use anyhow::Context;
 use burn::tensor::Device;
-use clap::Args;
+use clap::{ArgAction, Args};
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use model_cnn::ImageClassifier;
+use model_cnn::weights::{self, LoadOptions};
 
 /// `--device`.
 #[derive(Args)]
@@ -106,6 +108,18 @@ impl FromStr for Checkpoint {
     }
 }
 
+/// Weights that are not the run's own.
+#[derive(Args)]
+pub(super) struct OutsideArgs {
+    /// Use these weights instead of a checkpoint's: a file (safetensors or PyTorch's), or a name that `tinderbox models
+    /// --weights` lists. Model, classes and preprocessing are still the run's.
+    #[arg(long, value_name = "NAME|FILE", conflicts_with_all = ["checkpoint", "live"])]
+    weights: Option<String>,
+    /// Whether all weights must fit; with false, those that fit are used.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, requires = "weights")]
+    strict: bool,
+}
+
 /// A trained classifier, ready for use.
 pub(super) struct Trained {
     pub(super) run: RunDir,
@@ -116,9 +130,18 @@ pub(super) struct Trained {
 }
 
 impl WeightsArgs {
-    pub(super) fn open(&self, run: &Path, device: &Device) -> anyhow::Result<Trained> {
+    /// The classifier of a run with the weights asked for, its own or those from `outside`.
+    pub(super) fn open(
+        &self,
+        outside: &OutsideArgs,
+        run: &Path,
+        device: &Device,
+    ) -> anyhow::Result<Trained> {
         let run = RunDir::open(run)?;
         let classifier = run.classifier()?;
+        if let Some(name) = &outside.weights {
+            return outside.open(run, classifier, name, device);
+        }
         let weights = run.weights(self.checkpoint.0, self.live)?;
         let average = if weights.averaged {
             " (moving average)"
@@ -137,6 +160,34 @@ impl WeightsArgs {
 
     pub(super) fn which(&self) -> (Which, bool) {
         (self.checkpoint.0, self.live)
+    }
+}
+
+impl OutsideArgs {
+    fn open(
+        &self,
+        run: RunDir,
+        classifier: Classifier,
+        name: &str,
+        device: &Device,
+    ) -> anyhow::Result<Trained> {
+        let model = run.recipe(&[])?.model.name;
+        let path = with_data(|mut access| Ok(outside::locate(name, &model, &mut access)?))?;
+        let options = LoadOptions {
+            strict: self.strict,
+            ..LoadOptions::default()
+        };
+        let model = classifier.config.init(device)?;
+        let (model, left) = weights::load_with(model, &path, &options)?;
+        if !left.is_empty() {
+            eprintln!("{}: {}", path.display(), outside::not_loaded(&left));
+        }
+        Ok(Trained {
+            run,
+            classifier,
+            model,
+            origin: path.display().to_string(),
+        })
     }
 }
 

@@ -27,6 +27,7 @@ Examples:
   tinderbox train cnn
   tinderbox train cnn-cifar10 --data path/to/cifar-10-batches-bin --workers 2
   tinderbox train cnn --set optimizer.learning_rate=0.1 --set train.epochs=3 --run-dir runs/fast
+  tinderbox train cnn-folder --data path/to/images --weights pretrained.pth
   tinderbox train cnn --resume")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -37,6 +38,13 @@ pub(super) struct Args {
     /// Leave out up to N unreadable images; short for `--set train.skip_bad=N`.
     #[arg(long, value_name = "N")]
     skip_bad: Option<usize>,
+    /// Begin with these weights: a file (safetensors or PyTorch's), or a name that `tinderbox models --weights` lists. A
+    /// head for another number of classes is left new. Short for `--set model.weights=NAME|FILE`.
+    #[arg(long, value_name = "NAME|FILE", conflicts_with = "resume")]
+    weights: Option<String>,
+    /// Whether all weights must fit; with false, those that fit are used. Short for `--set model.strict=BOOL`.
+    #[arg(long, value_name = "BOOL", conflicts_with = "resume")]
+    strict: Option<bool>,
     /// The run directory [default: runs/ and the recipe's name].
     #[arg(long, value_name = "FOLDER")]
     run_dir: Option<PathBuf>,
@@ -118,6 +126,7 @@ pub(super) fn run(args: &Args) -> Done {
             device,
             access,
             view: &mut view,
+            note: &mut |text| println!("{text}"),
             interrupter: interrupter.clone(),
         };
         Ok(train_image_classifier(&recipe, &begin, surroundings)?)
@@ -138,6 +147,9 @@ fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
     let mut sets = args.recipe.sets();
     sets.extend(args.workers.map(|n| format!("train.workers={n}")));
     sets.extend(args.skip_bad.map(|n| format!("train.skip_bad={n}")));
+    let quoted = |name: &String| format!("model.weights={}", toml::Value::from(name.as_str()));
+    sets.extend(args.weights.iter().map(quoted));
+    sets.extend(args.strict.map(|strict| format!("model.strict={strict}")));
     let named = Recipe::load(&args.recipe.recipe, &sets).map_err(TrainError::from)?;
     let folder = match &args.run_dir {
         Some(folder) => folder.clone(),

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use data::image::Transform;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use read::nearest;
 pub use read::{RecipeError, builtin, builtin_names};
 
 /// One run, completely described.
@@ -59,6 +60,15 @@ impl Default for Recipe {
 pub struct ModelRecipe {
     /// A name that `tinderbox models` lists.
     pub name: String,
+    /// The weights that training begins with: a file, or a name that `tinderbox models --weights` lists. Without it they
+    /// are drawn at random.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
+    /// All of these weights must fit, except that a head for another number of classes is left new; otherwise whatever
+    /// fits is used.
+    pub strict: bool,
+    /// Only the head learns; everything before it stays as it is, running statistics too.
+    pub freeze_backbone: bool,
     /// Options of that model.
     #[serde(flatten)]
     pub options: toml::Table,
@@ -68,6 +78,9 @@ impl Default for ModelRecipe {
     fn default() -> Self {
         Self {
             name: "simple_cnn".into(),
+            weights: None,
+            strict: true,
+            freeze_backbone: false,
             options: toml::Table::new(),
         }
     }
@@ -89,6 +102,14 @@ pub enum DataSource {
     Idx,
     /// A folder with `train/CLASS/*.{jpg,jpeg,png}` and `val/CLASS/...`.
     Folder,
+    /// ImageNet (ILSVRC 2012) as it is unpacked, or in its archives.
+    #[serde(rename = "imagenet")]
+    ImageNet,
+    /// Tiny-ImageNet as it is unpacked.
+    #[serde(rename = "tiny_imagenet")]
+    TinyImageNet,
+    /// Tar shards, as `tinderbox data shards` and WebDataset's tools write them: `train-*.tar` and `val-*.tar`.
+    Shards,
 }
 
 /// The data, and what is done to an image before the network sees it.
@@ -101,6 +122,12 @@ pub struct DataRecipe {
     pub path: Option<PathBuf>,
     /// Download the set into the cache folder if it is not there.
     pub download: bool,
+    /// Use only the first so many classes.
+    pub classes: Option<usize>,
+    /// Use only this share of the images of each class, at least one: always the same ones.
+    pub fraction: Option<f64>,
+    /// The same for validation images, where it is to be another share.
+    pub val_fraction: Option<f64>,
     /// Number of training images that `shapes` draws.
     pub train_size: usize,
     /// Number of validation images that `shapes` draws.
@@ -108,9 +135,16 @@ pub struct DataRecipe {
     /// Height and width of the images that `shapes` draws.
     pub image_size: usize,
     /// Applied to a training image, in this order.
-    pub train_transforms: Vec<Transform>,
-    /// Applied to a validation image, in this order.
-    pub val_transforms: Vec<Transform>,
+    ///
+    /// Without it nothing is random: what validation does is done.
+    pub train_transforms: Option<Vec<Transform>>,
+    /// Applied to a validation image, in this order; the model's own resize and crop by default.
+    pub val_transforms: Option<Vec<Transform>>,
+    /// Mix each training image with another of its batch, by shares from Beta(alpha, alpha); 0 does not (mixup).
+    pub mixup_alpha: f64,
+    /// Replace a rectangle of each training image by that of another, likewise (CutMix). With both, one of them is drawn
+    /// for each batch.
+    pub cutmix_alpha: f64,
     /// Per-channel mean, of pixels in `[0, 1]`; the model's own by default.
     pub mean: Option<Vec<f32>>,
     /// Per-channel standard deviation; the model's own by default.
@@ -123,11 +157,16 @@ impl Default for DataRecipe {
             source: DataSource::Shapes,
             path: None,
             download: false,
+            classes: None,
+            fraction: None,
+            val_fraction: None,
             train_size: 12_000,
             val_size: 2_000,
             image_size: 32,
-            train_transforms: Vec::new(),
-            val_transforms: Vec::new(),
+            train_transforms: None,
+            val_transforms: None,
+            mixup_alpha: 0.0,
+            cutmix_alpha: 0.0,
             mean: None,
             std: None,
         }
@@ -147,8 +186,8 @@ pub enum OptimizerName {
     AdamW,
 }
 
-/// How weights follow gradients. The defaults are PyTorch's, except that momentum is on. Weight decay spares everything
-/// with one dimension: biases and the affine parameters of norms.
+/// How weights follow gradients. The defaults are PyTorch's, except that momentum is on, and that weight decay spares
+/// everything with one dimension (biases and the affine parameters of norms) unless `decay_all` is set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OptimizerRecipe {
@@ -162,6 +201,8 @@ pub struct OptimizerRecipe {
     pub nesterov: bool,
     /// Weight decay of parameters with two or more dimensions.
     pub weight_decay: f64,
+    /// Decay biases and the affine parameters of norms too, as PyTorch does unless it is given groups.
+    pub decay_all: bool,
     /// Adam's decay of the first and second moment.
     pub betas: [f64; 2],
     /// Adam's epsilon.
@@ -176,6 +217,7 @@ impl Default for OptimizerRecipe {
             momentum: 0.9,
             nesterov: false,
             weight_decay: 0.0,
+            decay_all: false,
             betas: [0.9, 0.999],
             eps: 1e-8,
         }
@@ -190,6 +232,8 @@ pub enum ScheduleName {
     Constant,
     /// Multiplied by `gamma` every `step_epochs`.
     Step,
+    /// Multiplied by `gamma` at each of the `milestones`.
+    MultiStep,
     /// Half a cosine from the base rate to `min_learning_rate`.
     Cosine,
     /// A straight line from the base rate to `min_learning_rate`.
@@ -210,7 +254,9 @@ pub struct ScheduleRecipe {
     pub min_learning_rate: f64,
     /// Step: epochs between two drops.
     pub step_epochs: f64,
-    /// Step: what a drop multiplies by.
+    /// Multi-step: the epochs after which the rate drops, the warm-up not counted.
+    pub milestones: Vec<f64>,
+    /// Step and multi-step: what a drop multiplies by.
     pub gamma: f64,
 }
 
@@ -222,6 +268,7 @@ impl Default for ScheduleRecipe {
             warmup_epochs: 0.0,
             min_learning_rate: 0.0,
             step_epochs: 30.0,
+            milestones: Vec::new(),
             gamma: 0.1,
         }
     }

@@ -10,6 +10,10 @@ use super::{ModelRecipe, Recipe};
 
 /// The recipes compiled into the program: the files under `recipes/`.
 const BUILTIN: &[(&str, &str)] = &[
+    (
+        "alexnet-imagenet",
+        include_str!("../../../recipes/alexnet-imagenet.toml"),
+    ),
     ("cnn", include_str!("../../../recipes/cnn.toml")),
     (
         "cnn-article",
@@ -22,6 +26,34 @@ const BUILTIN: &[(&str, &str)] = &[
     (
         "cnn-folder",
         include_str!("../../../recipes/cnn-folder.toml"),
+    ),
+    (
+        "resnet18-imagenet",
+        include_str!("../../../recipes/resnet18-imagenet.toml"),
+    ),
+    (
+        "resnet18-imagenette",
+        include_str!("../../../recipes/resnet18-imagenette.toml"),
+    ),
+    (
+        "resnet20-cifar10",
+        include_str!("../../../recipes/resnet20-cifar10.toml"),
+    ),
+    (
+        "resnet20-cifar10-short",
+        include_str!("../../../recipes/resnet20-cifar10-short.toml"),
+    ),
+    (
+        "resnet50-imagenet",
+        include_str!("../../../recipes/resnet50-imagenet.toml"),
+    ),
+    (
+        "resnet50-imagenet-modern",
+        include_str!("../../../recipes/resnet50-imagenet-modern.toml"),
+    ),
+    (
+        "vgg16-imagenet",
+        include_str!("../../../recipes/vgg16-imagenet.toml"),
     ),
 ];
 
@@ -68,6 +100,18 @@ pub enum RecipeError {
     /// `--set` without `=`.
     #[error("--set takes key=value, as in --set optimizer.learning_rate=0.1, got `{0}`")]
     BadSet(String),
+    /// `--set` with a list or table that is not TOML.
+    #[error(
+        "--set {key}: {reason}, in the value `{text}`; it is written as in a recipe, as in `[{{ resize = {{ size = 28 }} }}]`"
+    )]
+    BadSetValue {
+        /// What was to be set.
+        key: String,
+        /// What was given.
+        text: String,
+        /// What the parser said.
+        reason: String,
+    },
     /// Everything else that is wrong with it, at once.
     #[error("{origin}: {}", join(.problems))]
     Problems {
@@ -189,7 +233,8 @@ impl ModelRecipe {
         let mut problems = Vec::new();
         for (key, value) in &self.options {
             if key == "family" || !config.contains_key(key) {
-                let known = config.keys().map(String::as_str).filter(|k| *k != "family");
+                let options = config.keys().map(String::as_str).filter(|k| *k != "family");
+                let known = options.chain(["weights", "strict", "freeze_backbone"]);
                 let unknown = Unknown {
                     what: "unknown key",
                     given: &format!("model.{key}"),
@@ -228,7 +273,7 @@ impl fmt::Display for Unknown<'_> {
 }
 
 /// The most similar of `names`, if any is similar at all.
-fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
     names
         .map(|name| (strsim::jaro_winkler(given, name), name))
         .filter(|(similarity, _)| *similarity > 0.7)
@@ -242,11 +287,7 @@ fn apply_set(table: &mut toml::Table, set: &str) -> Result<(), RecipeError> {
         .split_once('=')
         .filter(|(key, _)| !key.trim().is_empty())
         .ok_or_else(|| RecipeError::BadSet(set.into()))?;
-    let value = format!("value = {text}")
-        .parse::<toml::Table>()
-        .ok()
-        .and_then(|mut parsed| parsed.remove("value"))
-        .unwrap_or_else(|| toml::Value::String(text.into()));
+    let value = set_value(key, text)?;
     let mut path: Vec<&str> = key.trim().split('.').collect();
     let last = path.pop().unwrap_or_default();
     let mut section = table;
@@ -260,6 +301,20 @@ fn apply_set(table: &mut toml::Table, set: &str) -> Result<(), RecipeError> {
     }
     section.insert(last.into(), value);
     Ok(())
+}
+
+/// The value as TOML, or as text if it is not. Nobody means a text that begins like a list or a table.
+fn set_value(key: &str, text: &str) -> Result<toml::Value, RecipeError> {
+    let as_text = || toml::Value::String(text.into());
+    match format!("value = {text}").parse::<toml::Table>() {
+        Ok(mut parsed) => Ok(parsed.remove("value").unwrap_or_else(as_text)),
+        Err(error) if text.trim_start().starts_with(['[', '{']) => Err(RecipeError::BadSetValue {
+            key: key.trim().into(),
+            text: text.into(),
+            reason: one_line(&error),
+        }),
+        Err(_) => Ok(as_text()),
+    }
 }
 
 /// Every key that no field stands for. The fields are read off the defaults as JSON, where an absent option is a null
@@ -343,8 +398,16 @@ mod tests {
 
     #[test]
     fn impossible_values_are_told_together() {
-        let error = problems("[train]\nepochs = 0\nbatch_size = 0\nlabel_smoothing = 1.5\n");
-        for key in ["train.epochs", "train.batch_size", "train.label_smoothing"] {
+        let error = problems(
+            "[train]\nepochs = 0\nbatch_size = 0\nlabel_smoothing = 1.5\n[data]\nmixup_alpha = -1\ncutmix_alpha = nan\n",
+        );
+        for key in [
+            "train.epochs",
+            "train.batch_size",
+            "train.label_smoothing",
+            "data.mixup_alpha must not be negative, got -1",
+            "data.cutmix_alpha must not be negative, got NaN",
+        ] {
             assert!(error.contains(key), "{error}");
         }
     }
@@ -365,6 +428,47 @@ mod tests {
             panic!("another family");
         };
         assert_eq!(config.hidden, 9);
+    }
+
+    #[test]
+    fn set_takes_transforms() {
+        let set = |value: &str| {
+            let set = format!("data.train_transforms={value}");
+            Recipe::load("cnn", &[set]).map_err(|error| error.to_string())
+        };
+        let recipe = set(
+            "[{ random_resized_crop = { size = 24, scale = [0.5, 1] } }, \
+                          { color_jitter = { brightness = 0.4 } }, { random_erasing = { p = 0.1 } }]",
+        );
+        assert_eq!(recipe.unwrap().data.train_transforms.unwrap().len(), 3);
+        for (value, expected) in [
+            (
+                "[{ resize = { size = 28 } ]",
+                "--set data.train_transforms: ",
+            ),
+            (
+                "[{ resize = { sise = 28 } }]",
+                "data.train_transforms[0].resize",
+            ),
+            ("[{ resise = { size = 28 } }]", "data.train_transforms[0]"),
+            ("[{ resize = {} }]", "missing field `size`"),
+            (
+                "[{ color_jitter = { hue = [1] } }]",
+                "expected a number or [least, most]",
+            ),
+            (
+                "[{ resize = { size = 0 } }, { random_horizontal_flip = { p = 2 } }]",
+                "data.train_transforms[0].resize.size: 0 is not within 1 to 65535 pixels; \
+                 data.train_transforms[1].random_horizontal_flip.probability: 2 is not within",
+            ),
+            (
+                "[{ random_erasing = {} }, { random_horizontal_flip = {} }]",
+                "data.train_transforms[0].random_erasing: must be the last transform",
+            ),
+        ] {
+            let error = set(value).unwrap_err();
+            assert!(error.contains(expected), "{value}: {error}");
+        }
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! Values that have the right type and still make no sense.
 
-use super::{DataRecipe, DataSource, OptimizerRecipe, Recipe, ScheduleRecipe, TrainRecipe};
+use data::image::Transform;
+
+use super::{
+    DataRecipe, DataSource, OptimizerRecipe, Recipe, ScheduleName, ScheduleRecipe, TrainRecipe,
+};
 
 impl Recipe {
     /// A sentence for every value that cannot be, each beginning with its key.
@@ -54,12 +58,36 @@ impl Problems {
 }
 
 fn check_data(data: &DataRecipe, problems: &mut Problems) {
-    let needs_path = matches!(data.source, DataSource::Folder | DataSource::Idx);
+    let needs_path = matches!(
+        data.source,
+        DataSource::Folder
+            | DataSource::Idx
+            | DataSource::ImageNet
+            | DataSource::Shards
+            | DataSource::TinyImageNet
+    );
     problems.require(
         !needs_path || data.path.is_some(),
         "data.path",
         "must be given for this data.source",
     );
+    problems.require(
+        data.classes != Some(0),
+        "data.classes",
+        "must be at least 1, got 0",
+    );
+    for (key, fraction) in [
+        ("data.fraction", data.fraction),
+        ("data.val_fraction", data.val_fraction),
+    ] {
+        let value = fraction.unwrap_or(1.0);
+        let holds = value > 0.0 && value <= 1.0;
+        problems.require(
+            holds,
+            key,
+            &format!("must be above 0 and at most 1, got {value}"),
+        );
+    }
     if data.source == DataSource::Shapes {
         for (key, value) in [
             ("data.train_size", data.train_size),
@@ -73,12 +101,11 @@ fn check_data(data: &DataRecipe, problems: &mut Problems) {
         ("data.train_transforms", &data.train_transforms),
         ("data.val_transforms", &data.val_transforms),
     ] {
-        for transform in transforms {
-            if let Err(error) = transform.validate() {
-                problems.0.push(format!("{key}: {error}"));
-            }
-        }
+        let found = Transform::problems(key, transforms.as_deref().unwrap_or_default());
+        problems.0.extend(found.iter().map(ToString::to_string));
     }
+    problems.not_negative("data.mixup_alpha", data.mixup_alpha);
+    problems.not_negative("data.cutmix_alpha", data.cutmix_alpha);
     for value in data.std.iter().flatten() {
         problems.positive("data.std", f64::from(*value));
     }
@@ -108,6 +135,14 @@ fn check_schedule(schedule: &ScheduleRecipe, problems: &mut Problems) {
     problems.not_negative("schedule.min_learning_rate", schedule.min_learning_rate);
     problems.positive("schedule.step_epochs", schedule.step_epochs);
     problems.positive("schedule.gamma", schedule.gamma);
+    for &milestone in &schedule.milestones {
+        problems.not_negative("schedule.milestones", milestone);
+    }
+    problems.require(
+        schedule.name != ScheduleName::MultiStep || !schedule.milestones.is_empty(),
+        "schedule.milestones",
+        "must be given for a multi_step schedule",
+    );
     problems.require(
         schedule.warmup_steps == 0 || schedule.warmup_epochs == 0.0,
         "schedule.warmup_steps and schedule.warmup_epochs",

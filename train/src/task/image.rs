@@ -1,6 +1,7 @@
 //! Image classification.
 
 use burn::nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig};
+use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, Transaction};
 use data::image::{ImageBatch, ImageSource};
 use model_cnn::ImageClassifier;
@@ -10,6 +11,9 @@ use crate::TrainError;
 use crate::trainer::metrics::{MetricInfo, Tally};
 
 /// Cross-entropy on class labels; accuracy, and top-5 accuracy where there are more than five classes.
+///
+/// Where images of a training batch are mixed with each other, so are their labels in the loss; the training accuracy
+/// then counts the label with the larger share.
 pub struct ImageTask {
     loss: CrossEntropyLoss,
     metrics: Vec<MetricInfo>,
@@ -44,6 +48,15 @@ impl ImageTask {
             label_smoothing,
             num_classes,
         }
+    }
+
+    /// The mean loss over a batch, `[1]`, of logits `[batch, num_classes]` and as many soft targets, whose rows sum to 1:
+    /// PyTorch's `CrossEntropyLoss(label_smoothing=..)` with probabilities for targets.
+    pub fn soft_loss(&self, logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
+        let [_, classes] = targets.dims();
+        let smoothing = self.label_smoothing;
+        let targets = targets * (1.0 - smoothing) + smoothing / classes as f32;
+        -(targets * log_softmax(logits, 1)).sum_dim(1).mean()
     }
 
     /// The mean loss over a batch of logits `[batch, num_classes]`, `[1]`.
@@ -83,10 +96,14 @@ impl Task for ImageTask {
         batch: ImageBatch,
         device: &Device,
     ) -> (Tensor<1>, ImageOutput) {
-        let labels = batch.labels.clone();
+        let labels = batch.main_labels().to_vec();
+        let soft_targets = batch.soft_targets(self.num_classes, device);
         let (images, targets) = batch.into_tensors(device);
         let logits = model.forward(images);
-        let loss = self.loss(logits.clone(), targets);
+        let loss = match soft_targets {
+            Some(targets) => self.soft_loss(logits.clone(), targets),
+            None => self.loss(logits.clone(), targets),
+        };
         let output = ImageOutput {
             loss: loss.clone().inner(),
             logits: logits.inner(),
@@ -212,6 +229,31 @@ mod tests {
         assert_eq!(top.0, 1);
         assert!((summed_loss(&LOGITS[..3], &[1]) + top.1.ln()).abs() < 1e-12);
     }
+
+    /// `CrossEntropyLoss(label_smoothing=s)(torch.tensor(logits), torch.tensor(soft))` of PyTorch 2.15.
+    #[test]
+    fn the_soft_loss_is_pytorchs() {
+        let device = Device::flex();
+        let loss = |smoothing, targets: [[f32; 3]; 2]| {
+            let logits = Tensor::<2>::from_floats([[0.0, 2.0, 1.0], [3.0, 3.0, 0.0]], &device);
+            let targets = Tensor::<2>::from_floats(targets, &device);
+            let task = ImageTask::new(3, smoothing, &device);
+            task.soft_loss(logits, targets).into_scalar::<f32>()
+        };
+        let soft = [[0.25, 0.75, 0.0], [0.0, 0.3, 0.7]];
+        for (smoothing, expected) in PYTORCHS {
+            let got = loss(smoothing, soft);
+            assert!((got - expected).abs() < 1e-6, "{smoothing}: {got}");
+        }
+        // Targets that are not soft give the loss on labels.
+        let task = ImageTask::new(3, 0.1, &device);
+        let logits = Tensor::<2>::from_floats([[0.0, 2.0, 1.0], [3.0, 3.0, 0.0]], &device);
+        let labels = Tensor::from_ints([1, 2], &device);
+        let hard = task.loss(logits, labels).into_scalar::<f32>();
+        let got = loss(0.1, [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
+        assert!((got - hard).abs() < 1e-6, "{got} {hard}");
+    }
+    const PYTORCHS: [(f64, f32); 2] = [(0.0, 1.862_671), (0.1, 1.832_670_9)];
 
     #[test]
     fn large_logits_stay_finite() {

@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use data::download;
 use data::image::{
-    Cifar10, Idx, ImageDataset, ImageFolder, ImageSource, Preprocess, Shapes, Split,
+    CenterCrop, Cifar10, Idx, ImageDataset, ImageFolder, ImageNet, ImageSource, Interpolation,
+    Mixing, Preprocess, Resize, Shapes, Shards, Split, Subset, Transform,
 };
 use data::loader::{Loader, LoaderConfig};
-use model_cnn::{ImageClassifierConfig, registry};
+use model_cnn::ImageClassifierConfig;
+use model_cnn::registry::{self, InputInfo};
 
 use crate::TrainError;
 use crate::recipe::{DataRecipe, DataSource, Recipe};
 use crate::run::Classifier;
 
-/// Where downloaded data sets are kept, and what to tell about a download.
+/// Where downloaded data sets and lists of large folders are kept, and what to tell about a download.
 pub struct DataAccess<'a> {
     /// The cache folder.
     pub cache: PathBuf,
@@ -22,7 +24,7 @@ pub struct DataAccess<'a> {
     pub progress: &'a mut dyn FnMut(u64, Option<u64>),
 }
 
-/// A split of the data of a recipe.
+/// A split of the data of a recipe, or the part of it that the recipe asks for.
 ///
 /// # Errors
 /// The data are not there or not what they should be.
@@ -32,6 +34,25 @@ pub fn open_dataset(
     split: Split,
     access: &mut DataAccess,
 ) -> Result<ImageDataset, TrainError> {
+    let dataset = open_whole(recipe, seed, split, access)?;
+    let fraction = match split {
+        Split::Train => recipe.fraction,
+        Split::Validation => recipe.val_fraction.or(recipe.fraction),
+    };
+    if recipe.classes.is_none() && fraction.is_none() {
+        return Ok(dataset);
+    }
+    let subset = Subset::new(dataset, recipe.classes, fraction.unwrap_or(1.0))?;
+    Ok(ImageDataset::Subset(subset))
+}
+
+fn open_whole(
+    recipe: &DataRecipe,
+    seed: u64,
+    split: Split,
+    access: &mut DataAccess,
+) -> Result<ImageDataset, TrainError> {
+    let lists = access.cache.join("lists");
     let dataset = match recipe.source {
         DataSource::Shapes => {
             let len = match split {
@@ -54,6 +75,14 @@ pub fn open_dataset(
         }
         DataSource::Idx => ImageDataset::Idx(Idx::open(given_path(recipe)?, split)?),
         DataSource::Folder => ImageDataset::Folder(ImageFolder::open(given_path(recipe)?, split)?),
+        DataSource::ImageNet => {
+            ImageDataset::ImageNet(ImageNet::open(given_path(recipe)?, split, Some(&lists))?)
+        }
+        DataSource::TinyImageNet => {
+            let path = given_path(recipe)?;
+            ImageDataset::ImageNet(ImageNet::open_tiny(path, split, Some(&lists))?)
+        }
+        DataSource::Shards => ImageDataset::Shards(Shards::open(given_path(recipe)?, split)?),
     };
     Ok(dataset)
 }
@@ -113,11 +142,16 @@ impl ImageRun {
         let validation = open_dataset(&recipe.data, recipe.seed, Split::Validation, access)?;
         let classifier = classifier(recipe, &train)?;
         let augmented = Preprocess {
-            transforms: recipe.data.train_transforms.clone(),
+            transforms: recipe
+                .data
+                .train_transforms
+                .clone()
+                .unwrap_or_else(|| classifier.preprocess.transforms.clone()),
             ..classifier.preprocess.clone()
         };
         let config = loader_config(recipe);
-        let train = ImageSource::new(train, augmented, recipe.seed)?;
+        let mixing = Mixing::new(recipe.data.mixup_alpha, recipe.data.cutmix_alpha)?;
+        let train = ImageSource::new(train, augmented, recipe.seed)?.with_mixing(mixing);
         let train = Loader::new(Arc::new(train), config.clone())?;
         let validation = validation_loader(validation, &classifier.preprocess, &config)?;
         check_size(&classifier.config, &train, "data.train_transforms")?;
@@ -179,9 +213,14 @@ fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<Classifier, Train
             config.num_classes()
         )));
     }
-    let (mean, std) = normalisation(recipe, &config)?;
+    let input = input_of(&recipe.model.name)?;
+    let transforms = match &recipe.data.val_transforms {
+        Some(transforms) => transforms.clone(),
+        None => resize_and_crop(&input, train.image_size()),
+    };
+    let (mean, std) = normalisation(recipe, &config, &input);
     let preprocess = Preprocess {
-        transforms: recipe.data.val_transforms.clone(),
+        transforms,
         channels: config.in_channels(),
         mean,
         std,
@@ -194,22 +233,49 @@ fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<Classifier, Train
     })
 }
 
+/// What the model called `name` expects as input.
+fn input_of(name: &str) -> Result<InputInfo, TrainError> {
+    match registry::find(name) {
+        Some(info) => Ok(info.input),
+        None => Err(TrainError::Mismatch(format!("there is no model `{name}`"))),
+    }
+}
+
+/// The model's own preprocessing, which does nothing to images that have its size already.
+fn resize_and_crop(input: &InputInfo, stored: Option<(usize, usize)>) -> Vec<Transform> {
+    let size = input.crop_size;
+    if stored == Some((size, size)) {
+        return Vec::new();
+    }
+    let interpolation = match input.interpolation {
+        registry::Interpolation::Bilinear => Interpolation::Bilinear,
+        registry::Interpolation::Bicubic => Interpolation::Bicubic,
+    };
+    let resize = Resize {
+        size: input.resize_size,
+        exact: false,
+        interpolation,
+    };
+    vec![
+        Transform::Resize(resize),
+        Transform::CenterCrop(CenterCrop { size }),
+    ]
+}
+
 /// The recipe's mean and deviation, or the model's; those of a grey image are the average over the colours.
 fn normalisation(
     recipe: &Recipe,
     config: &ImageClassifierConfig,
-) -> Result<(Vec<f32>, Vec<f32>), TrainError> {
+    input: &InputInfo,
+) -> (Vec<f32>, Vec<f32>) {
     if let (Some(mean), Some(std)) = (&recipe.data.mean, &recipe.data.std) {
-        return Ok((mean.clone(), std.clone()));
+        return (mean.clone(), std.clone());
     }
-    let Some(info) = registry::find(&recipe.model.name) else {
-        return Err(TrainError::Mismatch("the model has no mean and std".into()));
-    };
     let fit = |values: [f32; 3]| match config.in_channels() {
         3 => values.to_vec(),
         channels => vec![values.iter().sum::<f32>() / 3.0; channels],
     };
-    Ok((fit(info.input.mean), fit(info.input.std)))
+    (fit(input.mean), fit(input.std))
 }
 
 fn check_size(
@@ -222,6 +288,10 @@ fn check_size(
         Some(size) if (height, width) != (size, size) => Err(TrainError::Mismatch(format!(
             "the model takes images of {size}x{size} pixels, {key} gives {width}x{height}; end it with \
              {{ center_crop = {{ size = {size} }} }}, or set model.image_size"
+        ))),
+        None if height.min(width) < config.min_image_size() => Err(TrainError::Mismatch(format!(
+            "the model takes images of at least {0}x{0} pixels, {key} gives {width}x{height}",
+            config.min_image_size()
         ))),
         _ => Ok(()),
     }

@@ -256,7 +256,7 @@ impl<T: Task> Trainer<'_, T> {
     /// Measures the model, or its average if there is one, on every validation item once. Says whether it is the best yet.
     fn evaluate(&mut self, session: &mut Session) -> Result<bool, TrainError> {
         let model = match &self.state.ema {
-            Some(ema) => ema.apply(self.state.model.clone()).valid(),
+            Some(ema) => ema.apply(&self.state.model),
             None => self.state.model.valid(),
         };
         let device = self.device.clone().inner();

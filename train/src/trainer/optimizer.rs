@@ -47,7 +47,7 @@ impl Optimizer {
     fn updated(&mut self, parameter: Parameter, gradient: Tensor<1>, rate: f64) -> Tensor<1> {
         let Parameter { name, rank, value } = parameter;
         // Biases and the affine parameters of norms have one dimension; decaying them towards zero helps nobody.
-        let decay = if rank >= 2 {
+        let decay = if rank >= 2 || self.recipe.decay_all {
             self.recipe.weight_decay
         } else {
             0.0

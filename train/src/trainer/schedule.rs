@@ -14,6 +14,8 @@ pub struct Schedule {
     warmup: u64,
     /// Steps between two drops of the step schedule.
     drop_every: u64,
+    /// Steps at which the multi-step schedule drops.
+    milestones: Vec<u64>,
     /// Steps after the warm-up over which cosine and linear run.
     length: u64,
 }
@@ -30,6 +32,7 @@ impl Schedule {
             gamma: recipe.gamma,
             warmup,
             drop_every: in_steps(recipe.step_epochs).max(1),
+            milestones: recipe.milestones.iter().map(|&m| in_steps(m)).collect(),
             length: total_steps.saturating_sub(warmup).max(1),
         }
     }
@@ -37,7 +40,7 @@ impl Schedule {
     /// The rate that optimizer step `step` uses, counted from 0.
     ///
     /// Warm-up: step `i` of `w` uses `base * (i + 1) / w`. After it, with `t` steps done of `T`:
-    /// step `base * gamma^floor(t / drop_every)`, linear `base + (min - base) t / T`,
+    /// step `base * gamma^floor(t / drop_every)`, multi-step `base * gamma^(milestones passed)`, linear `base + (min - base) t / T`,
     /// cosine `min + (base - min) (1 + cos(pi t / T)) / 2` (Loshchilov & Hutter 2017, <https://arxiv.org/abs/1608.03983>).
     pub fn learning_rate(&self, step: u64) -> f64 {
         if step < self.warmup {
@@ -51,6 +54,10 @@ impl Schedule {
             ScheduleName::Step => {
                 let drops = i32::try_from(done / self.drop_every).unwrap_or(i32::MAX);
                 self.base * self.gamma.powi(drops)
+            }
+            ScheduleName::MultiStep => {
+                let passed = self.milestones.iter().filter(|&&m| m <= done).count();
+                self.base * self.gamma.powi(i32::try_from(passed).unwrap_or(i32::MAX))
             }
             ScheduleName::Linear => self.base + (self.minimum - self.base) * fraction,
             ScheduleName::Cosine => {

@@ -83,7 +83,7 @@ impl<M: Module> State<M> {
         let mut files = Files::new();
         files.insert(MODEL.into(), weights::to_bytes(&self.model)?);
         if let Some(ema) = &self.ema {
-            let averaged = ema.apply(self.model.clone());
+            let averaged = ema.apply(&self.model);
             files.insert(EMA.into(), weights::to_bytes(&averaged)?);
         }
         files.insert(OPTIMIZER.into(), self.optimizer.to_bytes()?);

@@ -189,6 +189,24 @@ fn a_wrong_file_is_not_kept() {
 }
 
 #[test]
+fn the_first_digits_of_a_checksum_are_enough() {
+    let cache = tempfile::tempdir().unwrap();
+    let (url, _) = serve(Server::Ranges);
+    let digest = sha2::Sha256::digest(CONTENT);
+    let prefix: String = digest[..4]
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
+    let right = Checksum::Sha256Prefix(&prefix);
+    assert_eq!(get(&cache, &url, right).unwrap(), CONTENT);
+    // A file that is there and wrong is fetched again, and what comes is wrong, too.
+    for wrong in ["00000000", ""] {
+        let error = get(&cache, &url, Checksum::Sha256Prefix(wrong)).unwrap_err();
+        assert!(matches!(error, DataError::Checksum { .. }), "{error}");
+    }
+}
+
+#[test]
 fn without_a_server_the_error_says_what_to_put_where() {
     let cache = tempfile::tempdir().unwrap();
     // A port that was free a moment ago.

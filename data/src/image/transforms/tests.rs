@@ -8,7 +8,44 @@ fn rng() -> ChaCha8Rng {
 }
 
 fn resize(size: usize) -> Transform {
-    Transform::Resize(Resize { size, exact: false })
+    resize_with(size, false, Interpolation::Bilinear)
+}
+
+fn resize_with(size: usize, exact: bool, interpolation: Interpolation) -> Transform {
+    Transform::Resize(Resize {
+        size,
+        exact,
+        interpolation,
+    })
+}
+
+fn random_resized_crop(size: usize) -> RandomResizedCrop {
+    RandomResizedCrop {
+        size,
+        scale: [0.08, 1.0],
+        ratio: [3.0 / 4.0, 4.0 / 3.0],
+        interpolation: Interpolation::Bilinear,
+    }
+}
+
+fn random_erasing(probability: f64) -> RandomErasing {
+    RandomErasing {
+        probability,
+        scale: [0.02, 0.33],
+        ratio: [0.3, 3.3],
+        value: ErasedWith::Zero,
+    }
+}
+
+fn apply(transform: &Transform, image: Image, rng: &mut ChaCha8Rng) -> Result<Image, DataError> {
+    let prepared = transform.apply(image.into(), rng)?;
+    Ok(prepared.image)
+}
+
+/// What is wrong with the settings of one transform.
+fn problems(transform: Transform) -> Vec<String> {
+    let found = Transform::problems("t", &[transform]);
+    found.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -17,7 +54,17 @@ fn is_written_in_recipes_as_documented() {
         { "resize": { "size": 232 } },
         { "center_crop": { "size": 224 } },
         { "random_crop": { "size": 24, "padding": 4 } },
-        { "random_horizontal_flip": {} }
+        { "random_horizontal_flip": {} },
+        { "resize": { "size": 232, "interpolation": "bicubic" } },
+        { "random_resized_crop": { "size": 176 } },
+        { "random_resized_crop": { "size": 176, "scale": [0.5, 1], "ratio": [1, 1] } },
+        { "random_horizontal_flip": { "p": 0.25 } },
+        { "color_jitter": { "brightness": 0.4, "hue": [-0.1, 0.2] } },
+        { "trivial_augment_wide": {} },
+        { "rand_augment": {} },
+        { "rand_augment": { "num_ops": 3, "magnitude": 12 } },
+        { "random_erasing": { "p": 0.1 } },
+        { "random_erasing": { "value": "random" } }
     ]"#;
     let transforms: Vec<Transform> = serde_json::from_str(json).unwrap();
     let expected = vec![
@@ -28,6 +75,33 @@ fn is_written_in_recipes_as_documented() {
             padding: 4,
         }),
         Transform::RandomHorizontalFlip(RandomHorizontalFlip { probability: 0.5 }),
+        resize_with(232, false, Interpolation::Bicubic),
+        Transform::RandomResizedCrop(random_resized_crop(176)),
+        Transform::RandomResizedCrop(RandomResizedCrop {
+            scale: [0.5, 1.0],
+            ratio: [1.0, 1.0],
+            ..random_resized_crop(176)
+        }),
+        Transform::RandomHorizontalFlip(RandomHorizontalFlip { probability: 0.25 }),
+        Transform::ColorJitter(ColorJitter {
+            brightness: Jitter::By(0.4),
+            hue: Jitter::Within([-0.1, 0.2]),
+            ..ColorJitter::default()
+        }),
+        Transform::TrivialAugmentWide(TrivialAugmentWide {}),
+        Transform::RandAugment(RandAugment {
+            num_ops: 2,
+            magnitude: 9,
+        }),
+        Transform::RandAugment(RandAugment {
+            num_ops: 3,
+            magnitude: 12,
+        }),
+        Transform::RandomErasing(random_erasing(0.1)),
+        Transform::RandomErasing(RandomErasing {
+            value: ErasedWith::Random,
+            ..random_erasing(0.5)
+        }),
     ];
     assert_eq!(transforms, expected);
     let again = serde_json::to_string(&transforms).unwrap();
@@ -45,23 +119,78 @@ fn is_written_in_recipes_as_documented() {
 }
 
 #[test]
-fn settings_are_checked() {
-    let message = |transform: Transform| transform.validate().unwrap_err().to_string();
-    assert!(message(resize(0)).starts_with("resize.size: 0 is not within"));
-    assert!(message(Transform::CenterCrop(CenterCrop { size: 0 })).starts_with("center_crop.size"));
+fn settings_are_checked_all_at_once() {
+    assert_eq!(
+        problems(resize(0)),
+        ["t[0].resize.size: 0 is not within 1 to 65535 pixels"]
+    );
+    assert_eq!(
+        problems(Transform::CenterCrop(CenterCrop { size: 0 })).len(),
+        1
+    );
     let flip = |probability| Transform::RandomHorizontalFlip(RandomHorizontalFlip { probability });
     for probability in [-0.1, 1.1, f64::NAN] {
-        assert!(message(flip(probability)).contains("is not within 0 to 1"));
+        let found = problems(flip(probability));
+        assert!(found[0].contains("is not within 0 to 1"), "{found:?}");
     }
-    assert!(flip(1.0).validate().is_ok());
-    assert!(
+    let crop = Transform::RandomResizedCrop(RandomResizedCrop {
+        size: 70_000,
+        scale: [0.5, 1.5],
+        ratio: [2.0, 1.0],
+        interpolation: Interpolation::Nearest,
+    });
+    assert_eq!(
+        problems(crop),
+        [
+            "t[0].random_resized_crop.size: 70000 is not within 1 to 65535 pixels",
+            "t[0].random_resized_crop.scale: [0.5, 1.5] is not a range [least, most] within 0 to 1",
+            "t[0].random_resized_crop.ratio: [2, 1] is not a range [least, most] within 0.0001 to 10000",
+        ]
+    );
+    let jitter = Transform::ColorJitter(ColorJitter {
+        brightness: Jitter::By(-1.0),
+        contrast: Jitter::Within([-0.5, 0.5]),
+        saturation: Jitter::By(f64::NAN),
+        hue: Jitter::By(0.6),
+    });
+    assert_eq!(
+        problems(jitter),
+        [
+            "t[0].color_jitter.brightness: -1 is below 0 or no number",
+            "t[0].color_jitter.contrast: [-0.5, 0.5] is not a range [least, most] from 0 on",
+            "t[0].color_jitter.saturation: NaN is below 0 or no number",
+            "t[0].color_jitter.hue: 0.6 is not within 0 to 0.5",
+        ]
+    );
+    let policy = Transform::RandAugment(RandAugment {
+        num_ops: 0,
+        magnitude: 31,
+    });
+    assert_eq!(problems(policy).len(), 2);
+    let erasing = || Transform::RandomErasing(random_erasing(2.0));
+    let both = Transform::problems("t", &[erasing(), erasing()]);
+    let both: Vec<String> = both.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        both,
+        [
+            "t[0].random_erasing.probability: 2 is not within 0 to 1",
+            "t[0].random_erasing: must be the last transform, because it erases after normalisation",
+            "t[1].random_erasing.probability: 2 is not within 0 to 1",
+        ]
+    );
+    let good = [
+        flip(1.0),
         Transform::RandomCrop(RandomCrop {
             size: 8,
-            padding: 0
-        })
-        .validate()
-        .is_ok()
-    );
+            padding: 0,
+        }),
+        Transform::RandomResizedCrop(random_resized_crop(8)),
+        Transform::ColorJitter(ColorJitter::default()),
+        Transform::TrivialAugmentWide(TrivialAugmentWide {}),
+        Transform::RandAugment(RandAugment::default()),
+        Transform::RandomErasing(random_erasing(0.0)),
+    ];
+    assert!(Transform::problems("t", &good).is_empty());
 }
 
 #[test]
@@ -70,21 +199,13 @@ fn a_crop_larger_than_the_image_is_an_error_with_sizes() {
         size: 24,
         padding: 1,
     });
-    let error = crop.apply(numbered(30, 20, 1), &mut rng()).unwrap_err();
+    let error = apply(&crop, numbered(30, 20, 1), &mut rng()).unwrap_err();
     assert!(
         error
             .to_string()
             .contains("30x20 with 1 pixels of padding is smaller than the random crop of 24x24"),
         "{error}"
     );
-}
-
-#[test]
-fn half_offsets_are_rounded_as_python_does() {
-    // int(round(x / 2)) for x = 0..=7.
-    let offsets: Vec<isize> = (0..8).map(|extra| center_offset(10 + extra, 10)).collect();
-    assert_eq!(offsets, [0, 0, 1, 2, 2, 2, 3, 4]);
-    assert_eq!(center_offset(7, 10), -1);
 }
 
 #[test]
@@ -97,9 +218,14 @@ fn random_crops_reach_every_offset() {
     let image = numbered(3, 3, 1);
     let mut seen = std::collections::HashSet::new();
     for _ in 0..300 {
-        seen.insert(crop.apply(image.clone(), &mut rng).unwrap().pixels);
+        seen.insert(apply(&crop, image.clone(), &mut rng).unwrap().pixels);
     }
     assert_eq!(seen.len(), 9);
+}
+
+fn interpolations() -> impl Strategy<Value = Interpolation> {
+    use Interpolation::{Bicubic, Bilinear, Nearest};
+    prop_oneof![Just(Bilinear), Just(Bicubic), Just(Nearest)]
 }
 
 proptest! {
@@ -112,7 +238,7 @@ proptest! {
         let image = numbered(width, height, channels);
         let always = Transform::RandomHorizontalFlip(RandomHorizontalFlip { probability: 1.0 });
         let never = Transform::RandomHorizontalFlip(RandomHorizontalFlip { probability: 0.0 });
-        let flipped = always.apply(image.clone(), &mut rng()).unwrap();
+        let flipped = apply(&always, image.clone(), &mut rng()).unwrap();
         for y in 0..height {
             for x in 0..width {
                 let at = |x: usize| (y * width + x) * channels;
@@ -123,8 +249,8 @@ proptest! {
                 );
             }
         }
-        prop_assert_eq!(&always.apply(flipped, &mut rng()).unwrap(), &image);
-        prop_assert_eq!(never.apply(image.clone(), &mut rng()).unwrap(), image);
+        prop_assert_eq!(&apply(&always, flipped, &mut rng()).unwrap(), &image);
+        prop_assert_eq!(apply(&never, image.clone(), &mut rng()).unwrap(), image);
     }
 
     #[test]
@@ -134,29 +260,50 @@ proptest! {
         size in 1usize..40,
         padding in 0usize..3,
         exact: bool,
+        interpolation in interpolations(),
+        channels in prop_oneof![Just(1usize), Just(3)],
+        seed: u64,
     ) {
+        let mut rng = random::rng(seed, "test", 0, 0);
         let transforms = [
-            Transform::Resize(Resize { size, exact }),
+            resize_with(size, exact, interpolation),
             Transform::CenterCrop(CenterCrop { size }),
             Transform::RandomCrop(RandomCrop { size, padding }),
             Transform::RandomHorizontalFlip(RandomHorizontalFlip { probability: 0.5 }),
+            Transform::RandomResizedCrop(RandomResizedCrop { interpolation, ..random_resized_crop(size) }),
+            Transform::ColorJitter(ColorJitter {
+                brightness: Jitter::By(2.0),
+                contrast: Jitter::By(2.0),
+                saturation: Jitter::By(2.0),
+                hue: Jitter::By(0.5),
+            }),
+            Transform::TrivialAugmentWide(TrivialAugmentWide {}),
+            Transform::RandAugment(RandAugment { num_ops: 3, magnitude: 30 }),
+            Transform::RandomErasing(random_erasing(1.0)),
         ];
         for transform in transforms {
             let promised = transform.size_after(Some((width, height))).unwrap();
-            match transform.apply(numbered(width, height, 3), &mut rng()) {
+            match apply(&transform, numbered(width, height, channels), &mut rng) {
                 Ok(image) => {
                     prop_assert_eq!((image.width, image.height), promised);
-                    prop_assert_eq!(image.pixels.len(), image.width * image.height * 3);
+                    prop_assert_eq!(image.pixels.len(), image.width * image.height * channels);
                 }
-                Err(_) => prop_assert!(size > width.min(height) + 2 * padding),
+                Err(_) => {
+                    prop_assert!(matches!(transform, Transform::RandomCrop(_)));
+                    prop_assert!(size > width.min(height) + 2 * padding);
+                }
             }
         }
     }
 
     #[test]
-    fn a_constant_image_stays_constant(width in 1usize..50, height in 1usize..50, size in 1usize..50, value: u8) {
+    fn a_constant_image_stays_constant(
+        (width, height, size) in (1usize..50, 1usize..50, 1usize..50),
+        value: u8,
+        interpolation in interpolations(),
+    ) {
         let image = Image { width, height, channels: 1, pixels: vec![value; width * height] };
-        let resized = resize(size).apply(image, &mut rng()).unwrap();
+        let resized = apply(&resize_with(size, false, interpolation), image, &mut rng()).unwrap();
         prop_assert!(resized.pixels.iter().all(|&pixel| pixel == value));
     }
 }

@@ -1,0 +1,159 @@
+//! Tar archives of images, and of archives of images, read where they are: the official `ILSVRC2012_img_train.tar` is
+//! 1,000 archives `nXXXXXXXX.tar` in one of 138 GB.
+
+use super::index::{Group, Span};
+use crate::error::DataError;
+use crate::image::folder;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use tar::Archive;
+
+/// The unit of an archive; an empty one marks its end.
+const BLOCK: u64 = 512;
+
+/// The images in the archive at `path`, in its order: those of an archive `NAME.tar` within as group `NAME`, and those
+/// beside such archives as a group without a name.
+pub(super) fn list(path: &Path) -> Result<Vec<Group>, DataError> {
+    let file = File::open(path).map_err(DataError::io("read", path))?;
+    let damaged = |error: io::Error| {
+        let reason =
+            format!("is no tar archive, or not all of it ({error}); copy or download it again");
+        DataError::file(path, reason)
+    };
+    let length = file.metadata().map_err(damaged)?.len();
+    let mut groups = Vec::new();
+    let mut beside = Vec::new();
+    let whole = Contents::read(&file, Span(0, length)).map_err(damaged)?;
+    // Without its end, whatever was to come after the last whole file would be missed in silence.
+    if whole.end + BLOCK > length {
+        return Err(damaged(io::Error::other("its end is missing")));
+    }
+    for (name, span) in whole.files {
+        match name.strip_suffix(".tar") {
+            None => beside.push((name, span)),
+            Some(class) => {
+                let within = Contents::read(&file, span).map_err(damaged)?;
+                let group = group(class, within.files);
+                if group.spans.is_empty() {
+                    return Err(DataError::file(path, format!("{name} in it has no image")));
+                }
+                groups.push(group);
+            }
+        }
+    }
+    let beside = group("", beside);
+    if !beside.spans.is_empty() {
+        groups.insert(0, beside);
+    }
+    if groups.is_empty() {
+        return Err(DataError::file(path, "has no image in it"));
+    }
+    groups.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(groups)
+}
+
+/// The images among `files`.
+fn group(path: &str, files: Vec<(String, Span)>) -> Group {
+    let mut images = files;
+    images.retain(|(name, _)| folder::is_image(Path::new(name)));
+    images.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    let (names, spans): (Vec<String>, Vec<Span>) = images.into_iter().unzip();
+    Group {
+        path: path.to_owned(),
+        names: names.into_iter().collect(),
+        spans,
+    }
+}
+
+/// What is in an archive.
+struct Contents {
+    /// Names without folders, and places in the file on the disk.
+    files: Vec<(String, Span)>,
+    /// Where the last entry ends, from the beginning of the archive on.
+    end: u64,
+}
+
+impl Contents {
+    /// Of the archive that `within` holds.
+    fn read(file: &File, within: Span) -> io::Result<Self> {
+        let mut archive = Archive::new(Section::new(file, within));
+        let mut contents = Self {
+            files: Vec::new(),
+            end: 0,
+        };
+        for entry in archive.entries_with_seek()? {
+            let entry = entry?;
+            let path = entry.path()?;
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+                return Err(io::Error::other("a name in it is not valid UTF-8"));
+            };
+            let (start, length) = (entry.raw_file_position(), entry.size());
+            let end = start.checked_add(length).filter(|end| *end <= within.1);
+            let end = end.ok_or_else(|| io::Error::other(format!("it ends within {name}")))?;
+            contents.end = end.next_multiple_of(BLOCK);
+            if entry.header().entry_type().is_file() {
+                let place = Span(within.0 + start, length);
+                contents.files.push((name.to_owned(), place));
+            }
+        }
+        Ok(contents)
+    }
+}
+
+/// The bytes of `span`. Any number of threads may read from one file.
+pub(super) fn read(file: &File, span: Span) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = Section::new(file, span).read_to_end(&mut bytes)?;
+    match read as u64 == span.1 {
+        true => Ok(bytes),
+        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// A part of a file as a file of its own, whose position is its own too.
+struct Section<'a> {
+    file: &'a File,
+    span: Span,
+    at: u64,
+}
+
+impl<'a> Section<'a> {
+    fn new(file: &'a File, span: Span) -> Self {
+        Self { file, span, at: 0 }
+    }
+}
+
+impl Read for Section<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.span.1.saturating_sub(self.at);
+        let wanted = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
+        let read = read_at(self.file, &mut buffer[..wanted], self.span.0 + self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Section<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => self.span.1.checked_add_signed(by),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}

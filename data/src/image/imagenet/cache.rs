@@ -1,0 +1,87 @@
+//! An index kept between starts, and checked against the times and sizes of the folders and archives that it describes.
+//!
+//! A file of it that cannot be read, is of another version, or is out of date counts as absent, and one that cannot be
+//! written is done without: it only saves time.
+
+use super::index::{Group, Listing, Stamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// Raised with every change of the format or of what is listed.
+const VERSION: u32 = 1;
+/// File systems count time in steps, of up to two seconds. Whatever was changed within one step of being listed may be
+/// changed again without its time telling.
+const STEP: Duration = Duration::from_secs(2);
+
+#[derive(Serialize, Deserialize)]
+struct Kept<'a> {
+    version: u32,
+    root: Cow<'a, Path>,
+    stamps: Cow<'a, [(String, Stamp)]>,
+    groups: Cow<'a, [Group]>,
+}
+
+/// What was stored for `root`, if it is there and nothing has changed.
+pub(super) fn load(cache: &Path, root: &Path) -> Option<Vec<Group>> {
+    let root = std::path::absolute(root).ok()?;
+    let bytes = fs::read(file(cache, &root)).ok()?;
+    let kept: Kept = serde_json::from_slice(&bytes).ok()?;
+    let fresh = kept.version == VERSION
+        && kept.root == root
+        && kept.stamps.iter().all(|(path, stamp)| {
+            // Joining nothing would add a slash at the end, and an archive is no folder.
+            let path = if path.is_empty() {
+                root.clone()
+            } else {
+                root.join(path)
+            };
+            Stamp::of(&path).is_ok_and(|now| now == *stamp)
+        });
+    let whole = kept.groups.iter().all(Group::is_whole);
+    (fresh && whole).then(|| kept.groups.into_owned())
+}
+
+/// Keeps the listing of `root` that was begun at `started`, unless what is listed was still changing.
+pub(super) fn store(cache: &Path, root: &Path, listing: &Listing, started: SystemTime) {
+    let settled = |stamp: &Stamp| {
+        started
+            .duration_since(stamp.modified)
+            .is_ok_and(|age| age > STEP)
+    };
+    if listing.stamps.iter().all(|(_, stamp)| settled(stamp)) {
+        let _ = write(cache, root, listing);
+    }
+}
+
+/// Beside its place first, so that no other process finds a part of it.
+fn write(cache: &Path, root: &Path, listing: &Listing) -> io::Result<()> {
+    let root = std::path::absolute(root)?;
+    fs::create_dir_all(cache)?;
+    let mut beside = tempfile::NamedTempFile::new_in(cache)?;
+    let kept = Kept {
+        version: VERSION,
+        root: Cow::Borrowed(&root),
+        stamps: Cow::Borrowed(&listing.stamps),
+        groups: Cow::Borrowed(&listing.groups),
+    };
+    let mut writer = BufWriter::new(beside.as_file_mut());
+    serde_json::to_writer(&mut writer, &kept)?;
+    writer.flush()?;
+    drop(writer);
+    beside.persist(file(cache, &root))?;
+    Ok(())
+}
+
+fn file(cache: &Path, root: &Path) -> PathBuf {
+    let digest = Sha256::digest(root.as_os_str().as_encoded_bytes());
+    let name: String = digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    cache.join(format!("{name}.json"))
+}

@@ -1,0 +1,191 @@
+//! What lies where in a folder or an archive of images.
+
+use super::{archive, cache};
+use crate::error::DataError;
+use crate::image::folder;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The images under one folder, or in one archive.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Index {
+    /// The folder or the archive.
+    pub(super) root: PathBuf,
+    pub(super) groups: Vec<Group>,
+}
+
+/// The images of one folder, or of one archive within the archive.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Group {
+    /// Where they are, from the root on: "n01440764", "n01440764/images", or nothing for the root itself.
+    pub(super) path: String,
+    pub(super) names: Names,
+    /// Where each image is in the archive; nothing for folders.
+    pub(super) spans: Vec<Span>,
+}
+
+/// Bytes of a file: where they begin, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Span(pub(super) u64, pub(super) u64);
+
+/// File names in one piece of memory: ImageNet has more than a million.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub(super) struct Names {
+    /// Separated by slashes, which no file name has.
+    text: String,
+    /// Where each name ends.
+    ends: Vec<usize>,
+}
+
+/// What a folder or a file looked like when it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Stamp {
+    pub(super) modified: SystemTime,
+    length: u64,
+}
+
+/// An index, and the stamps of everything that it was read from, by path from its root on.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    pub(super) stamps: Vec<(String, Stamp)>,
+    pub(super) groups: Vec<Group>,
+}
+
+impl Index {
+    /// The index of the folder or archive at `root`: the one kept in `cache` if nothing has changed since, or a new one,
+    /// which is kept there.
+    pub(super) fn open(root: &Path, cache: Option<&Path>) -> Result<Self, DataError> {
+        let started = SystemTime::now();
+        let groups = match cache {
+            None => Listing::read(root)?.groups,
+            Some(cache) => match cache::load(cache, root) {
+                Some(groups) => groups,
+                None => {
+                    let listing = Listing::read(root)?;
+                    cache::store(cache, root, &listing, started);
+                    listing.groups
+                }
+            },
+        };
+        let root = root.to_path_buf();
+        Ok(Self { root, groups })
+    }
+}
+
+impl Group {
+    /// The class folder: the first part of the path.
+    pub(super) fn class(&self) -> &str {
+        self.path.split('/').next().unwrap_or_default()
+    }
+
+    /// Whether there is a place for each name, or for none: what is read from a file may be anything.
+    pub(super) fn is_whole(&self) -> bool {
+        self.spans.is_empty() || self.spans.len() == self.names.len()
+    }
+}
+
+impl Listing {
+    fn read(root: &Path) -> Result<Self, DataError> {
+        if root.is_dir() {
+            return Self::of_folder(root);
+        }
+        let groups = archive::list(root)?;
+        let stamps = vec![(String::new(), Stamp::of(root)?)];
+        Ok(Self { stamps, groups })
+    }
+
+    fn of_folder(root: &Path) -> Result<Self, DataError> {
+        let mut listing = Self::default();
+        let top = folder::entries(root)?;
+        listing.stamps.push((String::new(), Stamp::of(root)?));
+        if !top.images.is_empty() {
+            listing.add(String::new(), top.images.into_iter().collect());
+        }
+        for class in top.folders {
+            let files = folder::class_files(&root.join(class))?;
+            for path in &files.folders {
+                listing.stamps.push((below(root, path)?, Stamp::of(path)?));
+            }
+            for images in files.images.chunk_by(|a, b| a.parent() == b.parent()) {
+                let parent = images[0].parent().unwrap_or(root);
+                let names = images.iter().map(|path| file_name(path));
+                listing.add(below(root, parent)?, names.collect::<Result<_, _>>()?);
+            }
+        }
+        Ok(listing)
+    }
+
+    fn add(&mut self, path: String, names: Names) {
+        self.groups.push(Group {
+            path,
+            names,
+            spans: Vec::new(),
+        });
+    }
+}
+
+impl Stamp {
+    pub(super) fn of(path: &Path) -> Result<Self, DataError> {
+        let metadata = fs::metadata(path).map_err(DataError::io("read", path))?;
+        Ok(Self {
+            modified: metadata.modified().map_err(DataError::io("read", path))?,
+            length: metadata.len(),
+        })
+    }
+}
+
+/// `path` from `root` on, with slashes on every system.
+fn below(root: &Path, path: &Path) -> Result<String, DataError> {
+    let parts = path.strip_prefix(root).unwrap_or(path).iter();
+    let parts: Option<Vec<&str>> = parts.map(|part| part.to_str()).collect();
+    Ok(parts.ok_or_else(|| folder::not_utf8(path))?.join("/"))
+}
+
+fn file_name(path: &Path) -> Result<String, DataError> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    Ok(name.ok_or_else(|| folder::not_utf8(path))?.to_owned())
+}
+
+impl Names {
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn get(&self, index: usize) -> &str {
+        let start = match index {
+            0 => 0,
+            _ => self.ends[index - 1] + 1,
+        };
+        &self.text[start..self.ends[index]]
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|index| self.get(index))
+    }
+}
+
+impl FromIterator<String> for Names {
+    fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
+        let names: Vec<String> = names.into_iter().collect();
+        names.join("/").into()
+    }
+}
+
+impl From<String> for Names {
+    fn from(text: String) -> Self {
+        let mut ends: Vec<usize> = text.match_indices('/').map(|(at, _)| at).collect();
+        if !text.is_empty() {
+            ends.push(text.len());
+        }
+        Self { text, ends }
+    }
+}
+
+impl From<Names> for String {
+    fn from(names: Names) -> Self {
+        names.text
+    }
+}

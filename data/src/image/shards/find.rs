@@ -1,0 +1,70 @@
+//! Which tar files are shards of a split, where no `shards.json` says it.
+
+use crate::error::DataError;
+use crate::image::Split;
+use std::path::Path;
+use walkdir::{DirEntry, WalkDir};
+
+/// The shards of `split` under `root`, as sorted paths relative to it, with `/` between folders.
+pub(super) fn shards(root: &Path, split: Split) -> Result<Vec<String>, DataError> {
+    let all = tar_files(root)?;
+    // The first of these that there is: who has shards called `val` and `test` validates on the former.
+    let words: &[&str] = match split {
+        Split::Train => &["train"],
+        Split::Validation => &["val", "valid", "validation", "test"],
+    };
+    let of_word = |word: &&str| -> Vec<String> {
+        all.iter()
+            .filter(|path| has_word(path, word))
+            .cloned()
+            .collect()
+    };
+    let found = words.iter().map(of_word).find(|found| !found.is_empty());
+    found.ok_or_else(|| {
+        let reason = format!(
+            "has no shard for {}: neither a shards.json, nor a .tar file whose name, or whose folder's name, has the \
+             word {} in it ({} .tar files there)",
+            if split == Split::Train { "training" } else { "validation" },
+            words.join(" or "),
+            all.len()
+        );
+        DataError::file(root, reason)
+    })
+}
+
+fn tar_files(root: &Path) -> Result<Vec<String>, DataError> {
+    let hidden = |entry: &DirEntry| {
+        entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".")
+    };
+    let tree = WalkDir::new(root)
+        .max_depth(2)
+        .follow_links(true)
+        .sort_by_file_name();
+    let mut files = Vec::new();
+    for entry in tree.into_iter().filter_entry(|entry| !hidden(entry)) {
+        let entry = entry.map_err(|error| {
+            let path = error.path().unwrap_or(root).to_path_buf();
+            DataError::file(&path, format!("cannot be listed: {error}"))
+        })?;
+        let path = entry.path();
+        if !entry.file_type().is_file() || path.extension().is_none_or(|e| e != "tar") {
+            continue;
+        }
+        let parts: Option<Vec<&str>> = path
+            .strip_prefix(root)
+            .unwrap_or(path)
+            .iter()
+            .map(|part| part.to_str())
+            .collect();
+        let parts =
+            parts.ok_or_else(|| DataError::file(path, "its name is not valid UTF-8; rename it"))?;
+        files.push(parts.join("/"));
+    }
+    Ok(files)
+}
+
+/// Whether `word` stands in `path` by itself: in "imagenet-train-01.tar", not in "constrained.tar".
+fn has_word(path: &str, word: &str) -> bool {
+    path.split(|c: char| !c.is_alphanumeric())
+        .any(|part| part.eq_ignore_ascii_case(word))
+}

@@ -1,0 +1,125 @@
+//! Affine maps with nearest neighbours, in Pillow's arithmetic, so that the same pixels come out.
+
+use crate::image::Image;
+
+/// `[a, b, c, d, e, f]`: the pixel at (x, y) afterwards is taken from (a x + b y + c, d x + e y + f).
+type Matrix = [f64; 6];
+
+/// Pixel (x, y) is taken from (x + magnitude y, y).
+pub(super) fn shear_x(image: &Image, magnitude: f64) -> Image {
+    let angle = angle(magnitude);
+    transform(image, [1.0, angle.tan(), 0.0, 0.0, 1.0, 0.0])
+}
+
+/// Pixel (x, y) is taken from (x, y + magnitude x).
+pub(super) fn shear_y(image: &Image, magnitude: f64) -> Image {
+    let angle = angle(magnitude);
+    transform(image, [1.0, 0.0, 0.0, angle.sin() / angle.cos(), 1.0, 0.0])
+}
+
+/// The angle of a magnitude, which torchvision hands on in degrees.
+fn angle(magnitude: f64) -> f64 {
+    magnitude.atan().to_degrees().to_radians()
+}
+
+/// Moves to the right and down.
+pub(super) fn translate(image: &Image, right: i64, down: i64) -> Image {
+    transform(image, [1.0, 0.0, -(right as f64), 0.0, 1.0, -(down as f64)])
+}
+
+/// Turns counter-clockwise about the middle.
+pub(super) fn rotate(image: &Image, degrees: f64) -> Image {
+    let angle = -degrees.rem_euclid(360.0).to_radians();
+    // Pillow rounds to 15 digits, so that right angles are exact.
+    let rounded = |value: f64| (value * 1e15).round() / 1e15;
+    let (cos, sin) = (rounded(angle.cos()), rounded(angle.sin()));
+    let (x, y) = (image.width as f64 / 2.0, image.height as f64 / 2.0);
+    let matrix = [
+        cos,
+        sin,
+        (cos * -x + sin * -y) + x,
+        -sin,
+        cos,
+        (-sin * -x + cos * -y) + y,
+    ];
+    transform(image, matrix)
+}
+
+/// `image` stretched or shrunk to `width` x `height` pixels.
+pub(super) fn scale_to(image: &Image, width: usize, height: usize) -> Image {
+    let across = image.width as f64 / width.max(1) as f64;
+    let down = image.height as f64 / height.max(1) as f64;
+    axis_aligned(image, width, height, [across, 0.0], [down, 0.0])
+}
+
+/// Pillow's `Image.transform(image.size, AFFINE, matrix, NEAREST)`: 0 where the pixel lies outside.
+fn transform(image: &Image, matrix: Matrix) -> Image {
+    let [a, b, c, d, e, f] = matrix;
+    if b == 0.0 && d == 0.0 {
+        return axis_aligned(image, image.width, image.height, [a, c], [e, f]);
+    }
+    let channels = image.channels;
+    let mut pixels = vec![0; image.pixels.len()];
+    // 16 binary places; the sums do not overflow with 64 bits, where Pillow has 32 and another way for huge images.
+    let fixed = |value: f64| (value * 65_536.0 + 0.5).floor() as i64;
+    let steps = [a, b, d, e].map(fixed);
+    let mut row_start = [fixed(c + a * 0.5 + b * 0.5), fixed(f + d * 0.5 + e * 0.5)];
+    for row in pixels.chunks_exact_mut((image.width * channels).max(1)) {
+        let [mut x, mut y] = row_start;
+        for target in row.chunks_exact_mut(channels) {
+            if let Some(source) = pixel(image, x >> 16, y >> 16) {
+                target.copy_from_slice(source);
+            }
+            x += steps[0];
+            y += steps[2];
+        }
+        row_start[0] += steps[1];
+        row_start[1] += steps[3];
+    }
+    Image { pixels, ..*image }
+}
+
+/// The samples at column `x` and row `y`, if they are inside.
+fn pixel(image: &Image, x: i64, y: i64) -> Option<&[u8]> {
+    let x = usize::try_from(x).ok().filter(|&x| x < image.width)?;
+    let y = usize::try_from(y).ok().filter(|&y| y < image.height)?;
+    let start = (y * image.width + x) * image.channels;
+    image.pixels.get(start..start + image.channels)
+}
+
+/// Scales by a factor and moves by an offset in both directions: `[factor, offset]` from the new coordinate to the old.
+fn axis_aligned(image: &Image, width: usize, height: usize, x: [f64; 2], y: [f64; 2]) -> Image {
+    let columns = sources(width, image.width, x);
+    let rows = sources(height, image.height, y);
+    let channels = image.channels;
+    let mut pixels = vec![0; width * height * channels];
+    let targets = pixels.chunks_exact_mut((width * channels).max(1));
+    for (target, row) in targets.zip(rows) {
+        let Some(row) = row else { continue };
+        let source = &image.pixels[row * image.width * channels..][..image.width * channels];
+        for (pixel, column) in target.chunks_exact_mut(channels).zip(&columns) {
+            if let Some(column) = column {
+                pixel.copy_from_slice(&source[column * channels..][..channels]);
+            }
+        }
+    }
+    Image {
+        width,
+        height,
+        channels,
+        pixels,
+    }
+}
+
+/// Which of `len` pixels each new one is taken from; none where it lies outside.
+fn sources(new_len: usize, len: usize, [factor, offset]: [f64; 2]) -> Vec<Option<usize>> {
+    // Pillow adds up instead of multiplying, which rounds differently.
+    let mut position = offset + factor * 0.5;
+    let mut sources = Vec::with_capacity(new_len);
+    for _ in 0..new_len {
+        let inside = position >= 0.0 && (position as usize) < len;
+        sources.push(inside.then_some(position as usize));
+        position += factor;
+    }
+    sources
+}

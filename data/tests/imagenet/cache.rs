@@ -1,0 +1,205 @@
+//! What was listed is kept, and used only as long as it is true.
+
+use crate::disk::{self, TENCH, put, train};
+use data::image::{ImageNet, Split};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+struct Disk {
+    dir: TempDir,
+}
+
+impl Disk {
+    /// Training images in class folders that have not changed for an hour, opened once.
+    fn new() -> Self {
+        let disk = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        disk::class_folders(&disk.train(), &train());
+        disk::age(&disk.root());
+        assert_eq!(disk.open().len(), 6);
+        disk
+    }
+
+    fn root(&self) -> PathBuf {
+        self.dir.path().join("imagenet")
+    }
+
+    fn train(&self) -> PathBuf {
+        self.root().join("train")
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.dir.path().join("cache/lists")
+    }
+
+    fn open(&self) -> ImageNet {
+        ImageNet::open(&self.root(), Split::Train, Some(&self.cache())).unwrap()
+    }
+
+    /// The files in the cache.
+    fn kept(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.cache()).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+
+    /// Puts another file name into what is kept: only who reads that will see it.
+    fn mark(&self) {
+        let [kept] = &self.kept()[..] else {
+            panic!("one file is kept")
+        };
+        replace(kept, "n01440764_2.JPEG", "n01440764_marked.JPEG");
+        assert!(self.is_marked());
+    }
+
+    fn is_marked(&self) -> bool {
+        let dataset = self.open();
+        (0..dataset.len()).any(|index| dataset.name(index).ends_with("n01440764_marked.JPEG"))
+    }
+}
+
+fn replace(path: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.contains(from), "no {from} in {text}");
+    fs::write(path, text.replace(from, to)).unwrap();
+}
+
+#[test]
+fn what_has_not_changed_is_not_listed_again() {
+    let disk = Disk::new();
+    let first: Vec<String> = (0..6).map(|index| disk.open().name(index)).collect();
+    let again: Vec<String> = (0..6).map(|index| disk.open().name(index)).collect();
+    assert_eq!(first, again);
+    disk.mark();
+}
+
+type Change = fn(&Disk);
+
+#[test]
+fn every_change_of_the_folders_is_noticed() {
+    let changes: [(&str, Change); 5] = [
+        ("an image more", |disk| {
+            put(&disk.train().join(TENCH).join("new.JPEG"), disk::jpeg(7));
+        }),
+        ("an image less", |disk| {
+            fs::remove_file(disk.train().join(TENCH).join("n01440764_4.JPEG")).unwrap();
+        }),
+        ("a class more", |disk| {
+            put(&disk.train().join("n00000001/a.JPEG"), disk::jpeg(7));
+        }),
+        ("a class less", |disk| {
+            fs::remove_dir_all(disk.train().join("n02979186")).unwrap();
+        }),
+        ("a folder within more", |disk| {
+            put(&disk.train().join(TENCH).join("more/a.JPEG"), disk::jpeg(7));
+        }),
+    ];
+    for (change, apply) in changes {
+        let disk = Disk::new();
+        disk.mark();
+        apply(&disk);
+        let cached = disk.open();
+        let listed = disk::open(&disk.root(), Split::Train);
+        assert!(!disk.is_marked(), "{change}");
+        assert_eq!(disk::seen(&cached), disk::seen(&listed), "{change}");
+        // And that is kept in its turn.
+        disk::age(&disk.root());
+        disk.open();
+        disk.mark();
+    }
+}
+
+#[test]
+fn a_change_in_a_folder_within_a_class_is_noticed() {
+    let disk = Disk::new();
+    let within = disk.train().join(TENCH).join("more");
+    put(&within.join("a.JPEG"), disk::jpeg(7));
+    disk::age(&disk.root());
+    assert_eq!(disk.open().len(), 7);
+    disk.mark();
+    put(&within.join("b.JPEG"), disk::jpeg(8));
+    assert_eq!(disk.open().len(), 8);
+}
+
+#[test]
+fn folders_that_still_change_are_not_kept() {
+    let disk = Disk::new();
+    put(&disk.train().join(TENCH).join("new.JPEG"), disk::jpeg(7));
+    let before = fs::read(&disk.kept()[0]).unwrap();
+    assert_eq!(disk.open().len(), 7);
+    assert_eq!(fs::read(&disk.kept()[0]).unwrap(), before);
+}
+
+#[test]
+fn an_archive_that_was_replaced_is_noticed() {
+    let disk = Disk::new();
+    fs::remove_dir_all(disk.train()).unwrap();
+    fs::remove_dir_all(disk.cache()).unwrap();
+    let archive = disk.root().join("ILSVRC2012_img_train.tar");
+    let mut pictures = train();
+    put(&archive, disk::train_archive(&pictures));
+    disk::age(&disk.root());
+    assert_eq!(disk::seen(&disk.open()), disk::expected(&pictures));
+    disk.mark();
+    pictures.pop();
+    put(&archive, disk::train_archive(&pictures));
+    disk::age(&disk.root());
+    // The same time, and another size.
+    assert_eq!(disk::seen(&disk.open()), disk::expected(&pictures));
+}
+
+type Damage = fn(&str) -> String;
+
+#[test]
+fn what_is_damaged_or_of_another_version_is_made_again() {
+    let damages: [(&str, Damage); 5] = [
+        ("cut off", |text| text[..text.len() / 2].to_owned()),
+        ("empty", |_| String::new()),
+        ("no JSON", |_| "\0".repeat(500)),
+        ("another version", |text| {
+            text.replace("\"version\":1", "\"version\":999")
+        }),
+        ("more names than places", |text| {
+            text.replace("\"spans\":[]", "\"spans\":[[0,1]]")
+        }),
+    ];
+    for (damage, apply) in damages {
+        let disk = Disk::new();
+        disk.mark();
+        let kept = &disk.kept()[0];
+        let text = fs::read_to_string(kept).unwrap();
+        let damaged = apply(&text);
+        assert_ne!(text, damaged);
+        fs::write(kept, damaged).unwrap();
+        assert!(!disk.is_marked(), "{damage}");
+        assert_eq!(
+            disk::seen(&disk.open()),
+            disk::expected(&train()),
+            "{damage}"
+        );
+        disk.mark();
+    }
+}
+
+#[test]
+fn a_folder_of_another_place_does_not_share_it() {
+    let disk = Disk::new();
+    disk.mark();
+    let moved = disk.dir.path().join("moved");
+    fs::rename(disk.root(), &moved).unwrap();
+    disk::age(&moved);
+    let dataset = ImageNet::open(&moved, Split::Train, Some(&disk.cache())).unwrap();
+    assert_eq!(disk::seen(&dataset), disk::expected(&train()));
+    assert_eq!(disk.kept().len(), 2);
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_done_without() {
+    let disk = Disk::new();
+    let file = disk.dir.path().join("file");
+    put(&file, "no folder");
+    let dataset = ImageNet::open(&disk.root(), Split::Train, Some(&file)).unwrap();
+    assert_eq!(dataset.len(), 6);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "no folder");
+}

@@ -1,0 +1,177 @@
+"""Writes model-cnn/tests/fixtures/weights/: one thin SimpleCnn in the shapes that weights files come in.
+
+expected.safetensors has the weights that every other file has too, except those called hostile_*, which are what nobody
+should open, and whole_model.pth, which is no state dict. All weights are multiples of 1/64 below 2, so that float16 and
+bfloat16 hold them exactly. Files of torch.save differ from run to run in names and checksums, not in what they hold.
+"""
+
+import argparse
+import collections
+import copy
+import io
+import os
+import pickle
+import struct
+import zipfile
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from simple_cnn import SimpleCnn
+from torch import Tensor
+
+FOLDER = Path(__file__).resolve().parent.parent / "model-cnn/tests/fixtures/weights"
+CONFIG = {"channels": (2, 3), "hidden": 4, "num_classes": 3, "in_channels": 3, "image_size": 8}
+
+
+class Settings(dict):
+    """As configuration libraries have them: a dict of a class that nobody else has."""
+
+
+class Command:
+    def __reduce__(self):
+        return os.system, ("echo this must never be run",)
+
+
+class Expression:
+    def __reduce__(self):
+        return eval, ("1 + 1",)
+
+
+def weights() -> dict[str, Tensor]:
+    model = SimpleCnn(**CONFIG)
+    for parameter in model.parameters():
+        parameter.data = torch.randint(-127, 128, parameter.shape) / 64
+    return model.state_dict()
+
+
+def cast(state: dict[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    return {name: tensor.to(dtype) for name, tensor in state.items()}
+
+
+def prefixed(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return collections.OrderedDict((prefix + name, tensor) for name, tensor in state.items())
+
+
+def counted(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """With what batch norms have besides their weights."""
+    return dict(state) | {"bn1.num_batches_tracked": torch.tensor(7)}
+
+
+def strided(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Equal tensors that lie in memory in other ways."""
+    state = dict(state)
+    state["conv1.weight"] = state["conv1.weight"].to(memory_format=torch.channels_last)
+    state["fc1.weight"] = state["fc1.weight"].t().contiguous().t()
+    padded = torch.full((3, 6), 9.0)
+    padded[:, 1:5] = state["fc2.weight"]
+    state["fc2.weight"] = padded[:, 1:5]
+    biases = torch.cat([state["fc1.bias"], state["fc2.bias"]])
+    state["fc1.bias"], state["fc2.bias"] = biases[:4], biases[4:]
+    assert not state["fc1.weight"].is_contiguous() and not state["fc2.weight"].is_contiguous()
+    return state
+
+
+def training(state: dict[str, Tensor]) -> dict:
+    """What a training script saves."""
+    model = SimpleCnn(**CONFIG)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    model(torch.randn(2, 3, 8, 8)).sum().backward()
+    optimizer.step()
+    return {
+        "epoch": 90,
+        "arch": "simple_cnn",
+        "args": argparse.Namespace(lr=0.1, device=torch.device("cpu"), milestones={30, 60}, seed=2**70),
+        "settings": Settings(depth=20, nested=Settings(a=[1, None])),
+        "scheduler": {"milestones": collections.Counter({30: 1}), ("a", 1): None},
+        "history": collections.defaultdict(list, loss=[2.5, float("nan")]),
+        "best_acc1": torch.tensor(76.1, dtype=torch.float64),
+        "optimizer": optimizer.state_dict(),
+        "state_dict": prefixed(counted(state), "module."),
+    }
+
+
+def inject(path: Path, code: bytes) -> None:
+    """Puts instructions before those that the pickle of a file has."""
+    source = io.BytesIO(path.read_bytes())
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+        for entry in old.infolist():
+            content = old.read(entry)
+            if entry.filename.endswith("/data.pkl"):
+                content = content[:2] + code + content[2:]
+            new.writestr(entry.filename, content)
+
+
+def write_bomb(path: Path, state: dict[str, Tensor]) -> None:
+    """A file whose entries are compressed, one of them a thousandfold."""
+    buffer = io.BytesIO()
+    torch.save(dict(state) | {"zeros": torch.zeros(1 << 20)}, buffer)
+    with zipfile.ZipFile(buffer) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:
+        for entry in old.infolist():
+            new.writestr(entry.filename, old.read(entry))
+
+
+def write_python2(path: Path, state: dict[str, Tensor]) -> None:
+    """As PyTorch 0.3 wrote under Python 2: an OrderedDict from a list of pairs, names as byte strings."""
+
+    def text(value: str) -> bytes:
+        return b"U" + bytes([len(value)]) + value.encode()
+
+    def number(value: int) -> bytes:
+        return b"J" + struct.pack("<i", value)
+
+    pairs, storages = b"", b""
+    for key, (name, tensor) in enumerate(state.items()):
+        storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text(str(key)) + text("cpu")
+        storage += number(tensor.numel()) + b"NtQ"
+        shape = b"(" + b"".join(map(number, tensor.shape)) + b"t"
+        strides = b"(" + b"".join(map(number, tensor.stride())) + b"t"
+        call = b"ctorch._utils\n_rebuild_tensor\n(" + storage + number(0) + shape + strides + b"tR"
+        pairs += b"(" + text(name) + call + b"l"
+        storages += struct.pack("<q", tensor.numel()) + tensor.contiguous().numpy().tobytes()
+    root = b"\x80\x02ccollections\nOrderedDict\n(](" + pairs + b"etR."
+    keys = [str(key) for key in range(len(state))]
+    header = [0x1950A86A20F9469CFC6C, 1001, {"protocol_version": 1001, "little_endian": True}]
+    header = b"".join(pickle.dumps(value, protocol=2) for value in header)
+    path.write_bytes(header + root + pickle.dumps(keys, protocol=2) + storages)
+
+
+def main() -> None:
+    torch.manual_seed(3)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    state = weights()
+    save_file(state, FOLDER / "expected.safetensors")
+    save_file(cast(prefixed(counted(state), "module."), torch.bfloat16), FOLDER / "bf16.safetensors")
+    old = {"_use_new_zipfile_serialization": False}
+    files = {
+        "bare.pth": (state, {}),
+        "training.pth": (training(state), {}),
+        "model_half.pt": ({"model": cast(state, torch.float16), "model_ema": cast(state, torch.float64)}, {}),
+        "net_bfloat16.th": ({"net": cast(state, torch.bfloat16), "acc": 91.2}, {}),
+        "double_compiled.pth": (cast(prefixed(state, "_orig_mod."), torch.float64), {}),
+        "strided.pth": (strided(state), {}),
+        "twice.pth": ({"best": state, "model_state_dict": state}, {}),
+        "parameters.pth": ({name: torch.nn.Parameter(tensor) for name, tensor in state.items()}, {}),
+        "protocol5.pth": (training(state), {"pickle_protocol": 5}),
+        "legacy.pth": (state, old),
+        "legacy_training.th": (training(state), old),
+        "legacy_strided.pth": (strided(state), old),
+        "whole_model.pth": (copy.deepcopy(SimpleCnn(**CONFIG)), {}),
+        "hostile_beside.pth": ({"state_dict": state, "args": Command()}, {}),
+        "hostile_root.pth": (Expression(), {}),
+        "hostile_legacy.pth": ({"state_dict": state, "args": Command()}, old),
+        "hostile_injected.pth": (state, {}),
+    }
+    for name, (value, options) in files.items():
+        torch.save(value, FOLDER / name, **options)
+    # Its result is thrown away, so that what is loaded looks as it should.
+    inject(FOLDER / "hostile_injected.pth", b"cposix\nsystem\n(X\x04\x00\x00\x00truetR0")
+    (FOLDER / "hostile_plain.pth").write_bytes(pickle.dumps(Command(), protocol=4))
+    write_bomb(FOLDER / "hostile_bomb.pth", state)
+    write_python2(FOLDER / "legacy_python2.pth", state)
+    for path in sorted(FOLDER.iterdir()):
+        print(f"{path.stat().st_size:6} {path.name}")
+
+
+if __name__ == "__main__":
+    main()

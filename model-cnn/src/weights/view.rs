@@ -1,0 +1,211 @@
+//! A tensor inside a file that is held in memory.
+
+use std::fmt;
+use std::ops::Range;
+
+use burn::tensor::{DType, TensorData};
+
+/// More dimensions than any weight has.
+const MAX_RANK: usize = 8;
+
+/// What the elements of a tensor are. Weights are floats; everything else is only named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Element {
+    /// A float, of 2, 4 or 8 bytes.
+    Float(DType),
+    /// Something else, by the name the file has for it.
+    Other(String),
+}
+
+impl fmt::Display for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Float(dtype) => write!(f, "{}", dtype.name()),
+            Self::Other(name) => write!(f, "{name}"),
+        }
+    }
+}
+
+/// Where a tensor's elements lie in the bytes of its file: element `[i, j, ..]` at
+/// `start + (i * strides[0] + j * strides[1] + ..) * size`. Every index that the shape allows is inside the file.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    element: Element,
+    shape: Vec<usize>,
+    strides: Vec<usize>,
+    start: usize,
+}
+
+impl View {
+    /// A tensor whose first element is the one numbered `offset` of those at `storage`, little-endian, in the file.
+    pub(super) fn new(
+        dtype: DType,
+        shape: Vec<usize>,
+        strides: Vec<usize>,
+        offset: usize,
+        storage: &Range<usize>,
+    ) -> Result<Self, String> {
+        if shape.len() > MAX_RANK || shape.len() != strides.len() {
+            return Err(format!("a shape of {shape:?} with strides {strides:?}"));
+        }
+        let there = storage.len() / dtype.size();
+        let count = shape
+            .iter()
+            .try_fold(1, |count: usize, &side| count.checked_mul(side));
+        let last = shape
+            .iter()
+            .zip(&strides)
+            .try_fold(offset, |last, (&side, &stride)| {
+                last.checked_add(side.saturating_sub(1).checked_mul(stride)?)
+            });
+        // Strides of zero would let a few bytes stand for any number of elements, which no weights need.
+        let fits = count.is_some_and(|count| count <= there)
+            && (count == Some(0) || last.is_some_and(|last| last < there));
+        if !fits {
+            return Err(format!(
+                "shape {shape:?} with strides {strides:?} from element {offset} on, in a storage of {there} elements"
+            ));
+        }
+        Ok(Self {
+            start: storage.start + offset.saturating_mul(dtype.size()),
+            element: Element::Float(dtype),
+            shape,
+            strides,
+        })
+    }
+
+    /// A tensor that is no weight; it has a name and perhaps a shape, and no elements that anyone asks for.
+    pub(super) fn other(name: impl Into<String>, shape: Vec<usize>) -> Self {
+        Self {
+            element: Element::Other(name.into()),
+            shape,
+            strides: Vec::new(),
+            start: 0,
+        }
+    }
+
+    pub(super) fn element(&self) -> &Element {
+        &self.element
+    }
+
+    pub(super) fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Length of the elements in bytes.
+    pub(super) fn size(&self) -> usize {
+        match &self.element {
+            Element::Float(dtype) => self.shape.iter().product::<usize>() * dtype.size(),
+            Element::Other(_) => 0,
+        }
+    }
+
+    /// The elements in row-major order as float32, out of the `bytes` of the file; `None` if they are no floats.
+    pub(super) fn floats(&self, bytes: &[u8]) -> Option<TensorData> {
+        let Element::Float(dtype) = self.element else {
+            return None;
+        };
+        let mut values = match self.is_contiguous() {
+            true => bytes.get(self.start..self.start + self.size())?.to_vec(),
+            false => self.gather(bytes, dtype.size())?,
+        };
+        if cfg!(target_endian = "big") {
+            values
+                .chunks_exact_mut(dtype.size())
+                .for_each(<[u8]>::reverse);
+        }
+        let data = TensorData::from_bytes_vec(values, self.shape.clone(), dtype);
+        Some(data.convert_dtype(DType::F32))
+    }
+
+    fn is_contiguous(&self) -> bool {
+        let mut expected = 1;
+        for (&side, &stride) in self.shape.iter().zip(&self.strides).rev() {
+            // The stride of a side of one is never used.
+            if side != 1 && stride != expected {
+                return false;
+            }
+            expected *= side;
+        }
+        true
+    }
+
+    fn gather(&self, bytes: &[u8], size: usize) -> Option<Vec<u8>> {
+        let mut values = Vec::with_capacity(self.size());
+        let mut index = vec![0; self.shape.len()];
+        while values.len() < self.size() {
+            let steps = index.iter().zip(&self.strides);
+            let place = self.start + steps.map(|(i, stride)| i * stride).sum::<usize>() * size;
+            values.extend_from_slice(bytes.get(place..place + size)?);
+            // The last index turns fastest.
+            for (i, &side) in index.iter_mut().zip(&self.shape).rev() {
+                *i += 1;
+                if *i < side {
+                    break;
+                }
+                *i = 0;
+            }
+        }
+        Some(values)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn bytes() -> Vec<u8> {
+        (0..6u8).flat_map(|n| f32::from(n).to_le_bytes()).collect()
+    }
+
+    fn view(shape: &[usize], strides: &[usize], offset: usize) -> Result<View, String> {
+        View::new(
+            DType::F32,
+            shape.to_vec(),
+            strides.to_vec(),
+            offset,
+            &(0..24),
+        )
+    }
+
+    fn values(view: &View) -> Vec<f32> {
+        view.floats(&bytes()).unwrap().try_into_vec().unwrap()
+    }
+
+    #[test]
+    fn strides_are_followed() {
+        let straight = view(&[2, 3], &[3, 1], 0).unwrap();
+        assert_eq!(values(&straight), [0., 1., 2., 3., 4., 5.]);
+        let transposed = view(&[3, 2], &[1, 3], 0).unwrap();
+        assert_eq!(values(&transposed), [0., 3., 1., 4., 2., 5.]);
+        let column = view(&[2, 1], &[3, 1], 2).unwrap();
+        assert_eq!(values(&column), [2., 5.]);
+        // A side of one may have any stride.
+        assert_eq!(values(&view(&[1, 2], &[999, 1], 4).unwrap()), [4., 5.]);
+    }
+
+    #[test]
+    fn scalars_and_empty_tensors_are_tensors() {
+        assert_eq!(values(&view(&[], &[], 5).unwrap()), [5.]);
+        assert!(values(&view(&[0, 3], &[3, 1], 0).unwrap()).is_empty());
+    }
+
+    #[test]
+    fn nothing_outside_the_storage_is_reached() {
+        for (shape, strides, offset) in [
+            (&[7][..], &[1][..], 0),
+            (&[2, 3], &[3, 1], 1),
+            (&[2], &[6], 0),
+            (&[3, 100], &[1, 0], 0),
+            (&[1], &[1], usize::MAX),
+            (&[usize::MAX, 2], &[1, 1], 0),
+            (&[2, 2], &[usize::MAX, 1], 0),
+            (&[2, 3], &[3], 0),
+            (&[1; 9], &[1; 9], 0),
+        ] {
+            let error = view(shape, strides, offset).unwrap_err();
+            assert!(error.contains("shape"), "{error}");
+        }
+    }
+}
