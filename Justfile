@@ -54,6 +54,11 @@ advisories:
 bench *args: (venv "bench/requirements.txt")
     {{run}} bench {{device}} --peer ".venv/bin/python bench/simple_cnn.py" {{args}}
 
+# Every named model at full size against torchvision, in both directions: golden/PARITY.md
+parity *args: (venv "golden/requirements.txt")
+    cargo build --release --locked -p train -p model-cnn --bin tinderbox --example logits
+    .venv/bin/python golden/parity.py --programs "${CARGO_TARGET_DIR:-target}/release" {{args}}
+
 # Make the golden fixtures anew
 golden: (venv "golden/requirements.txt")
     .venv/bin/python golden/make_simple_cnn.py
