@@ -7,7 +7,7 @@ use super::{Shards, prefix};
 use crate::error::DataError;
 use crate::files;
 use crate::image::{ImageDataset, Split};
-use crate::loader::{Loader, LoaderConfig};
+use crate::loader::{Loader, LoaderConfig, Source};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
