@@ -57,7 +57,7 @@ fn every_method_writes_a_picture_and_says_where() {
         let text = shown(&mut explain(folder, &["photo.png", "--method", method]));
         let name = format!("photo.{method}.png");
         assert!(text.contains("probability"), "{text}");
-        assert!(text.contains(&format!("{name}: ")), "{text}");
+        assert!(text.contains(&format!("\n{name}: ")), "{text}");
         let picture = decode(&folder.join(name)).unwrap();
         // Two views of 24x24 pixels, nine times as large, and gaps of two pixels around them.
         assert_eq!((picture.width, picture.height), (2 * 216 + 6, 216 + 4));

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::Done;
 use super::predict::{ClassProbability, add_rows, most_probable, see};
-use super::shared::{DeviceArgs, Trained, WeightsArgs, table};
+use super::shared::{DeviceArgs, OutsideArgs, Trained, WeightsArgs, table};
 
 /// Smaller images are enlarged until they are about as wide and high as this, in pixels.
 const VIEWABLE: usize = 224;
@@ -71,6 +71,8 @@ pub(super) struct Args {
     #[command(flatten)]
     weights: WeightsArgs,
     #[command(flatten)]
+    outside: OutsideArgs,
+    #[command(flatten)]
     device: DeviceArgs,
 }
 
@@ -114,7 +116,7 @@ pub(super) fn run(args: &Args) -> Done {
     ensure!(args.top_k > 0, "--top-k must be at least 1");
     let question = Question::new(args)?;
     let device = args.device.open()?;
-    let trained = args.weights.open(&args.run, &device)?;
+    let trained = args.weights.open(&args.outside, &args.run, &device)?;
     if args.layers {
         return list_layers(&trained, args.json, &device);
     }
@@ -307,9 +309,11 @@ fn pictures(args: &Args) -> anyhow::Result<Vec<PathBuf>> {
         vec![output.clone()]
     } else {
         fs::create_dir_all(output).map_err(|e| TrainError::io(output, e))?;
+        // `photo.png` reads better than `./photo.png`.
+        let folder = output.strip_prefix(".").unwrap_or(output);
         let name = |image: &PathBuf| {
             let stem = image.file_stem().unwrap_or_default().to_string_lossy();
-            output.join(format!("{stem}.{}.png", args.method.name()))
+            folder.join(format!("{stem}.{}.png", args.method.name()))
         };
         args.images.iter().map(name).collect()
     };

@@ -112,7 +112,7 @@ pub(super) fn see(
     let mut pixels = vec![0.0; shape.iter().product()];
     preprocess.normalize_into(&prepared, &mut pixels);
     let images = Tensor::from_data(TensorData::new(pixels, shape), device);
-    Ok((image, images))
+    Ok((prepared.image, images))
 }
 
 /// The `top_k` most probable classes of an image with these logits.
