@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use common::{assert_one_line_error, resume, tinderbox, train_tiny};
 
-/// Everything that is saved, often: steps of two batches, averaged weights, clipping, evaluations between checkpoints.
+/// Everything that is saved, often: steps of two batches, averaged weights, clipping, evaluations between checkpoints; and
+/// everything that is drawn at random.
 const SETTINGS: &[&str] = &[
     "train.max_steps=300",
     "train.epochs=100",
@@ -22,6 +23,10 @@ const SETTINGS: &[&str] = &[
     "train.checkpoint_every=20",
     "train.eval_every=50",
     "train.log_every=3",
+    "data.train_transforms=[{ random_resized_crop = { size = 24, scale = [0.5, 1] } }, { trivial_augment_wide = {} }, \
+     { random_erasing = { p = 0.25, value = 'random' } }]",
+    "data.mixup_alpha=0.2",
+    "data.cutmix_alpha=1.0",
 ];
 
 /// The newest checkpoint's files and the metrics.
