@@ -293,6 +293,8 @@ impl ResNet {
 }
 
 /// A residual block of either kind.
+// There are fifty of them at most, and what is large about them is on the device.
+#[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 enum Block {
     Basic(BasicBlock),

@@ -168,6 +168,8 @@ pub struct SqueezeNet {
     num_features: usize,
 }
 
+// There are thirteen of them, and what is large about them is on the device.
+#[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 enum Feature {
     Conv2d(Conv2d),

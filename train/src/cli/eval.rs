@@ -12,7 +12,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::Done;
-use super::shared::{DeviceArgs, OutsideArgs, Trained, WeightsArgs, percent, table, with_data};
+use super::shared::{DeviceArgs, percent, table, with_data};
+use super::trained::{OutsideArgs, Trained, WeightsArgs};
 
 /// Measure a trained model: accuracy, per class, confusion matrix.
 #[derive(clap::Args)]
@@ -78,10 +79,10 @@ pub(super) fn run(args: &Args) -> Done {
         Part::Validation => ("validation", "validation"),
     };
     let json = serde_json::to_string_pretty(&report)?;
-    let json_path = trained.run.path().join(format!("eval-{split}.json"));
+    let json_path = trained.run()?.path().join(format!("eval-{split}.json"));
     ::train::files::write_atomically(&json_path, json.as_bytes())
         .with_context(|| format!("cannot write {}", json_path.display()))?;
-    let svg_path = trained.run.path().join(format!("confusion-{split}.svg"));
+    let svg_path = trained.run()?.path().join(format!("confusion-{split}.svg"));
     confusion::write_svg(&svg_path, &trained.classifier.labels, &report.confusion)?;
     if args.json {
         println!("{json}");
@@ -109,7 +110,7 @@ struct Counts {
 }
 
 fn count(args: &Args, trained: &Trained, device: &burn::tensor::Device) -> anyhow::Result<Counts> {
-    let mut recipe = trained.run.recipe(&[])?;
+    let mut recipe = trained.run()?.recipe(&[])?;
     if args.data.is_some() {
         recipe.data.path.clone_from(&args.data);
     }

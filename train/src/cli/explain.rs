@@ -17,7 +17,8 @@ use serde::Serialize;
 
 use super::Done;
 use super::predict::{ClassProbability, add_rows, most_probable, see};
-use super::shared::{DeviceArgs, OutsideArgs, Trained, WeightsArgs, table};
+use super::shared::{DeviceArgs, table};
+use super::trained::{OutsideArgs, Trained, WeightsArgs};
 
 /// Smaller images are enlarged until they are about as wide and high as this, in pixels.
 const VIEWABLE: usize = 224;

@@ -9,7 +9,7 @@ use anyhow::Context;
 use model_cnn::weights::StateDict;
 
 use super::Done;
-use super::shared::WeightsArgs;
+use super::trained::WeightsArgs;
 
 /// Write a trained model's weights for PyTorch.
 #[derive(clap::Args)]

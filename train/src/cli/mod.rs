@@ -12,6 +12,7 @@ mod predict;
 mod recipes;
 mod shared;
 mod train;
+mod trained;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -11,7 +11,8 @@ use comfy_table::Table;
 use serde::Serialize;
 
 use super::Done;
-use super::shared::{DeviceArgs, OutsideArgs, Trained, WeightsArgs, percent, table};
+use super::shared::{DeviceArgs, percent, table};
+use super::trained::{OutsideArgs, Trained, WeightsArgs};
 
 /// Say what is on an image.
 #[derive(clap::Args)]

@@ -1,21 +1,16 @@
 //! What several verbs need.
 
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::PathBuf;
 
 use ::train::TrainError;
 use ::train::device::{self, DeviceName};
 use ::train::recipe::Recipe;
-use ::train::run::{Classifier, RunDir, Which};
 use ::train::task::image_data::DataAccess;
-use ::train::weights as outside;
 use anyhow::Context;
 use burn::tensor::Device;
-use clap::{ArgAction, Args};
+use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
-use model_cnn::ImageClassifier;
-use model_cnn::weights::{self, LoadOptions};
 
 /// `--device`.
 #[derive(Args)]
@@ -76,128 +71,6 @@ impl RecipeArgs {
 
     pub(super) fn load(&self) -> Result<Recipe, TrainError> {
         Ok(Recipe::load(&self.recipe, &self.sets())?)
-    }
-}
-
-/// Which weights of a run.
-#[derive(Args)]
-pub(super) struct WeightsArgs {
-    /// Which checkpoint: best, latest, or a step.
-    #[arg(long, default_value = "best", value_name = "WHICH")]
-    checkpoint: Checkpoint,
-    /// Use the weights as they are rather than their moving average, if the run kept one.
-    #[arg(long)]
-    live: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Checkpoint(Which);
-
-impl FromStr for Checkpoint {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "best" => Ok(Self(Which::Best)),
-            "latest" => Ok(Self(Which::Latest)),
-            step => match step.parse() {
-                Ok(step) => Ok(Self(Which::Step(step))),
-                Err(_) => Err("give best, latest, or the number of a step".into()),
-            },
-        }
-    }
-}
-
-/// Weights that are not the run's own.
-#[derive(Args)]
-pub(super) struct OutsideArgs {
-    /// Use these weights instead of a checkpoint's: a file (safetensors or PyTorch's), or a name that `tinderbox models
-    /// --weights` lists. Model, classes and preprocessing are still the run's.
-    #[arg(long, value_name = "NAME|FILE", conflicts_with_all = ["checkpoint", "live"])]
-    weights: Option<String>,
-    /// Whether all weights must fit; with false, those that fit are used.
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, requires = "weights")]
-    strict: bool,
-}
-
-/// A trained classifier, ready for use.
-pub(super) struct Trained {
-    pub(super) run: RunDir,
-    pub(super) classifier: Classifier,
-    pub(super) model: ImageClassifier,
-    /// As in "step 1880 (moving average)".
-    pub(super) origin: String,
-}
-
-impl Trained {
-    /// What a class is called: its label or, without one, its index.
-    pub(super) fn label(&self, class: usize) -> String {
-        match self.classifier.labels.get(class) {
-            Some(label) => label.clone(),
-            None => class.to_string(),
-        }
-    }
-}
-
-impl WeightsArgs {
-    /// The classifier of a run with the weights asked for, its own or those from `outside`.
-    pub(super) fn open(
-        &self,
-        outside: &OutsideArgs,
-        run: &Path,
-        device: &Device,
-    ) -> anyhow::Result<Trained> {
-        let run = RunDir::open(run)?;
-        let classifier = run.classifier()?;
-        if let Some(name) = &outside.weights {
-            return outside.open(run, classifier, name, device);
-        }
-        let weights = run.weights(self.checkpoint.0, self.live)?;
-        let average = if weights.averaged {
-            " (moving average)"
-        } else {
-            ""
-        };
-        let origin = format!("step {}{average}", weights.step);
-        let model = weights.load_into(classifier.config.init(device)?)?;
-        Ok(Trained {
-            run,
-            classifier,
-            model,
-            origin,
-        })
-    }
-
-    pub(super) fn which(&self) -> (Which, bool) {
-        (self.checkpoint.0, self.live)
-    }
-}
-
-impl OutsideArgs {
-    fn open(
-        &self,
-        run: RunDir,
-        classifier: Classifier,
-        name: &str,
-        device: &Device,
-    ) -> anyhow::Result<Trained> {
-        let model = run.recipe(&[])?.model.name;
-        let path = with_data(|mut access| Ok(outside::locate(name, &model, &mut access)?))?;
-        let options = LoadOptions {
-            strict: self.strict,
-            ..LoadOptions::default()
-        };
-        let model = classifier.config.init(device)?;
-        let (model, left) = weights::load_with(model, &path, &options)?;
-        if !left.is_empty() {
-            eprintln!("{}: {}", path.display(), outside::not_loaded(&left));
-        }
-        Ok(Trained {
-            run,
-            classifier,
-            model,
-            origin: path.display().to_string(),
-        })
     }
 }
 

@@ -14,7 +14,7 @@ use data::image::Transform;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use read::nearest;
-pub use read::{RecipeError, builtin, builtin_names};
+pub use read::{RecipeError, builtin, builtin_names, nearest};
 
 /// One run, completely described.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

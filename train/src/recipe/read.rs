@@ -273,7 +273,7 @@ impl fmt::Display for Unknown<'_> {
 }
 
 /// The most similar of `names`, if any is similar at all.
-pub(crate) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+pub fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
     names
         .map(|name| (strsim::jaro_winkler(given, name), name))
         .filter(|(similarity, _)| *similarity > 0.7)

@@ -233,6 +233,17 @@ fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<Classifier, Train
     })
 }
 
+/// The preprocessing that a model's weights were made for.
+pub fn preprocess(input: &InputInfo, config: &ImageClassifierConfig) -> Preprocess {
+    let (mean, std) = own_normalisation(input, config);
+    Preprocess {
+        transforms: resize_and_crop(input, None),
+        channels: config.in_channels(),
+        mean,
+        std,
+    }
+}
+
 /// What the model called `name` expects as input.
 fn input_of(name: &str) -> Result<InputInfo, TrainError> {
     match registry::find(name) {
@@ -262,7 +273,7 @@ fn resize_and_crop(input: &InputInfo, stored: Option<(usize, usize)>) -> Vec<Tra
     ]
 }
 
-/// The recipe's mean and deviation, or the model's; those of a grey image are the average over the colours.
+/// The recipe's mean and deviation, or the model's.
 fn normalisation(
     recipe: &Recipe,
     config: &ImageClassifierConfig,
@@ -271,6 +282,11 @@ fn normalisation(
     if let (Some(mean), Some(std)) = (&recipe.data.mean, &recipe.data.std) {
         return (mean.clone(), std.clone());
     }
+    own_normalisation(input, config)
+}
+
+/// The model's mean and deviation; those of a grey image are the average over the colours.
+fn own_normalisation(input: &InputInfo, config: &ImageClassifierConfig) -> (Vec<f32>, Vec<f32>) {
     let fit = |values: [f32; 3]| match config.in_channels() {
         3 => values.to_vec(),
         channels => vec![values.iter().sum::<f32>() / 3.0; channels],
