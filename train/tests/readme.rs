@@ -33,6 +33,21 @@ fn prepare(folder: &Path) {
         .assert()
         .success();
     class_folder(&folder.join("path/to/images"));
+    let classes = ["n01440764", "n02102040"];
+    for root in ["path/to/imagenette", "path/to/imagenet"] {
+        for split in ["train", "val"] {
+            for (class, shade) in classes.into_iter().zip([60, 190]) {
+                let of_class = folder.join(root).join(split).join(class);
+                std::fs::create_dir_all(&of_class).unwrap();
+                for name in ["a.JPEG", "b.JPEG"] {
+                    write_png(&of_class.join(name), &image(60, 50, [shade, 90, 20])).unwrap();
+                }
+            }
+        }
+    }
+    let device = burn::tensor::Device::flex();
+    let pretrained = model_cnn::ResNetConfig::resnet18(1000).init(&device);
+    model_cnn::weights::save(&pretrained.unwrap(), &folder.join("pretrained.pth")).unwrap();
     cifar10(&folder.join("path/to/cifar-10-batches-bin"), 10);
     for picture in ["photo.jpg", "new.jpg"] {
         // What a picture is follows from its content, not from its name.

@@ -280,7 +280,7 @@ proptest! {
             let name = |dataset: &ImageNet| dataset.name(index).rsplit('/').next().map(str::to_owned);
             prop_assert_eq!(name(&folder), name(&archive));
             prop_assert_eq!(folder.label(index), archive.label(index));
-            prop_assert_eq!(folder.file(index).unwrap(), archive.bytes(index).unwrap());
+            prop_assert_eq!(folder.file(index).unwrap(), archive.file(index).unwrap());
         }
     }
 }

@@ -28,6 +28,10 @@ const BUILTIN: &[(&str, &str)] = &[
         include_str!("../../../recipes/cnn-folder.toml"),
     ),
     (
+        "resnet18-folder",
+        include_str!("../../../recipes/resnet18-folder.toml"),
+    ),
+    (
         "resnet18-imagenet",
         include_str!("../../../recipes/resnet18-imagenet.toml"),
     ),

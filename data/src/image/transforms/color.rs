@@ -40,9 +40,9 @@ pub(super) fn saturation(mut image: Image, factor: f64) -> Image {
     image
 }
 
-pub(super) fn sharpness(image: Image, factor: f64) -> Image {
+pub(super) fn sharpness(image: &Image, factor: f64) -> Image {
     let factor = factor as f32;
-    let mut result = smooth(&image);
+    let mut result = smooth(image);
     for (smooth, &sample) in result.pixels.iter_mut().zip(&image.pixels) {
         *smooth = blend(*smooth, sample, factor);
     }

@@ -56,7 +56,7 @@ impl Operation {
             Self::Brightness(factor) => color::brightness(image, factor),
             Self::Contrast(factor) => color::contrast(image, factor),
             Self::Saturation(factor) => color::saturation(image, factor),
-            Self::Sharpness(factor) => color::sharpness(image, factor),
+            Self::Sharpness(factor) => color::sharpness(&image, factor),
             Self::Hue(turn) => color::hue(image, turn),
             Self::Posterize(bits) => levels::posterize(image, bits),
             Self::Solarize(threshold) => levels::solarize(image, threshold),
