@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use data::image::Transform;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use read::nearest;
 pub use read::{RecipeError, builtin, builtin_names, nearest};
 
 /// One run, completely described.
