@@ -11,9 +11,10 @@ use data::image::write_png;
 const README: &str = include_str!("../../README.md");
 
 /// The lines of all `sh` blocks that call the command, without their comments.
-fn commands() -> Vec<Vec<&'static str>> {
+fn commands() -> Vec<Vec<String>> {
     let mut is_shell = false;
     let mut commands = Vec::new();
+    // Quotes are for the shell; nothing that the README quotes has blanks.
     for line in README.lines() {
         if line.starts_with("```") {
             is_shell = line == "```sh";
@@ -21,7 +22,8 @@ fn commands() -> Vec<Vec<&'static str>> {
         let code = line.split(" #").next().unwrap_or_default();
         let words: Vec<&str> = code.split_whitespace().collect();
         if is_shell && words.first() == Some(&"tinderbox") {
-            commands.push(words[1..].to_vec());
+            let unquoted = words[1..].iter().map(|word| word.replace('\'', ""));
+            commands.push(unquoted.collect());
         }
     }
     commands
@@ -78,7 +80,7 @@ fn the_commands_in_the_readme_run() {
         let mut command = tinderbox();
         command.current_dir(folder.path()).args(&words);
         let is_resumed = words.iter().any(|word| word.starts_with("--resume"));
-        if words[0] == "train" && !is_resumed && !words.contains(&"--dry-run") {
+        if words[0] == "train" && !is_resumed && !words.iter().any(|word| word == "--dry-run") {
             command.arg("--dry-run");
         }
         let output = command.output().unwrap();
