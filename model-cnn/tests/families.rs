@@ -1,5 +1,5 @@
 //! Agreement with torchvision, family by family, on thin networks. The fixtures are made by `golden/make_families.py`.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
 

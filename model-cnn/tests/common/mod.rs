@@ -1,7 +1,7 @@
 //! Fixtures that PyTorch made, and comparing with them.
 //!
 //! The tests of `train` use this module too.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::Path;
 
