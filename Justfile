@@ -61,10 +61,7 @@ parity *args: (venv "golden/requirements.txt")
 
 # Make the golden fixtures anew
 golden: (venv "golden/requirements.txt")
-    .venv/bin/python golden/make_simple_cnn.py
-    .venv/bin/python golden/make_explain.py
-    .venv/bin/python golden/make_schedules.py
-    .venv/bin/python golden/transforms.py
+    for script in golden/make_*.py golden/transforms.py; do .venv/bin/python "$script" || exit 1; done
 
 [private]
 venv requirements:
