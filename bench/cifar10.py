@@ -9,7 +9,7 @@ The article (centre crop, SGD 0.001, batch 64, ten epochs), and the best of the 
 `resnet20-cifar10-short`:
 
     python bench/cifar10.py --data DIR --model resnet20 --augment --pad 4 --lr 0.1 --weight-decay 1e-4 --batch 128 \\
-        --schedule cosine --warmup 0.0833 --epochs 3
+        --schedule cosine --warmup 0.125 --epochs 2
 """
 
 import argparse

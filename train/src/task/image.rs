@@ -63,11 +63,6 @@ impl ImageTask {
     pub fn loss(&self, logits: Tensor<2>, targets: Tensor<1, burn::tensor::Int>) -> Tensor<1> {
         self.loss.forward(logits, targets)
     }
-
-    /// The label smoothing that training uses.
-    pub fn label_smoothing(&self) -> f32 {
-        self.label_smoothing
-    }
 }
 
 fn cross_entropy(label_smoothing: f32, device: &Device) -> CrossEntropyLoss {
