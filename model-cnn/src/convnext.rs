@@ -11,14 +11,14 @@
 
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{Gelu, Initializer, Linear, LinearConfig};
+use burn::nn::{Gelu, Initializer, Linear};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
 use crate::layers::{
-    Layer, LayerNorm2d, StochasticDepth, Tap, conv2d, forward_layers, normal, padding, pooled,
-    unfreeze_from,
+    Layer, LayerNorm2d, StochasticDepth, Tap, conv2d, forward_layers, normal, normal_linear,
+    padding, pooled, unfreeze_from,
 };
 
 /// Standard deviation of all weights at the beginning.
@@ -122,15 +122,7 @@ impl ConvNeXtConfig {
 }
 
 fn linear(from: usize, to: usize, device: &Device) -> Linear {
-    let initializer = Initializer::Normal {
-        mean: 0.0,
-        std: WEIGHT_STD,
-    };
-    let config = LinearConfig::new(from, to).with_initializer(initializer);
-    Linear {
-        bias: Some(Initializer::Zeros.init([to], device)),
-        ..config.with_bias(false).init(device)
-    }
+    normal_linear(from, to, WEIGHT_STD, device)
 }
 
 fn classifier(num_features: usize, num_classes: usize, device: &Device) -> Vec<Classifier> {

@@ -12,18 +12,20 @@
 use burn::module::Module;
 use burn::nn::activation::Relu;
 use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2dConfig};
-use burn::nn::{DropoutConfig, Initializer, Linear, LinearConfig};
+use burn::nn::{DropoutConfig, Linear};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
 use crate::layers::{
-    BatchNorm2d, Dense, Layer, Tap, conv2d, forward_dense, forward_layers, kaiming_normal, padding,
-    unfreeze_from,
+    BatchNorm2d, Dense, Layer, Tap, conv2d, forward_dense, forward_layers, kaiming_normal,
+    normal_linear, padding, unfreeze_from,
 };
 
 /// Height and width of the map that the classifier takes.
 const MAP: usize = 7;
+/// Standard deviation of a linear layer's weights at the beginning.
+const LINEAR_STD: f64 = 0.01;
 
 /// Configuration of a [`Vgg`]. The default is `vgg16`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -170,15 +172,7 @@ impl VggConfig {
 }
 
 fn linear(from: usize, to: usize, device: &Device) -> Linear {
-    let initializer = Initializer::Normal {
-        mean: 0.0,
-        std: 0.01,
-    };
-    let config = LinearConfig::new(from, to).with_initializer(initializer);
-    Linear {
-        bias: Some(Initializer::Zeros.init([to], device)),
-        ..config.with_bias(false).init(device)
-    }
+    normal_linear(from, to, LINEAR_STD, device)
 }
 
 /// A VGG network; see the [module documentation](self).

@@ -1,7 +1,7 @@
 //! From the map to the logits.
 
 use burn::module::Module;
-use burn::nn::{Linear, LinearConfig};
+use burn::nn::{Initializer, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 
 /// The average over the map: `[batch, channels, height, width]` to `[batch, channels]`.
@@ -18,6 +18,16 @@ pub(crate) fn linear_head(
     device: &Device,
 ) -> Option<Linear> {
     (num_classes > 0).then(|| LinearConfig::new(num_features, num_classes).init(device))
+}
+
+/// Weights from `N(0, std^2)`, the bias zero.
+pub(crate) fn normal_linear(from: usize, to: usize, std: f64, device: &Device) -> Linear {
+    let initializer = Initializer::Normal { mean: 0.0, std };
+    let config = LinearConfig::new(from, to).with_initializer(initializer);
+    Linear {
+        bias: Some(Initializer::Zeros.init([to], device)),
+        ..config.with_bias(false).init(device)
+    }
 }
 
 /// `head` of the features; a network without one gives the features themselves.

@@ -16,5 +16,5 @@ pub use stochastic_depth::StochasticDepth;
 pub use tap::Tap;
 
 pub(crate) use conv::{conv2d, kaiming_normal, normal, padding, zero_bias};
-pub(crate) use head::{forward_linear, linear_head, pooled, unfreeze_from};
+pub(crate) use head::{forward_linear, linear_head, normal_linear, pooled, unfreeze_from};
 pub(crate) use sequential::{forward_dense, forward_layers};

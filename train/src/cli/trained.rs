@@ -11,8 +11,9 @@ use ::train::weights as outside;
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use clap::{ArgAction, Args};
+use model_cnn::ImageClassifier;
+use model_cnn::registry::{self, InputInfo};
 use model_cnn::weights::{self, LoadOptions, StateDict, known};
-use model_cnn::{ImageClassifier, registry};
 
 use super::shared::with_data;
 
@@ -101,6 +102,14 @@ impl WeightsArgs {
         {
             return outside.standalone(&run.to_string_lossy(), device);
         }
+        ensure!(
+            outside.labels.is_none(),
+            "--labels is for a weights file in place of a run; a run has its own"
+        );
+        ensure!(
+            outside.strict || outside.weights.is_some(),
+            "--strict false is for weights from outside: give them with --weights"
+        );
         let run = RunDir::open(run)?;
         let classifier = run.classifier()?;
         if let Some(name) = &outside.weights {
@@ -168,9 +177,15 @@ impl OutsideArgs {
         if let Some(classes) = classes(&path, config.init(device)?.head_name())? {
             config = config.with_num_classes(classes);
         }
+        // Published weights were measured with a resize and crop of their own.
+        let input = InputInfo {
+            resize_size: known.map_or(info.input.resize_size, |known| known.resize),
+            crop_size: known.map_or(info.input.crop_size, |known| known.crop),
+            ..info.input
+        };
         let classifier = Classifier {
             labels: self.labels(config.num_classes())?,
-            preprocess: image_data::preprocess(&info.input, &config),
+            preprocess: image_data::preprocess(&input, &config),
             config,
         };
         self.open(None, classifier, info.name, name, device)

@@ -3,6 +3,7 @@
 
 use super::index::{Group, Span};
 use crate::error::DataError;
+use crate::files::read_at;
 use crate::image::folder;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -146,14 +147,4 @@ impl Seek for Section<'_> {
         self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.at)
     }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
 }

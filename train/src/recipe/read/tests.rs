@@ -1,0 +1,130 @@
+use super::*;
+
+fn problems(text: &str) -> String {
+    Recipe::parse(text, "test.toml", &[])
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn every_built_in_recipe_is_valid_and_named_after_its_file() {
+    for name in builtin_names() {
+        let recipe = Recipe::load(name, &[]).unwrap();
+        assert_eq!(recipe.name, name);
+        assert!(!recipe.description.is_empty());
+    }
+}
+
+#[test]
+fn a_written_recipe_reads_back_as_itself() {
+    for name in builtin_names() {
+        let recipe = Recipe::load(name, &["train.clip_norm=1.5".into()]).unwrap();
+        let again = Recipe::parse(&recipe.to_toml().unwrap(), "again", &[]).unwrap();
+        assert_eq!(recipe, again);
+    }
+}
+
+#[test]
+fn unknown_keys_come_with_the_nearest_one_and_all_at_once() {
+    let text = "[optimizer]\nlerning_rate = 0.1\n[train]\nepoch = 3\n[model]\nhiden = 3\n";
+    let error = problems(text);
+    for expected in [
+        "unknown key `optimizer.lerning_rate`; did you mean `optimizer.learning_rate`?",
+        "did you mean `train.epochs`?",
+        "did you mean `model.hidden`?",
+    ] {
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn impossible_values_are_told_together() {
+    let error = problems(
+        "[train]\nepochs = 0\nbatch_size = 0\nlabel_smoothing = 1.5\n[data]\nmixup_alpha = -1\ncutmix_alpha = nan\n",
+    );
+    for key in [
+        "train.epochs",
+        "train.batch_size",
+        "train.label_smoothing",
+        "data.mixup_alpha must not be negative, got -1",
+        "data.cutmix_alpha must not be negative, got NaN",
+    ] {
+        assert!(error.contains(key), "{error}");
+    }
+}
+
+#[test]
+fn set_reaches_any_key_and_takes_text_without_quotes() {
+    let sets = [
+        "data.path=some/folder",
+        "data.source=folder",
+        "train.max_steps=7",
+        "model.hidden=9",
+    ];
+    let sets: Vec<String> = sets.map(Into::into).to_vec();
+    let recipe = Recipe::load("cnn", &sets).unwrap();
+    assert_eq!(recipe.data.path.unwrap(), Path::new("some/folder"));
+    assert_eq!(recipe.train.max_steps, Some(7));
+    let ImageClassifierConfig::SimpleCnn(config) = recipe.model.config().unwrap() else {
+        panic!("another family");
+    };
+    assert_eq!(config.hidden, 9);
+}
+
+#[test]
+fn set_takes_transforms() {
+    let set = |value: &str| {
+        let set = format!("data.train_transforms={value}");
+        Recipe::load("cnn", &[set]).map_err(|error| error.to_string())
+    };
+    let recipe = set(
+        "[{ random_resized_crop = { size = 24, scale = [0.5, 1] } }, \
+                      { color_jitter = { brightness = 0.4 } }, { random_erasing = { p = 0.1 } }]",
+    );
+    assert_eq!(recipe.unwrap().data.train_transforms.unwrap().len(), 3);
+    for (value, expected) in [
+        (
+            "[{ resize = { size = 28 } ]",
+            "--set data.train_transforms: ",
+        ),
+        (
+            "[{ resize = { sise = 28 } }]",
+            "data.train_transforms[0].resize",
+        ),
+        ("[{ resise = { size = 28 } }]", "data.train_transforms[0]"),
+        ("[{ resize = {} }]", "missing field `size`"),
+        (
+            "[{ color_jitter = { hue = [1] } }]",
+            "expected a number or [least, most]",
+        ),
+        (
+            "[{ resize = { size = 0 } }, { random_horizontal_flip = { p = 2 } }]",
+            "data.train_transforms[0].resize.size: 0 is not within 1 to 65535 pixels; \
+             data.train_transforms[1].random_horizontal_flip.probability: 2 is not within",
+        ),
+        (
+            "[{ random_erasing = {} }, { random_horizontal_flip = {} }]",
+            "data.train_transforms[0].random_erasing: must be the last transform",
+        ),
+    ] {
+        let error = set(value).unwrap_err();
+        assert!(error.contains(expected), "{value}: {error}");
+    }
+}
+
+#[test]
+fn a_wrong_name_suggests_the_near_one() {
+    let error = Recipe::load("cnn-cifar", &[]).unwrap_err().to_string();
+    assert!(error.contains("did you mean `cnn-cifar10`?"), "{error}");
+    let error = problems("[model]\nname = \"simplecnn\"\n");
+    assert!(error.contains("did you mean `simple_cnn`?"), "{error}");
+}
+
+#[test]
+fn a_value_of_the_wrong_type_names_the_key() {
+    let error = Recipe::load("cnn", &["train.epochs=many".into()]).unwrap_err();
+    assert!(
+        error.to_string().contains("train.epochs: invalid type"),
+        "{error}"
+    );
+}
