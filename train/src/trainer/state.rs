@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use model_cnn::weights;
+use weights;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Files;

@@ -51,6 +51,9 @@ pub enum WeightsError {
         /// The tensors.
         names: Vec<String>,
     },
+    /// Two tensors cannot have one name.
+    #[error("two tensors would be called {0}")]
+    SameName(String),
     /// The model's weights could not be turned into bytes.
     #[error("could not encode the weights: {0}")]
     Encode(String),

@@ -51,7 +51,7 @@ pub fn load<M: Module>(model: M, path: &Path) -> Result<M, WeightsError> {
 /// As [`load_with`].
 pub fn load_bytes<M: Module>(model: M, bytes: Vec<u8>, path: &Path) -> Result<M, WeightsError> {
     let dict = StateDict::from_bytes(bytes, path)?;
-    let (model, _) = fit(model, dict, &LoadOptions::default(), path)?;
+    let (model, _) = load_dict(model, dict, &LoadOptions::default(), path)?;
     Ok(model)
 }
 
@@ -82,10 +82,14 @@ pub fn load_with<M: Module>(
     path: &Path,
     options: &LoadOptions,
 ) -> Result<(M, Mismatch), WeightsError> {
-    fit(model, StateDict::read(path)?, options, path)
+    load_dict(model, StateDict::read(path)?, options, path)
 }
 
-fn fit<M: Module>(
+/// As [`load_with`], from tensors that were read already and perhaps renamed; `path` is what errors call the file.
+///
+/// # Errors
+/// As [`load_with`].
+pub fn load_dict<M: Module>(
     mut model: M,
     dict: StateDict,
     options: &LoadOptions,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use burn::tensor::{DType, TensorData};
@@ -33,8 +34,16 @@ const MAX_EXPANSION: usize = 4;
 /// Memory: the file, and one tensor at a time.
 #[derive(Debug)]
 pub struct StateDict {
-    bytes: Vec<u8>,
-    views: BTreeMap<String, View>,
+    /// One file, or the parts of a model that is spread over several.
+    files: Vec<Vec<u8>>,
+    tensors: BTreeMap<String, Stored>,
+}
+
+/// Where a tensor lies: in which of the files, and where in it.
+#[derive(Debug)]
+struct Stored {
+    file: usize,
+    view: View,
 }
 
 impl StateDict {
@@ -57,22 +66,100 @@ impl StateDict {
     /// As [`read`](Self::read).
     pub fn from_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, WeightsError> {
         let views = views(&bytes).map_err(|refusal| refusal.of(path))?;
-        Ok(Self { bytes, views })
+        let stored = |(name, view)| (name, Stored { file: 0, view });
+        Ok(Self {
+            files: vec![bytes],
+            tensors: views.into_iter().map(stored).collect(),
+        })
+    }
+
+    /// Tensors that come from elsewhere: name, shape in PyTorch's layout, values in row-major order.
+    ///
+    /// # Errors
+    /// [`WeightsError::Encode`] if there are not as many values as the shape says; [`WeightsError::SameName`].
+    pub fn from_floats(
+        tensors: impl IntoIterator<Item = (String, Vec<usize>, Vec<f32>)>,
+    ) -> Result<Self, WeightsError> {
+        let mut dict = Self {
+            files: Vec::new(),
+            tensors: BTreeMap::new(),
+        };
+        for (name, shape, values) in tensors {
+            let count = shape
+                .iter()
+                .try_fold(1, |n: usize, &side| n.checked_mul(side));
+            let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+            let strides = row_major(&shape);
+            let view = View::new(DType::F32, shape, strides, 0, &(0..bytes.len()));
+            let (Ok(view), true) = (view, count == Some(values.len())) else {
+                let reason = format!("{name}: {} values do not fill its shape", values.len());
+                return Err(WeightsError::Encode(reason));
+            };
+            let file = dict.files.len();
+            dict.files.push(bytes);
+            dict.insert(name, Stored { file, view })?;
+        }
+        Ok(dict)
+    }
+
+    /// The same tensors under other names: `name` says what each is to be called, or `None` to leave it out.
+    ///
+    /// # Errors
+    /// [`WeightsError::SameName`] if two would be called the same.
+    pub fn rename(
+        self,
+        mut name: impl FnMut(&str) -> Option<String>,
+    ) -> Result<Self, WeightsError> {
+        let mut dict = Self {
+            files: self.files,
+            tensors: BTreeMap::new(),
+        };
+        for (old, stored) in self.tensors {
+            if let Some(new) = name(&old) {
+                dict.insert(new, stored)?;
+            }
+        }
+        Ok(dict)
+    }
+
+    /// The tensors of both, as of a model whose file was split.
+    ///
+    /// # Errors
+    /// [`WeightsError::SameName`] if both have one of the same name.
+    pub fn join(mut self, other: Self) -> Result<Self, WeightsError> {
+        let offset = self.files.len();
+        self.files.extend(other.files);
+        for (name, Stored { file, view }) in other.tensors {
+            let file = file + offset;
+            self.insert(name, Stored { file, view })?;
+        }
+        Ok(self)
+    }
+
+    fn insert(&mut self, name: String, stored: Stored) -> Result<(), WeightsError> {
+        match self.tensors.entry(name) {
+            Entry::Vacant(place) => {
+                place.insert(stored);
+                Ok(())
+            }
+            Entry::Occupied(taken) => Err(WeightsError::SameName(taken.key().clone())),
+        }
     }
 
     /// The names of the tensors, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.views.keys().map(String::as_str)
+        self.tensors.keys().map(String::as_str)
     }
 
     /// The shape of a tensor, in PyTorch's layout.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.views.get(name).map(View::shape)
+        self.tensors.get(name).map(|stored| stored.view.shape())
     }
 
     /// The values of a tensor as float32, in PyTorch's layout; `None` if there is no such tensor or it holds no floats.
     pub fn floats(&self, name: &str) -> Option<TensorData> {
-        self.views.get(name)?.floats(&self.bytes)
+        let stored = self.tensors.get(name)?;
+        stored.view.floats(self.files.get(stored.file)?)
     }
 
     /// The tensors as a safetensors file, in float32.
@@ -81,12 +168,12 @@ impl StateDict {
     /// [`WeightsError::Encode`] names a tensor that holds no floats.
     pub fn to_safetensors(&self) -> Result<Vec<u8>, WeightsError> {
         let mut tensors = Vec::new();
-        for (name, view) in &self.views {
+        for (name, Stored { file, view }) in &self.tensors {
             if let Element::Other(element) = view.element() {
                 let reason = format!("{name} holds {element}, not floats");
                 return Err(WeightsError::Encode(reason));
             }
-            let bytes = &self.bytes;
+            let bytes = self.files.get(*file).map_or(&[][..], Vec::as_slice);
             tensors.push((name.as_str(), Float32 { view, bytes }));
         }
         // The one metadata entry that Hugging Face's loaders ask for.
@@ -96,7 +183,7 @@ impl StateDict {
     }
 
     pub(super) fn element(&self, name: &str) -> Option<&Element> {
-        self.views.get(name).map(View::element)
+        self.tensors.get(name).map(|stored| stored.view.element())
     }
 }
 
