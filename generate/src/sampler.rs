@@ -46,7 +46,9 @@ pub enum SamplingError {
         rule: String,
     },
     /// The model gave no number.
-    #[error("the model's logits are {0}: its weights are broken, or it was given a token that it does not know")]
+    #[error(
+        "the model's logits are {0}: its weights are broken, or it was given a token that it does not know"
+    )]
     Logits(&'static str),
 }
 
