@@ -1,0 +1,194 @@
+//! Tokenizers that the crate `tokenizers` runs: what is needed of it, and what it must be kept from.
+
+use crate::error::DataError;
+use crate::text::pieces;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::path::Path;
+use tokenizers::{DecoderWrapper, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper};
+
+/// Tokens that end a text, most telling first.
+pub(super) const END: [&str; 5] = ["<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "[SEP]"];
+/// Tokens that begin one.
+pub(super) const BEGINNING: [&str; 2] = ["<|begin_of_text|>", "<s>"];
+
+/// A tokenizer of the crate `tokenizers`, and what is asked of it again and again.
+pub(super) struct HuggingFace {
+    tokenizer: tokenizers::Tokenizer,
+    json: String,
+    vocab_size: usize,
+    works_by_lines: bool,
+}
+
+impl HuggingFace {
+    /// Takes a tokenizer over, less what makes its answer depend on the length of the text or on chance.
+    pub(super) fn new(
+        mut tokenizer: tokenizers::Tokenizer,
+        path: &Path,
+    ) -> Result<Self, DataError> {
+        let invalid = |error: tokenizers::Error| DataError::file(path, error.to_string());
+        tokenizer.with_truncation(None).map_err(invalid)?;
+        tokenizer.with_padding(None);
+        if let ModelWrapper::BPE(bpe) = tokenizer.get_model()
+            && bpe.dropout.is_some()
+        {
+            let mut bpe = bpe.clone();
+            bpe.dropout = None;
+            tokenizer.with_model(bpe);
+        }
+        let largest = tokenizer.get_vocab(true).into_values().max();
+        Ok(Self {
+            json: tokenizer.to_string(false).map_err(invalid)?,
+            vocab_size: largest.map_or(0, |id| id as usize + 1),
+            works_by_lines: works_by_lines(&tokenizer),
+            tokenizer,
+        })
+    }
+
+    /// Reads a `tokenizer.json`; `value` is `text` parsed.
+    pub(super) fn read(text: &str, value: &Value, path: &Path) -> Result<Self, DataError> {
+        check_json(value).map_err(|reason| DataError::file(path, reason))?;
+        let tokenizer = text.parse().map_err(|error: tokenizers::Error| {
+            DataError::file(path, format!("is not a tokenizer.json: {error}"))
+        })?;
+        Self::new(tokenizer, path)
+    }
+
+    pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>, String> {
+        let mut ids = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (part, left) = if self.works_by_lines {
+                pieces::cut(rest)
+            } else {
+                (rest, "")
+            };
+            let encoding = self.tokenizer.encode_fast(part, false);
+            ids.extend_from_slice(encoding.map_err(|error| error.to_string())?.get_ids());
+            rest = left;
+        }
+        Ok(ids)
+    }
+
+    pub(super) fn decode(&self, ids: &[u32]) -> String {
+        // Only a decoder that was built wrongly fails, and there is nothing that it could have decoded then.
+        self.tokenizer.decode(ids, false).unwrap_or_default()
+    }
+
+    /// Whether tokens are bytes of UTF-8 in disguise, of which a character may have several.
+    pub(super) fn is_byte_level(&self) -> bool {
+        matches!(
+            self.tokenizer.get_decoder(),
+            Some(DecoderWrapper::ByteLevel(_))
+        )
+    }
+
+    pub(super) fn works_by_lines(&self) -> bool {
+        self.works_by_lines
+    }
+
+    pub(super) fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    pub(super) fn token(&self, id: u32) -> Option<String> {
+        self.tokenizer.id_to_token(id)
+    }
+
+    pub(super) fn id(&self, token: &str) -> Option<u32> {
+        self.tokenizer.token_to_id(token)
+    }
+
+    pub(super) fn json(&self) -> &str {
+        &self.json
+    }
+}
+
+/// Whether a lone newline between two lines that neither end nor begin with whitespace is always a border between tokens
+/// and nothing looks across it. True of GPT-2's and BERT's; where it is not known, a text is encoded as a whole.
+fn works_by_lines(tokenizer: &tokenizers::Tokenizer) -> bool {
+    let separates = match (tokenizer.get_normalizer(), tokenizer.get_pre_tokenizer()) {
+        (None, Some(PreTokenizerWrapper::ByteLevel(bytes))) => {
+            bytes.use_regex && !bytes.add_prefix_space
+        }
+        (
+            Some(NormalizerWrapper::BertNormalizer(_)),
+            Some(PreTokenizerWrapper::BertPreTokenizer(_)),
+        ) => true,
+        _ => false,
+    };
+    // An added token is looked for in the whole text, and one that strips takes whitespace around it along.
+    let added = tokenizer.get_added_tokens_decoder();
+    separates
+        && added
+            .values()
+            .all(|token| !token.lstrip && !token.rstrip && !token.content.contains('\n'))
+}
+
+/// What the crate takes for granted in a BPE model, and panics without.
+fn check_json(value: &Value) -> Result<(), String> {
+    let model = value.get("model").unwrap_or(&Value::Null);
+    if model
+        .get("type")
+        .and_then(Value::as_str)
+        .is_some_and(|kind| kind != "BPE")
+    {
+        return Ok(());
+    }
+    let (Some(vocab), Some(merges)) = (
+        model.get("vocab").and_then(Value::as_object),
+        model.get("merges").and_then(Value::as_array),
+    ) else {
+        return Ok(());
+    };
+    let prefix = model
+        .get("continuing_subword_prefix")
+        .and_then(Value::as_str)
+        .unwrap_or("");
+    let has = |token: &str| vocab.contains_key(token);
+    for (number, merge) in merges.iter().enumerate() {
+        let pair = match merge {
+            Value::String(pair) => pair.split_once(' '),
+            Value::Array(pair) => match pair.as_slice() {
+                [Value::String(a), Value::String(b)] => Some((a.as_str(), b.as_str())),
+                _ => None,
+            },
+            _ => None,
+        };
+        let (a, b) = pair.ok_or_else(|| format!("merge {number} is {merge}, not two tokens"))?;
+        check_merge(a, b, prefix, has).map_err(|reason| format!("merge {number}: {reason}"))?;
+    }
+    Ok(())
+}
+
+/// Whether both parts and the whole are in the vocabulary.
+pub(super) fn check_merge(
+    a: &str,
+    b: &str,
+    prefix: &str,
+    has: impl Fn(&str) -> bool,
+) -> Result<(), String> {
+    let rest = b
+        .strip_prefix(prefix)
+        .ok_or_else(|| format!("{b:?} does not begin with {prefix:?}"))?;
+    let whole = format!("{a}{rest}");
+    match [a, b, &whole].into_iter().find(|token| !has(token)) {
+        Some(token) => Err(format!(
+            "{token:?} is not in the vocabulary; do the two belong together?"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// What a byte-level token is written as, backwards: character to byte. GPT-2 writes printable bytes as themselves and
+/// the others, in order, as the characters from U+0100.
+pub(super) fn byte_of_character() -> HashMap<char, u8> {
+    let printable = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
+    let others = (0..=255u8).filter(|byte| !printable(byte));
+    let disguised = ('\u{100}'..).zip(others);
+    (0..=255u8)
+        .filter(printable)
+        .map(|byte| (char::from(byte), byte))
+        .chain(disguised)
+        .collect()
+}

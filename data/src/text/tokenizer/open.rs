@@ -1,0 +1,224 @@
+//! Tokenizers by the files in which they are published.
+
+use super::Kind;
+use super::hugging_face::{HuggingFace, check_merge};
+use super::json;
+use super::llama2c::Llama2c;
+use crate::error::DataError;
+use crate::text::pieces::read_text;
+use serde::Deserialize;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use tokenizers::decoders::byte_level::ByteLevel;
+use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
+use tokenizers::models::bpe::BPE;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::processors::bert::BertProcessing;
+use tokenizers::{AddedToken, ModelWrapper};
+
+/// What a folder is looked through for, in this order.
+const IN_A_FOLDER: [&str; 5] = [
+    "tokenizer.json",
+    "vocab.json",
+    "encoder.json",
+    "vocab.txt",
+    "tokenizer.bin",
+];
+/// How the two files of a byte-level BPE end.
+const PAIRS: [(&str, &str); 2] = [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")];
+/// GPT-2's only special token.
+pub(super) const END_OF_TEXT: &str = "<|endoftext|>";
+/// BERT's special tokens, in the order that training gives them.
+pub(super) const BERT_SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+
+/// The tokenizer at `path`, a file or a folder with one.
+pub(super) fn open(path: &Path) -> Result<Kind, DataError> {
+    let file = if path.is_dir() {
+        in_folder(path)?
+    } else {
+        path.to_path_buf()
+    };
+    if !file.is_file() {
+        return Err(DataError::file(&file, "no such file"));
+    }
+    if let Some((vocab, merges)) = pair(&file) {
+        return byte_level_bpe(&vocab, &merges);
+    }
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("json") => json::read(&read_text(&file)?, &file),
+        Some("txt") => word_piece(&file),
+        Some("bin") => Ok(Kind::Llama2c(Llama2c::open(&file)?)),
+        _ => Err(DataError::file(
+            &file,
+            "the name does not say what tokenizer it is: expected .json, .txt (WordPiece), .bin (llama2.c), or a folder",
+        )),
+    }
+}
+
+fn in_folder(folder: &Path) -> Result<PathBuf, DataError> {
+    let mut files = IN_A_FOLDER.iter().map(|name| folder.join(name));
+    files.find(|file| file.is_file()).ok_or_else(|| {
+        let reason = format!("has no tokenizer: none of {}", IN_A_FOLDER.join(", "));
+        DataError::file(folder, reason)
+    })
+}
+
+/// The vocabulary and the merges, if `file` is named as one of the two.
+fn pair(file: &Path) -> Option<(PathBuf, PathBuf)> {
+    let name = file.file_name()?.to_str()?;
+    PAIRS.iter().find_map(|(vocab, merges)| {
+        let stem = name
+            .strip_suffix(vocab)
+            .or_else(|| name.strip_suffix(merges))?;
+        let sibling = |end: &str| file.with_file_name(format!("{stem}{end}"));
+        Some((sibling(vocab), sibling(merges)))
+    })
+}
+
+/// GPT-2's tokenizer (Radford et al., 2019) with another vocabulary, or its own.
+fn byte_level_bpe(vocab: &Path, merges: &Path) -> Result<Kind, DataError> {
+    for (path, other) in [(vocab, merges), (merges, vocab)] {
+        if !path.is_file() {
+            let reason = format!("no such file; it belongs to {}", other.display());
+            return Err(DataError::file(path, reason));
+        }
+    }
+    let ids: HashMap<String, u32> = serde_json::from_str(&read_text(vocab)?)
+        .map_err(|error| DataError::file(vocab, format!("is no map of tokens to ids: {error}")))?;
+    let distinct: HashSet<u32> = ids.values().copied().collect();
+    if distinct.len() != ids.len() {
+        return Err(DataError::file(vocab, "two tokens have the same id"));
+    }
+    let pairs = read_merges(merges, &ids)?;
+    let has_end = ids.contains_key(END_OF_TEXT);
+    let bpe = BPE::builder()
+        .vocab_and_merges(
+            ids.into_iter().collect::<tokenizers::models::bpe::Vocab>(),
+            pairs,
+        )
+        .build()
+        .map_err(|error| DataError::file(merges, error.to_string()))?;
+    let end: &[&str] = if has_end { &[END_OF_TEXT] } else { &[] };
+    hugging_face(bpe_tokenizer(bpe), end, vocab)
+}
+
+/// Everything of GPT-2's tokenizer but the vocabulary: no normalisation, no space before the text.
+pub(super) fn bpe_tokenizer(bpe: BPE) -> tokenizers::Tokenizer {
+    let mut tokenizer = tokenizers::Tokenizer::new(bpe);
+    tokenizer.with_pre_tokenizer(Some(ByteLevel::new(false, true, true)));
+    tokenizer.with_decoder(Some(ByteLevel::new(false, true, true)));
+    tokenizer.with_post_processor(Some(ByteLevel::new(false, false, true)));
+    tokenizer
+}
+
+/// A merge a line, best first, two tokens with a space between them; the first line may name a version.
+fn read_merges(
+    path: &Path,
+    vocab: &HashMap<String, u32>,
+) -> Result<Vec<(String, String)>, DataError> {
+    let text = read_text(path)?;
+    let lines = (1..).zip(text.split('\n'));
+    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with("#version"));
+    lines
+        .map(|(number, line)| {
+            let wrong = |reason: String| DataError::file(path, format!("line {number}: {reason}"));
+            let (a, b) = line
+                .split_once(' ')
+                .ok_or_else(|| wrong(format!("{line:?} is not two tokens")))?;
+            check_merge(a, b, "", |token| vocab.contains_key(token)).map_err(wrong)?;
+            Ok((a.to_owned(), b.to_owned()))
+        })
+        .collect()
+}
+
+/// The settings of BERT that lie beside its vocabulary; the defaults are those of BERT uncased.
+#[derive(Deserialize)]
+#[serde(default)]
+struct BertSettings {
+    do_lower_case: bool,
+    strip_accents: Option<bool>,
+    tokenize_chinese_chars: bool,
+}
+
+impl Default for BertSettings {
+    fn default() -> Self {
+        Self {
+            do_lower_case: true,
+            strip_accents: None,
+            tokenize_chinese_chars: true,
+        }
+    }
+}
+
+/// BERT's tokenizer (Devlin et al., 2018) with the vocabulary of `path`, a token a line.
+fn word_piece(path: &Path) -> Result<Kind, DataError> {
+    let text = read_text(path)?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let lines = text.split('\n').map(str::to_owned);
+    let ids: HashMap<String, u32> = lines.zip(0..).collect();
+    if !ids.contains_key("[UNK]") {
+        let reason = "is no WordPiece vocabulary: [UNK], a token a line, is missing";
+        return Err(DataError::file(path, reason));
+    }
+    let special: Vec<&str> = BERT_SPECIAL
+        .into_iter()
+        .filter(|token| ids.contains_key(*token))
+        .collect();
+    let model = WordPiece::builder()
+        .vocab(ids.into_iter().collect::<tokenizers::models::bpe::Vocab>())
+        .build()
+        .map_err(|error| DataError::file(path, error.to_string()))?;
+    let settings = bert_settings(&path.with_file_name("tokenizer_config.json"))?;
+    let normalizer = BertNormalizer::new(
+        true,
+        settings.tokenize_chinese_chars,
+        settings.strip_accents,
+        settings.do_lower_case,
+    );
+    hugging_face(bert_tokenizer(model, normalizer, path)?, &special, path)
+}
+
+fn bert_settings(path: &Path) -> Result<BertSettings, DataError> {
+    if !path.is_file() {
+        return Ok(BertSettings::default());
+    }
+    serde_json::from_str(&read_text(path)?)
+        .map_err(|error| DataError::file(path, format!("is no tokenizer's settings: {error}")))
+}
+
+/// Everything of BERT's tokenizer but the vocabulary.
+pub(super) fn bert_tokenizer(
+    model: WordPiece,
+    normalizer: BertNormalizer,
+    path: &Path,
+) -> Result<tokenizers::Tokenizer, DataError> {
+    let mut tokenizer = tokenizers::Tokenizer::new(ModelWrapper::WordPiece(model));
+    tokenizer
+        .with_normalizer(Some(normalizer))
+        .map_err(|error| DataError::file(path, error.to_string()))?;
+    tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
+    tokenizer.with_decoder(Some(WordPieceDecoder::new("##".to_owned(), true)));
+    // Not for us, who never ask for special tokens, but for whoever opens our tokenizer.json with Python.
+    let special = |token: &str| Some((token.to_owned(), tokenizer.token_to_id(token)?));
+    if let (Some(end), Some(begin)) = (special("[SEP]"), special("[CLS]")) {
+        tokenizer.with_post_processor(Some(BertProcessing::new(end, begin)));
+    }
+    Ok(tokenizer)
+}
+
+/// With its special tokens, which are found in a text before it is cut up.
+pub(super) fn hugging_face(
+    mut tokenizer: tokenizers::Tokenizer,
+    special: &[&str],
+    path: &Path,
+) -> Result<Kind, DataError> {
+    let special = special.iter().map(|token| AddedToken::from(*token, true));
+    tokenizer
+        .add_special_tokens(special)
+        .map_err(|error| DataError::file(path, error.to_string()))?;
+    Ok(Kind::HuggingFace(Box::new(HuggingFace::new(
+        tokenizer, path,
+    )?)))
+}

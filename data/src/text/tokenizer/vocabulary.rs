@@ -1,0 +1,195 @@
+//! A closed list of tokens: what words and characters are numbered by.
+
+use crate::error::DataError;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// What stands for every word that is not in the vocabulary.
+pub(super) const UNKNOWN: &str = "<unk>";
+/// What stands for the end of a line.
+pub(super) const END: &str = "<eos>";
+
+/// Tokens by id and ids by token.
+#[derive(Clone)]
+pub(super) struct Vocabulary {
+    tokens: Vec<String>,
+    ids: HashMap<String, u32>,
+    unknown: Option<u32>,
+    end: Option<u32>,
+}
+
+/// A token that a closed vocabulary does not have, and where it stands (both counted from 1, the column in characters).
+pub(super) struct NotInVocabulary {
+    pub(super) token: String,
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+impl Vocabulary {
+    /// Ids in the order of the list.
+    ///
+    /// # Errors
+    /// If there is none, or one twice.
+    pub(super) fn new(tokens: Vec<String>) -> Result<Self, DataError> {
+        if tokens.is_empty() {
+            return Err(DataError::config("vocabulary", "has no tokens"));
+        }
+        let mut ids = HashMap::with_capacity(tokens.len());
+        for (id, token) in (0u32..).zip(&tokens) {
+            if ids.insert(token.clone(), id).is_some() {
+                return Err(DataError::config(
+                    "vocabulary",
+                    format!("has {token:?} twice"),
+                ));
+            }
+        }
+        Ok(Self {
+            unknown: ids.get(UNKNOWN).copied(),
+            end: ids.get(END).copied(),
+            tokens,
+            ids,
+        })
+    }
+
+    pub(super) fn tokens(&self) -> &[String] {
+        &self.tokens
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    pub(super) fn id(&self, token: &str) -> Option<u32> {
+        self.ids.get(token).copied()
+    }
+
+    pub(super) fn token(&self, id: u32) -> Option<&str> {
+        self.tokens.get(id as usize).map(String::as_str)
+    }
+
+    pub(super) fn end(&self) -> Option<u32> {
+        self.end
+    }
+
+    /// Words are what whitespace separates, and each newline gives `<eos>` where the vocabulary has it.
+    pub(super) fn encode_words(&self, text: &str) -> Result<Vec<u32>, NotInVocabulary> {
+        let mut ids = Vec::with_capacity(text.len() / 5);
+        for (number, line) in text.split('\n').enumerate() {
+            if number > 0 {
+                ids.extend(self.end);
+            }
+            for word in line.split_whitespace() {
+                let id = self.id(word).or(self.unknown);
+                ids.push(id.ok_or_else(|| {
+                    // The word is a part of the line, so the difference of their addresses is its offset.
+                    let offset = word.as_ptr() as usize - line.as_ptr() as usize;
+                    NotInVocabulary {
+                        token: word.to_owned(),
+                        line: number + 1,
+                        column: line.get(..offset).map_or(0, |left| left.chars().count()) + 1,
+                    }
+                })?);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Every character (Unicode scalar value) is a token, newlines too.
+    pub(super) fn encode_characters(&self, text: &str) -> Result<Vec<u32>, NotInVocabulary> {
+        let mut ids = Vec::with_capacity(text.len());
+        let mut buffer = [0; 4];
+        let (mut line, mut column) = (1, 1);
+        for character in text.chars() {
+            let token = character.encode_utf8(&mut buffer);
+            let id = self.id(token).or(self.unknown);
+            ids.push(id.ok_or_else(|| NotInVocabulary {
+                token: token.to_owned(),
+                line,
+                column,
+            })?);
+            column += 1;
+            if character == '\n' {
+                (line, column) = (line + 1, 1);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Why a token has no id, and what to do. `first` is the number of the text's first line.
+    pub(super) fn explain(&self, missing: &NotInVocabulary, first: usize) -> String {
+        format!(
+            "line {}, column {}: {:?} is not in the vocabulary of {} tokens, which has no {UNKNOWN} to stand for it",
+            missing.line + first - 1,
+            missing.column,
+            missing.token,
+            self.len()
+        )
+    }
+}
+
+/// How often each word occurs, from which a vocabulary is made.
+#[derive(Default)]
+pub(super) struct WordCounts {
+    words: HashMap<String, u64>,
+    lines: u64,
+}
+
+impl WordCounts {
+    pub(super) fn add(&mut self, text: &str) {
+        self.lines += text.bytes().filter(|&byte| byte == b'\n').count() as u64;
+        for word in text.split_whitespace() {
+            // Most words are there already; those must not cost an allocation.
+            match self.words.get_mut(word) {
+                Some(count) => *count += 1,
+                None => {
+                    self.words.insert(word.to_owned(), 1);
+                }
+            }
+        }
+    }
+
+    /// The words by falling frequency, equally frequent ones by code point, which is the order of TensorFlow's reader of
+    /// the Penn Treebank. `<eos>` is always among them, counted by lines.
+    ///
+    /// With a `limit` the vocabulary has at most so many entries: `<eos>`, `<unk>` and the most frequent words; `<unk>`
+    /// is counted as often as the words that it stands for.
+    pub(super) fn vocabulary(mut self, limit: Option<usize>) -> Result<Vec<String>, DataError> {
+        let ends = self.words.remove(END).unwrap_or(0) + self.lines;
+        let mut unknown = self.words.remove(UNKNOWN);
+        let mut words: Vec<(String, u64)> = self.words.into_iter().collect();
+        let order = |words: &mut Vec<(String, u64)>| {
+            words.sort_unstable_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
+        };
+        if let Some(limit) = limit {
+            let kept = limit.checked_sub(2).filter(|&kept| kept > 0);
+            let kept = kept.ok_or_else(|| {
+                DataError::config(
+                    "vocabulary size",
+                    format!("{limit} leaves no room for words beside {END} and {UNKNOWN}"),
+                )
+            })?;
+            order(&mut words);
+            let rare = words.drain(kept.min(words.len())..).map(|(_, count)| count);
+            unknown = Some(unknown.unwrap_or(0) + rare.sum::<u64>());
+        }
+        words.push((END.to_owned(), ends));
+        words.extend(unknown.map(|count| (UNKNOWN.to_owned(), count)));
+        order(&mut words);
+        Ok(words.into_iter().map(|(word, _)| word).collect())
+    }
+}
+
+/// The characters of texts by code point, as nanoGPT numbers them.
+#[derive(Default)]
+pub(super) struct CharacterSet(BTreeSet<char>);
+
+impl CharacterSet {
+    pub(super) fn add(&mut self, text: &str) {
+        // A hash set of what is new is a fraction of the tree's look-ups.
+        let new: HashSet<char> = text.chars().collect();
+        self.0.extend(new);
+    }
+
+    pub(super) fn vocabulary(self) -> Vec<String> {
+        self.0.into_iter().map(String::from).collect()
+    }
+}
