@@ -1,0 +1,40 @@
+//! Recurrent layers with PyTorch's equations and parameter names, and what is needed around them.
+//!
+//! `x` is the input, `h` the hidden state, `c` the cell's state, all of them `[batch, ..]`; `W` and `b` with `i` act on the
+//! input and with `h` on the hidden state; `*` is element by element. The rows of `weight_ih` `[gates * hidden, input]` and
+//! `weight_hh` `[gates * hidden, hidden]` are those of the gates one after the other, in PyTorch's order.
+//!
+//! ```text
+//! rnn_tanh  h' = tanh(Wi x + bi + Wh h + bh)            Elman 1990; rnn_relu likewise
+//!
+//! lstm      i = sigmoid(Wii x + bii + Whi h + bhi)      Hochreiter and Schmidhuber 1997, with the forget gate of
+//!           f = sigmoid(Wif x + bif + Whf h + bhf)      Gers et al. 2000
+//!           g = tanh   (Wig x + big + Whg h + bhg)
+//!           o = sigmoid(Wio x + bio + Who h + bho)
+//!           c' = f * c + i * g
+//!           h' = o * tanh(c')
+//!
+//! gru       r = sigmoid(Wir x + bir + Whr h + bhr)      Cho et al. 2014
+//!           z = sigmoid(Wiz x + biz + Whz h + bhz)
+//!           n = tanh(Win x + bin + r * (Whn h + bhn))   reset after the product: PyTorch, cuDNN, Keras' default
+//!           n = tanh(Win x + bin + Whn (r * h) + bhn)   reset before it: the paper, Keras' `reset_after=False`
+//!           h' = (1 - z) * n + z * h
+//! ```
+//!
+//! Where both biases are only ever added, one of them would do (Keras has one then); PyTorch has two, and so have we.
+
+mod cell;
+mod dropout;
+mod layer;
+mod lengths;
+mod module;
+mod recurrent;
+mod state;
+mod unstack;
+
+pub use cell::CellKind;
+pub use dropout::{SequenceDropout, WordDropout};
+pub use recurrent::{Recurrent, RecurrentConfig};
+pub use state::RnnState;
+
+pub(crate) use recurrent::require_range;

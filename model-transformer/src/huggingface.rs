@@ -1,0 +1,191 @@
+//! Folders as Hugging Face's `from_pretrained` opens and `save_pretrained` writes them: `config.json` and weights.
+
+mod config;
+mod names;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use serde_json::Value;
+
+use crate::weights::{LoadOptions, StateDict, WeightsError, load_dict, save as save_weights};
+use crate::{ConfigError, LanguageModel, LanguageModelConfig};
+
+const CONFIG: &str = "config.json";
+const SAFETENSORS: &str = "model.safetensors";
+/// Whole weights, in the order in which they are looked for.
+const WHOLE: [&str; 2] = [SAFETENSORS, "pytorch_model.bin"];
+/// Lists of the files that weights were spread over.
+const INDEXES: [&str; 2] = [
+    "model.safetensors.index.json",
+    "pytorch_model.bin.index.json",
+];
+
+/// A folder that could not be opened or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HuggingFaceError {
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file is not what its name says.
+    #[error("{}: {reason}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        reason: String,
+    },
+    /// The model is of a kind that is not here.
+    #[error("{}: {reason}", path.display())]
+    Unsupported {
+        /// The file that says so.
+        path: PathBuf,
+        /// What is not supported.
+        reason: String,
+    },
+    /// The configuration describes no network.
+    #[error("{}: {source}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Which option is at fault.
+        source: ConfigError,
+    },
+    /// There is a configuration, but there are no weights.
+    #[error("{}: no {}, nor an index of several such files", folder.display(), WHOLE.join(" or "))]
+    NoWeights {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The weights cannot be read or do not fit the configuration.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+}
+
+/// The model in `folder`, on `device`: GPT-2 or Llama, its weights in safetensors or in what `torch.save` writes, in one
+/// file or several.
+///
+/// # Errors
+/// See [`HuggingFaceError`]. Options that would change the result and that these models do not have are errors; others, as
+/// of generation, are ignored.
+pub fn open(folder: &Path, device: &Device) -> Result<LanguageModel, HuggingFaceError> {
+    let config = read_config(folder)?;
+    let model = config
+        .init(device)
+        .map_err(|source| HuggingFaceError::Config {
+            path: folder.join(CONFIG),
+            source,
+        })?;
+    let (dict, path) = read_weights(folder)?;
+    Ok(fit(model, dict, &path)?)
+}
+
+/// The configuration in `folder`.
+///
+/// # Errors
+/// As [`open`].
+pub fn read_config(folder: &Path) -> Result<LanguageModelConfig, HuggingFaceError> {
+    let path = folder.join(CONFIG);
+    let json = read_json(&path)?;
+    config::from_json(json).map_err(|refusal| refusal.of(path))
+}
+
+/// Reads weights at `path` into `model`, under the names that Hugging Face's files have: with or without the prefix of the
+/// language model (`transformer.`, `model.`), with constants that are no weights, with or without the tied head.
+///
+/// # Errors
+/// As [`load_with`](crate::weights::load_with).
+pub fn load(model: LanguageModel, path: &Path) -> Result<LanguageModel, WeightsError> {
+    fit(model, StateDict::read(path)?, path)
+}
+
+fn fit(model: LanguageModel, dict: StateDict, path: &Path) -> Result<LanguageModel, WeightsError> {
+    let dict = names::normalise(dict, &model)?;
+    let (model, _) = load_dict(model, dict, &LoadOptions::default(), path)?;
+    Ok(model)
+}
+
+/// Writes `model`, which `config` describes, so that `AutoModelForCausalLM.from_pretrained(folder)` opens it.
+///
+/// A GPT without biases gets biases of zero, since Hugging Face's has no other.
+///
+/// # Errors
+/// [`HuggingFaceError::Io`] and [`HuggingFaceError::Weights`] if the folder cannot be written to.
+pub fn save(
+    model: &LanguageModel,
+    config: &LanguageModelConfig,
+    folder: &Path,
+) -> Result<(), HuggingFaceError> {
+    let io = |path: PathBuf| move |source| HuggingFaceError::Io { path, source };
+    std::fs::create_dir_all(folder).map_err(io(folder.to_path_buf()))?;
+    let weights = folder.join(SAFETENSORS);
+    match model {
+        LanguageModel::Gpt(gpt) => save_weights(&gpt.clone().with_biases(), &weights)?,
+        LanguageModel::Llama(llama) => save_weights(llama, &weights)?,
+    }
+    let path = folder.join(CONFIG);
+    let json = format!("{:#}\n", config::to_json(config));
+    std::fs::write(&path, json).map_err(io(path.clone()))
+}
+
+/// The weights in `folder`, and the file to name when they do not fit.
+fn read_weights(folder: &Path) -> Result<(StateDict, PathBuf), HuggingFaceError> {
+    if let Some(path) = first_file(folder, &WHOLE) {
+        return Ok((StateDict::read(&path)?, path));
+    }
+    let Some(index) = first_file(folder, &INDEXES) else {
+        let folder = folder.to_path_buf();
+        return Err(HuggingFaceError::NoWeights { folder });
+    };
+    let mut whole = StateDict::from_floats([])?;
+    for part in parts(&index)? {
+        whole = whole.join(StateDict::read(&folder.join(part))?)?;
+    }
+    Ok((whole, index))
+}
+
+fn first_file(folder: &Path, names: &[&str]) -> Option<PathBuf> {
+    let mut paths = names.iter().map(|name| folder.join(name));
+    paths.find(|path| path.is_file())
+}
+
+/// The files that an index names, each once.
+fn parts(index: &Path) -> Result<BTreeSet<String>, HuggingFaceError> {
+    let wrong = |reason: &str| HuggingFaceError::Json {
+        path: index.to_path_buf(),
+        reason: reason.into(),
+    };
+    let json = read_json(index)?;
+    let map = json.get("weight_map").and_then(Value::as_object);
+    let map = map.ok_or_else(|| wrong("there is no `weight_map`"))?;
+    let mut parts = BTreeSet::new();
+    for part in map.values() {
+        let part = part
+            .as_str()
+            .ok_or_else(|| wrong("`weight_map` names no file"))?;
+        // A part lies beside its index and nowhere else.
+        if Path::new(part).file_name() != Some(part.as_ref()) {
+            return Err(wrong("`weight_map` leads out of the folder"));
+        }
+        parts.insert(part.to_string());
+    }
+    Ok(parts)
+}
+
+fn read_json(path: &Path) -> Result<Value, HuggingFaceError> {
+    let text = std::fs::read_to_string(path).map_err(|source| HuggingFaceError::Io {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    serde_json::from_str(&text).map_err(|e| HuggingFaceError::Json {
+        path: path.to_path_buf(),
+        reason: e.to_string(),
+    })
+}

@@ -1,0 +1,182 @@
+//! `config.json` to our configurations and back.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::HuggingFaceError;
+use crate::layers::positions::RopeScaling;
+use crate::{GptConfig, LanguageModelConfig, LlamaConfig};
+
+/// GPT-2's vocabulary, whose last token ends a text.
+const GPT2_VOCABULARY: usize = 50257;
+
+/// Why a configuration is not read, without the file.
+pub(super) enum Refusal {
+    Json(String),
+    Unsupported(String),
+}
+
+impl Refusal {
+    pub(super) fn of(self, path: PathBuf) -> HuggingFaceError {
+        match self {
+            Self::Json(reason) => HuggingFaceError::Json { path, reason },
+            Self::Unsupported(reason) => HuggingFaceError::Unsupported { path, reason },
+        }
+    }
+}
+
+pub(super) fn from_json(json: Value) -> Result<LanguageModelConfig, Refusal> {
+    let Value::Object(json) = json else {
+        return Err(Refusal::Json("not an object".into()));
+    };
+    match json.get("model_type").and_then(Value::as_str) {
+        Some("gpt2") => gpt(&json).map(LanguageModelConfig::Gpt),
+        Some("llama") => llama(json).map(LanguageModelConfig::Llama),
+        Some(other) => Err(Refusal::Unsupported(format!(
+            "`model_type` is `{other}`; gpt2 and llama can be opened"
+        ))),
+        None => Err(Refusal::Json("there is no `model_type`".into())),
+    }
+}
+
+fn gpt(json: &Map<String, Value>) -> Result<GptConfig, Refusal> {
+    require(json, "scale_attn_weights", &json!(true))?;
+    require(json, "scale_attn_by_inverse_layer_idx", &json!(false))?;
+    require(json, "add_cross_attention", &json!(false))?;
+    known_fields(json, &GptConfig::default())
+}
+
+fn llama(mut json: Map<String, Value>) -> Result<LlamaConfig, Refusal> {
+    require(&json, "hidden_act", &json!("silu"))?;
+    require(&json, "partial_rotary_factor", &json!(1.0))?;
+    // Since version 5 what concerns rotary positions has an object of its own.
+    let rope = json.remove("rope_parameters").filter(Value::is_object);
+    let rope = rope.or_else(|| json.remove("rope_scaling").filter(Value::is_object));
+    json.remove("rope_scaling");
+    if let Some(Value::Object(rope)) = rope {
+        require(&rope, "partial_rotary_factor", &json!(1.0))?;
+        if let Some(theta) = rope.get("rope_theta") {
+            json.insert("rope_theta".into(), theta.clone());
+        }
+        if let Some(scaling) = rope_scaling(&rope)? {
+            json.insert("rope_scaling".into(), to_value(&scaling));
+        }
+    }
+    // What Hugging Face takes when a file does not say.
+    let base = LlamaConfig {
+        max_position_embeddings: 2048,
+        rms_norm_eps: 1e-6,
+        ..LlamaConfig::default()
+    };
+    known_fields(&json, &base)
+}
+
+fn rope_scaling(rope: &Map<String, Value>) -> Result<Option<RopeScaling>, Refusal> {
+    let kind = rope.get("rope_type").or_else(|| rope.get("type"));
+    match kind.and_then(Value::as_str) {
+        None | Some("default") => Ok(None),
+        Some("llama3") => {
+            let names = [
+                "factor",
+                "low_freq_factor",
+                "high_freq_factor",
+                "original_max_position_embeddings",
+            ];
+            let field = |name: &str| Some((name.to_string(), rope.get(name)?.clone()));
+            let fields: Map<String, Value> = names.into_iter().filter_map(field).collect();
+            let scaling = serde_json::from_value(Value::Object(fields));
+            scaling.map_err(|e| Refusal::Json(format!("rotary positions: {e}")))
+        }
+        Some(other) => Err(Refusal::Unsupported(format!(
+            "rotary positions of type `{other}`; `default` and `llama3` can be opened"
+        ))),
+    }
+}
+
+/// An option that our models do not have must be absent or at its usual value.
+fn require(json: &Map<String, Value>, option: &str, usual: &Value) -> Result<(), Refusal> {
+    match json.get(option) {
+        None | Some(Value::Null) => Ok(()),
+        Some(value) if value == usual => Ok(()),
+        Some(value) => Err(Refusal::Unsupported(format!(
+            "`{option}` is {value}, and only {usual} can be opened"
+        ))),
+    }
+}
+
+/// `base` with the fields that `json` has, too. What it has besides is none of our business.
+fn known_fields<C: Serialize + DeserializeOwned>(
+    json: &Map<String, Value>,
+    base: &C,
+) -> Result<C, Refusal> {
+    let mut fields = object(base);
+    for (name, value) in &mut fields {
+        if let Some(given) = json.get(name) {
+            *value = given.clone();
+        }
+    }
+    serde_json::from_value(Value::Object(fields)).map_err(|e| Refusal::Json(e.to_string()))
+}
+
+pub(super) fn to_json(config: &LanguageModelConfig) -> Value {
+    let fields = match config {
+        LanguageModelConfig::Gpt(config) => gpt_json(config),
+        LanguageModelConfig::Llama(config) => llama_json(config),
+    };
+    Value::Object(fields)
+}
+
+fn gpt_json(config: &GptConfig) -> Map<String, Value> {
+    let mut fields = object(config);
+    fields.remove("bias");
+    // Of other vocabularies it is not known which token ends a text, and Hugging Face must not take it to be GPT-2's.
+    let end = (config.vocab_size == GPT2_VOCABULARY).then_some(GPT2_VOCABULARY - 1);
+    let more = json!({
+        "architectures": ["GPT2LMHeadModel"],
+        "model_type": "gpt2",
+        "bos_token_id": end,
+        "eos_token_id": end,
+        "torch_dtype": "float32",
+    });
+    fields.extend(object(&more));
+    fields
+}
+
+fn llama_json(config: &LlamaConfig) -> Map<String, Value> {
+    let mut fields = object(config);
+    let mut rope = config.rope_scaling.as_ref().map(object).unwrap_or_default();
+    let kind = if rope.is_empty() { "default" } else { "llama3" };
+    rope.insert("rope_type".into(), kind.into());
+    // Older versions look for the scaling here.
+    let scaling = (kind == "llama3").then(|| rope.clone());
+    fields.insert("rope_scaling".into(), to_value(&scaling));
+    rope.insert("rope_theta".into(), config.rope_theta.into());
+    let more = json!({
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "num_key_value_heads": config.kv_heads(),
+        "head_dim": config.head_width(),
+        "hidden_act": "silu",
+        "rope_parameters": rope,
+        "bos_token_id": null,
+        "eos_token_id": null,
+        "torch_dtype": "float32",
+    });
+    fields.extend(object(&more));
+    fields
+}
+
+fn to_value<T: Serialize>(value: &T) -> Value {
+    // Plain structs of numbers and names always become JSON.
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+fn object<T: Serialize>(value: &T) -> Map<String, Value> {
+    match to_value(value) {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,83 @@
+use burn::module::{Module, Param};
+use burn::nn::Initializer;
+use burn::tensor::module::layer_norm;
+use burn::tensor::{Device, Tensor};
+
+/// Layer normalisation over the last dimension: `(x - mean) / sqrt(var + epsilon) * weight + bias`.
+///
+/// Ba et al. 2016, <https://arxiv.org/abs/1607.06450>. The variance is the biased one.
+#[derive(Module, Debug)]
+pub struct LayerNorm {
+    weight: Param<Tensor<1>>,
+    bias: Option<Param<Tensor<1>>>,
+    epsilon: f64,
+}
+
+impl LayerNorm {
+    /// Begins as the normalisation alone: weights of one, and a bias of zeros if `with_bias`.
+    pub fn new(width: usize, epsilon: f64, with_bias: bool, device: &Device) -> Self {
+        Self {
+            weight: Initializer::Ones.init([width], device),
+            bias: with_bias.then(|| Initializer::Zeros.init([width], device)),
+            epsilon,
+        }
+    }
+
+    /// `[.., width]` to `[.., width]`.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let weight = self.weight.val();
+        let bias = self.bias.as_ref().map(|bias| bias.val());
+        if !x.device().is_autodiff() {
+            return layer_norm(x, weight, bias, self.epsilon);
+        }
+        // Burn would divide by the deviation, and going back through a division takes twice as many passes as through a
+        // product.
+        let centred = x.clone() - x.mean_dim(D - 1);
+        let variance = centred.clone().square().mean_dim(D - 1);
+        let scaled = centred * inverse_root(variance, self.epsilon) * weight.unsqueeze();
+        match bias {
+            Some(bias) => scaled + bias.unsqueeze(),
+            None => scaled,
+        }
+    }
+
+    /// The same layer with a bias; zeros if it had none.
+    #[must_use]
+    pub(crate) fn with_bias(mut self) -> Self {
+        let width = self.weight.lazy_shape()[0];
+        let device = self.weight.lazy_device();
+        let zeros = || Initializer::Zeros.init([width], &device);
+        self.bias = Some(self.bias.unwrap_or_else(zeros));
+        self
+    }
+}
+
+/// Normalisation by the root of the mean square: `x / sqrt(mean(x²) + epsilon) * weight`.
+///
+/// Zhang and Sennrich 2019, <https://arxiv.org/abs/1910.07467>.
+#[derive(Module, Debug)]
+pub struct RmsNorm {
+    weight: Param<Tensor<1>>,
+    epsilon: f64,
+}
+
+impl RmsNorm {
+    /// Begins as the normalisation alone: weights of one.
+    pub fn new(width: usize, epsilon: f64, device: &Device) -> Self {
+        Self {
+            weight: Initializer::Ones.init([width], device),
+            epsilon,
+        }
+    }
+
+    /// `[.., width]` to `[.., width]`.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let mean_square = x.clone().square().mean_dim(D - 1);
+        x * inverse_root(mean_square, self.epsilon) * self.weight.val().unsqueeze()
+    }
+}
+
+/// `1 / sqrt(x + epsilon)`, of one number a row.
+fn inverse_root<const D: usize>(x: Tensor<D>, epsilon: f64) -> Tensor<D> {
+    (x + epsilon).sqrt().recip()
+}

@@ -1,0 +1,168 @@
+//! How a model knows where a token stands: a table that is added to the embeddings, or a rotation of queries and keys.
+
+use burn::module::Module;
+use burn::nn::Embedding;
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use crate::ConfigError;
+
+/// Rows `start..start + time` of a learned table `[positions, width]`, as `[1, time, width]`.
+///
+/// They are sliced and not looked up, so that the backward pass need not add them up token by token.
+///
+/// # Panics
+/// If the table is shorter.
+pub fn learned(table: &Embedding, start: usize, time: usize) -> Tensor<3> {
+    table.weight.val().narrow(0, start, time).unsqueeze()
+}
+
+/// The fixed table `[positions, width]` of Vaswani et al. 2017, <https://arxiv.org/abs/1706.03762>, section 3.5:
+/// `sin(p / 10000^(2i / width))` in the even columns `2i`, the cosine in the odd ones after them.
+pub fn sinusoidal(positions: usize, width: usize, device: &Device) -> Tensor<2> {
+    let value = |index: usize| {
+        let (position, column) = (index / width, index % width);
+        let exponent = (column - column % 2) as f64 / width as f64;
+        let angle = position as f64 / 10_000_f64.powf(exponent);
+        match column % 2 {
+            0 => angle.sin() as f32,
+            _ => angle.cos() as f32,
+        }
+    };
+    let values: Vec<f32> = (0..positions * width).map(value).collect();
+    Tensor::from_data(TensorData::new(values, [positions, width]), device)
+}
+
+/// Which numbers of a head are rotated together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pairs {
+    /// `i` and `i + head_dim / 2`: Hugging Face's checkpoints.
+    #[default]
+    Halves,
+    /// `2i` and `2i + 1`: the paper, and Meta's checkpoints.
+    Interleaved,
+}
+
+/// Stretching of the slow rotations of Llama 3.1, for contexts longer than those of the first training. The names are
+/// those of Hugging Face's `rope_scaling` of type `llama3`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RopeScaling {
+    /// The slowest rotations become slower by this factor.
+    pub factor: f64,
+    /// Rotations with a wavelength above `original_max_position_embeddings / low_freq_factor` are the slow ones.
+    pub low_freq_factor: f64,
+    /// Rotations with a wavelength below `original_max_position_embeddings / high_freq_factor` stay as they are.
+    pub high_freq_factor: f64,
+    /// The context of the first training, in tokens.
+    pub original_max_position_embeddings: usize,
+}
+
+impl RopeScaling {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        ConfigError::require_positive("rope_scaling.factor", self.factor)?;
+        ConfigError::require_positive("rope_scaling.low_freq_factor", self.low_freq_factor)?;
+        ConfigError::require_positive("rope_scaling.high_freq_factor", self.high_freq_factor)?;
+        let context = self.original_max_position_embeddings;
+        ConfigError::require_size("rope_scaling.original_max_position_embeddings", context)?;
+        let (low, high) = (self.low_freq_factor, self.high_freq_factor);
+        if high <= low {
+            let reason = format!("must be above `low_freq_factor`, {low}, got {high}");
+            return Err(ConfigError::new("rope_scaling.high_freq_factor", reason));
+        }
+        Ok(())
+    }
+
+    /// Hugging Face's rule: slow rotations slower, fast ones as they are, and a smooth passage between.
+    fn apply(&self, frequency: f64) -> f64 {
+        let wavelength = 2.0 * std::f64::consts::PI / frequency;
+        let turns = self.original_max_position_embeddings as f64 / wavelength;
+        let range = self.high_freq_factor - self.low_freq_factor;
+        let fastness = ((turns - self.low_freq_factor) / range).clamp(0.0, 1.0);
+        (1.0 - fastness) * frequency / self.factor + fastness * frequency
+    }
+}
+
+/// Rotary positions: pair `i` of a head turns by `position * theta^(-2i / head_dim)`, so that the product of a query and a
+/// key depends on their distance.
+///
+/// Su et al. 2021, <https://arxiv.org/abs/2104.09864>. Angles are rounded to float32, as Hugging Face does: the rounding
+/// of the large ones is part of what a model was trained with.
+#[derive(Module, Debug)]
+pub struct Rotary {
+    #[module(skip)]
+    frequencies: Vec<f32>,
+    #[module(skip)]
+    pairs: Pairs,
+}
+
+impl Rotary {
+    /// For heads of `head_dim` numbers, which is even.
+    pub fn new(head_dim: usize, theta: f64, scaling: Option<&RopeScaling>, pairs: Pairs) -> Self {
+        let frequency = |i: usize| {
+            let plain = theta.powf(-2.0 * i as f64 / head_dim as f64);
+            scaling.map_or(plain, |scaling| scaling.apply(plain)) as f32
+        };
+        Self {
+            frequencies: (0..head_dim / 2).map(frequency).collect(),
+            pairs,
+        }
+    }
+
+    /// The rotations of `time` positions from `start` on, to be shared by all layers.
+    pub fn at(&self, start: usize, time: usize, device: &Device) -> Rotation {
+        let half = self.frequencies.len();
+        let (mut cos, mut sin) = (Vec::new(), Vec::new());
+        for position in start..start + time {
+            let angle = |frequency: &f32| f64::from(position as f32 * frequency).sin_cos();
+            let turns: Vec<(f64, f64)> = self.frequencies.iter().map(angle).collect();
+            for column in 0..2 * half {
+                // The first of a pair takes its partner with a minus.
+                let (pair, is_first) = match self.pairs {
+                    Pairs::Halves => (column % half, column < half),
+                    Pairs::Interleaved => (column / 2, column % 2 == 0),
+                };
+                let (s, c) = turns[pair];
+                cos.push(c as f32);
+                sin.push(if is_first { -s } else { s } as f32);
+            }
+        }
+        let shape = [1, time, 1, 2 * half];
+        Rotation {
+            cos: Tensor::from_data(TensorData::new(cos, shape), device),
+            sin: Tensor::from_data(TensorData::new(sin, shape), device),
+            pairs: self.pairs,
+        }
+    }
+}
+
+/// The rotations of some positions; see [`Rotary::at`].
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    /// `[1, time, 1, head_dim]`
+    cos: Tensor<4>,
+    /// Likewise, with the sign changed for the first of each pair.
+    sin: Tensor<4>,
+    pairs: Pairs,
+}
+
+impl Rotation {
+    /// Turns queries or keys `[batch, time, heads, head_dim]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let partners = self.partners(x.clone());
+        x * self.cos.clone() + partners * self.sin.clone()
+    }
+
+    /// Each number's partner in its place. A reversal has a reversal as its backward pass, which is cheaper than cutting
+    /// and joining.
+    fn partners(&self, x: Tensor<4>) -> Tensor<4> {
+        let [batch, time, heads, head_dim] = x.dims();
+        let half = head_dim / 2;
+        let (shape, axis) = match self.pairs {
+            Pairs::Halves => ([batch, time, heads, 2, half], 3),
+            Pairs::Interleaved => ([batch, time, heads, half, 2], 4),
+        };
+        let flipped = x.reshape::<5, _>(shape).flip([axis]);
+        flipped.reshape([batch, time, heads, head_dim])
+    }
+}

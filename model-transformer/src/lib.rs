@@ -1,0 +1,37 @@
+//! Attention models for [Burn](https://burn.dev), with Hugging Face's names and weights in both directions.
+//!
+//! There is no trainer in this crate, no tokenizer, no command line, and no choice of backend: the backend is in the
+//! [`Device`](burn::tensor::Device) that you pass.
+//!
+//! ```
+//! use burn::tensor::{Device, Int, Tensor};
+//! use model_transformer::GptConfig;
+//!
+//! let device = Device::flex();
+//! let model = GptConfig::small(2, 2, 32, 64).init(&device)?;
+//! let tokens = Tensor::<2, Int>::from_ints([[1, 2, 3]], &device);
+//! assert_eq!(model.forward(tokens).dims(), [1, 3, 256]);
+//! # Ok::<(), model_transformer::ConfigError>(())
+//! ```
+//!
+//! One module per family; [`registry`] lists every named model, [`LanguageModel`] is any of them chosen by name, [`Cache`]
+//! makes generation cost one row a token, [`huggingface`] opens and writes folders as `from_pretrained` does, [`llama2c`]
+//! reads llama2.c's checkpoints, and [`attention`] and [`layers`] are what all of it is built of.
+
+pub mod attention;
+mod cache;
+mod error;
+pub mod gpt;
+pub mod huggingface;
+mod language_model;
+pub mod layers;
+pub mod llama;
+pub mod llama2c;
+pub mod registry;
+pub mod weights;
+
+pub use cache::Cache;
+pub use error::ConfigError;
+pub use gpt::{Gpt, GptConfig};
+pub use language_model::{LanguageModel, LanguageModelConfig, num_parameters};
+pub use llama::{Llama, LlamaConfig};

@@ -1,0 +1,246 @@
+//! The Llama shape: RMS norms, rotary positions, gated feed-forward layers, grouped key and value heads.
+//!
+//! ```text
+//! tokens [batch, time] -> embed_tokens -> num_hidden_layers x { x + self_attn(input_layernorm(x));
+//!                                                               x + mlp(post_attention_layernorm(x)) }
+//!                      -> norm -> lm_head -> logits [batch, time, vocab_size]
+//! ```
+//!
+//! Touvron et al. 2023, <https://arxiv.org/abs/2307.09288> (Llama 2: 6,738,415,616 parameters for 7B); Llama 3, 2024,
+//! <https://arxiv.org/abs/2407.21783> (8,030,261,248 for 8B). Names and layouts are those of Hugging Face's
+//! `LlamaForCausalLM`.
+
+mod config;
+
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig, Embedding, Linear};
+use burn::tensor::module::linear;
+use burn::tensor::{Device, Int, Tensor};
+
+use crate::attention::{Mask, attention, merge_heads};
+use crate::cache::{Cache, Slot};
+use crate::layers::positions::{Rotary, Rotation};
+use crate::layers::{RmsNorm, swiglu};
+
+pub use config::LlamaConfig;
+
+/// Llama with its language-model head; see the [module documentation](self).
+#[derive(Module, Debug)]
+pub struct Llama {
+    model: Decoder,
+    lm_head: Option<Linear>,
+}
+
+impl Llama {
+    /// Tokens `[batch, time]` to what the last layer knows of each, normalised: `[batch, time, hidden_size]`.
+    ///
+    /// # Panics
+    /// If `time` is more than [`context_length`](Self::context_length).
+    pub fn forward_features(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
+        self.model.forward(tokens, None)
+    }
+
+    /// As [`forward_features`](Self::forward_features), of tokens that follow those in `cache`, and adds them to it. For
+    /// inference: on a model of a device with gradients, the cache would hold on to the graph.
+    ///
+    /// # Panics
+    /// If `cache` has no room for them, or is for another batch.
+    pub fn forward_features_cached(&self, tokens: Tensor<2, Int>, cache: &mut Cache) -> Tensor<3> {
+        self.model.forward(tokens, Some(cache))
+    }
+
+    /// The features of [`forward_features`](Self::forward_features) to logits `[batch, time, vocab_size]`.
+    pub fn forward_head(&self, features: Tensor<3>) -> Tensor<3> {
+        match &self.lm_head {
+            Some(lm_head) => lm_head.forward(features),
+            None => linear(
+                features,
+                self.model.embed_tokens.weight.val().transpose(),
+                None,
+            ),
+        }
+    }
+
+    /// Tokens `[batch, time]` to the logits of each one's successor `[batch, time, vocab_size]`.
+    ///
+    /// # Panics
+    /// If `time` is more than [`context_length`](Self::context_length).
+    pub fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
+        self.forward_head(self.forward_features(tokens))
+    }
+
+    /// Whether the logits come from the embeddings' table.
+    pub(crate) fn is_tied(&self) -> bool {
+        self.lm_head.is_none()
+    }
+
+    /// An empty cache for `batch` sequences.
+    pub fn new_cache(&self, batch: usize) -> Cache {
+        Cache::new(self.model.layers.len(), batch, self.context_length())
+    }
+
+    /// The longest sequence, in tokens.
+    pub fn context_length(&self) -> usize {
+        self.model.context_length
+    }
+
+    /// Number of tokens that there are, the length of the logits.
+    pub fn vocab_size(&self) -> usize {
+        self.model.embed_tokens.weight.lazy_shape()[0]
+    }
+}
+
+/// Everything below the head.
+#[derive(Module, Debug)]
+struct Decoder {
+    embed_tokens: Embedding,
+    layers: Vec<DecoderLayer>,
+    norm: RmsNorm,
+    rotary: Rotary,
+    context_length: usize,
+}
+
+impl Decoder {
+    fn new(config: &LlamaConfig, device: &Device) -> Self {
+        let layers = 0..config.num_hidden_layers;
+        Self {
+            embed_tokens: config.embedding(device),
+            layers: layers.map(|_| DecoderLayer::new(config, device)).collect(),
+            norm: config.norm(device),
+            rotary: config.rotary(),
+            context_length: config.max_position_embeddings,
+        }
+    }
+
+    fn forward(&self, tokens: Tensor<2, Int>, mut cache: Option<&mut Cache>) -> Tensor<3> {
+        let [batch, time] = tokens.dims();
+        let start = cache.as_ref().map_or(0, |c| c.start([batch, time]));
+        let context = self.context_length;
+        assert!(
+            start + time <= context,
+            "{time} tokens in a context of {context}"
+        );
+        let mut x = self.embed_tokens.forward(tokens);
+        let mask = Mask::causal(time, start + time, &x.device());
+        let rotation = self.rotary.at(start, time, &x.device());
+        let mut slots = cache.as_mut().map(|cache| cache.slots());
+        for layer in &self.layers {
+            let slot = slots.as_mut().and_then(Iterator::next);
+            x = layer.forward(x, &rotation, &mask, slot);
+        }
+        drop(slots);
+        if let Some(cache) = cache {
+            cache.advance(time);
+        }
+        self.norm.forward(x)
+    }
+}
+
+/// One layer: attention, then a feed-forward network, each adding to the stream what it makes of its normalised self.
+#[derive(Module, Debug)]
+struct DecoderLayer {
+    self_attn: Attention,
+    mlp: Mlp,
+    input_layernorm: RmsNorm,
+    post_attention_layernorm: RmsNorm,
+}
+
+impl DecoderLayer {
+    fn new(config: &LlamaConfig, device: &Device) -> Self {
+        Self {
+            self_attn: Attention::new(config, device),
+            mlp: Mlp::new(config, device),
+            input_layernorm: config.norm(device),
+            post_attention_layernorm: config.norm(device),
+        }
+    }
+
+    fn forward(
+        &self,
+        x: Tensor<3>,
+        rotation: &Rotation,
+        mask: &Mask,
+        slot: Option<Slot<'_>>,
+    ) -> Tensor<3> {
+        let normal = self.input_layernorm.forward(x.clone());
+        let x = x + self.self_attn.forward(normal, rotation, mask, slot);
+        x.clone() + self.mlp.forward(self.post_attention_layernorm.forward(x))
+    }
+}
+
+#[derive(Module, Debug)]
+struct Attention {
+    q_proj: Linear,
+    k_proj: Linear,
+    v_proj: Linear,
+    o_proj: Linear,
+    dropout: Dropout,
+    head_dim: usize,
+}
+
+impl Attention {
+    fn new(config: &LlamaConfig, device: &Device) -> Self {
+        let width = config.hidden_size;
+        let queries = config.num_attention_heads * config.head_width();
+        let keys = config.kv_heads() * config.head_width();
+        let linear = |from, to| config.linear(from, to, config.attention_bias, device);
+        Self {
+            q_proj: linear(width, queries),
+            k_proj: linear(width, keys),
+            v_proj: linear(width, keys),
+            o_proj: linear(queries, width),
+            dropout: DropoutConfig::new(config.attention_dropout).init(),
+            head_dim: config.head_width(),
+        }
+    }
+
+    fn forward(
+        &self,
+        x: Tensor<3>,
+        rotation: &Rotation,
+        mask: &Mask,
+        slot: Option<Slot<'_>>,
+    ) -> Tensor<3> {
+        let q = rotation.forward(self.heads(self.q_proj.forward(x.clone())));
+        let k = rotation.forward(self.heads(self.k_proj.forward(x.clone())));
+        let v = self.heads(self.v_proj.forward(x));
+        let [q, k, v] = [q, k, v].map(|x| x.swap_dims(1, 2));
+        let (k, v) = match slot {
+            Some(slot) => slot.append(k, v),
+            None => (k, v),
+        };
+        let mixed = merge_heads(attention(q, k, v, mask, &self.dropout));
+        self.o_proj.forward(mixed)
+    }
+
+    /// `[batch, time, heads * head_dim]` to `[batch, time, heads, head_dim]`.
+    fn heads(&self, x: Tensor<3>) -> Tensor<4> {
+        let [batch, time, width] = x.dims();
+        x.reshape([batch, time, width / self.head_dim, self.head_dim])
+    }
+}
+
+#[derive(Module, Debug)]
+struct Mlp {
+    gate_proj: Linear,
+    up_proj: Linear,
+    down_proj: Linear,
+}
+
+impl Mlp {
+    fn new(config: &LlamaConfig, device: &Device) -> Self {
+        let (width, inner) = (config.hidden_size, config.intermediate_size);
+        let linear = |from, to| config.linear(from, to, config.mlp_bias, device);
+        Self {
+            gate_proj: linear(width, inner),
+            up_proj: linear(width, inner),
+            down_proj: linear(inner, width),
+        }
+    }
+
+    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let gate = self.gate_proj.forward(x.clone());
+        self.down_proj
+            .forward(swiglu(gate, self.up_proj.forward(x)))
+    }
+}

@@ -1,0 +1,134 @@
+//! Greedy generation: with a cache and without, the tokens are Hugging Face's.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor};
+use common::{Thin, assert_close, gpt2, llama, thin_models, token_values, values};
+use model_transformer::LanguageModel;
+
+fn load(thin: &Thin, device: &Device) -> LanguageModel {
+    thin.fixture.load(thin.config.init(device).unwrap())
+}
+
+/// The likeliest next token of each sequence: logits `[batch, vocab_size]` to `[batch, 1]`.
+fn best(logits: Tensor<2>) -> Tensor<2, Int> {
+    logits.argmax(1)
+}
+
+/// Everything is computed anew for every token.
+fn write_uncached(model: &LanguageModel, prompt: Tensor<2, Int>, count: usize) -> Tensor<2, Int> {
+    let mut tokens = prompt;
+    for _ in 0..count {
+        let logits = model.forward(tokens.clone());
+        let last = logits.dims()[1] - 1;
+        let next = best(logits.narrow(1, last, 1).squeeze_dim(1));
+        tokens = Tensor::cat(vec![tokens, next], 1);
+    }
+    let written = tokens.dims()[1] - count;
+    tokens.narrow(1, written, count)
+}
+
+fn write_cached(model: &LanguageModel, prompt: Tensor<2, Int>, count: usize) -> Tensor<2, Int> {
+    let mut cache = model.new_cache(prompt.dims()[0]);
+    let mut next = best(model.forward_next(prompt, &mut cache));
+    let mut written = vec![next.clone()];
+    while written.len() < count {
+        next = best(model.forward_next(next, &mut cache));
+        written.push(next.clone());
+    }
+    Tensor::cat(written, 1)
+}
+
+#[test]
+fn greedy_generation_is_hugging_faces_with_and_without_a_cache() {
+    for thin in thin_models() {
+        let device = Device::flex();
+        let model = load(&thin, &device);
+        let prompt = thin.fixture.integers("prompt", &device);
+        let expected = token_values(thin.fixture.integers("written", &device));
+        // To the end of the context.
+        let count = model.context_length() - prompt.dims()[1];
+        assert_eq!(expected.len(), 2 * count);
+        let written = token_values(write_uncached(&model, prompt.clone(), count));
+        assert_eq!(written, expected, "{}", thin.name);
+        let written = token_values(write_cached(&model, prompt, count));
+        assert_eq!(written, expected, "{}", thin.name);
+    }
+}
+
+#[test]
+fn a_cache_gives_the_same_logits_however_the_text_is_cut() {
+    for thin in thin_models() {
+        let device = Device::flex();
+        let model = load(&thin, &device);
+        let (tokens, _) = thin.fixture.batch(&device);
+        let expected = thin.fixture.floats("logits");
+        let [batch, time] = tokens.dims();
+        let mut cache = model.new_cache(batch);
+        for pieces in [vec![time], vec![1; time], vec![5, 1, 8, time - 14]] {
+            cache.clear();
+            assert!(cache.is_empty());
+            let mut logits = Vec::new();
+            for piece in pieces {
+                let new = tokens.clone().narrow(1, cache.len(), piece);
+                logits.push(model.forward_cached(new, &mut cache));
+            }
+            assert_eq!(cache.len(), time);
+            assert_eq!(cache.remaining(), model.context_length() - time);
+            let logits = values(Tensor::cat(logits, 1));
+            assert_close(thin.name, &logits, &expected, 1e-4);
+        }
+    }
+}
+
+#[test]
+fn a_cache_grows_past_its_first_size() {
+    let device = Device::flex();
+    let config = model_transformer::GptConfig::small(1, 2, 8, 300);
+    let model = LanguageModel::from(config.init(&device).unwrap());
+    let tokens: Vec<i64> = (0..600).map(|i| i * 7919 % 256).collect();
+    let tokens = Tensor::<1, Int>::from_ints(tokens.as_slice(), &device).reshape([2, 300]);
+    let expected = values(model.forward(tokens.clone()));
+    let mut cache = model.new_cache(2);
+    let mut logits = Vec::new();
+    for piece in [60, 10, 100, 129, 1] {
+        let new = tokens.clone().narrow(1, cache.len(), piece);
+        logits.push(model.forward_cached(new, &mut cache));
+    }
+    assert_eq!(cache.remaining(), 0);
+    assert_close("grown", &values(Tensor::cat(logits, 1)), &expected, 1e-4);
+}
+
+#[test]
+fn a_model_in_training_generates_the_same_once_it_is_valid() {
+    for thin in [gpt2(), llama()] {
+        let device = Device::flex().autodiff();
+        let model = load(&thin, &device).valid();
+        let prompt = thin.fixture.integers("prompt", &Device::flex());
+        let written = token_values(write_cached(&model, prompt, 5));
+        let expected = token_values(thin.fixture.integers("written", &Device::flex()));
+        assert_eq!(written[..5], expected[..5], "{}", thin.name);
+    }
+}
+
+#[test]
+#[should_panic(expected = "tokens do not fit in the 2 that remain of a context of 40")]
+fn a_full_cache_takes_no_more() {
+    let device = Device::flex();
+    let model = gpt2().config.init(&device).unwrap();
+    let mut cache = model.new_cache(1);
+    let tokens = |count| Tensor::<2, Int>::zeros([1, count], &device);
+    model.forward_cached(tokens(38), &mut cache);
+    model.forward_cached(tokens(3), &mut cache);
+}
+
+#[test]
+#[should_panic(expected = "a cache is for one size of batch")]
+fn a_cache_is_for_one_size_of_batch() {
+    let device = Device::flex();
+    let model = gpt2().config.init(&device).unwrap();
+    let mut cache = model.new_cache(1);
+    model.forward_cached(Tensor::zeros([2, 3], &device), &mut cache);
+}
