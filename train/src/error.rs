@@ -20,9 +20,25 @@ pub enum TrainError {
     /// The model's options describe no network.
     #[error(transparent)]
     Model(#[from] model_cnn::ConfigError),
+    /// The same of a recurrent network.
+    #[error(transparent)]
+    Recurrent(#[from] model_rnn::ConfigError),
+    /// The same of an attention model.
+    #[error(transparent)]
+    Attention(#[from] model_transformer::ConfigError),
     /// Weights could not be read, written or fitted.
     #[error(transparent)]
-    Weights(#[from] model_cnn::weights::WeightsError),
+    Weights(#[from] ::weights::WeightsError),
+    /// The run or recipe is for another kind of work.
+    #[error("this is for {wanted}, and {name} is for {found}")]
+    OtherKind {
+        /// Run or recipe.
+        name: String,
+        /// What it is for.
+        found: &'static str,
+        /// What it would have to be for.
+        wanted: &'static str,
+    },
     /// Neither a file nor a name of the table.
     #[error(
         "there are no weights `{name}`: there is no such file, and no such name in `tinderbox models --weights`{}", hint(.nearest)
@@ -123,6 +139,9 @@ pub enum TrainError {
     /// The data do not fit the model.
     #[error("the data do not fit the model: {0}")]
     Mismatch(String),
+    /// A text that a language model cannot go on from.
+    #[error("the prompt cannot be used: {0}")]
+    Prompt(String),
     /// The backend failed in the middle of the work.
     #[error("the device failed: {0}")]
     Execution(String),

@@ -4,9 +4,11 @@
 //! evaluates and writes checkpoints; a [`run`] directory is where everything is written and found again; [`report`] is
 //! what a person sees of it. The `tinderbox` command is a thin layer over this library.
 
+mod arrays;
 pub mod device;
 mod error;
 pub mod files;
+pub mod language;
 pub mod params;
 pub mod recipe;
 pub mod report;

@@ -4,8 +4,9 @@
 //! runs/<name>/
 //!   recipe.toml      the recipe as it was resolved, every key written out
 //!   model.json       the model's configuration
-//!   labels.json      class names, in the order of the logits
-//!   preprocess.json  what is done to an image before the model sees it
+//!   labels.json      of a classifier: class names, in the order of the logits
+//!   preprocess.json  of an image model: what is done to an image before the model sees it
+//!   tokenizer.json   of a language model: Hugging Face's format
 //!   metrics.jsonl    one JSON object a line: training and validation records
 //!   curves.svg       the same as a picture
 //!   tensorboard/     the same for TensorBoard
@@ -15,19 +16,28 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use data::image::Preprocess;
-use model_cnn::{ImageClassifier, ImageClassifierConfig, weights};
+use data::text::Tokenizer;
+use model_cnn::ImageClassifierConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::TrainError;
 use crate::files::write_atomically;
-use crate::recipe::Recipe;
+use crate::language::LanguageModelConfig;
+use crate::recipe::{DataRecipe, Recipe};
 use crate::trainer::checkpoint::Checkpoints;
 use crate::trainer::state::Progress;
 
 /// What is written before the recipe.
-const OURS: [&str; 4] = [".lock", "model.json", "labels.json", "preprocess.json"];
+const OURS: [&str; 5] = [
+    ".lock",
+    "model.json",
+    "labels.json",
+    "preprocess.json",
+    "tokenizer.json",
+];
 
 /// Where a run is written and found again.
 #[derive(Debug)]
@@ -46,6 +56,24 @@ pub struct Classifier {
     pub labels: Vec<String>,
     /// What is done to an image before the model sees it.
     pub preprocess: Preprocess,
+}
+
+/// What a trained language model needs besides its weights.
+#[derive(Clone, Debug)]
+pub struct Speaker {
+    /// The model's configuration.
+    pub config: LanguageModelConfig,
+    /// What its tokens are.
+    pub tokenizer: Tokenizer,
+}
+
+/// What a run's model is.
+#[derive(Clone, Debug)]
+pub enum Description {
+    /// An image classifier.
+    Classifier(Classifier),
+    /// A language model.
+    Speaker(Speaker),
 }
 
 impl RunDir {
@@ -141,11 +169,19 @@ impl RunDir {
     pub fn write_description(
         &self,
         recipe: &Recipe,
-        classifier: &Classifier,
+        description: &Description,
     ) -> Result<(), TrainError> {
-        self.write_json("model.json", &classifier.config)?;
-        self.write_json("labels.json", &classifier.labels)?;
-        self.write_json("preprocess.json", &classifier.preprocess)?;
+        match description {
+            Description::Classifier(classifier) => {
+                self.write_json("model.json", &classifier.config)?;
+                self.write_json("labels.json", &classifier.labels)?;
+                self.write_json("preprocess.json", &classifier.preprocess)?;
+            }
+            Description::Speaker(speaker) => {
+                self.write_json("model.json", &speaker.config)?;
+                self.write("tokenizer.json", speaker.tokenizer.to_json().as_bytes())?;
+            }
+        }
         self.write_recipe(recipe)
     }
 
@@ -165,11 +201,12 @@ impl RunDir {
         Ok(Recipe::read(&self.path.join("recipe.toml"), sets)?)
     }
 
-    /// What the model needs besides its weights.
+    /// What the classifier needs besides its weights.
     ///
     /// # Errors
-    /// A file is missing or damaged.
+    /// The run is of another kind; a file is missing or damaged.
     pub fn classifier(&self) -> Result<Classifier, TrainError> {
+        self.recipe(&[])?.images()?;
         let classifier = Classifier {
             config: self.read_json("model.json")?,
             labels: self.read_json("labels.json")?,
@@ -181,6 +218,34 @@ impl RunDir {
             return Err(TrainError::corrupt(&self.path.join("labels.json"), reason));
         }
         Ok(classifier)
+    }
+
+    /// What the language model needs besides its weights.
+    ///
+    /// # Errors
+    /// As [`classifier`](Self::classifier).
+    pub fn speaker(&self) -> Result<Speaker, TrainError> {
+        self.recipe(&[])?.text()?;
+        let path = self.path.join("tokenizer.json");
+        let text = fs::read_to_string(&path).map_err(|e| TrainError::io(&path, e))?;
+        let speaker = Speaker {
+            config: self.read_json("model.json")?,
+            tokenizer: Tokenizer::from_json(&text, &path)?,
+        };
+        let (tokens, outputs) = (speaker.tokenizer.vocab_size(), speaker.config.vocab_size());
+        if tokens > outputs {
+            let reason = format!("{tokens} tokens for a model that knows {outputs}");
+            return Err(TrainError::corrupt(&path, reason));
+        }
+        Ok(speaker)
+    }
+
+    /// Whether the run is of a language model.
+    ///
+    /// # Errors
+    /// The recipe is missing or damaged.
+    pub fn is_of_text(&self) -> Result<bool, TrainError> {
+        Ok(matches!(self.recipe(&[])?.data, DataRecipe::Text(_)))
     }
 
     fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), TrainError> {
@@ -277,8 +342,18 @@ impl RunWeights {
     ///
     /// # Errors
     /// They belong to another model.
-    pub fn load_into(self, model: ImageClassifier) -> Result<ImageClassifier, TrainError> {
+    pub fn load_into<M: Module>(self, model: M) -> Result<M, TrainError> {
         Ok(weights::load_bytes(model, self.bytes, &self.path)?)
+    }
+
+    /// As in "step 1880 (moving average)".
+    pub fn origin(&self) -> String {
+        let average = if self.averaged {
+            " (moving average)"
+        } else {
+            ""
+        };
+        format!("step {}{average}", self.step)
     }
 
     /// The weights as a safetensors file in PyTorch's names and layout.

@@ -2,19 +2,21 @@
 
 use std::path::Path;
 
+use burn::module::Module;
 use burn::tensor::Device;
 use burn::train::Interrupter;
-use data::loader::Source;
-use model_cnn::{ImageClassifier, ImageClassifierConfig};
+use data::loader::Loader;
 
 use crate::TrainError;
 use crate::params;
-use crate::recipe::Recipe;
+use crate::recipe::{DataRecipe, Recipe};
 use crate::report::{Reporter, View};
-use crate::run::RunDir;
+use crate::run::{Description, RunDir};
 use crate::task::Task;
 use crate::task::image::ImageTask;
 use crate::task::image_data::{DataAccess, ImageRun};
+use crate::task::language::LanguageTask;
+use crate::task::language_data::LanguageRun;
 use crate::trainer::metrics::MetricInfo;
 use crate::trainer::state::State;
 use crate::trainer::{Outcome, Trainer};
@@ -76,43 +78,74 @@ pub struct ViewInfo<'a> {
     pub sizes: [usize; 2],
 }
 
-/// Trains an image classifier as `recipe` says.
+/// Trains a model as `recipe` says.
 ///
 /// # Errors
 /// Whatever keeps the run from starting or ends it early; data and recipe are checked before anything is written.
-pub fn train_image_classifier(
+pub fn train(
     recipe: &Recipe,
     begin: &Begin,
     mut surroundings: Surroundings,
 ) -> Result<Outcome, TrainError> {
+    let recipe = settled(recipe, begin)?;
+    match &recipe.data {
+        DataRecipe::Image(_) => {
+            let prepared = image_classifier(&recipe, begin, &mut surroundings)?;
+            prepared.run(&recipe, begin, surroundings)
+        }
+        DataRecipe::Text(_) => {
+            let prepared = language_model(&recipe, begin, &mut surroundings)?;
+            prepared.run(&recipe, begin, surroundings)
+        }
+    }
+}
+
+/// The recipe with a dry run's length and with absolute paths: it is used again from wherever the next command is run.
+fn settled(recipe: &Recipe, begin: &Begin) -> Result<Recipe, TrainError> {
+    let absolute = |path: &Path| std::path::absolute(path).map_err(|e| TrainError::io(path, e));
     let mut recipe = recipe.clone();
     if matches!(begin, Begin::DryRun) {
         recipe.train.max_steps = Some(2);
     }
-    if let Some(path) = &mut recipe.data.path {
-        // The recorded recipe is used again from wherever the next command is run.
-        *path = std::path::absolute(&*path).map_err(|e| TrainError::io(path, e))?;
+    if let Some(path) = recipe.data.path_mut() {
+        *path = absolute(path)?;
+    }
+    if let DataRecipe::Text(data) = &mut recipe.data
+        && let Some(path) = &mut data.tokenizer
+    {
+        *path = absolute(path)?;
     }
     if let Some(weights) = &mut recipe.model.weights
         && Path::new(weights).is_file()
     {
-        let path =
-            std::path::absolute(&*weights).map_err(|e| TrainError::io(weights.as_ref(), e))?;
-        *weights = path.display().to_string();
+        *weights = absolute(weights.as_ref())?.display().to_string();
     }
-    let device = surroundings.device.autodiff();
+    Ok(recipe)
+}
+
+/// One kind of work, opened and checked, with the model that training begins with.
+struct Prepared<T: Task> {
+    task: T,
+    model: T::Model,
+    train: Loader<T::Source>,
+    validation: Loader<T::Source>,
+    description: Description,
+}
+
+fn image_classifier(
+    recipe: &Recipe,
+    begin: &Begin,
+    surroundings: &mut Surroundings,
+) -> Result<Prepared<ImageTask>, TrainError> {
+    let device = surroundings.device.clone().autodiff();
     let ImageRun {
         classifier,
         train,
         validation,
-    } = ImageRun::open(&recipe, &mut surroundings.access)?;
-    let task = ImageTask::new(
-        classifier.config.num_classes(),
-        recipe.train.label_smoothing,
-        &device,
-    );
-    check_best_metric(&recipe, task.metrics())?;
-    let mut model = init_model(&classifier.config, recipe.seed, &device)?;
+    } = ImageRun::open(recipe, &mut surroundings.access)?;
+    let smoothing = recipe.train.label_smoothing;
+    let config = &classifier.config;
+    let mut model = init_model(recipe.seed, &device, || Ok(config.init(&device)?))?;
     if begins_anew(begin)? {
         let (access, note) = (&mut surroundings.access, &mut *surroundings.note);
         model = weights::begin_with(model, &recipe.model, access, note)?;
@@ -120,57 +153,108 @@ pub fn train_image_classifier(
     if recipe.model.freeze_backbone {
         model = model.freeze_backbone();
     }
-    let run = match begin {
-        Begin::New { path, overwrite } => {
-            let run = RunDir::create(path, *overwrite)?;
-            run.write_description(&recipe, &classifier)?;
-            Some(run)
-        }
-        Begin::Resume { path, .. } => Some(RunDir::resume(path)?),
-        Begin::DryRun => None,
-    };
-    let state = match (begin, &run) {
-        (Begin::Resume { step, .. }, Some(run)) => restore(run, *step, model, &recipe, &device)?,
-        _ => State::new(model, &recipe.optimizer, &recipe.train),
-    };
-    if let Some(run) = &run {
-        run.checkpoints().clean()?;
-        run.write_recipe(&recipe)?;
-    }
-    let view = (surroundings.view)(&ViewInfo {
-        name: &recipe.name,
-        metrics: task.metrics(),
-        items: task.items(),
-        epochs: recipe.train.epochs,
-        epoch: state.progress.epoch,
-        step: state.progress.step,
-        model: &recipe.model.name,
-        parameters: model_cnn::num_parameters(&state.model),
-        sizes: [train.source().len(), validation.source().len()],
-    });
-    let progress = &state.progress;
-    let reporter = match &run {
-        Some(run) => Reporter::new(
-            view,
-            task.metrics(),
-            run,
-            progress.step,
-            progress.metrics_bytes,
-        )?,
-        None => Reporter::without_files(view, task.metrics()),
-    };
-    let trainer = Trainer {
-        task: &task,
-        state,
+    Ok(Prepared {
+        task: ImageTask::new(config.num_classes(), smoothing, &device),
+        model,
         train,
         validation,
-        recipe: &recipe,
-        device,
-        checkpoints: run.as_ref().map(RunDir::checkpoints),
-        reporter,
-        interrupter: surroundings.interrupter,
-    };
-    trainer.run()
+        description: Description::Classifier(classifier),
+    })
+}
+
+fn language_model(
+    recipe: &Recipe,
+    begin: &Begin,
+    surroundings: &mut Surroundings,
+) -> Result<Prepared<LanguageTask>, TrainError> {
+    let device = surroundings.device.clone().autodiff();
+    let LanguageRun {
+        speaker,
+        train,
+        validation,
+    } = LanguageRun::open(recipe)?;
+    let config = &speaker.config;
+    let mut model = init_model(recipe.seed, &device, || config.init(&device))?;
+    if begins_anew(begin)? {
+        model = weights::begin_with_file(model, &recipe.model, &mut *surroundings.note)?;
+    }
+    Ok(Prepared {
+        task: LanguageTask::new(recipe, &speaker.tokenizer)?,
+        model,
+        train,
+        validation,
+        description: Description::Speaker(speaker),
+    })
+}
+
+impl<T: Task> Prepared<T> {
+    fn run(
+        self,
+        recipe: &Recipe,
+        begin: &Begin,
+        surroundings: Surroundings,
+    ) -> Result<Outcome, TrainError> {
+        let Self {
+            task,
+            model,
+            train,
+            validation,
+            description,
+        } = self;
+        let device = surroundings.device.clone().autodiff();
+        check_best_metric(recipe, task.metrics())?;
+        let run = match begin {
+            Begin::New { path, overwrite } => {
+                let run = RunDir::create(path, *overwrite)?;
+                run.write_description(recipe, &description)?;
+                Some(run)
+            }
+            Begin::Resume { path, .. } => Some(RunDir::resume(path)?),
+            Begin::DryRun => None,
+        };
+        let state = match (begin, &run) {
+            (Begin::Resume { step, .. }, Some(run)) => restore(run, *step, model, recipe, &device)?,
+            _ => State::new(model, &recipe.optimizer, &recipe.train),
+        };
+        if let Some(run) = &run {
+            run.checkpoints().clean()?;
+            run.write_recipe(recipe)?;
+        }
+        let view = (surroundings.view)(&ViewInfo {
+            name: &recipe.name,
+            metrics: task.metrics(),
+            items: task.items(),
+            epochs: recipe.train.epochs,
+            epoch: state.progress.epoch,
+            step: state.progress.step,
+            model: &recipe.model.name,
+            parameters: model_cnn::num_parameters(&state.model),
+            sizes: [&train, &validation].map(|loader| task.size(loader.source())),
+        });
+        let progress = &state.progress;
+        let reporter = match &run {
+            Some(run) => Reporter::new(
+                view,
+                task.metrics(),
+                run,
+                progress.step,
+                progress.metrics_bytes,
+            )?,
+            None => Reporter::without_files(view, task.metrics()),
+        };
+        let trainer = Trainer {
+            task: &task,
+            state,
+            train,
+            validation,
+            recipe,
+            device,
+            checkpoints: run.as_ref().map(RunDir::checkpoints),
+            reporter,
+            interrupter: surroundings.interrupter,
+        };
+        trainer.run()
+    }
 }
 
 /// Whether there is no checkpoint yet to go on from.
@@ -181,17 +265,17 @@ fn begins_anew(begin: &Begin) -> Result<bool, TrainError> {
     }
 }
 
-/// A network whose weights are a function of `seed` alone.
+/// A network whose weights are a function of `seed` alone. `init` makes it on `device`.
 ///
 /// # Errors
 /// The configuration describes no network.
-pub fn init_model(
-    config: &ImageClassifierConfig,
+pub fn init_model<M: Module>(
     seed: u64,
     device: &Device,
-) -> Result<ImageClassifier, TrainError> {
+    init: impl FnOnce() -> Result<M, TrainError>,
+) -> Result<M, TrainError> {
     device.seed(data::random::seed(seed, "init", 0));
-    let model = config.init(device)?;
+    let model = init()?;
     // Burn draws a weight when it is first used. Using all of them now, in the order of their names, leaves nothing to
     // be drawn between other random numbers later.
     drop(params::values(&model));
@@ -199,13 +283,13 @@ pub fn init_model(
 }
 
 /// The state at the checkpoint of `step`, by default the newest. A run that was killed before its first one begins anew.
-fn restore(
+fn restore<M: Module>(
     run: &RunDir,
     step: Option<u64>,
-    model: ImageClassifier,
+    model: M,
     recipe: &Recipe,
     device: &Device,
-) -> Result<State<ImageClassifier>, TrainError> {
+) -> Result<State<M>, TrainError> {
     let checkpoints = run.checkpoints();
     let Some(step) = step.or(checkpoints.steps()?.last().copied()) else {
         return Ok(State::new(model, &recipe.optimizer, &recipe.train));

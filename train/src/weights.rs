@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use data::download::{Checksum, RemoteFile, fetch};
 use model_cnn::ImageClassifier;
 use model_cnn::weights::known::{self, KnownWeights};
@@ -82,6 +83,30 @@ pub fn begin_with(
     }
     if !rest.is_empty() {
         note(&not_loaded(&rest));
+    }
+    Ok(model)
+}
+
+/// As [`begin_with`], for a model of which no public weights are known by name.
+///
+/// # Errors
+/// There is no such file, it cannot be read, or the weights do not fit.
+pub fn begin_with_file<M: Module>(
+    model: M,
+    recipe: &ModelRecipe,
+    note: &mut dyn FnMut(&str),
+) -> Result<M, TrainError> {
+    let Some(name) = &recipe.weights else {
+        return Ok(model);
+    };
+    let options = LoadOptions {
+        strict: recipe.strict,
+        head: None,
+    };
+    let (model, left) = weights::load_with(model, name.as_ref(), &options)?;
+    note(&format!("beginning with the weights of {name}"));
+    if !left.is_empty() {
+        note(&not_loaded(&left));
     }
     Ok(model)
 }

@@ -264,7 +264,7 @@ fn schedules_are_pytorchs() {
         };
         let schedule = Schedule::new(&recipe, 0.1, 60, 1);
         for (step, expected) in expected.as_array().unwrap().iter().enumerate() {
-            let rate = schedule.learning_rate(step as u64);
+            let rate = schedule.learning_rate(step as u64, 0);
             let expected = expected.as_f64().unwrap();
             assert!(
                 (rate - expected).abs() < 1e-12,
@@ -284,5 +284,5 @@ fn schedules_stay_where_they_end() {
         ..ScheduleRecipe::default()
     };
     let schedule = Schedule::new(&recipe, 0.1, 60, 1);
-    assert!((schedule.learning_rate(500) - 0.001).abs() < 1e-12);
+    assert!((schedule.learning_rate(500, 0) - 0.001).abs() < 1e-12);
 }

@@ -10,7 +10,7 @@ use ::train::params;
 use ::train::recipe::{OptimizerRecipe, Recipe};
 use ::train::report::View;
 use ::train::report::plain::thousands;
-use ::train::session::{Begin, Surroundings, init_model, train_image_classifier};
+use ::train::session::{self, Begin, Surroundings, init_model};
 use ::train::task::image::ImageTask;
 use ::train::trainer::StepTimes;
 use ::train::trainer::optimizer::Optimizer;
@@ -93,7 +93,7 @@ fn real_run(args: &Args, device: &Device) -> anyhow::Result<StepTimes> {
             note: &mut |_| (),
             interrupter: Interrupter::new(),
         };
-        Ok(train_image_classifier(&recipe, &begin, surroundings)?.times)
+        Ok(session::train(&recipe, &begin, surroundings)?.times)
     })
 }
 
@@ -134,7 +134,7 @@ impl BareStep {
         let targets: Vec<i64> = (0..batch_size).map(|i| (i % 10) as i64).collect();
         device.seed(random::seed(0, "bench", 0));
         Ok(Self {
-            model: init_model(&config, 0, &device)?,
+            model: init_model(0, &device, || Ok(config.init(&device)?))?,
             optimizer: Optimizer::new(OptimizerRecipe {
                 learning_rate: 0.001,
                 ..OptimizerRecipe::default()

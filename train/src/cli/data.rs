@@ -1,6 +1,9 @@
 //! `tinderbox data`
 
 mod shards;
+mod text;
+mod tokenizer;
+mod tokens;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,6 +13,7 @@ use ::data::image::{
 };
 use ::data::loader::{Loader, Source};
 use ::train::TrainError;
+use ::train::recipe::DataRecipe;
 use ::train::report::plain::thousands;
 use ::train::task::image_data::{ImageRun, open_dataset};
 use clap::Subcommand;
@@ -25,6 +29,9 @@ Examples:
   tinderbox data info cnn
   tinderbox data preview cnn-cifar10 --data path/to/cifar-10-batches-bin --output sheet.png
   tinderbox data shards cnn-folder --data path/to/images --output path/to/shards
+  tinderbox data stats lstm-ptb-small --data path/to/penn-treebank
+  tinderbox data tokenizer corpus.txt --vocab-size 8000 --output tokenizer.json
+  tinderbox data tokens --tokenizer tokenizer.json --train corpus.txt --validation other.txt --output tokens
   tinderbox data preview cnn --set 'data.train_transforms=[{ random_resized_crop = { size = 24 } }]'
   tinderbox data preview cnn --set data.mixup_alpha=0.2 --set data.cutmix_alpha=1")]
 pub(super) struct Args {
@@ -34,14 +41,14 @@ pub(super) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Count images and classes.
+    /// Count images and classes, or tokens.
     Info {
         #[command(flatten)]
         source: RecipeArgs,
         /// Print JSON instead of a table.
         #[arg(long)]
         json: bool,
-        /// Of shards: read every byte and compare it with the checksums in shards.json.
+        /// Of shards: read every byte and compare it with the checksums that were written.
         #[arg(long)]
         verify: bool,
     },
@@ -61,6 +68,16 @@ enum Command {
         epoch: u64,
     },
     Shards(shards::Args),
+    /// Perplexities that counting alone achieves: exact functions of a text, by which two programs can be compared.
+    Stats {
+        #[command(flatten)]
+        source: RecipeArgs,
+        /// Print JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    Tokenizer(tokenizer::Args),
+    Tokens(tokens::Args),
 }
 
 pub(super) fn run(args: &Args) -> Done {
@@ -77,16 +94,23 @@ pub(super) fn run(args: &Args) -> Done {
             epoch,
         } => preview(source, output, *columns, *epoch),
         Command::Shards(args) => shards::run(args),
+        Command::Stats { source, json } => text::stats(source, *json),
+        Command::Tokenizer(args) => tokenizer::run(args),
+        Command::Tokens(args) => tokens::run(args),
     }
 }
 
 fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> Done {
     let recipe = source.load()?;
+    if let DataRecipe::Text(_) = recipe.data {
+        return text::info(&recipe, as_json, verify);
+    }
     if verify {
-        shards::verify(&recipe.data)?;
+        shards::verify(recipe.images()?)?;
     }
     let (train, validation) = with_data(|mut access| {
-        let mut open = |split| open_dataset(&recipe.data, recipe.seed, split, &mut access);
+        let data = recipe.images()?;
+        let mut open = |split| open_dataset(data, recipe.seed, split, &mut access);
         Ok((open(Split::Train)?, open(Split::Validation)?))
     })?;
     let counts = [train.class_counts(), validation.class_counts()];
@@ -124,7 +148,8 @@ fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Do
     let recipe = source.load()?;
     let run = with_data(|mut access| Ok(ImageRun::open(&recipe, &mut access)?))?;
     let source = run.train.source();
-    let is_mixed = recipe.data.mixup_alpha > 0.0 || recipe.data.cutmix_alpha > 0.0;
+    let data = recipe.images()?;
+    let is_mixed = data.mixup_alpha > 0.0 || data.cutmix_alpha > 0.0;
     let rows = if is_mixed {
         first_batches(&run.train, columns, epoch)?
     } else {

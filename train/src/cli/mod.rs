@@ -7,10 +7,12 @@ mod devices;
 mod eval;
 mod explain;
 mod export;
+mod generate;
 mod models;
 mod predict;
 mod recipes;
 mod shared;
+mod speaker;
 mod train;
 mod trained;
 
@@ -41,6 +43,7 @@ enum Command {
     Eval(eval::Args),
     Predict(predict::Args),
     Explain(explain::Args),
+    Generate(generate::Args),
     Export(export::Args),
     Models(models::Args),
     Recipes(recipes::Args),
@@ -58,6 +61,7 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
         Command::Eval(args) => eval::run(args),
         Command::Predict(args) => predict::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Generate(args) => generate::run(args),
         Command::Export(args) => export::run(args),
         Command::Models(args) => models::run(args),
         Command::Recipes(args) => recipes::run(args),

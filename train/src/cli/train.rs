@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ::train::TrainError;
-use ::train::recipe::{Recipe, RecipeError};
+use ::train::recipe::{DataRecipe, Recipe, RecipeError};
 use ::train::report::dashboard::Dashboard;
 use ::train::report::plain::{Plain, format_duration, thousands};
 use ::train::report::{self, View};
 use ::train::run::RunDir;
-use ::train::session::{Begin, Surroundings, ViewInfo, train_image_classifier};
+use ::train::session::{self, Begin, Surroundings, ViewInfo};
 use ::train::trainer::{End, Outcome};
 use burn::train::Interrupter;
 use clap::ValueEnum;
@@ -28,6 +28,7 @@ Examples:
   tinderbox train cnn-cifar10 --data path/to/cifar-10-batches-bin --workers 2
   tinderbox train cnn --set optimizer.learning_rate=0.1 --set train.epochs=3 --run-dir runs/fast
   tinderbox train cnn-folder --data path/to/images --weights pretrained.pth
+  tinderbox train lstm-ptb-small --data path/to/penn-treebank
   tinderbox train cnn --resume")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -129,7 +130,7 @@ pub(super) fn run(args: &Args) -> Done {
             note: &mut |text| println!("{text}"),
             interrupter: interrupter.clone(),
         };
-        Ok(train_image_classifier(&recipe, &begin, surroundings)?)
+        Ok(session::train(&recipe, &begin, surroundings)?)
     })?;
     if args.dry_run {
         println!("dry run: two steps and an evaluation went through, nothing was written");
@@ -227,10 +228,11 @@ fn summary(
     let speed = outcome.times.items as f64 / training_seconds(outcome).max(1e-9);
     writeln!(
         out,
-        "\n{how} after {} steps, {} in this session ({} images/s while training)",
+        "\n{how} after {} steps, {} in this session ({} {}/s while training)",
         thousands(outcome.steps),
         format_duration(elapsed),
         thousands(speed.round() as u64),
+        outcome.items,
     )?;
     if let Some((value, step)) = outcome.best {
         let metric = &recipe.train.best_metric;
@@ -239,8 +241,9 @@ fn summary(
     if !outcome.skipped.is_empty() {
         writeln!(
             out,
-            "  left out     {} unreadable images:",
-            outcome.skipped.len()
+            "  left out     {} unreadable {}:",
+            outcome.skipped.len(),
+            outcome.items,
         )?;
         for name in &outcome.skipped {
             writeln!(out, "               {name}")?;
@@ -253,10 +256,11 @@ fn summary(
     if outcome.end == End::Interrupted {
         writeln!(out, "to go on:\n  {}", resume_command(args))?;
     } else {
-        writeln!(
-            out,
-            "next:\n  tinderbox eval {folder}\n  tinderbox predict {folder} IMAGE..."
-        )?;
+        let use_it = match recipe.data {
+            DataRecipe::Image(_) => format!("tinderbox predict {folder} IMAGE..."),
+            DataRecipe::Text(_) => format!("tinderbox generate {folder}"),
+        };
+        writeln!(out, "next:\n  tinderbox eval {folder}\n  {use_it}")?;
     }
     Ok(())
 }

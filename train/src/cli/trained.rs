@@ -117,12 +117,7 @@ impl WeightsArgs {
             return outside.open(Some(run), classifier, &model, name, device);
         }
         let weights = run.weights(self.checkpoint.0, self.live)?;
-        let average = if weights.averaged {
-            " (moving average)"
-        } else {
-            ""
-        };
-        let origin = format!("step {}{average}", weights.step);
+        let origin = weights.origin();
         let model = weights.load_into(classifier.config.init(device)?)?;
         Ok(Trained {
             run: Some(run),

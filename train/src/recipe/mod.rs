@@ -1,18 +1,22 @@
 //! What a run is, as a TOML file.
 //!
 //! A recipe has five sections, `[model] [data] [optimizer] [schedule] [train]`, each a plain struct here with its
-//! defaults. The files under `recipes/` are compiled in and known by name; any other is a path. `--set key=value`
+//! defaults; of `[data]` there is one struct for images and one for text. The files under `recipes/` are compiled in and known by name; any other is a path. `--set key=value`
 //! changes one entry.
 
+mod data;
 mod difference;
+mod model;
 mod read;
 mod validate;
 
-use std::path::PathBuf;
-
-use data::image::Transform;
 use serde::{Deserialize, Serialize};
 
+use crate::TrainError;
+
+pub use data::{
+    DataRecipe, ImageDataRecipe, ImageDataSource, TextDataRecipe, TextDataSource, TextUnit,
+};
 pub use read::{RecipeError, builtin, builtin_names, nearest};
 
 /// One run, completely described.
@@ -52,8 +56,36 @@ impl Default for Recipe {
     }
 }
 
-/// The network: a name from the registry, and any options of that model under their own names (`num_classes` and
-/// `in_channels` follow the data unless they are given).
+impl Recipe {
+    /// The images to learn from.
+    ///
+    /// # Errors
+    /// The recipe is for text.
+    pub fn images(&self) -> Result<&ImageDataRecipe, TrainError> {
+        let other = || self.other_kind("text", "images");
+        self.data.image().ok_or_else(other)
+    }
+
+    /// The text to learn from.
+    ///
+    /// # Errors
+    /// The recipe is for images.
+    pub fn text(&self) -> Result<&TextDataRecipe, TrainError> {
+        let other = || self.other_kind("images", "text");
+        self.data.text().ok_or_else(other)
+    }
+
+    fn other_kind(&self, found: &'static str, wanted: &'static str) -> TrainError {
+        TrainError::OtherKind {
+            name: self.name.clone(),
+            found,
+            wanted,
+        }
+    }
+}
+
+/// The network: a name from the registry, and any options of that model under their own names (`num_classes`, or
+/// `vocab_size`, follows the data unless it is given).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ModelRecipe {
@@ -81,93 +113,6 @@ impl Default for ModelRecipe {
             strict: true,
             freeze_backbone: false,
             options: toml::Table::new(),
-        }
-    }
-}
-
-/// Where images come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DataSource {
-    /// Ten classes of drawn shapes, generated from the seed; needs no file.
-    Shapes,
-    /// CIFAR-10's binary batches.
-    Cifar10,
-    /// MNIST, as IDX files.
-    Mnist,
-    /// Fashion-MNIST, as IDX files.
-    FashionMnist,
-    /// Any data set in MNIST's IDX files, under MNIST's file names.
-    Idx,
-    /// A folder with `train/CLASS/*.{jpg,jpeg,png}` and `val/CLASS/...`.
-    Folder,
-    /// ImageNet (ILSVRC 2012) as it is unpacked, or in its archives.
-    #[serde(rename = "imagenet")]
-    ImageNet,
-    /// Tiny-ImageNet as it is unpacked.
-    #[serde(rename = "tiny_imagenet")]
-    TinyImageNet,
-    /// Tar shards, as `tinderbox data shards` and WebDataset's tools write them: `train-*.tar` and `val-*.tar`.
-    Shards,
-}
-
-/// The data, and what is done to an image before the network sees it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct DataRecipe {
-    /// Where images come from.
-    pub source: DataSource,
-    /// The folder they lie in. Without it, downloadable sets are looked for in the cache folder.
-    pub path: Option<PathBuf>,
-    /// Download the set into the cache folder if it is not there.
-    pub download: bool,
-    /// Use only the first so many classes.
-    pub classes: Option<usize>,
-    /// Use only this share of the images of each class, at least one: always the same ones.
-    pub fraction: Option<f64>,
-    /// The same for validation images, where it is to be another share.
-    pub val_fraction: Option<f64>,
-    /// Number of training images that `shapes` draws.
-    pub train_size: usize,
-    /// Number of validation images that `shapes` draws.
-    pub val_size: usize,
-    /// Height and width of the images that `shapes` draws.
-    pub image_size: usize,
-    /// Applied to a training image, in this order.
-    ///
-    /// Without it nothing is random: what validation does is done.
-    pub train_transforms: Option<Vec<Transform>>,
-    /// Applied to a validation image, in this order; the model's own resize and crop by default.
-    pub val_transforms: Option<Vec<Transform>>,
-    /// Mix each training image with another of its batch, by shares from Beta(alpha, alpha); 0 does not (mixup).
-    pub mixup_alpha: f64,
-    /// Replace a rectangle of each training image by that of another, likewise (CutMix). With both, one of them is drawn
-    /// for each batch.
-    pub cutmix_alpha: f64,
-    /// Per-channel mean, of pixels in `[0, 1]`; the model's own by default.
-    pub mean: Option<Vec<f32>>,
-    /// Per-channel standard deviation; the model's own by default.
-    pub std: Option<Vec<f32>>,
-}
-
-impl Default for DataRecipe {
-    fn default() -> Self {
-        Self {
-            source: DataSource::Shapes,
-            path: None,
-            download: false,
-            classes: None,
-            fraction: None,
-            val_fraction: None,
-            train_size: 12_000,
-            val_size: 2_000,
-            image_size: 32,
-            train_transforms: None,
-            val_transforms: None,
-            mixup_alpha: 0.0,
-            cutmix_alpha: 0.0,
-            mean: None,
-            std: None,
         }
     }
 }
@@ -233,13 +178,16 @@ pub enum ScheduleName {
     Step,
     /// Multiplied by `gamma` at each of the `milestones`.
     MultiStep,
+    /// Multiplied by `gamma` when `plateau_patience` evaluations have brought nothing better.
+    Plateau,
     /// Half a cosine from the base rate to `min_learning_rate`.
     Cosine,
     /// A straight line from the base rate to `min_learning_rate`.
     Linear,
 }
 
-/// How the learning rate changes. It is a function of the step, so that a resumed run needs no state for it.
+/// How the learning rate changes. It is a function of the step (and, for a plateau, of the number of drops, which is part
+/// of a checkpoint).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ScheduleRecipe {
@@ -253,10 +201,14 @@ pub struct ScheduleRecipe {
     pub min_learning_rate: f64,
     /// Step: epochs between two drops.
     pub step_epochs: f64,
+    /// Step: epochs before the first drop, if they are not as many.
+    pub first_step_epochs: Option<f64>,
     /// Multi-step: the epochs after which the rate drops, the warm-up not counted.
     pub milestones: Vec<f64>,
-    /// Step and multi-step: what a drop multiplies by.
+    /// Step, multi-step and plateau: what a drop multiplies by.
     pub gamma: f64,
+    /// Plateau: evaluations without a better `train.best_metric` that bring a drop.
+    pub plateau_patience: u64,
 }
 
 impl Default for ScheduleRecipe {
@@ -267,8 +219,10 @@ impl Default for ScheduleRecipe {
             warmup_epochs: 0.0,
             min_learning_rate: 0.0,
             step_epochs: 30.0,
+            first_step_epochs: None,
             milestones: Vec::new(),
             gamma: 0.1,
+            plateau_patience: 1,
         }
     }
 }
@@ -281,7 +235,7 @@ pub struct TrainRecipe {
     pub epochs: u64,
     /// Stop after this many optimizer steps instead.
     pub max_steps: Option<u64>,
-    /// Images per batch.
+    /// Images, or sequences of tokens, per batch.
     pub batch_size: usize,
     /// Batches per optimizer step; their gradients are averaged.
     pub accumulate: usize,
@@ -291,6 +245,13 @@ pub struct TrainRecipe {
     pub clip_norm: Option<f64>,
     /// Keep an exponential moving average of the weights with this decay, and evaluate that.
     pub ema_decay: Option<f64>,
+    /// Average the weights from the evaluation on that is worse than the best of those more than so many evaluations ago,
+    /// and evaluate the average (NT-ASGD; Merity et al. 2018, <https://arxiv.org/abs/1708.02182>).
+    pub average_after: Option<usize>,
+    /// Recurrent models: adds this times the mean square of the last layer's outputs to the loss (AR).
+    pub activation_decay: f64,
+    /// Recurrent models: adds this times the mean square of their change from one token to the next (TAR).
+    pub slowness_decay: f64,
     /// Share of the target spread evenly over all classes.
     pub label_smoothing: f64,
     /// Evaluate every so many optimizer steps; without it, after each epoch.
@@ -321,6 +282,9 @@ impl Default for TrainRecipe {
             drop_last: false,
             clip_norm: None,
             ema_decay: None,
+            average_after: None,
+            activation_decay: 0.0,
+            slowness_decay: 0.0,
             label_smoothing: 0.0,
             eval_every: None,
             checkpoint_every: None,

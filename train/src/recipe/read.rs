@@ -3,16 +3,19 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use model_cnn::{ImageClassifierConfig, registry};
 use serde_json::Value;
 
-use super::{ModelRecipe, Recipe};
+use super::{DataRecipe, Recipe};
 
 /// The recipes compiled into the program: the files under `recipes/`.
 const BUILTIN: &[(&str, &str)] = &[
     (
         "alexnet-imagenet",
         include_str!("../../../recipes/alexnet-imagenet.toml"),
+    ),
+    (
+        "awd-lstm-ptb",
+        include_str!("../../../recipes/awd-lstm-ptb.toml"),
     ),
     ("cnn", include_str!("../../../recipes/cnn.toml")),
     (
@@ -26,6 +29,23 @@ const BUILTIN: &[(&str, &str)] = &[
     (
         "cnn-folder",
         include_str!("../../../recipes/cnn-folder.toml"),
+    ),
+    ("gpt-ptb", include_str!("../../../recipes/gpt-ptb.toml")),
+    (
+        "gpt-shakespeare-char",
+        include_str!("../../../recipes/gpt-shakespeare-char.toml"),
+    ),
+    (
+        "lstm-ptb-large",
+        include_str!("../../../recipes/lstm-ptb-large.toml"),
+    ),
+    (
+        "lstm-ptb-medium",
+        include_str!("../../../recipes/lstm-ptb-medium.toml"),
+    ),
+    (
+        "lstm-ptb-small",
+        include_str!("../../../recipes/lstm-ptb-small.toml"),
     ),
     (
         "resnet18-folder",
@@ -54,6 +74,11 @@ const BUILTIN: &[(&str, &str)] = &[
     (
         "resnet50-imagenet-modern",
         include_str!("../../../recipes/resnet50-imagenet-modern.toml"),
+    ),
+    ("rnn", include_str!("../../../recipes/rnn.toml")),
+    (
+        "transformer",
+        include_str!("../../../recipes/transformer.toml"),
     ),
     (
         "vgg16-imagenet",
@@ -185,6 +210,7 @@ impl Recipe {
             apply_set(&mut table, set)?;
         }
         let mut problems = unknown_keys(&table);
+        set_best_metric(&mut table);
         match serde_path_to_error::deserialize::<_, Self>(toml::Value::Table(table)) {
             Ok(recipe) => {
                 problems.extend(recipe.problems());
@@ -215,55 +241,11 @@ impl Recipe {
     }
 }
 
-impl ModelRecipe {
-    /// The model's configuration: its defaults with this section's options put over them.
-    ///
-    /// # Errors
-    /// A sentence a problem: an unknown name, an unknown option, a value of the wrong type.
-    pub fn config(&self) -> Result<ImageClassifierConfig, Vec<String>> {
-        let Some(info) = registry::find(&self.name) else {
-            let names = registry::MODELS.iter().map(|model| model.name);
-            let unknown = Unknown {
-                what: "model.name: unknown model",
-                given: &self.name,
-                nearest: nearest(&self.name, names),
-            };
-            return Err(vec![unknown.to_string()]);
-        };
-        let defaults = serde_json::to_value((info.config)()).map_err(|e| vec![e.to_string()])?;
-        let Value::Object(mut config) = defaults else {
-            return Err(vec![format!("model {}: no options", info.name)]);
-        };
-        let mut problems = Vec::new();
-        for (key, value) in &self.options {
-            if key == "family" || !config.contains_key(key) {
-                let options = config.keys().map(String::as_str).filter(|k| *k != "family");
-                let known = options.chain(["weights", "strict", "freeze_backbone"]);
-                let unknown = Unknown {
-                    what: "unknown key",
-                    given: &format!("model.{key}"),
-                    nearest: nearest(key, known).map(|k| format!("model.{k}")),
-                };
-                problems.push(unknown.to_string());
-                continue;
-            }
-            match serde_json::to_value(value) {
-                Ok(value) => drop(config.insert(key.clone(), value)),
-                Err(error) => problems.push(format!("model.{key}: {error}")),
-            }
-        }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        serde_json::from_value(Value::Object(config)).map_err(|e| vec![format!("model: {e}")])
-    }
-}
-
 /// A name that is not known, with the nearest one that is.
-struct Unknown<'a> {
-    what: &'a str,
-    given: &'a str,
-    nearest: Option<String>,
+pub(super) struct Unknown<'a> {
+    pub(super) what: &'a str,
+    pub(super) given: &'a str,
+    pub(super) nearest: Option<String>,
 }
 
 impl fmt::Display for Unknown<'_> {
@@ -321,10 +303,31 @@ fn set_value(key: &str, text: &str) -> Result<toml::Value, RecipeError> {
     }
 }
 
+fn source(table: &toml::Table) -> Option<&str> {
+    table.get("data")?.get("source")?.as_str()
+}
+
+/// Without a `train.best_metric`, the usual one of the kind of work decides.
+fn set_best_metric(table: &mut toml::Table) {
+    if let DataRecipe::Text(_) = DataRecipe::defaults_of(source(table)) {
+        let train = table
+            .entry("train")
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        if let Some(train) = train.as_table_mut() {
+            let usual = || toml::Value::String("perplexity".into());
+            train.entry("best_metric").or_insert_with(usual);
+        }
+    }
+}
+
 /// Every key that no field stands for. The fields are read off the defaults as JSON, where an absent option is a null
 /// and so is listed too.
 fn unknown_keys(table: &toml::Table) -> Vec<String> {
-    let Ok(Value::Object(known)) = serde_json::to_value(Recipe::default()) else {
+    let defaults = Recipe {
+        data: DataRecipe::defaults_of(source(table)),
+        ..Recipe::default()
+    };
+    let Ok(Value::Object(known)) = serde_json::to_value(defaults) else {
         return Vec::new();
     };
     let mut problems = Vec::new();

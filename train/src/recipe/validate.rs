@@ -3,7 +3,8 @@
 use data::image::Transform;
 
 use super::{
-    DataRecipe, DataSource, OptimizerRecipe, Recipe, ScheduleName, ScheduleRecipe, TrainRecipe,
+    DataRecipe, ImageDataRecipe, ImageDataSource, OptimizerRecipe, Recipe, ScheduleName,
+    ScheduleRecipe, TextDataRecipe, TextDataSource, TextUnit, TrainRecipe,
 };
 
 impl Recipe {
@@ -15,15 +16,28 @@ impl Recipe {
             "name",
             "must be a plain folder name",
         );
-        match self.model.config() {
-            Ok(config) => {
-                if let Err(error) = config.validate() {
-                    problems.0.push(error.to_string());
+        match &self.data {
+            DataRecipe::Image(data) => {
+                match self.model.image_classifier() {
+                    Ok(config) => problems.take(config.validate()),
+                    Err(found) => problems.0.extend(found),
                 }
+                check_images(data, &mut problems);
+                check_image_training(&self.train, &mut problems);
             }
-            Err(found) => problems.0.extend(found),
+            DataRecipe::Text(data) => {
+                match self.model.language_model() {
+                    Ok(config) => problems.take(config.validate()),
+                    Err(found) => problems.0.extend(found),
+                }
+                check_text(data, &mut problems);
+                problems.require(
+                    !self.model.freeze_backbone,
+                    "model.freeze_backbone",
+                    "is for image classifiers",
+                );
+            }
         }
-        check_data(&self.data, &mut problems);
         check_optimizer(&self.optimizer, &mut problems);
         check_schedule(&self.schedule, &mut problems);
         check_train(&self.train, &mut problems);
@@ -35,6 +49,10 @@ impl Recipe {
 struct Problems(Vec<String>);
 
 impl Problems {
+    fn take<E: std::fmt::Display>(&mut self, result: Result<(), E>) {
+        self.0.extend(result.err().map(|error| error.to_string()));
+    }
+
     fn require(&mut self, holds: bool, key: &str, rule: &str) {
         if !holds {
             self.0.push(format!("{key} {rule}"));
@@ -57,14 +75,14 @@ impl Problems {
     }
 }
 
-fn check_data(data: &DataRecipe, problems: &mut Problems) {
+fn check_images(data: &ImageDataRecipe, problems: &mut Problems) {
     let needs_path = matches!(
         data.source,
-        DataSource::Folder
-            | DataSource::Idx
-            | DataSource::ImageNet
-            | DataSource::Shards
-            | DataSource::TinyImageNet
+        ImageDataSource::Folder
+            | ImageDataSource::Idx
+            | ImageDataSource::ImageNet
+            | ImageDataSource::Shards
+            | ImageDataSource::TinyImageNet
     );
     problems.require(
         !needs_path || data.path.is_some(),
@@ -88,7 +106,7 @@ fn check_data(data: &DataRecipe, problems: &mut Problems) {
             &format!("must be above 0 and at most 1, got {value}"),
         );
     }
-    if data.source == DataSource::Shapes {
+    if data.source == ImageDataSource::Shapes {
         for (key, value) in [
             ("data.train_size", data.train_size),
             ("data.val_size", data.val_size),
@@ -116,6 +134,45 @@ fn check_data(data: &DataRecipe, problems: &mut Problems) {
     );
 }
 
+fn check_text(data: &TextDataRecipe, problems: &mut Problems) {
+    problems.require(
+        data.source == TextDataSource::Grammar || data.path.is_some(),
+        "data.path",
+        "must be given for this data.source",
+    );
+    let is_plain = data.source == TextDataSource::Text;
+    problems.require(
+        !is_plain || (data.unit == TextUnit::Tokenizer) == data.tokenizer.is_some(),
+        "data.tokenizer",
+        "must be given for data.unit = \"tokenizer\", and only for it",
+    );
+    problems.fraction("data.validation_fraction", data.validation_fraction);
+    for (key, value) in [
+        ("data.train_size", data.train_size),
+        ("data.val_size", data.val_size),
+        ("data.sequence_length", data.sequence_length),
+        ("data.eval_streams", data.eval_streams),
+        ("data.eval_stride", data.eval_stride.unwrap_or(1)),
+        ("data.vocab_size", data.vocab_size.unwrap_or(1)),
+    ] {
+        problems.positive(key, value as f64);
+    }
+    problems.require(
+        data.eval_stride.unwrap_or(1) <= data.sequence_length,
+        "data.eval_stride",
+        "must be at most data.sequence_length, or tokens would be left out",
+    );
+}
+
+fn check_image_training(train: &TrainRecipe, problems: &mut Problems) {
+    for (key, value) in [
+        ("train.activation_decay", train.activation_decay),
+        ("train.slowness_decay", train.slowness_decay),
+    ] {
+        problems.require(value == 0.0, key, "is for recurrent language models");
+    }
+}
+
 fn check_optimizer(optimizer: &OptimizerRecipe, problems: &mut Problems) {
     problems.positive("optimizer.learning_rate", optimizer.learning_rate);
     problems.fraction("optimizer.momentum", optimizer.momentum);
@@ -134,6 +191,15 @@ fn check_schedule(schedule: &ScheduleRecipe, problems: &mut Problems) {
     problems.not_negative("schedule.warmup_epochs", schedule.warmup_epochs);
     problems.not_negative("schedule.min_learning_rate", schedule.min_learning_rate);
     problems.positive("schedule.step_epochs", schedule.step_epochs);
+    problems.not_negative(
+        "schedule.first_step_epochs",
+        schedule.first_step_epochs.unwrap_or(0.0),
+    );
+    problems.require(
+        schedule.plateau_patience > 0,
+        "schedule.plateau_patience",
+        "must be at least 1, got 0",
+    );
     problems.positive("schedule.gamma", schedule.gamma);
     for &milestone in &schedule.milestones {
         problems.not_negative("schedule.milestones", milestone);
@@ -170,6 +236,13 @@ fn check_train(train: &TrainRecipe, problems: &mut Problems) {
     if let Some(decay) = train.ema_decay {
         problems.fraction("train.ema_decay", decay);
     }
+    problems.require(
+        train.ema_decay.is_none() || train.average_after.is_none(),
+        "train.ema_decay and train.average_after",
+        "cannot both be given",
+    );
+    problems.not_negative("train.activation_decay", train.activation_decay);
+    problems.not_negative("train.slowness_decay", train.slowness_decay);
     problems.fraction("train.label_smoothing", train.label_smoothing);
     // Each worker is a thread with batches of its own in flight.
     problems.require(

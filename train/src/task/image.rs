@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, Transaction};
 use data::image::{ImageBatch, ImageSource};
 use model_cnn::ImageClassifier;
 
-use super::Task;
+use super::{Carry, Task};
 use crate::TrainError;
 use crate::trainer::metrics::{MetricInfo, Tally};
 
@@ -89,8 +89,9 @@ impl Task for ImageTask {
         &self,
         model: &ImageClassifier,
         batch: ImageBatch,
+        _carry: &mut Carry,
         device: &Device,
-    ) -> (Tensor<1>, ImageOutput) {
+    ) -> Result<(Tensor<1>, ImageOutput), TrainError> {
         let labels = batch.main_labels().to_vec();
         let soft_targets = batch.soft_targets(self.num_classes, device);
         let (images, targets) = batch.into_tensors(device);
@@ -104,7 +105,7 @@ impl Task for ImageTask {
             logits: logits.inner(),
             labels,
         };
-        (loss, output)
+        Ok((loss, output))
     }
 
     fn tally(&self, output: ImageOutput) -> Result<Tally, TrainError> {
@@ -130,6 +131,7 @@ impl Task for ImageTask {
         &self,
         model: &ImageClassifier,
         batch: ImageBatch,
+        _carry: &mut Carry,
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let labels = batch.labels.clone();

@@ -13,7 +13,7 @@ use model_cnn::ImageClassifierConfig;
 use model_cnn::registry::{self, InputInfo};
 
 use crate::TrainError;
-use crate::recipe::{DataRecipe, DataSource, Recipe};
+use crate::recipe::{ImageDataRecipe, ImageDataSource, Recipe};
 use crate::run::Classifier;
 
 /// Where downloaded data sets and lists of large folders are kept, and what to tell about a download.
@@ -29,7 +29,7 @@ pub struct DataAccess<'a> {
 /// # Errors
 /// The data are not there or not what they should be.
 pub fn open_dataset(
-    recipe: &DataRecipe,
+    recipe: &ImageDataRecipe,
     seed: u64,
     split: Split,
     access: &mut DataAccess,
@@ -47,47 +47,49 @@ pub fn open_dataset(
 }
 
 fn open_whole(
-    recipe: &DataRecipe,
+    recipe: &ImageDataRecipe,
     seed: u64,
     split: Split,
     access: &mut DataAccess,
 ) -> Result<ImageDataset, TrainError> {
     let lists = access.cache.join("lists");
     let dataset = match recipe.source {
-        DataSource::Shapes => {
+        ImageDataSource::Shapes => {
             let len = match split {
                 Split::Train => recipe.train_size,
                 Split::Validation => recipe.val_size,
             };
             ImageDataset::Shapes(Shapes::new(split, len, recipe.image_size, seed))
         }
-        DataSource::Cifar10 => {
+        ImageDataSource::Cifar10 => {
             let folder = locate(recipe, "cifar10", access, download::cifar10)?;
             ImageDataset::Cifar10(Cifar10::open(&folder, split)?)
         }
-        DataSource::Mnist => {
+        ImageDataSource::Mnist => {
             let folder = locate(recipe, "mnist", access, download::mnist)?;
             ImageDataset::Idx(Idx::open(&folder, split)?)
         }
-        DataSource::FashionMnist => {
+        ImageDataSource::FashionMnist => {
             let folder = locate(recipe, "fashion_mnist", access, download::fashion_mnist)?;
             ImageDataset::Idx(Idx::open(&folder, split)?)
         }
-        DataSource::Idx => ImageDataset::Idx(Idx::open(given_path(recipe)?, split)?),
-        DataSource::Folder => ImageDataset::Folder(ImageFolder::open(given_path(recipe)?, split)?),
-        DataSource::ImageNet => {
+        ImageDataSource::Idx => ImageDataset::Idx(Idx::open(given_path(recipe)?, split)?),
+        ImageDataSource::Folder => {
+            ImageDataset::Folder(ImageFolder::open(given_path(recipe)?, split)?)
+        }
+        ImageDataSource::ImageNet => {
             ImageDataset::ImageNet(ImageNet::open(given_path(recipe)?, split, Some(&lists))?)
         }
-        DataSource::TinyImageNet => {
+        ImageDataSource::TinyImageNet => {
             let path = given_path(recipe)?;
             ImageDataset::ImageNet(ImageNet::open_tiny(path, split, Some(&lists))?)
         }
-        DataSource::Shards => ImageDataset::Shards(Shards::open(given_path(recipe)?, split)?),
+        ImageDataSource::Shards => ImageDataset::Shards(Shards::open(given_path(recipe)?, split)?),
     };
     Ok(dataset)
 }
 
-fn given_path(recipe: &DataRecipe) -> Result<&Path, TrainError> {
+fn given_path(recipe: &ImageDataRecipe) -> Result<&Path, TrainError> {
     recipe
         .path
         .as_deref()
@@ -98,7 +100,7 @@ type Download = fn(&Path, &mut dyn FnMut(u64, Option<u64>)) -> Result<PathBuf, d
 
 /// The folder of a set that can be downloaded: the one given, or the cache.
 fn locate(
-    recipe: &DataRecipe,
+    recipe: &ImageDataRecipe,
     name: &str,
     access: &mut DataAccess,
     download: Download,
@@ -133,24 +135,19 @@ impl ImageRun {
     /// # Errors
     /// Data that are not there, a model that does not fit them.
     pub fn open(recipe: &Recipe, access: &mut DataAccess) -> Result<Self, TrainError> {
-        let train = Arc::new(open_dataset(
-            &recipe.data,
-            recipe.seed,
-            Split::Train,
-            access,
-        )?);
-        let validation = open_dataset(&recipe.data, recipe.seed, Split::Validation, access)?;
+        let data = recipe.images()?;
+        let train = Arc::new(open_dataset(data, recipe.seed, Split::Train, access)?);
+        let validation = open_dataset(data, recipe.seed, Split::Validation, access)?;
         let classifier = classifier(recipe, &train)?;
         let augmented = Preprocess {
-            transforms: recipe
-                .data
+            transforms: data
                 .train_transforms
                 .clone()
                 .unwrap_or_else(|| classifier.preprocess.transforms.clone()),
             ..classifier.preprocess.clone()
         };
         let config = loader_config(recipe);
-        let mixing = Mixing::new(recipe.data.mixup_alpha, recipe.data.cutmix_alpha)?;
+        let mixing = Mixing::new(data.mixup_alpha, data.cutmix_alpha)?;
         let train = ImageSource::new(train, augmented, recipe.seed)?.with_mixing(mixing);
         let train = Loader::new(Arc::new(train), config.clone())?;
         let validation = validation_loader(validation, &classifier.preprocess, &config)?;
@@ -203,7 +200,7 @@ fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<Classifier, Train
         .entry("num_classes")
         .or_insert(toml::Value::Integer(classes));
     let config = model
-        .config()
+        .image_classifier()
         .map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
     config.validate()?;
     if config.num_classes() < labels.len() {
@@ -214,11 +211,11 @@ fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<Classifier, Train
         )));
     }
     let input = input_of(&recipe.model.name)?;
-    let transforms = match &recipe.data.val_transforms {
+    let transforms = match &recipe.images()?.val_transforms {
         Some(transforms) => transforms.clone(),
         None => resize_and_crop(&input, train.image_size()),
     };
-    let (mean, std) = normalisation(recipe, &config, &input);
+    let (mean, std) = normalisation(recipe.images()?, &config, &input);
     let preprocess = Preprocess {
         transforms,
         channels: config.in_channels(),
@@ -275,11 +272,11 @@ fn resize_and_crop(input: &InputInfo, stored: Option<(usize, usize)>) -> Vec<Tra
 
 /// The recipe's mean and deviation, or the model's.
 fn normalisation(
-    recipe: &Recipe,
+    data: &ImageDataRecipe,
     config: &ImageClassifierConfig,
     input: &InputInfo,
 ) -> (Vec<f32>, Vec<f32>) {
-    if let (Some(mean), Some(std)) = (&recipe.data.mean, &recipe.data.std) {
+    if let (Some(mean), Some(std)) = (&data.mean, &data.std) {
         return (mean.clone(), std.clone());
     }
     own_normalisation(input, config)

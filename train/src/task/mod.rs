@@ -2,13 +2,22 @@
 
 pub mod image;
 pub mod image_data;
+pub mod language;
+pub mod language_data;
+pub mod token_source;
+
+use std::collections::BTreeMap;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use data::loader::Source;
 
 use crate::TrainError;
-use crate::trainer::metrics::{MetricInfo, Tally};
+use crate::trainer::metrics::{MetricInfo, Tally, Values};
+
+/// What a batch leaves to the next one of its epoch, by name: the hidden state of a recurrent model, nothing elsewhere.
+/// Detached, so that gradients end at the batch.
+pub type Carry = BTreeMap<String, Tensor<2>>;
 
 /// One kind of work. The trainer knows steps, checkpoints and reports; a task knows batches, losses and metrics.
 pub trait Task {
@@ -25,13 +34,33 @@ pub trait Task {
     /// What one item is called, as in "images/s".
     fn items(&self) -> &'static str;
 
-    /// The mean loss of a training batch, `[1]`, on a device with gradients.
+    /// How many such items an epoch of `source` has.
+    fn size(&self, source: &Self::Source) -> usize {
+        source.len()
+    }
+
+    /// The metrics of what was counted: the means, and what follows from them.
+    fn values(&self, tally: &Tally) -> Values {
+        tally.means()
+    }
+
+    /// What the learning rate is multiplied by for a step that begins with this batch.
+    fn rate_factor(&self, _batch: &<Self::Source as Source>::Batch) -> f64 {
+        1.0
+    }
+
+    /// The mean loss of a training batch, `[1]`, on a device with gradients. `carry` is what the batch before left, and
+    /// becomes what this one leaves.
+    ///
+    /// # Errors
+    /// The batch does not fit what was carried.
     fn forward(
         &self,
         model: &Self::Model,
         batch: <Self::Source as Source>::Batch,
+        carry: &mut Carry,
         device: &Device,
-    ) -> (Tensor<1>, Self::Output);
+    ) -> Result<(Tensor<1>, Self::Output), TrainError>;
 
     /// What the batch adds to the metrics.
     ///
@@ -47,6 +76,7 @@ pub trait Task {
         &self,
         model: &Self::Model,
         batch: <Self::Source as Source>::Batch,
+        carry: &mut Carry,
         device: &Device,
     ) -> Result<Tally, TrainError>;
 }

@@ -1,33 +1,56 @@
-//! An exponential moving average of the weights.
+//! A running average of the weights: exponential, or uniform from some step on.
 
 use burn::module::Module;
 
 use crate::params::{self, ByName};
 
-/// The average, `average = decay * average + (1 - decay) * weights` after each optimizer step.
-///
-/// The decay rises to its value as `min(decay, (1 + step) / (10 + step))`, so that the first, random weights do not
-/// linger in it. Buffers (running statistics of batch norm) are averaged too, as torchvision does: the average of the
-/// weights has other statistics than the last of them.
+/// The average of the weights after each optimizer step. Buffers (running statistics of batch norm) are averaged too, as
+/// torchvision does: the average of the weights has other statistics than the last of them.
 #[derive(Clone, Debug)]
 pub struct Ema {
-    decay: f64,
+    decay: Decay,
     average: ByName,
 }
 
+/// What the old average is multiplied by.
+#[derive(Clone, Copy, Debug)]
+enum Decay {
+    /// `min(decay, (1 + step) / (10 + step))`, so that the first, random weights do not linger in it.
+    Exponential(f64),
+    /// `1 - 1 / (step - since)`: the mean of all weights since then (Polyak & Juditsky 1992).
+    Uniform { since: u64 },
+}
+
+impl Decay {
+    fn at(self, step: u64) -> f64 {
+        match self {
+            Self::Exponential(decay) => decay.min((1.0 + step as f64) / (10.0 + step as f64)),
+            Self::Uniform { since } => 1.0 - 1.0 / step.saturating_sub(since).max(1) as f64,
+        }
+    }
+}
+
 impl Ema {
-    /// Begins with the weights of `model`.
-    pub fn new<M: Module>(decay: f64, model: &M) -> Self {
+    /// An exponential average, which begins with the weights of `model`.
+    pub fn exponential<M: Module>(decay: f64, model: &M) -> Self {
         Self {
-            decay,
+            decay: Decay::Exponential(decay),
+            average: params::state(model),
+        }
+    }
+
+    /// The mean of the weights after the steps beyond step `since`. `model` is the average so far; at step `since` itself,
+    /// whatever it is, the next weights replace it.
+    pub fn uniform<M: Module>(since: u64, model: &M) -> Self {
+        Self {
+            decay: Decay::Uniform { since },
             average: params::state(model),
         }
     }
 
     /// Takes in the weights of `model` after optimizer step number `step`, counted from 1.
     pub fn update<M: Module>(&mut self, model: &M, step: u64) {
-        let warm = (1.0 + step as f64) / (10.0 + step as f64);
-        let decay = self.decay.min(warm);
+        let decay = self.decay.at(step);
         for (name, value) in params::state(model) {
             let average = match self.average.remove(&name) {
                 Some(average) => average * decay + value * (1.0 - decay),
@@ -43,5 +66,27 @@ impl Ema {
         params::update(model.valid(), |parameter| {
             self.average.get(&parameter.name).cloned()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Decay;
+
+    #[test]
+    fn the_uniform_average_is_the_mean() {
+        let values = [3.0, 5.0, 10.0, 2.0];
+        let mut average = 99.0;
+        for (i, value) in values.iter().enumerate() {
+            let decay = Decay::Uniform { since: 7 }.at(8 + i as u64);
+            average = average * decay + value * (1.0 - decay);
+        }
+        assert!((average - 5.0_f64).abs() < 1e-12, "{average}");
+    }
+
+    #[test]
+    fn the_exponential_average_warms_up() {
+        assert_eq!(Decay::Exponential(0.5).at(1), 2.0 / 11.0);
+        assert_eq!(Decay::Exponential(0.5).at(100), 0.5);
     }
 }

@@ -30,7 +30,7 @@ use crate::TrainError;
 use crate::params;
 use crate::recipe::{Recipe, TrainRecipe};
 use crate::report::{EvaluationReport, Reporter, StepReport};
-use crate::task::Task;
+use crate::task::{Carry, Task};
 use checkpoint::Checkpoints;
 use gradients::{Accumulator, clip_by_global_norm};
 use metrics::Tally;
@@ -83,6 +83,7 @@ impl<T: Task> Trainer<'_, T> {
             last: session.last,
             best: self.state.progress.best.record,
             times: session.times,
+            items: self.task.items(),
             skipped: [self.train.skipped(), self.validation.skipped()].concat(),
         })
     }
@@ -135,10 +136,14 @@ impl<T: Task> Trainer<'_, T> {
         self.device
             .seed(data::random::seed(self.recipe.seed, "step", step));
         let batches = group.len() as u64;
+        let factor = group.first().map(|batch| self.task.rate_factor(batch));
         let mut accumulator = Accumulator::default();
         let mut tally = Tally::default();
         for batch in group {
-            let (loss, output) = self.task.forward(&self.state.model, batch, &self.device);
+            let state = &mut self.state;
+            let (loss, output) =
+                self.task
+                    .forward(&state.model, batch, &mut state.carry, &self.device)?;
             let gradients = params::gradients(&self.state.model, loss.backward());
             // Waits for what the metrics are about to read, so that the wait is not taken for their time.
             self.device
@@ -151,7 +156,8 @@ impl<T: Task> Trainer<'_, T> {
             session.times.rest += watch.lap();
             accumulator.add(gradients, batch_tally.count as f64);
         }
-        let learning_rate = schedule.learning_rate(step);
+        let learning_rate =
+            schedule.learning_rate(step, self.state.progress.drops) * factor.unwrap_or(1.0);
         let norm = self.update(accumulator.take(), learning_rate)?;
         session.times.model += watch.lap();
 
@@ -191,7 +197,8 @@ impl<T: Task> Trainer<'_, T> {
     fn report_step(&mut self, learning_rate: f64, norm: Option<f64>) -> Result<(), TrainError> {
         let total_steps = self.total_steps();
         let log_every = self.options().log_every;
-        let items_per_epoch = self.train.source().len() as u64;
+        let items_per_epoch = self.task.size(self.train.source()) as u64;
+        let values = self.task.values(&self.state.progress.window);
         let progress = &mut self.state.progress;
         let is_due = progress.step.is_multiple_of(log_every);
         let report = StepReport {
@@ -204,7 +211,7 @@ impl<T: Task> Trainer<'_, T> {
             items_per_epoch,
             learning_rate,
             norm,
-            values: progress.window.means(),
+            values,
             is_record: is_due,
         };
         if is_due {
@@ -240,8 +247,10 @@ impl<T: Task> Trainer<'_, T> {
     }
 
     fn end_of_epoch(&mut self) -> Result<(), TrainError> {
+        // The next epoch begins at the beginning of the data, where nothing precedes.
+        self.state.carry.clear();
         let progress = &mut self.state.progress;
-        let values = std::mem::take(&mut progress.epoch_tally).means();
+        let values = self.task.values(&std::mem::take(&mut progress.epoch_tally));
         progress.epoch += 1;
         progress.batch = 0;
         self.reporter.epoch(progress.epoch, progress.step, &values)
@@ -266,10 +275,11 @@ impl<T: Task> Trainer<'_, T> {
             DRY_RUN_BATCHES
         };
         let mut tally = Tally::default();
+        let mut carry = Carry::new();
         for batch in self.validation.epoch(0, 0).take(limit) {
-            tally.add(&self.task.evaluate(&model, batch?, &device)?);
+            tally.add(&self.task.evaluate(&model, batch?, &mut carry, &device)?);
         }
-        let values = tally.means();
+        let values = self.task.values(&tally);
         let progress = &mut self.state.progress;
         let metric = &self.recipe.train.best_metric;
         let higher_is_better = self
@@ -279,6 +289,18 @@ impl<T: Task> Trainer<'_, T> {
             .any(|info| info.name == metric && info.higher_is_better);
         let value = values.get(metric).copied().unwrap_or(f64::NAN);
         let is_best = progress.best.update(value, progress.step, higher_is_better);
+        if is_best {
+            progress.since_drop = 0;
+        } else {
+            progress.since_drop += 1;
+        }
+        if progress.since_drop >= self.recipe.schedule.plateau_patience {
+            progress.since_drop = 0;
+            progress.drops += 1;
+        }
+        self.state
+            .average_if_worse(value, higher_is_better, &self.recipe.train);
+        let progress = &self.state.progress;
         self.reporter.evaluation(&EvaluationReport {
             step: progress.step,
             epoch: progress.epoch,

@@ -8,11 +8,12 @@
 use std::collections::BTreeMap;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::Dtype;
 
 use crate::TrainError;
+use crate::arrays::{bytes_of, tensor, view};
 use crate::params::{self, ByName, Parameter};
 use crate::recipe::{OptimizerName, OptimizerRecipe};
 
@@ -131,19 +132,13 @@ impl Optimizer {
     pub fn to_bytes(&self) -> Result<Vec<u8>, TrainError> {
         let mut arrays = BTreeMap::new();
         for (name, tensor) in &self.state {
-            let values: Vec<f32> = tensor
-                .clone()
-                .try_into_data()
-                .map_err(|e| TrainError::Execution(e.to_string()))?
-                .iter::<f32>()
-                .collect();
-            let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-            arrays.insert(name.clone(), (values.len(), bytes));
+            let shape = tensor.dims().to_vec();
+            arrays.insert(name.as_str(), (shape, bytes_of(tensor)?));
         }
         let steps = self.steps.to_le_bytes().to_vec();
         let mut views = Vec::new();
-        for (name, (len, bytes)) in &arrays {
-            views.push((name.as_str(), view(Dtype::F32, vec![*len], bytes)?));
+        for (name, (shape, bytes)) in &arrays {
+            views.push((*name, view(Dtype::F32, shape.clone(), bytes)?));
         }
         views.push(("step", view(Dtype::U64, vec![], &steps)?));
         safetensors::serialize(views, None).map_err(|e| TrainError::Execution(e.to_string()))
@@ -178,19 +173,7 @@ impl Optimizer {
                 .get(parameter)
                 .ok_or_else(|| format!("`{name}` belongs to no parameter of the model"))?
                 .dims();
-            if array.dtype() != Dtype::F32 || array.shape() != expected {
-                return Err(format!(
-                    "`{name}` is {:?} {:?}, the model needs F32 {expected:?}",
-                    array.dtype(),
-                    array.shape()
-                ));
-            }
-            let values: Vec<f32> = array
-                .data()
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect();
-            let tensor = Tensor::from_data(TensorData::new(values, expected), device);
+            let tensor = tensor(&array, name, expected, device)?;
             optimizer.state.insert(name.to_string(), tensor);
         }
         Ok(optimizer)
@@ -203,8 +186,4 @@ fn with_decay(gradient: Tensor<1>, value: &Tensor<1>, decay: f64) -> Tensor<1> {
     } else {
         gradient
     }
-}
-
-fn view(dtype: Dtype, shape: Vec<usize>, bytes: &[u8]) -> Result<TensorView<'_>, TrainError> {
-    TensorView::new(dtype, shape, bytes).map_err(|e| TrainError::Execution(e.to_string()))
 }

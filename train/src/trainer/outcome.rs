@@ -28,6 +28,8 @@ pub struct Outcome {
     pub best: Option<(f64, u64)>,
     /// Where this session's time went.
     pub times: StepTimes,
+    /// What an item is called, as in "images".
+    pub items: &'static str,
     /// Names of the items that were left out as unreadable.
     pub skipped: Vec<String>,
 }

@@ -12,7 +12,9 @@ pub struct Schedule {
     minimum: f64,
     gamma: f64,
     warmup: u64,
-    /// Steps between two drops of the step schedule.
+    /// Steps before the first drop of the step schedule.
+    first_drop: u64,
+    /// Steps between two of its drops.
     drop_every: u64,
     /// Steps at which the multi-step schedule drops.
     milestones: Vec<u64>,
@@ -31,34 +33,43 @@ impl Schedule {
             minimum: recipe.min_learning_rate,
             gamma: recipe.gamma,
             warmup,
+            first_drop: match recipe.first_step_epochs {
+                Some(epochs) => in_steps(epochs),
+                None => in_steps(recipe.step_epochs).max(1),
+            },
             drop_every: in_steps(recipe.step_epochs).max(1),
             milestones: recipe.milestones.iter().map(|&m| in_steps(m)).collect(),
             length: total_steps.saturating_sub(warmup).max(1),
         }
     }
 
-    /// The rate that optimizer step `step` uses, counted from 0.
+    /// The rate that optimizer step `step` uses, counted from 0; `drops` is how often the rate has dropped on a plateau.
     ///
     /// Warm-up: step `i` of `w` uses `base * (i + 1) / w`. After it, with `t` steps done of `T`:
-    /// step `base * gamma^floor(t / drop_every)`, multi-step `base * gamma^(milestones passed)`, linear `base + (min - base) t / T`,
+    /// step `base * gamma^floor(1 + (t - first_drop) / drop_every)` from the first drop on, multi-step `base * gamma^(milestones passed)`, linear `base + (min - base) t / T`,
     /// cosine `min + (base - min) (1 + cos(pi t / T)) / 2` (Loshchilov & Hutter 2017, <https://arxiv.org/abs/1608.03983>).
-    pub fn learning_rate(&self, step: u64) -> f64 {
+    pub fn learning_rate(&self, step: u64, drops: u64) -> f64 {
         if step < self.warmup {
             return self.base * (step + 1) as f64 / self.warmup as f64;
         }
         let done = step - self.warmup;
         // Past its end a schedule stays where it ended; the cosine would climb again.
         let fraction = done.min(self.length) as f64 / self.length as f64;
+        let dropped = |drops: u64| {
+            let drops = i32::try_from(drops).unwrap_or(i32::MAX);
+            self.base * self.gamma.powi(drops)
+        };
         match self.name {
             ScheduleName::Constant => self.base,
-            ScheduleName::Step => {
-                let drops = i32::try_from(done / self.drop_every).unwrap_or(i32::MAX);
-                self.base * self.gamma.powi(drops)
-            }
+            ScheduleName::Step => match done.checked_sub(self.first_drop) {
+                None => self.base,
+                Some(since) => dropped(1 + since / self.drop_every),
+            },
             ScheduleName::MultiStep => {
                 let passed = self.milestones.iter().filter(|&&m| m <= done).count();
-                self.base * self.gamma.powi(i32::try_from(passed).unwrap_or(i32::MAX))
+                dropped(passed as u64)
             }
+            ScheduleName::Plateau => dropped(drops),
             ScheduleName::Linear => self.base + (self.minimum - self.base) * fraction,
             ScheduleName::Cosine => {
                 self.minimum + (self.base - self.minimum) * (1.0 + (PI * fraction).cos()) / 2.0

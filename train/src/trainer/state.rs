@@ -4,20 +4,23 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use weights;
 use serde::{Deserialize, Serialize};
+use weights;
 
 use super::checkpoint::Files;
 use super::ema::Ema;
 use super::metrics::{Best, Tally};
 use super::optimizer::Optimizer;
 use crate::TrainError;
+use crate::arrays;
 use crate::params;
 use crate::recipe::{OptimizerRecipe, TrainRecipe};
+use crate::task::Carry;
 
 const MODEL: &str = "model.safetensors";
 const EMA: &str = "ema.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
+const CARRY: &str = "carry.safetensors";
 const STATE: &str = "state.json";
 
 /// Where a run is, in numbers. There is no random generator in it: all randomness is a function of the seed and these.
@@ -37,6 +40,18 @@ pub struct Progress {
     pub epoch_tally: Tally,
     /// The best evaluation so far.
     pub best: Best,
+    /// How often the learning rate has dropped on a plateau.
+    #[serde(default)]
+    pub drops: u64,
+    /// Evaluations without a better one since then.
+    #[serde(default)]
+    pub since_drop: u64,
+    /// The values of all evaluations, where the recipe has them decide when averaging begins.
+    #[serde(default)]
+    pub evaluations: Vec<f64>,
+    /// The step since which weights are averaged uniformly.
+    #[serde(default)]
+    pub average_since: Option<u64>,
     /// Length of `metrics.jsonl` at this point; what a killed run wrote after it is cut off.
     pub metrics_bytes: u64,
 }
@@ -60,6 +75,8 @@ pub struct State<M> {
     pub optimizer: Optimizer,
     /// The averaged weights, if the recipe asks for them.
     pub ema: Option<Ema>,
+    /// What the last batch left to the next.
+    pub carry: Carry,
     /// Where the run is.
     pub progress: Progress,
 }
@@ -69,9 +86,29 @@ impl<M: Module> State<M> {
     pub fn new(model: M, optimizer: &OptimizerRecipe, train: &TrainRecipe) -> Self {
         Self {
             optimizer: Optimizer::new(optimizer.clone()),
-            ema: train.ema_decay.map(|decay| Ema::new(decay, &model)),
+            ema: train.ema_decay.map(|decay| Ema::exponential(decay, &model)),
+            carry: Carry::new(),
             progress: Progress::default(),
             model,
+        }
+    }
+
+    /// Takes in the value of an evaluation. Where the recipe says so, and it is worse than the best of those more than
+    /// `average_after` evaluations ago, weights are averaged from here on: the trigger of NT-ASGD (Merity et al. 2018,
+    /// <https://arxiv.org/abs/1708.02182>, algorithm 1).
+    pub fn average_if_worse(&mut self, value: f64, higher_is_better: bool, recipe: &TrainRecipe) {
+        let Some(patience) = recipe.average_after else {
+            return;
+        };
+        let sign = if higher_is_better { -1.0 } else { 1.0 };
+        let before = &self.progress.evaluations;
+        let old = &before[..before.len().saturating_sub(patience)];
+        let is_worse = old.iter().any(|old| sign * value > sign * old);
+        self.progress.evaluations.push(value);
+        if is_worse && self.ema.is_none() {
+            let since = self.progress.step;
+            self.progress.average_since = Some(since);
+            self.ema = Some(Ema::uniform(since, &self.model));
         }
     }
 
@@ -87,6 +124,9 @@ impl<M: Module> State<M> {
             files.insert(EMA.into(), weights::to_bytes(&averaged)?);
         }
         files.insert(OPTIMIZER.into(), self.optimizer.to_bytes()?);
+        if !self.carry.is_empty() {
+            files.insert(CARRY.into(), arrays::to_bytes(&self.carry)?);
+        }
         let mut progress = serde_json::to_string_pretty(&self.progress)
             .map_err(|e| TrainError::corrupt(Path::new(STATE), e))?;
         progress.push('\n');
@@ -111,9 +151,16 @@ impl<M: Module> State<M> {
             let bytes = file(files, name, path)?.clone();
             Ok(weights::load_bytes(model, bytes, &path.join(name))?)
         };
-        let ema = match train.ema_decay {
-            None => None,
-            Some(decay) => Some(Ema::new(decay, &load(model.clone(), EMA)?)),
+        let progress = Progress::from_files(files, path)?;
+        let ema = match (train.ema_decay, progress.average_since) {
+            (Some(decay), _) => Some(Ema::exponential(decay, &load(model.clone(), EMA)?)),
+            (None, Some(since)) => Some(Ema::uniform(since, &load(model.clone(), EMA)?)),
+            (None, None) => None,
+        };
+        let carry = match files.get(CARRY) {
+            None => Carry::new(),
+            Some(bytes) => arrays::from_bytes(bytes, device)
+                .map_err(|reason| TrainError::corrupt(&path.join(CARRY), reason))?,
         };
         let model = load(model, MODEL)?;
         let optimizer = Optimizer::from_bytes(
@@ -127,7 +174,8 @@ impl<M: Module> State<M> {
             model,
             optimizer,
             ema,
-            progress: Progress::from_files(files, path)?,
+            carry,
+            progress,
         })
     }
 }

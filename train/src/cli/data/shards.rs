@@ -7,7 +7,7 @@ use ::data::image::{
     ImageDataset, ShardOptions, ShardSize, Split, WrittenShards, verify_shards, write_shards,
 };
 use ::train::TrainError;
-use ::train::recipe::{DataRecipe, DataSource};
+use ::train::recipe::{ImageDataRecipe, ImageDataSource};
 use ::train::report::plain::thousands;
 use ::train::task::image_data::open_dataset;
 use anyhow::Context;
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args) -> Done {
     let recipe = args.source.load()?;
     let (train, validation) = with_data(|mut access| {
         let mut open = |split| -> Result<Arc<ImageDataset>, TrainError> {
-            let dataset = open_dataset(&recipe.data, recipe.seed, split, &mut access)?;
+            let dataset = open_dataset(recipe.images()?, recipe.seed, split, &mut access)?;
             Ok(Arc::new(dataset))
         };
         Ok((open(Split::Train)?, open(Split::Validation)?))
@@ -129,9 +129,9 @@ fn print(written: &WrittenShards) {
 }
 
 /// Compares the shards of a recipe with their checksums.
-pub(super) fn verify(recipe: &DataRecipe) -> anyhow::Result<()> {
+pub(super) fn verify(recipe: &ImageDataRecipe) -> anyhow::Result<()> {
     anyhow::ensure!(
-        recipe.source == DataSource::Shards,
+        recipe.source == ImageDataSource::Shards,
         "--verify: only shards have checksums; give it with --set data.source=shards"
     );
     let path = recipe.path.as_deref().context("data.path is not given")?;
@@ -144,7 +144,7 @@ pub(super) fn verify(recipe: &DataRecipe) -> anyhow::Result<()> {
     Ok(verified.map_err(TrainError::from)?)
 }
 
-fn bar(template: &str) -> ProgressBar {
+pub(super) fn bar(template: &str) -> ProgressBar {
     let bar = ProgressBar::new(0);
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),

@@ -1,51 +1,18 @@
-//! `tinderbox eval`
+//! `tinderbox eval` of an image classifier.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use ::data::image::Split;
 use ::train::report::confusion;
 use ::train::task::image::{ranked, read_logits};
 use ::train::task::image_data::{loader_config, open_dataset, validation_loader};
-use anyhow::Context;
-use clap::ValueEnum;
+use anyhow::{Context, ensure};
 use serde::Serialize;
 
-use super::Done;
-use super::shared::{DeviceArgs, percent, table, with_data};
-use super::trained::{OutsideArgs, Trained, WeightsArgs};
-
-/// Measure a trained model: accuracy, per class, confusion matrix.
-#[derive(clap::Args)]
-#[command(after_help = "\
-Example: tinderbox eval runs/cnn
-
-Prints a table and writes eval-SPLIT.json and confusion-SPLIT.svg into the run directory.")]
-pub(super) struct Args {
-    /// The run directory.
-    run: PathBuf,
-    /// The part of the data to measure on.
-    #[arg(long, value_enum, default_value_t = Part::Validation)]
-    split: Part,
-    /// Another folder for the data than the one the run was trained with.
-    #[arg(long, value_name = "FOLDER")]
-    data: Option<PathBuf>,
-    /// Print the result as JSON instead of a table.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    weights: WeightsArgs,
-    #[command(flatten)]
-    outside: OutsideArgs,
-    #[command(flatten)]
-    device: DeviceArgs,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Part {
-    Train,
-    Validation,
-}
+use super::{Args, Part};
+use crate::cli::Done;
+use crate::cli::shared::{percent, table, with_data};
+use crate::cli::trained::Trained;
 
 /// What `eval` measures, as written to `eval-SPLIT.json`.
 #[derive(Serialize)]
@@ -70,13 +37,18 @@ struct ClassReport {
 }
 
 pub(super) fn run(args: &Args) -> Done {
+    ensure!(
+        args.split != Part::Test && args.text.is_none(),
+        "--split test and --text are for language models"
+    );
     let device = args.device.open()?;
     let trained = args.weights.open(&args.outside, &args.run, &device)?;
     let counts = count(args, &trained, &device)?;
     let report = report(&trained, counts);
-    let (split, name) = match args.split {
-        Part::Train => ("train", "training"),
-        Part::Validation => ("validation", "validation"),
+    let split = args.split.name();
+    let name = match args.split {
+        Part::Train => "training",
+        Part::Validation | Part::Test => "validation",
     };
     let json = serde_json::to_string_pretty(&report)?;
     let json_path = trained.run()?.path().join(format!("eval-{split}.json"));
@@ -112,14 +84,20 @@ struct Counts {
 fn count(args: &Args, trained: &Trained, device: &burn::tensor::Device) -> anyhow::Result<Counts> {
     let mut recipe = trained.run()?.recipe(&[])?;
     if args.data.is_some() {
-        recipe.data.path.clone_from(&args.data);
+        recipe.data.path_mut().clone_from(&args.data);
     }
     let split = match args.split {
         Part::Train => Split::Train,
-        Part::Validation => Split::Validation,
+        Part::Validation | Part::Test => Split::Validation,
     };
-    let dataset =
-        with_data(|mut access| Ok(open_dataset(&recipe.data, recipe.seed, split, &mut access)?))?;
+    let dataset = with_data(|mut access| {
+        Ok(open_dataset(
+            recipe.images()?,
+            recipe.seed,
+            split,
+            &mut access,
+        )?)
+    })?;
     let labels = &trained.classifier.labels;
     check_classes(dataset.classes(), labels)?;
     let classes = trained.classifier.config.num_classes();

@@ -1,0 +1,146 @@
+//! `tinderbox eval` of a language model.
+
+use std::process::ExitCode;
+
+use ::data::text::{Corpus, Tokens};
+use ::train::TrainError;
+use ::train::language::LanguageModel;
+use ::train::report::plain::thousands;
+use ::train::run::{RunDir, Speaker};
+use ::train::task::language::LanguageTask;
+use ::train::task::language_data::{evaluation_loader, open_corpus};
+use ::train::task::{Carry, Task};
+use ::train::trainer::metrics::Tally;
+use anyhow::{Context, ensure};
+use serde::Serialize;
+
+use super::{Args, Part};
+use crate::cli::Done;
+use crate::cli::speaker::open_run;
+
+/// What is measured, as written to `eval-SPLIT.json`.
+#[derive(Serialize)]
+struct Report {
+    weights: String,
+    /// How many tokens were predicted.
+    tokens: u64,
+    /// Mean negative log-probability of a token, in nats.
+    loss: f64,
+    perplexity: f64,
+    /// The same information per character (Unicode scalar value) of the text, where its length is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bits_per_character: Option<f64>,
+}
+
+/// A text to measure on.
+struct Text {
+    tokens: Tokens,
+    /// 0 where unknown.
+    characters: u64,
+    /// What it is called.
+    name: String,
+}
+
+pub(super) fn run(args: &Args, run: &RunDir) -> Done {
+    let device = args.device.open()?;
+    let (speaker, model, origin) = open_run(run, &args.weights, &device)?;
+    let text = match &args.text {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            Text {
+                tokens: speaker
+                    .tokenizer
+                    .encode(&text)
+                    .with_context(|| path.display().to_string())?
+                    .into(),
+                characters: text.chars().count() as u64,
+                name: path.display().to_string(),
+            }
+        }
+        None => of_run(args, run, &speaker)?,
+    };
+    let tally = measure(run, &speaker, &model, &text, &device)?;
+    let loss = tally.means().get("loss").copied().unwrap_or(f64::NAN);
+    let bits = loss * tally.count as f64 / std::f64::consts::LN_2;
+    let report = Report {
+        weights: origin,
+        tokens: tally.count,
+        loss,
+        perplexity: loss.exp(),
+        bits_per_character: (text.characters > 0).then(|| bits / text.characters as f64),
+    };
+    let json = serde_json::to_string_pretty(&report)?;
+    if args.text.is_none() {
+        let path = run.path().join(format!("eval-{}.json", args.split.name()));
+        ::train::files::write_atomically(&path, json.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if args.json {
+        println!("{json}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let bits = match report.bits_per_character {
+        Some(bits) => format!(", {bits:.4} bits per character"),
+        None => String::new(),
+    };
+    println!(
+        "{} on {} tokens of {}, weights of {}: perplexity {:.3}, loss {:.4}{bits}",
+        args.run.display(),
+        thousands(report.tokens),
+        text.name,
+        report.weights,
+        report.perplexity,
+        report.loss,
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The part of the run's own data, which must be of the same tokens.
+fn of_run(args: &Args, run: &RunDir, speaker: &Speaker) -> anyhow::Result<Text> {
+    let mut recipe = run.recipe(&[])?;
+    if args.data.is_some() {
+        recipe.data.path_mut().clone_from(&args.data);
+    }
+    let Corpus {
+        tokenizer,
+        train,
+        validation,
+        test,
+        characters,
+    } = open_corpus(recipe.text()?, recipe.seed)?;
+    ensure!(
+        tokenizer.hash() == speaker.tokenizer.hash(),
+        "the data have other tokens than the run was trained with ({} and {}): they are not the same data",
+        tokenizer.vocab_size(),
+        speaker.tokenizer.vocab_size()
+    );
+    let (tokens, place) = match args.split {
+        Part::Train => (Some(train), 0),
+        Part::Validation => (Some(validation), 1),
+        Part::Test => (test, 2),
+    };
+    Ok(Text {
+        tokens: tokens.context("these data have no test part")?,
+        characters: characters[place],
+        name: format!("{} data", args.split.name()),
+    })
+}
+
+fn measure(
+    run: &RunDir,
+    speaker: &Speaker,
+    model: &LanguageModel,
+    text: &Text,
+    device: &burn::tensor::Device,
+) -> Result<Tally, TrainError> {
+    let recipe = run.recipe(&[])?;
+    let task = LanguageTask::new(&recipe, &speaker.tokenizer)?;
+    let start = speaker.tokenizer.end_of_text();
+    let loader = evaluation_loader(&recipe, &speaker.config, text.tokens.clone(), start)?;
+    let mut tally = Tally::default();
+    let mut carry = Carry::new();
+    for batch in loader.epoch(0, 0) {
+        tally.add(&task.evaluate(model, batch?, &mut carry, device)?);
+    }
+    Ok(tally)
+}

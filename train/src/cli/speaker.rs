@@ -1,0 +1,75 @@
+//! A language model to use: of a run, or as published.
+
+use std::path::{Path, PathBuf};
+
+use ::data::text::Tokenizer;
+use ::train::language::LanguageModel;
+use ::train::run::{RunDir, Speaker};
+use anyhow::{Context, ensure};
+use burn::tensor::Device;
+use model_transformer::{huggingface, llama2c};
+
+use super::trained::WeightsArgs;
+
+/// A language model and its tokenizer, ready for use.
+pub(super) struct Voice {
+    pub(super) model: LanguageModel,
+    pub(super) tokenizer: Tokenizer,
+}
+
+/// The language model of a run with the weights asked for, and where they are from.
+pub(super) fn open_run(
+    run: &RunDir,
+    weights: &WeightsArgs,
+    device: &Device,
+) -> anyhow::Result<(Speaker, LanguageModel, String)> {
+    let speaker = run.speaker()?;
+    let (which, live) = weights.which();
+    let weights = run.weights(which, live)?;
+    let origin = weights.origin();
+    let model = weights.load_into(speaker.config.init(device)?)?;
+    Ok((speaker, model, origin))
+}
+
+/// The language model at `path`: a run directory, a folder of Hugging Face's, or a checkpoint of llama2.c. `tokenizer`
+/// takes the place of the one that lies beside.
+pub(super) fn open(
+    path: &Path,
+    tokenizer: Option<&PathBuf>,
+    weights: &WeightsArgs,
+    device: &Device,
+) -> anyhow::Result<Voice> {
+    if path.is_file() {
+        let model = llama2c::open(path, device)?;
+        let beside = path.with_file_name("tokenizer.bin");
+        let tokenizer = tokenizer.unwrap_or(&beside);
+        return voice(model, tokenizer);
+    }
+    if path.join("config.json").is_file() && !path.join("recipe.toml").is_file() {
+        let model = huggingface::open(path, device)?;
+        return voice(model, tokenizer.map_or(path, PathBuf::as_path));
+    }
+    ensure!(
+        tokenizer.is_none(),
+        "--tokenizer is for published weights; a run has its own"
+    );
+    let (speaker, model, _) = open_run(&RunDir::open(path)?, weights, device)?;
+    Ok(Voice {
+        model,
+        tokenizer: speaker.tokenizer,
+    })
+}
+
+fn voice(model: model_transformer::LanguageModel, tokenizer: &Path) -> anyhow::Result<Voice> {
+    let tokenizer = Tokenizer::open(tokenizer)
+        .context("published weights need their tokenizer; say with --tokenizer where it is")?;
+    let (known, tokens) = (model.vocab_size(), tokenizer.vocab_size());
+    ensure!(
+        tokens <= known,
+        "the tokenizer has {tokens} tokens and the model knows {known}: they do not belong together"
+    );
+    Ok(Voice {
+        model: LanguageModel::Attention(model),
+        tokenizer,
+    })
+}

@@ -1,0 +1,207 @@
+//! Language modelling: the next token.
+
+use burn::tensor::{Device, Int, Tensor};
+use data::text::{TokenBatch, Tokenizer};
+use model_rnn::{RnnState, regularization};
+
+use super::token_source::TokenSource;
+use super::{Carry, Task};
+use crate::TrainError;
+use crate::language::LanguageModel;
+use crate::recipe::Recipe;
+use crate::trainer::metrics::{MetricInfo, Tally, Values};
+
+/// Cross-entropy of the next token in nats, as mean over tokens; perplexity, its exponential; and bits per character
+/// where a token is a character.
+///
+/// A recurrent model's hidden state is carried from batch to batch, cut off from the gradients. Its loss may have two more
+/// terms (activation regularisation, Merity et al. 2018, <https://arxiv.org/abs/1708.02182>, section 4.6), which are not
+/// part of what is reported.
+pub struct LanguageTask {
+    metrics: Vec<MetricInfo>,
+    label_smoothing: f64,
+    activation_decay: f64,
+    slowness_decay: f64,
+    /// Where lengths vary, the one that the learning rate is meant for.
+    usual_length: Option<usize>,
+    is_by_character: bool,
+}
+
+/// Summed loss of a training batch, not yet read from the device.
+pub struct LanguageOutput {
+    loss: Tensor<1>,
+    tokens: usize,
+}
+
+impl LanguageTask {
+    /// The task of `recipe`, whose text `tokenizer` cuts into tokens.
+    ///
+    /// # Errors
+    /// The recipe is for another kind of work.
+    pub fn new(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Self, TrainError> {
+        let data = recipe.text()?;
+        let is_by_character = tokenizer.is_by_character();
+        let metric = |name| MetricInfo {
+            name,
+            higher_is_better: false,
+            is_fraction: false,
+        };
+        let mut metrics = vec![metric("loss"), metric("perplexity")];
+        if is_by_character {
+            metrics.push(metric(BITS));
+        }
+        Ok(Self {
+            metrics,
+            label_smoothing: recipe.train.label_smoothing,
+            activation_decay: recipe.train.activation_decay,
+            slowness_decay: recipe.train.slowness_decay,
+            usual_length: data.vary_length.then_some(data.sequence_length),
+            is_by_character,
+        })
+    }
+
+    fn regularisation(&self, activations: &model_rnn::Activations) -> Option<Tensor<1>> {
+        let (alpha, beta) = (self.activation_decay, self.slowness_decay);
+        let mut terms = Vec::new();
+        if alpha > 0.0 {
+            terms.push(regularization::activation(activations, alpha));
+        }
+        if beta > 0.0 {
+            terms.push(regularization::temporal_activation(activations, beta));
+        }
+        terms.into_iter().reduce(|sum, term| sum + term)
+    }
+}
+
+const BITS: &str = "bits_per_character";
+
+/// `-log softmax(logits)[target]` for each position, `[count]`, of logits `[count, vocab]` and targets `[count]`.
+///
+/// With `smoothing`, this share of the target is spread evenly over the vocabulary.
+pub fn token_losses(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
+    let [count, vocab] = logits.dims();
+    // log softmax(x)[t] = x[t] - log(sum(exp(x))). The vocabulary is large: nothing of its size is made that is not needed.
+    let largest = logits.clone().detach().max_dim(1);
+    let shifted = logits - largest;
+    let of_target = shifted.clone().gather(1, targets.reshape([count, 1]));
+    let log_sum = shifted.clone().exp().sum_dim(1).log();
+    let losses = if smoothing > 0.0 {
+        let mean = shifted.sum_dim(1) / vocab as f64;
+        log_sum - of_target * (1.0 - smoothing) - mean * smoothing
+    } else {
+        log_sum - of_target
+    };
+    losses.reshape([count])
+}
+
+/// The logits of a batch as `[batch * time, vocab]`; what a recurrent model leaves goes into `carry`.
+fn logits(
+    model: &LanguageModel,
+    batch: &TokenBatch,
+    carry: &mut Carry,
+    device: &Device,
+) -> Result<(Tensor<2>, Option<model_rnn::Activations>), TrainError> {
+    let inputs = batch.inputs(device);
+    let (logits, activations) = match model {
+        LanguageModel::Attention(model) => (model.forward(inputs), None),
+        LanguageModel::Recurrent(model) => {
+            let state = RnnState::from_named(std::mem::take(carry))
+                .map_err(|e| TrainError::Mismatch(e.to_string()))?;
+            let output = model.forward(inputs, state);
+            *carry = output.state.detach().into_named();
+            (output.logits, Some(output.activations))
+        }
+    };
+    let [batch, time, vocab] = logits.dims();
+    Ok((logits.reshape([batch * time, vocab]), activations))
+}
+
+fn flat_targets(batch: &TokenBatch, device: &Device) -> Tensor<1, Int> {
+    let [rows, time] = batch.shape;
+    batch.targets(device).reshape([rows * time])
+}
+
+impl Task for LanguageTask {
+    type Model = LanguageModel;
+    type Source = TokenSource;
+    type Output = LanguageOutput;
+
+    fn metrics(&self) -> &[MetricInfo] {
+        &self.metrics
+    }
+
+    fn items(&self) -> &'static str {
+        "tokens"
+    }
+
+    fn size(&self, source: &TokenSource) -> usize {
+        source.tokens()
+    }
+
+    fn values(&self, tally: &Tally) -> Values {
+        let mut values = tally.means();
+        if let Some(&loss) = values.get("loss") {
+            values.insert("perplexity".into(), loss.exp());
+            if self.is_by_character {
+                values.insert(BITS.into(), loss / std::f64::consts::LN_2);
+            }
+        }
+        values
+    }
+
+    fn rate_factor(&self, batch: &TokenBatch) -> f64 {
+        match self.usual_length {
+            Some(usual) => batch.shape[1] as f64 / usual as f64,
+            None => 1.0,
+        }
+    }
+
+    fn forward(
+        &self,
+        model: &LanguageModel,
+        batch: TokenBatch,
+        carry: &mut Carry,
+        device: &Device,
+    ) -> Result<(Tensor<1>, LanguageOutput), TrainError> {
+        let (logits, activations) = logits(model, &batch, carry, device)?;
+        let targets = flat_targets(&batch, device);
+        let losses = token_losses(logits, targets, self.label_smoothing);
+        let tokens = batch.tokens();
+        // All targets of a training batch count.
+        let mut loss = losses.mean();
+        let output = LanguageOutput {
+            loss: loss.clone().inner(),
+            tokens,
+        };
+        if let Some(penalty) = activations.and_then(|a| self.regularisation(&a)) {
+            loss = loss + penalty;
+        }
+        Ok((loss, output))
+    }
+
+    fn tally(&self, output: LanguageOutput) -> Result<Tally, TrainError> {
+        let loss = output
+            .loss
+            .try_into_scalar::<f32>()
+            .map_err(|e| TrainError::Execution(e.to_string()))?;
+        let sum = f64::from(loss) * output.tokens as f64;
+        Ok(Tally::new(output.tokens, [("loss", sum)]))
+    }
+
+    fn evaluate(
+        &self,
+        model: &LanguageModel,
+        batch: TokenBatch,
+        carry: &mut Carry,
+        device: &Device,
+    ) -> Result<Tally, TrainError> {
+        let (logits, _) = logits(model, &batch, carry, device)?;
+        let losses = token_losses(logits, flat_targets(&batch, device), 0.0);
+        let losses = losses
+            .try_into_vec_as::<f32>()
+            .map_err(|e| TrainError::Execution(e.to_string()))?;
+        let counted = losses.iter().zip(&batch.counted).filter(|(_, c)| **c);
+        let sum: f64 = counted.map(|(loss, _)| f64::from(*loss)).sum();
+        Ok(Tally::new(batch.tokens(), [("loss", sum)]))
+    }
+}
