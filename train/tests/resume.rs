@@ -3,12 +3,11 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use common::kill::{Killable, metrics_lines};
 use common::{assert_one_line_error, resume, tinderbox, train_tiny};
 
 /// Everything that is saved, often: steps of two batches, averaged weights, clipping, evaluations between checkpoints; and
@@ -29,92 +28,18 @@ const SETTINGS: &[&str] = &[
     "data.cutmix_alpha=1.0",
 ];
 
-/// The newest checkpoint's files and the metrics.
-fn outcome(run: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(run.join("checkpoints/step-00000300")).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        files.insert(name, fs::read(entry.path()).unwrap());
+/// A run of the recipe `cnn` with these settings.
+fn killable(settings: &[&'static str]) -> Killable<'static> {
+    Killable {
+        recipe: "cnn",
+        settings: [common::TINY, settings].concat(),
     }
-    files.insert(
-        "metrics.jsonl".into(),
-        fs::read(run.join("metrics.jsonl")).unwrap(),
-    );
-    files
-}
-
-fn assert_same(run: &Path, expected: &BTreeMap<String, Vec<u8>>) {
-    let got = outcome(run);
-    assert_eq!(
-        got.keys().collect::<Vec<_>>(),
-        expected.keys().collect::<Vec<_>>()
-    );
-    for (name, bytes) in expected {
-        assert!(got[name] == *bytes, "{name} differs");
-    }
-}
-
-fn metrics_lines(run: &Path) -> usize {
-    fs::read_to_string(run.join("metrics.jsonl")).map_or(0, |text| text.lines().count())
-}
-
-/// Starts the run, or goes on with it.
-fn start(run: &Path, workers: usize) -> Child {
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tinderbox"));
-    command
-        .args(["train", "cnn", "--ui", "quiet", "--run-dir"])
-        .arg(run);
-    command.args(["--workers", &workers.to_string()]);
-    if run.join("recipe.toml").exists() {
-        command.arg("--resume");
-    } else {
-        for set in common::TINY.iter().chain(SETTINGS) {
-            command.args(["--set", set]);
-        }
-    }
-    command.stdout(Stdio::null()).spawn().unwrap()
-}
-
-/// A number that is another one in each run of the test.
-fn random(below: usize) -> usize {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(below) as usize % below
-}
-
-/// Kills the process once it has written a random number of records more.
-fn kill_at_random(run: &Path, child: &mut Child) {
-    let lines = metrics_lines(run) + random(40);
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while metrics_lines(run) <= lines && child.try_wait().unwrap().is_none() {
-        assert!(Instant::now() < deadline, "no progress");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 #[test]
 fn killed_and_resumed_runs_end_where_an_undisturbed_one_does() {
-    let folder = tempfile::tempdir().unwrap();
-    let undisturbed = folder.path().join("undisturbed");
-    train_tiny(&undisturbed, SETTINGS)
-        .args(["--workers", "0"])
-        .assert()
-        .success();
-    let expected = outcome(&undisturbed);
-    assert!(
-        expected.contains_key("ema.safetensors") && expected.contains_key("optimizer.safetensors")
-    );
-    for workers in [0, 1, 4] {
-        let run = folder.path().join(format!("killed-{workers}"));
-        for _ in 0..3 {
-            let mut child = start(&run, workers);
-            kill_at_random(&run, &mut child);
-        }
-        assert!(start(&run, workers).wait().unwrap().success());
-        assert_same(&run, &expected);
-    }
+    let ended = killable(SETTINGS).assert_exact(&[0, 1, 4]);
+    assert!(ended.contains_key("ema.safetensors") && ended.contains_key("optimizer.safetensors"));
 }
 
 #[test]
@@ -172,7 +97,7 @@ fn ctrl_c_writes_a_checkpoint_and_says_how_to_go_on() {
 fn two_processes_cannot_train_in_one_folder() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
-    let mut child = start(&run, 0);
+    let mut child = killable(SETTINGS).start(&run, 0);
     let deadline = Instant::now() + Duration::from_secs(120);
     while metrics_lines(&run) == 0 {
         assert!(Instant::now() < deadline, "no progress");

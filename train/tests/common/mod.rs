@@ -1,6 +1,8 @@
 //! What the tests of the command share: small data of their own, and ways to run it.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod kill;
+
 use std::fs;
 use std::path::Path;
 
@@ -16,6 +18,37 @@ pub const TINY: &[&str] = &[
     "train.batch_size=16",
     "train.epochs=2",
 ];
+
+/// The same for a language model, of a recipe on the grammar.
+pub const TINY_TEXT: &[&str] = &[
+    "data.train_size=3000",
+    "data.val_size=400",
+    "data.sequence_length=12",
+    "train.batch_size=4",
+    "train.epochs=1",
+];
+
+/// What makes the model of the recipe `rnn` tiny.
+pub const TINY_RNN: &[&str] = &["model.embedding_size=12", "model.hidden_size=12"];
+
+/// What makes the model of the recipe `transformer` tiny.
+pub const TINY_GPT: &[&str] = &["model.n_layer=1", "model.n_head=2", "model.n_embd=12"];
+
+/// `tinderbox train rnn`, or `transformer`, as small as it can be, with `more` settings, into `run`.
+pub fn train_tiny_text(recipe: &str, run: &Path, more: &[&str]) -> Command {
+    let model = match recipe {
+        "rnn" => TINY_RNN,
+        _ => TINY_GPT,
+    };
+    let mut command = tinderbox();
+    command
+        .args(["train", recipe, "--ui", "plain", "--run-dir"])
+        .arg(run);
+    for set in TINY_TEXT.iter().chain(model).chain(more) {
+        command.args(["--set", set]);
+    }
+    command
+}
 
 pub fn tinderbox() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tinderbox"));

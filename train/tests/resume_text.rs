@@ -1,0 +1,66 @@
+//! Exactness of language models: killed and resumed runs end byte for byte where undisturbed ones do, in the middle of an
+//! epoch, with the hidden state that was there.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::kill::Killable;
+
+/// Saved often, between and within epochs, with evaluations in between.
+const SETTINGS: &[&str] = &[
+    "train.max_steps=300",
+    "train.epochs=100",
+    "train.checkpoint_every=17",
+    "train.eval_every=40",
+    "train.log_every=3",
+    "train.clip_norm=0.5",
+];
+
+#[test]
+fn a_recurrent_run_goes_on_with_its_hidden_state() {
+    let settings: &[&str] = &[
+        // Everything that is drawn or remembered: lengths, all five dropouts, penalties, an average that begins when
+        // perplexity rises, a rate that drops then.
+        "data.vary_length=true",
+        "data.sequence_length=20",
+        "model.dropout=0.2",
+        "model.weight_drop=0.3",
+        "model.locked_dropout=true",
+        "model.dropout_words=0.1",
+        "train.activation_decay=2.0",
+        "train.slowness_decay=1.0",
+        "train.average_after=1",
+        "optimizer.name=sgd",
+        "optimizer.learning_rate=8.0",
+        "schedule.name=plateau",
+        "schedule.warmup_steps=0",
+    ];
+    let run = Killable {
+        recipe: "rnn",
+        settings: [common::TINY_TEXT, common::TINY_RNN, SETTINGS, settings].concat(),
+    };
+    let ended = run.assert_exact(&[0, 4]);
+    assert!(ended.contains_key("carry.safetensors"));
+    // The average has begun, or it would not have been tested.
+    assert!(ended.contains_key("ema.safetensors"));
+    let state = String::from_utf8(ended["state.json"].clone()).unwrap();
+    assert!(!state.contains("\"drops\": 0"), "{state}");
+}
+
+#[test]
+fn an_attention_run_goes_on_with_the_windows_that_were_next() {
+    let settings: &[&str] = &[
+        "model.embd_pdrop=0.1",
+        "model.attn_pdrop=0.1",
+        "model.resid_pdrop=0.1",
+        "train.accumulate=2",
+        "train.label_smoothing=0.1",
+    ];
+    let run = Killable {
+        recipe: "transformer",
+        settings: [common::TINY_TEXT, common::TINY_GPT, SETTINGS, settings].concat(),
+    };
+    let ended = run.assert_exact(&[0, 1, 4]);
+    // There is no state that windows would carry.
+    assert!(!ended.contains_key("carry.safetensors"));
+}
