@@ -14,6 +14,14 @@ default:
 train-cnn *args:
     {{run}} train cnn {{device}} {{args}}
 
+# Train a small LSTM on sentences of a grammar
+train-rnn *args:
+    {{run}} train rnn {{device}} {{args}}
+
+# Train a small GPT on the same sentences
+train-transformer *args:
+    {{run}} train transformer {{device}} {{args}}
+
 # Run any `tinderbox` command, as in `just tinderbox eval runs/cnn`
 tinderbox *args:
     {{run}} {{args}}
@@ -52,7 +60,7 @@ advisories:
 
 # Training speed against PyTorch, alternating in one call; installs PyTorch into .venv the first time
 bench *args: (venv "bench/requirements.txt")
-    {{run}} bench {{device}} --peer ".venv/bin/python bench/simple_cnn.py" {{args}}
+    {{run}} bench {{device}} --peer ".venv/bin/python bench/peer.py" {{args}}
 
 # Every named model at full size against torchvision, in both directions: golden/PARITY.md
 parity *args: (venv "golden/requirements.txt")

@@ -13,12 +13,11 @@ mod config;
 
 use burn::module::Module;
 use burn::nn::{Dropout, Embedding, Linear};
-use burn::tensor::module::linear;
 use burn::tensor::{Device, Int, Tensor};
 
 use crate::attention::{Mask, attention, merge_heads, split_heads};
 use crate::cache::{Cache, Slot};
-use crate::layers::{Activation, Conv1D, LayerNorm, positions};
+use crate::layers::{Activation, Conv1D, LayerNorm, forward_rows, positions, tied_head};
 
 pub use config::GptConfig;
 
@@ -50,12 +49,8 @@ impl Gpt {
     /// The features of [`forward_features`](Self::forward_features) to logits `[batch, time, vocab_size]`.
     pub fn forward_head(&self, features: Tensor<3>) -> Tensor<3> {
         match &self.lm_head {
-            Some(lm_head) => lm_head.forward(features),
-            None => linear(
-                features,
-                self.transformer.wte.weight.val().transpose(),
-                None,
-            ),
+            Some(lm_head) => forward_rows(lm_head, features),
+            None => tied_head(features, &self.transformer.wte),
         }
     }
 

@@ -14,13 +14,12 @@ mod config;
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Embedding, Linear};
-use burn::tensor::module::linear;
 use burn::tensor::{Device, Int, Tensor};
 
 use crate::attention::{Mask, attention, merge_heads};
 use crate::cache::{Cache, Slot};
 use crate::layers::positions::{Rotary, Rotation};
-use crate::layers::{RmsNorm, swiglu};
+use crate::layers::{RmsNorm, forward_rows, swiglu, tied_head};
 
 pub use config::LlamaConfig;
 
@@ -52,12 +51,8 @@ impl Llama {
     /// The features of [`forward_features`](Self::forward_features) to logits `[batch, time, vocab_size]`.
     pub fn forward_head(&self, features: Tensor<3>) -> Tensor<3> {
         match &self.lm_head {
-            Some(lm_head) => lm_head.forward(features),
-            None => linear(
-                features,
-                self.model.embed_tokens.weight.val().transpose(),
-                None,
-            ),
+            Some(lm_head) => forward_rows(lm_head, features),
+            None => tied_head(features, &self.model.embed_tokens),
         }
     }
 
@@ -201,16 +196,16 @@ impl Attention {
         mask: &Mask,
         slot: Option<Slot<'_>>,
     ) -> Tensor<3> {
-        let q = rotation.forward(self.heads(self.q_proj.forward(x.clone())));
-        let k = rotation.forward(self.heads(self.k_proj.forward(x.clone())));
-        let v = self.heads(self.v_proj.forward(x));
+        let q = rotation.forward(self.heads(forward_rows(&self.q_proj, x.clone())));
+        let k = rotation.forward(self.heads(forward_rows(&self.k_proj, x.clone())));
+        let v = self.heads(forward_rows(&self.v_proj, x));
         let [q, k, v] = [q, k, v].map(|x| x.swap_dims(1, 2));
         let (k, v) = match slot {
             Some(slot) => slot.append(k, v),
             None => (k, v),
         };
         let mixed = merge_heads(attention(q, k, v, mask, &self.dropout));
-        self.o_proj.forward(mixed)
+        forward_rows(&self.o_proj, mixed)
     }
 
     /// `[batch, time, heads * head_dim]` to `[batch, time, heads, head_dim]`.
@@ -239,8 +234,8 @@ impl Mlp {
     }
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let gate = self.gate_proj.forward(x.clone());
-        self.down_proj
-            .forward(swiglu(gate, self.up_proj.forward(x)))
+        let gate = forward_rows(&self.gate_proj, x.clone());
+        let inner = swiglu(gate, forward_rows(&self.up_proj, x));
+        forward_rows(&self.down_proj, inner)
     }
 }

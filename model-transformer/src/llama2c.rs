@@ -12,17 +12,19 @@
 //! The two tables of rotations are not read; they follow from the sizes. Queries and keys have their rows in Meta's order,
 //! where neighbours are rotated together; they are put into Hugging Face's, where the halves of a head are.
 
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
 use crate::weights::{LoadOptions, StateDict, WeightsError, load_dict};
-use crate::{ConfigError, LanguageModel, LlamaConfig};
+use crate::{LanguageModel, LlamaConfig};
 
 /// Seven int32.
 const HEADER: usize = 7 * size_of::<i32>();
 /// How the later formats begin.
-const LATER_FORMATS: &[u8] = b"24ka";
+const LATER_FORMATS: [u8; 4] = *b"24ka";
 
 /// A checkpoint that could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -52,60 +54,84 @@ pub enum Llama2cError {
 /// The model at `path`, on `device`.
 ///
 /// # Errors
-/// See [`Llama2cError`]. Nothing is allocated for a header whose sizes do not give the length of the file.
+/// See [`Llama2cError`]. Nothing is read or allocated for a header whose sizes do not give the length of the file.
 pub fn open(path: &Path, device: &Device) -> Result<LanguageModel, Llama2cError> {
-    let bytes = std::fs::read(path).map_err(|source| Llama2cError::Io {
-        path: path.to_path_buf(),
-        source,
-    })?;
-    let wrong = |reason: String| Llama2cError::Format {
-        path: path.to_path_buf(),
-        reason,
-    };
-    let config = config(&bytes).map_err(wrong)?;
-    let model = config.init(device).map_err(|e| wrong(e.to_string()))?;
+    let config = read_config(path)?;
+    let model = config
+        .init(device)
+        .map_err(|e| wrong(path, e.to_string()))?;
+    let bytes = std::fs::read(path).map_err(|e| unreadable(path, e))?;
     let dict = tensors(&bytes, &config)?;
     drop(bytes);
     let (model, _) = load_dict(model, dict, &LoadOptions::default(), path)?;
     Ok(LanguageModel::Llama(model))
 }
 
-/// The configuration in the header, if it goes with the length of the file.
-fn config(bytes: &[u8]) -> Result<LlamaConfig, String> {
-    if bytes.starts_with(LATER_FORMATS) {
-        return Err("it is in a later format; export it with version 0".into());
+/// The configuration of the model at `path`.
+///
+/// # Errors
+/// As [`open`].
+pub fn read_config(path: &Path) -> Result<LlamaConfig, Llama2cError> {
+    let mut file = File::open(path).map_err(|e| unreadable(path, e))?;
+    let length = file.metadata().map_err(|e| unreadable(path, e))?.len();
+    let mut words = [[0; 4]; 7];
+    file.read_exact(words.as_flattened_mut())
+        .map_err(|e| match e.kind() {
+            ErrorKind::UnexpectedEof => wrong(path, "it ends within its header"),
+            _ => unreadable(path, e),
+        })?;
+    if words[0] == LATER_FORMATS {
+        let reason = "it is in a later format; export it with version 0";
+        return Err(wrong(path, reason));
     }
-    let config = header(bytes)?;
-    let wrong_option = |e: ConfigError| format!("its header makes no sense: {e}");
-    config.validate().map_err(wrong_option)?;
+    let config = config(words.map(i32::from_le_bytes));
+    let no_sense = |e| wrong(path, format!("its header makes no sense: {e}"));
+    config.validate().map_err(no_sense)?;
     let expected = HEADER as u128 + 4 * num_floats(&config);
-    if bytes.len() as u128 != expected {
-        let length = bytes.len();
-        return Err(format!(
-            "its header asks for {expected} bytes, and it has {length}"
-        ));
+    if u128::from(length) != expected {
+        let reason = format!("its header asks for {expected} bytes, and it has {length}");
+        return Err(wrong(path, reason));
     }
     Ok(config)
 }
 
-fn header(bytes: &[u8]) -> Result<LlamaConfig, String> {
-    let header = bytes.get(..HEADER).ok_or("it ends within its header")?;
-    let (words, _) = header.as_chunks::<4>();
-    let number = |index: usize| words.get(index).map_or(0, |word| i32::from_le_bytes(*word));
-    let size = |index: usize| usize::try_from(number(index)).unwrap_or(0);
-    Ok(LlamaConfig {
-        hidden_size: size(0),
-        intermediate_size: size(1),
-        num_hidden_layers: size(2),
-        num_attention_heads: size(3),
-        num_key_value_heads: Some(size(4)),
-        vocab_size: number(5).unsigned_abs() as usize,
-        max_position_embeddings: size(6),
-        tie_word_embeddings: number(5) > 0,
+fn unreadable(path: &Path, source: std::io::Error) -> Llama2cError {
+    let path = path.to_path_buf();
+    Llama2cError::Io { path, source }
+}
+
+fn wrong(path: &Path, reason: impl Into<String>) -> Llama2cError {
+    Llama2cError::Format {
+        path: path.to_path_buf(),
+        reason: reason.into(),
+    }
+}
+
+fn config(header: [i32; 7]) -> LlamaConfig {
+    let [
+        dim,
+        hidden_dim,
+        n_layers,
+        n_heads,
+        n_kv_heads,
+        vocab_size,
+        max_seq_len,
+    ] = header;
+    // A negative size is as wrong as none.
+    let size = |number: i32| usize::try_from(number).unwrap_or(0);
+    LlamaConfig {
+        hidden_size: size(dim),
+        intermediate_size: size(hidden_dim),
+        num_hidden_layers: size(n_layers),
+        num_attention_heads: size(n_heads),
+        num_key_value_heads: Some(size(n_kv_heads)),
+        vocab_size: vocab_size.unsigned_abs() as usize,
+        max_position_embeddings: size(max_seq_len),
+        tie_word_embeddings: vocab_size > 0,
         rms_norm_eps: 1e-5,
         rope_theta: 10_000.0,
         ..LlamaConfig::default()
-    })
+    }
 }
 
 /// Number of float32 after the header: the parameters and the two tables.

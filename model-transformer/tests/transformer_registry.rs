@@ -5,6 +5,7 @@ mod common;
 
 use std::path::Path;
 
+use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use common::{gradients_of, values};
 use model_transformer::registry::{self, MODELS, ModelInfo};
@@ -110,6 +111,31 @@ fn no_model_sees_what_comes_later() {
         let changed = Tensor::cat(vec![tokens(&device).narrow(1, 0, 3), end], 1);
         let after = values(model.forward(changed).narrow(1, 0, 3));
         assert_eq!(before, after, "{}", info.name);
+    }
+}
+
+#[test]
+fn every_dropout_acts_in_training_and_only_there() {
+    for option in [
+        "embd_pdrop",
+        "attn_pdrop",
+        "resid_pdrop",
+        "attention_dropout",
+    ] {
+        let device = Device::flex().autodiff();
+        let name = match option {
+            "attention_dropout" => "llama_mini",
+            _ => "gpt_mini",
+        };
+        let mut json = serde_json::to_value((registry::find(name).unwrap().config)()).unwrap();
+        json[option] = 0.3.into();
+        let config: LanguageModelConfig = serde_json::from_value(json).unwrap();
+        let model = config.init(&device).unwrap();
+        let trained = || values(model.forward(tokens(&device)).inner());
+        assert_ne!(trained(), trained(), "{option}");
+        let valid = model.valid();
+        let evaluated = || values(valid.forward(tokens(&Device::flex())));
+        assert_eq!(evaluated(), evaluated(), "{option}");
     }
 }
 

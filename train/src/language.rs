@@ -1,12 +1,14 @@
 //! Language models of either kind: recurrent, with a state that is carried along, and attention, with a context.
 
 use std::collections::VecDeque;
+use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use model_rnn::{RnnLm, RnnLmConfig, RnnState};
-use model_transformer::Cache;
+use model_transformer::{Cache, huggingface};
 use serde::{Deserialize, Serialize};
+use weights::WeightsError;
 
 use crate::TrainError;
 
@@ -128,7 +130,9 @@ impl<'a> Predictor<'a> {
             (LanguageModel::Recurrent(model), Memory::Recurrent(state)) => {
                 let output = model.forward(row(tokens, &self.device), state.take());
                 *state = Some(output.state);
-                output.logits
+                let [_, time, vocab] = output.logits.dims();
+                let last = output.logits.slice([0..1, time - 1..time, 0..vocab]);
+                last.reshape([1, vocab])
             }
             (LanguageModel::Attention(model), Memory::Attention(cache)) => {
                 let length = model.context_length();
@@ -142,14 +146,13 @@ impl<'a> Predictor<'a> {
                     *cache = model.new_cache(1);
                 }
                 self.context.extend(&new);
-                model.forward_cached(row(&new, &self.device), cache)
+                model.forward_next(row(&new, &self.device), cache)
             }
             // `new` pairs them.
             _ => return Err(TrainError::Execution("a memory of another model".into())),
         };
-        let [_, time, vocab] = logits.dims();
-        let last = logits.slice([0..1, time - 1..time, 0..vocab]);
-        last.try_into_vec_as::<f32>()
+        logits
+            .try_into_vec_as::<f32>()
             .map_err(|e| TrainError::Execution(e.to_string()))
     }
 
@@ -173,6 +176,18 @@ impl<'a> Predictor<'a> {
 }
 
 impl LanguageModel {
+    /// The model with the weights at `path`, all of which must fit. A head that shares the embeddings' weights may be in
+    /// the file a second time, and GPT-2 may have either of its two spellings.
+    ///
+    /// # Errors
+    /// The file cannot be read or is of another model.
+    pub fn with_weights(self, path: &Path) -> Result<Self, WeightsError> {
+        Ok(match self {
+            Self::Recurrent(model) => Self::Recurrent(model_rnn::weights::load_lm(model, path)?),
+            Self::Attention(model) => Self::Attention(huggingface::load(model, path)?),
+        })
+    }
+
     /// How many tokens it knows.
     pub fn vocab_size(&self) -> usize {
         match self {

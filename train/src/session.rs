@@ -176,7 +176,7 @@ fn language_model(
     let config = &speaker.config;
     let mut model = init_model(recipe.seed, &device, || config.init(&device))?;
     if begins_anew(begin)? {
-        model = weights::begin_with_file(model, &recipe.model, &mut *surroundings.note)?;
+        model = weights::begin_language_with(model, &recipe.model, &mut *surroundings.note)?;
     }
     Ok(Prepared {
         task: LanguageTask::new(recipe, &speaker.tokenizer)?,

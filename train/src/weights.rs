@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::module::Module;
 use data::download::{Checksum, RemoteFile, fetch};
 use model_cnn::ImageClassifier;
 use model_cnn::weights::known::{self, KnownWeights};
 use model_cnn::weights::{self, LoadOptions, Mismatch};
 
 use crate::TrainError;
+use crate::language::LanguageModel;
 use crate::recipe::{ModelRecipe, nearest};
 use crate::task::image_data::DataAccess;
 
@@ -87,20 +87,25 @@ pub fn begin_with(
     Ok(model)
 }
 
-/// As [`begin_with`], for a model of which no public weights are known by name.
+/// As [`begin_with`], for a language model, of which no public weights are known by name.
 ///
 /// # Errors
 /// There is no such file, it cannot be read, or the weights do not fit.
-pub fn begin_with_file<M: Module>(
-    model: M,
+pub fn begin_language_with(
+    model: LanguageModel,
     recipe: &ModelRecipe,
     note: &mut dyn FnMut(&str),
-) -> Result<M, TrainError> {
+) -> Result<LanguageModel, TrainError> {
     let Some(name) = &recipe.weights else {
         return Ok(model);
     };
+    if recipe.strict {
+        let model = model.with_weights(name.as_ref())?;
+        note(&format!("beginning with the weights of {name}"));
+        return Ok(model);
+    }
     let options = LoadOptions {
-        strict: recipe.strict,
+        strict: false,
         head: None,
     };
     let (model, left) = weights::load_with(model, name.as_ref(), &options)?;

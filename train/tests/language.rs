@@ -128,7 +128,10 @@ fn prompts_from_a_file_stop_strings_and_log_probabilities() {
     let prompts = folder.path().join("prompts.txt");
     fs::write(&prompts, "the\na\n").unwrap();
     let prompts = prompts.to_str().unwrap();
-    let texts = generated(&run, &["--prompts", prompts, "--max-tokens", "400", "--stop", "\n"]);
+    let texts = generated(
+        &run,
+        &["--prompts", prompts, "--max-tokens", "400", "--stop", "\n"],
+    );
     assert_eq!(texts.len(), 2);
     for (text, prompt) in texts.iter().zip(["the", "a"]) {
         assert_eq!(text["prompt"], prompt);
@@ -147,12 +150,18 @@ fn prompts_from_a_file_stop_strings_and_log_probabilities() {
 /// An attention model goes on when its context is full.
 #[test]
 fn a_text_can_be_longer_than_the_context_and_a_prompt_cannot() {
-    let (_folder, run) = run("transformer", &["train.max_steps=2", "model.n_positions=12"]);
+    let (_folder, run) = run(
+        "transformer",
+        &["train.max_steps=2", "model.n_positions=12"],
+    );
     let long = generated(&run, &["--max-tokens", "40"]);
     assert_eq!(long[0]["tokens"].as_array().unwrap().len(), 40);
     let prompt = "the ".repeat(13);
     assert_one_line_error(
-        tinderbox().arg("generate").arg(&run).args(["--prompt", &prompt]),
+        tinderbox()
+            .arg("generate")
+            .arg(&run)
+            .args(["--prompt", &prompt]),
         1,
         &["13 tokens", "12 at once"],
     );
@@ -167,7 +176,10 @@ fn what_is_wrong_with_a_command_is_told() {
         command
     };
     for (more, words) in [
-        (&["--prompt", "the xylophone"][..], &["xylophone", "column 5"][..]),
+        (
+            &["--prompt", "the xylophone"][..],
+            &["xylophone", "column 5"][..],
+        ),
         (&["--temperature", "-1"], &["temperature", "-1"]),
         (&["--top-p", "1.5"], &["top_p", "1.5"]),
         (&["--stop", ""], &["--stop"]),
@@ -197,7 +209,10 @@ fn what_is_wrong_with_a_command_is_told() {
         &["images", "text"],
     );
     assert_one_line_error(
-        tinderbox().arg("eval").arg(&images).args(["--split", "test"]),
+        tinderbox()
+            .arg("eval")
+            .arg(&images)
+            .args(["--split", "test"]),
         1,
         &["language models"],
     );
@@ -243,7 +258,11 @@ fn recipes_that_do_not_fit_are_told() {
         ("transformer", "data.vary_length=true", &["recurrent"]),
         ("transformer", "data.eval_stride=65", &["eval_stride"]),
         ("rnn", "model.name=resnet18", &["unknown model", "resnet18"]),
-        ("rnn", "data.mixup_alpha=1", &["unknown key `data.mixup_alpha`"]),
+        (
+            "rnn",
+            "data.mixup_alpha=1",
+            &["unknown key `data.mixup_alpha`"],
+        ),
         ("rnn", "train.best_metric=accuracy", &["perplexity"]),
         ("rnn", "model.hiden_size=3", &["model.hidden_size"]),
     ] {
@@ -322,7 +341,10 @@ fn token_shards_are_written_trained_from_and_checked() {
         .assert()
         .success();
     let mut eval = tinderbox();
-    eval.arg("eval").arg(path("run")).arg("--data").arg(path("others"));
+    eval.arg("eval")
+        .arg(path("run"))
+        .arg("--data")
+        .arg(path("others"));
     assert_one_line_error(&mut eval, 1, &["other tokens"]);
 
     // A flipped bit is found by who reads it.

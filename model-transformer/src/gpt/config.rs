@@ -81,7 +81,7 @@ impl GptConfig {
     }
 
     /// A network for a processor and a text of a few megabytes: a vocabulary of bytes, a small context, no dropout, no
-    /// biases, and the nonlinearity that is fastest here.
+    /// biases, and the exact nonlinearity, which keeps less for the backward pass.
     pub fn small(n_layer: usize, n_head: usize, n_embd: usize, n_positions: usize) -> Self {
         Self {
             vocab_size: 256,

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
-    /// `x Φ(x)`, Hendrycks and Gimpel 2016, <https://arxiv.org/abs/1606.08415>. The fastest here: one pass forward, one
-    /// back.
+    /// `x Φ(x)`, Hendrycks and Gimpel 2016, <https://arxiv.org/abs/1606.08415>. Only `x` is kept for the backward pass.
     Gelu,
     /// [`gelu_tanh`], what GPT-2 was trained with.
     #[serde(alias = "gelu_pytorch_tanh")]

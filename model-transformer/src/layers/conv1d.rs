@@ -1,7 +1,8 @@
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
-use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
+
+use super::linear_rows;
 
 /// Hugging Face's `Conv1D`: a linear layer whose weight lies as `[in, out]`, as in OpenAI's GPT and as Burn multiplies.
 #[derive(Module, Debug)]
@@ -23,7 +24,7 @@ impl Conv1D {
     /// `[batch, time, in]` to `[batch, time, out]`.
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let bias = self.bias.as_ref().map(|bias| bias.val());
-        linear(x, self.weight.val(), bias)
+        linear_rows(x, self.weight.val(), bias)
     }
 
     /// As [`forward`](Self::forward), and the output cut into `N` equal parts: `[batch, time, out / N]` each.
@@ -42,7 +43,7 @@ impl Conv1D {
         std::array::from_fn(|i| {
             let weight = weight.clone().narrow(1, i * part, part);
             let bias = bias.clone().map(|bias| bias.narrow(0, i * part, part));
-            linear(x.clone(), weight, bias)
+            linear_rows(x.clone(), weight, bias)
         })
     }
 

@@ -43,7 +43,12 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 200, value_name = "N")]
     max_tokens: usize,
     /// Below 1 probable tokens become more probable; 0 takes the most probable one, always.
-    #[arg(long, default_value_t = 0.8, value_name = "T", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        default_value_t = 0.8,
+        value_name = "T",
+        allow_negative_numbers = true
+    )]
     temperature: f64,
     /// Choose among the K most probable tokens.
     #[arg(long, value_name = "K")]
@@ -55,7 +60,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     min_p: Option<f64>,
     /// Above 1, tokens that have occurred become less probable.
-    #[arg(long, default_value_t = 1.0, value_name = "X", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        default_value_t = 1.0,
+        value_name = "X",
+        allow_negative_numbers = true
+    )]
     repetition_penalty: f64,
     /// Another seed gives another text.
     #[arg(long, default_value_t = 42)]
