@@ -22,23 +22,44 @@ pub enum LanguageModelConfig {
     Attention(model_transformer::LanguageModelConfig),
 }
 
-impl LanguageModelConfig {
-    /// The configuration of the model called `name` in the registry of either crate.
-    pub fn named(name: &str) -> Option<Self> {
-        if let Some(info) = model_rnn::registry::find(name) {
-            return Some(Self::Recurrent((info.config)()));
-        }
-        let info = model_transformer::registry::find(name)?;
-        Some(Self::Attention((info.config)()))
-    }
+/// A language model that has a name, from the registry of either crate.
+#[derive(Clone, Debug)]
+pub struct LanguageModelInfo {
+    /// What a recipe calls it.
+    pub name: &'static str,
+    /// What it is, in a line.
+    pub summary: &'static str,
+    /// Where it was published.
+    pub paper: &'static str,
+    /// Number of parameters, with as many tokens as it was published with.
+    pub parameters: u64,
+    /// Its configuration.
+    pub config: LanguageModelConfig,
+}
 
-    /// The names of both registries.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        let recurrent = model_rnn::registry::MODELS.iter().map(|info| info.name);
+impl LanguageModelInfo {
+    /// All of them.
+    pub fn all() -> Vec<Self> {
+        let recurrent = model_rnn::registry::MODELS.iter().map(|info| Self {
+            name: info.name,
+            summary: info.summary,
+            paper: info.paper,
+            parameters: info.parameters as u64,
+            config: LanguageModelConfig::Recurrent((info.config)()),
+        });
         let attention = model_transformer::registry::MODELS;
-        recurrent.chain(attention.iter().map(|info| info.name))
+        let attention = attention.iter().map(|info| Self {
+            name: info.name,
+            summary: info.summary,
+            paper: info.paper,
+            parameters: info.parameters as u64,
+            config: LanguageModelConfig::Attention((info.config)()),
+        });
+        recurrent.chain(attention).collect()
     }
+}
 
+impl LanguageModelConfig {
     /// Whether it describes a network.
     ///
     /// # Errors
@@ -210,4 +231,84 @@ fn row(tokens: &[u32], device: &Device) -> Tensor<2, Int> {
     // Checked to be below the size of a vocabulary, and so of an i32.
     let ids: Vec<i32> = tokens.iter().map(|&id| id as i32).collect();
     Tensor::from_data(TensorData::new(ids, [1, tokens.len()]), device)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use model_transformer::GptConfig;
+
+    fn models() -> [LanguageModelConfig; 2] {
+        let gpt = GptConfig {
+            vocab_size: 20,
+            ..GptConfig::small(2, 2, 8, 6)
+        };
+        let lstm = RnnLmConfig {
+            embedding_size: 8,
+            hidden_size: 8,
+            ..RnnLmConfig::default().with_vocab_size(20)
+        };
+        [
+            LanguageModelConfig::Attention(model_transformer::LanguageModelConfig::Gpt(gpt)),
+            LanguageModelConfig::Recurrent(lstm),
+        ]
+    }
+
+    fn assert_close(got: &[f32], expected: &[f32]) {
+        for (got, expected) in got.iter().zip(expected) {
+            assert!((got - expected).abs() < 1e-5, "{got} {expected}");
+        }
+    }
+
+    /// Whether they are told one by one or together.
+    #[test]
+    fn a_predictor_remembers_what_it_was_told() {
+        let device = Device::flex();
+        for config in models() {
+            let model = config.init(&device).unwrap();
+            let together = Predictor::new(&model, &device)
+                .next_logits(&[3, 1, 4, 1, 5])
+                .unwrap();
+            let mut predictor = Predictor::new(&model, &device);
+            predictor.next_logits(&[3, 1]).unwrap();
+            predictor.next_logits(&[4]).unwrap();
+            assert_close(&predictor.next_logits(&[1, 5]).unwrap(), &together);
+        }
+    }
+
+    /// A context of 6 is full with the seventh token: the last three are read again.
+    #[test]
+    fn a_full_context_forgets_its_older_half() {
+        let device = Device::flex();
+        let model = models()[0].init(&device).unwrap();
+        let mut predictor = Predictor::new(&model, &device);
+        predictor.next_logits(&[1, 2, 3, 4, 5, 6]).unwrap();
+        let after = predictor.next_logits(&[7]).unwrap();
+        let fresh = Predictor::new(&model, &device)
+            .next_logits(&[5, 6, 7])
+            .unwrap();
+        assert_close(&after, &fresh);
+        // And goes on from there.
+        let after = predictor.next_logits(&[8, 9]).unwrap();
+        let fresh = Predictor::new(&model, &device)
+            .next_logits(&[5, 6, 7, 8, 9])
+            .unwrap();
+        assert_close(&after, &fresh);
+    }
+
+    #[test]
+    fn what_a_model_cannot_be_told_is_refused() {
+        let device = Device::flex();
+        let model = models()[0].init(&device).unwrap();
+        let mut predictor = Predictor::new(&model, &device);
+        for (tokens, words) in [
+            (&[][..], "no tokens"),
+            (&[20], "token 20"),
+            (&[1; 7], "7 tokens"),
+        ] {
+            let error = predictor.next_logits(tokens).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
 }

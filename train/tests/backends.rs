@@ -1,24 +1,47 @@
 //! The compiled-in backends against each other: equal weights and an equal batch give equal logits, and equal weights
-//! after a step.
+//! after a step, for a network of each kind.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use model_cnn::{ImageClassifier, ImageClassifierConfig, SimpleCnnConfig, weights};
+use model_cnn::{ImageClassifierConfig, SimpleCnnConfig};
+use model_rnn::RnnLmConfig;
+use model_transformer::GptConfig;
 use safetensors::SafeTensors;
 use train::device;
+use train::language::{LanguageModel, LanguageModelConfig};
 use train::params;
 use train::recipe::OptimizerRecipe;
 use train::task::image::ImageTask;
+use train::task::language::token_losses;
 use train::trainer::optimizer::Optimizer;
 
 /// Small: a software GPU compiles each kernel for seconds.
-fn config() -> ImageClassifierConfig {
+fn image_classifier() -> ImageClassifierConfig {
     ImageClassifierConfig::SimpleCnn(SimpleCnnConfig {
         image_size: 8,
         channels: [4, 8],
         hidden: 16,
         ..SimpleCnnConfig::new(5)
     })
+}
+
+fn lstm() -> LanguageModelConfig {
+    LanguageModelConfig::Recurrent(RnnLmConfig {
+        vocab_size: 11,
+        embedding_size: 8,
+        hidden_size: 8,
+        dropout: 0.0,
+        ..RnnLmConfig::default()
+    })
+}
+
+fn gpt() -> LanguageModelConfig {
+    let config = GptConfig::small(1, 2, 8, 8);
+    LanguageModelConfig::Attention(model_transformer::LanguageModelConfig::Gpt(GptConfig {
+        vocab_size: 11,
+        ..config
+    }))
 }
 
 /// Numbers in [-1, 1] that no generator of any backend has a part in.
@@ -31,18 +54,62 @@ struct Result {
     weights: Vec<u8>,
 }
 
-fn step(device: Device, initial: &[u8]) -> Result {
+/// A network of one kind: its weights on one device, and a step from weights on any.
+struct Kind {
+    name: &'static str,
+    initial: fn(&Device) -> Vec<u8>,
+    step: fn(Device, &[u8]) -> Result,
+}
+
+const KINDS: [Kind; 3] = [
+    Kind {
+        name: "cnn",
+        initial: |device| weights::to_bytes(&image_classifier().init(device).unwrap()).unwrap(),
+        step: step_of_images,
+    },
+    Kind {
+        name: "lstm",
+        initial: |device| weights::to_bytes(&lstm().init(device).unwrap()).unwrap(),
+        step: |device, initial| step_of_text(&lstm(), device, initial),
+    },
+    Kind {
+        name: "gpt",
+        initial: |device| weights::to_bytes(&gpt().init(device).unwrap()).unwrap(),
+        step: |device, initial| step_of_text(&gpt(), device, initial),
+    },
+];
+
+fn step_of_images(device: Device, initial: &[u8]) -> Result {
     let device = device.autodiff();
-    let model = config().init(&device).unwrap();
+    let model = image_classifier().init(&device).unwrap();
     let model = weights::load_bytes(model, initial.to_vec(), "initial".as_ref()).unwrap();
     let images = TensorData::new(numbers(4 * 3 * 64), [4, 3, 8, 8]);
     let images = Tensor::<4>::from_data(images, &device);
     let targets = Tensor::<1, Int>::from_ints([0, 1, 4, 2], &device);
     let logits = model.forward(images);
     let loss = ImageTask::new(5, 0.1, &device).loss(logits.clone(), targets);
-    let mut gradients = params::gradients(&model, loss.backward());
-    let recipe = OptimizerRecipe::default();
-    let model: ImageClassifier = Optimizer::new(recipe).step(model, &mut gradients, 0.1);
+    after_step(&model, logits, &loss)
+}
+
+fn step_of_text(config: &LanguageModelConfig, device: Device, initial: &[u8]) -> Result {
+    let device = device.autodiff();
+    let model = config.init(&device).unwrap();
+    let model = weights::load_bytes(model, initial.to_vec(), "initial".as_ref()).unwrap();
+    let tokens = Tensor::<2, Int>::from_ints([[1, 5, 3, 9], [10, 0, 2, 5]], &device);
+    let targets = Tensor::<1, Int>::from_ints([5, 3, 9, 2, 0, 2, 5, 7], &device);
+    let logits = match &model {
+        LanguageModel::Recurrent(model) => model.forward(tokens, None).logits,
+        LanguageModel::Attention(model) => model.forward(tokens),
+    };
+    let logits = logits.reshape([8, 11]);
+    let loss = token_losses(logits.clone(), targets, 0.1).mean();
+    after_step(&model, logits, &loss)
+}
+
+fn after_step<M: Module>(model: &M, logits: Tensor<2>, loss: &Tensor<1>) -> Result {
+    let mut gradients = params::gradients(model, loss.backward());
+    let mut optimizer = Optimizer::new(OptimizerRecipe::default());
+    let model = optimizer.step(model.clone(), &mut gradients, 0.1);
     Result {
         logits: logits.inner().try_into_vec_as::<f32>().unwrap(),
         weights: weights::to_bytes(&model).unwrap(),
@@ -74,30 +141,21 @@ fn names() -> Vec<String> {
 
 #[test]
 fn all_backends_of_this_build_agree() {
-    let reference = Device::flex();
-    let model = config().init(&reference).unwrap();
-    let initial = weights::to_bytes(&model).unwrap();
-    let expected = step(reference, &initial);
-    let expected_weights = SafeTensors::deserialize(&expected.weights).unwrap();
-    for name in names() {
-        let device = device::open(&name.parse().unwrap()).unwrap();
-        let got = step(device, &initial);
-        assert_close(
-            &format!("{name} logits"),
-            &got.logits,
-            &expected.logits,
-            1e-4,
-        );
-        let got = SafeTensors::deserialize(&got.weights).unwrap();
-        for (key, view) in expected_weights.iter() {
-            let values = floats(got.tensor(key).unwrap().data());
-            assert_close(
-                &format!("{name} {key}"),
-                &values,
-                &floats(view.data()),
-                1e-3,
-            );
+    for kind in KINDS {
+        let initial = (kind.initial)(&Device::flex());
+        let expected = (kind.step)(Device::flex(), &initial);
+        let expected_weights = SafeTensors::deserialize(&expected.weights).unwrap();
+        for name in names() {
+            let what = |part: &str| format!("{} on {name}, {part}", kind.name);
+            let device = device::open(&name.parse().unwrap()).unwrap();
+            let got = (kind.step)(device, &initial);
+            assert_close(&what("logits"), &got.logits, &expected.logits, 1e-4);
+            let got = SafeTensors::deserialize(&got.weights).unwrap();
+            for (key, view) in expected_weights.iter() {
+                let values = floats(got.tensor(key).unwrap().data());
+                assert_close(&what(key), &values, &floats(view.data()), 1e-3);
+            }
+            println!("{} agrees on {name}", kind.name);
         }
-        println!("{name} agrees");
     }
 }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use ::train::language::LanguageModelInfo;
 use ::train::report::plain::thousands;
 use model_cnn::registry::MODELS;
 use model_cnn::weights::known;
@@ -31,17 +32,21 @@ pub(super) fn run(args: &Args) -> Done {
         return list_weights(args.json);
     }
     if args.json {
-        let models: Vec<_> = MODELS
-            .iter()
-            .map(|model| {
-                json!({
-                    "name": model.name, "summary": model.summary, "parameters": model.parameters,
-                    "image_size": model.input.crop_size, "resize_size": model.input.resize_size,
-                    "interpolation": format!("{:?}", model.input.interpolation).to_lowercase(),
-                    "mean": model.input.mean, "std": model.input.std, "paper": model.paper, "options": (model.config)(),
-                })
+        let images = MODELS.iter().map(|model| {
+            json!({
+                "name": model.name, "summary": model.summary, "parameters": model.parameters,
+                "image_size": model.input.crop_size, "resize_size": model.input.resize_size,
+                "interpolation": format!("{:?}", model.input.interpolation).to_lowercase(),
+                "mean": model.input.mean, "std": model.input.std, "paper": model.paper, "options": (model.config)(),
             })
-            .collect();
+        });
+        let text = LanguageModelInfo::all().into_iter().map(|model| {
+            json!({
+                "name": model.name, "summary": model.summary, "parameters": model.parameters,
+                "context_length": model.config.context_length(), "paper": model.paper, "options": model.config,
+            })
+        });
+        let models: Vec<_> = images.chain(text).collect();
         println!("{}", serde_json::to_string_pretty(&models)?);
         return Ok(ExitCode::SUCCESS);
     }
@@ -55,7 +60,19 @@ pub(super) fn run(args: &Args) -> Done {
             model.paper.to_string(),
         ]);
     }
-    println!("{table}");
+    for model in LanguageModelInfo::all() {
+        table.add_row([
+            model.name.to_string(),
+            thousands(model.parameters),
+            match model.config.context_length() {
+                Some(length) => format!("{length} tokens"),
+                None => "text".into(),
+            },
+            model.summary.to_string(),
+            model.paper.to_string(),
+        ]);
+    }
+    writeln!(std::io::stdout(), "{table}")?;
     Ok(ExitCode::SUCCESS)
 }
 

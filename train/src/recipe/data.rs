@@ -69,9 +69,10 @@ impl<'de> Deserialize<'de> for DataRecipe {
         let source = table.get("source").and_then(toml::Value::as_str);
         let kind = Self::defaults_of(source);
         let value = toml::Value::Table(table);
+        // Begins with a dot, so that whoever tells it can put the section's name before it.
         let told = |error: serde_path_to_error::Error<toml::de::Error>| {
             let message = error.inner().message().replace('\n', " ");
-            D::Error::custom(format!("{}: {}", error.path(), message.trim()))
+            D::Error::custom(format!(".{}: {}", error.path(), message.trim()))
         };
         match kind {
             Self::Image(_) => serde_path_to_error::deserialize(value).map(Self::Image),

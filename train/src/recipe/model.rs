@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::ModelRecipe;
 use super::read::{Unknown, nearest};
-use crate::language::LanguageModelConfig;
+use crate::language::{LanguageModelConfig, LanguageModelInfo};
 
 impl ModelRecipe {
     /// The image classifier: its defaults with this section's options put over them.
@@ -27,9 +27,10 @@ impl ModelRecipe {
     /// # Errors
     /// As [`image_classifier`](Self::image_classifier).
     pub fn language_model(&self) -> Result<LanguageModelConfig, Vec<String>> {
-        match LanguageModelConfig::named(&self.name) {
-            Some(config) => self.with_options(&config),
-            None => Err(self.unknown(LanguageModelConfig::names())),
+        let models = LanguageModelInfo::all();
+        match models.iter().find(|info| info.name == self.name) {
+            Some(info) => self.with_options(&info.config),
+            None => Err(self.unknown(models.iter().map(|info| info.name))),
         }
     }
 

@@ -220,7 +220,9 @@ impl Recipe {
             }
             // The value that has the wrong type hides whatever else is wrong with the rest; unknown keys are still told.
             Err(error) => {
-                problems.push(format!("{}: {}", error.path(), one_line(error.inner())));
+                let (path, message) = (error.path(), one_line(error.inner()));
+                let separator = if message.starts_with('.') { "" } else { ": " };
+                problems.push(format!("{path}{separator}{message}"));
             }
         }
         Err(RecipeError::Problems {

@@ -205,3 +205,69 @@ impl Task for LanguageTask {
         Ok(Tally::new(batch.tokens(), [("loss", sum)]))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// `F.cross_entropy(logits, torch.tensor([1, 0]), reduction="none", label_smoothing=s)` of PyTorch 2.15.
+    #[test]
+    fn the_losses_are_pytorchs() {
+        let device = Device::flex();
+        for (smoothing, expected) in PYTORCHS {
+            let logits = Tensor::from_floats([[0.0, 2.0, 1.0], [3.0, 3.0, 0.0]], &device);
+            let targets = Tensor::from_ints([1, 0], &device);
+            let losses = token_losses(logits, targets, smoothing);
+            for (got, expected) in losses
+                .try_into_vec_as::<f32>()
+                .unwrap()
+                .iter()
+                .zip(expected)
+            {
+                assert!((got - expected).abs() < 1e-6, "{smoothing}: {got}");
+            }
+        }
+    }
+    const PYTORCHS: [(f64, [f32; 2]); 2] = [
+        (0.0, [0.407_606, 0.717_735_9]),
+        (0.1, [0.507_606, 0.817_735_9]),
+    ];
+
+    #[test]
+    fn large_logits_stay_finite() {
+        let device = Device::flex();
+        let logits = Tensor::from_floats([[1e30, -1e30]], &device);
+        let losses = token_losses(logits, Tensor::from_ints([0], &device), 0.0);
+        assert_eq!(losses.try_into_vec_as::<f32>().unwrap(), [0.0]);
+    }
+
+    fn task(set: &str) -> LanguageTask {
+        let recipe = Recipe::load("transformer", &[set.into()]).unwrap();
+        let letters = ["a", "b"].map(String::from).to_vec();
+        let tokenizer = Tokenizer::from_characters(letters).unwrap();
+        LanguageTask::new(&recipe, &tokenizer).unwrap()
+    }
+
+    #[test]
+    fn perplexity_follows_from_the_mean_over_tokens() {
+        let mut tally = Tally::new(3, [("loss", 3.0)]);
+        tally.add(&Tally::new(1, [("loss", 5.0)]));
+        let values = task("seed=1").values(&tally);
+        assert_eq!(values["perplexity"], 2.0_f64.exp());
+        assert_eq!(values[BITS], 2.0 / std::f64::consts::LN_2);
+        assert!(task("seed=1").values(&Tally::default()).is_empty());
+    }
+
+    #[test]
+    fn the_rate_follows_a_length_that_varies() {
+        let batch = TokenBatch {
+            shape: [1, 16],
+            inputs: vec![0; 16],
+            targets: vec![0; 16],
+            counted: vec![true; 16],
+        };
+        assert_eq!(task("data.vary_length=false").rate_factor(&batch), 1.0);
+        assert_eq!(task("data.vary_length=true").rate_factor(&batch), 0.25);
+    }
+}

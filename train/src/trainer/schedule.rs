@@ -77,3 +77,44 @@ impl Schedule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rates(recipe: &ScheduleRecipe, steps: &[u64], drops: u64) -> Vec<f64> {
+        let schedule = Schedule::new(recipe, 1.0, 130, 10);
+        let rate = |&step: &u64| schedule.learning_rate(step, drops);
+        steps.iter().map(rate).collect()
+    }
+
+    /// Zaremba's: the rate of epoch `i`, counted from 0, is `gamma^max(i + 1 - 4, 0)`.
+    #[test]
+    fn the_first_drop_can_come_at_another_time() {
+        let recipe = ScheduleRecipe {
+            name: ScheduleName::Step,
+            first_step_epochs: Some(4.0),
+            step_epochs: 1.0,
+            gamma: 0.5,
+            ..ScheduleRecipe::default()
+        };
+        let found = rates(&recipe, &[0, 39, 40, 49, 50, 129], 0);
+        assert_eq!(found, [1.0, 1.0, 0.5, 0.5, 0.25, 0.5_f64.powi(9)]);
+        let usual = ScheduleRecipe {
+            first_step_epochs: None,
+            ..recipe
+        };
+        assert_eq!(rates(&usual, &[9, 10, 20], 0), [1.0, 0.5, 0.25]);
+    }
+
+    #[test]
+    fn a_plateau_drops_as_often_as_it_is_told() {
+        let recipe = ScheduleRecipe {
+            name: ScheduleName::Plateau,
+            gamma: 0.25,
+            ..ScheduleRecipe::default()
+        };
+        assert_eq!(rates(&recipe, &[0, 100], 0), [1.0, 1.0]);
+        assert_eq!(rates(&recipe, &[0, 100], 2), [0.0625, 0.0625]);
+    }
+}

@@ -1,4 +1,5 @@
 use super::*;
+use model_cnn::ImageClassifierConfig;
 
 fn problems(text: &str) -> String {
     Recipe::parse(text, "test.toml", &[])
@@ -63,9 +64,10 @@ fn set_reaches_any_key_and_takes_text_without_quotes() {
     ];
     let sets: Vec<String> = sets.map(Into::into).to_vec();
     let recipe = Recipe::load("cnn", &sets).unwrap();
-    assert_eq!(recipe.data.path.unwrap(), Path::new("some/folder"));
+    let data = recipe.images().unwrap();
+    assert_eq!(data.path.as_deref(), Some(Path::new("some/folder")));
     assert_eq!(recipe.train.max_steps, Some(7));
-    let ImageClassifierConfig::SimpleCnn(config) = recipe.model.config().unwrap() else {
+    let ImageClassifierConfig::SimpleCnn(config) = recipe.model.image_classifier().unwrap() else {
         panic!("another family");
     };
     assert_eq!(config.hidden, 9);
@@ -81,7 +83,9 @@ fn set_takes_transforms() {
         "[{ random_resized_crop = { size = 24, scale = [0.5, 1] } }, \
                       { color_jitter = { brightness = 0.4 } }, { random_erasing = { p = 0.1 } }]",
     );
-    assert_eq!(recipe.unwrap().data.train_transforms.unwrap().len(), 3);
+    let recipe = recipe.unwrap();
+    let transforms = recipe.images().unwrap().train_transforms.as_ref();
+    assert_eq!(transforms.unwrap().len(), 3);
     for (value, expected) in [
         (
             "[{ resize = { size = 28 } ]",
@@ -127,4 +131,32 @@ fn a_value_of_the_wrong_type_names_the_key() {
         error.to_string().contains("train.epochs: invalid type"),
         "{error}"
     );
+}
+
+#[test]
+fn what_a_data_section_can_say_depends_on_its_source() {
+    let error = problems("[data]\nsource = 'grammar'\nmixup_alpha = 1\n");
+    assert!(error.contains("unknown key `data.mixup_alpha`"), "{error}");
+    let error = problems("[data]\nsource = 'shapes'\nsequence_length = 3\n");
+    assert!(
+        error.contains("unknown key `data.sequence_length`"),
+        "{error}"
+    );
+    let error = problems("[data]\nsource = 'grammer'\n");
+    assert!(
+        error.contains("grammer") && error.contains("data.source: "),
+        "{error}"
+    );
+    let text = "[model]\nname = 'lstm_lm'\n[data]\nsource = 'penn_treebank'\n[data.treebank]\nlower = true\n";
+    assert!(problems(text).contains("data.treebank.lower: unknown field `lower`"));
+}
+
+#[test]
+fn text_is_measured_by_its_perplexity() {
+    let text = "[model]\nname = 'lstm_lm'\n[data]\nsource = 'grammar'\n";
+    let recipe = Recipe::parse(text, "test.toml", &[]).unwrap();
+    assert_eq!(recipe.train.best_metric, "perplexity");
+    assert!(recipe.images().is_err() && recipe.text().is_ok());
+    let error = problems("[model]\nname = 'resnet18'\n[data]\nsource = 'grammar'\n");
+    assert!(error.contains("model.name"), "{error}");
 }
