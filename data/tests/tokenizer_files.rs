@@ -187,9 +187,7 @@ fn files_are_found_by_their_names() {
         );
     }
     // A tokenizer.json is preferred, and windows line ends do not matter.
-    let windows = String::from_utf8(merges.clone())
-        .unwrap()
-        .replace('\n', "\r\n");
+    let windows = String::from_utf8(merges).unwrap().replace('\n', "\r\n");
     let dir = folder(&[("vocab.json", &vocab), ("merges.txt", windows.as_bytes())]);
     assert_eq!(Tokenizer::open(dir.path()).unwrap().hash(), hash);
     fs::copy(fixture("words.json"), dir.path().join("tokenizer.json")).unwrap();

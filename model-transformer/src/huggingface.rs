@@ -132,7 +132,7 @@ pub fn save(
     }
     let path = folder.join(CONFIG);
     let json = format!("{:#}\n", config::to_json(config));
-    std::fs::write(&path, json).map_err(io(path.clone()))
+    std::fs::write(&path, json).map_err(io(path))
 }
 
 /// The weights in `folder`, and the file to name when they do not fit.

@@ -85,6 +85,8 @@ impl LanguageModelConfig {
 }
 
 /// Any language model of this crate: one type for code that chooses by name.
+// There is one of them in a program, and a box would only add a step to every access.
+#[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 pub enum LanguageModel {
     /// See [`gpt`](crate::gpt).

@@ -100,6 +100,8 @@ impl LanguageModelConfig {
 }
 
 /// A language model.
+// There is one of them in a program, and a box would only add a step to every access.
+#[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 pub enum LanguageModel {
     /// A recurrent network.

@@ -5,8 +5,10 @@ mod common;
 
 use std::path::Path;
 
-use common::{cifar10, class_folder, image, tinderbox, train_tiny};
+use common::{cifar10, class_folder, image, tinderbox, train_tiny, train_tiny_text};
 use data::image::write_png;
+use data::text::Tokenizer;
+use model_transformer::{GptConfig, LanguageModelConfig, huggingface};
 
 const README: &str = include_str!("../../README.md");
 
@@ -51,6 +53,7 @@ fn prepare(folder: &Path) {
     let pretrained = model_cnn::ResNetConfig::resnet18(1000).init(&device);
     model_cnn::weights::save(&pretrained.unwrap(), &folder.join("pretrained.pth")).unwrap();
     cifar10(&folder.join("path/to/cifar-10-batches-bin"), 10);
+    text(folder);
     for picture in ["photo.jpg", "new.jpg"] {
         // What a picture is follows from its content, not from its name.
         write_png(&folder.join(picture), &image(50, 40, [200, 90, 20])).unwrap();
@@ -68,6 +71,69 @@ fn prepare(folder: &Path) {
         .args(["--set", "train.epochs=1"])
         .assert()
         .success();
+}
+
+/// Runs, corpora, and published models, as small as they can be.
+fn text(folder: &Path) {
+    train_tiny_text(
+        "transformer",
+        &folder.join("runs/transformer"),
+        &["train.max_steps=2"],
+    )
+    .assert()
+    .success();
+    let corpus = folder.join("path/to/penn-treebank");
+    std::fs::create_dir_all(&corpus).unwrap();
+    for split in ["train", "valid", "test"] {
+        let text = " once upon a time <unk> \n".repeat(100);
+        std::fs::write(corpus.join(format!("ptb.{split}.txt")), text).unwrap();
+    }
+    let text = "Once upon a time there was a text. ".repeat(60);
+    for name in ["corpus.txt", "other.txt", "path/to/input.txt"] {
+        std::fs::write(folder.join(name), &text).unwrap();
+    }
+    let device = burn::tensor::Device::flex();
+    let letters: Vec<String> = ('a'..='z').map(String::from).collect();
+    let tokenizer = Tokenizer::from_characters(letters).unwrap();
+    let config = GptConfig {
+        vocab_size: tokenizer.vocab_size(),
+        ..GptConfig::small(1, 1, 4, 16)
+    };
+    let config = LanguageModelConfig::Gpt(config);
+    let gpt2 = folder.join("path/to/gpt2");
+    std::fs::create_dir_all(&gpt2).unwrap();
+    huggingface::save(&config.init(&device).unwrap(), &config, &gpt2).unwrap();
+    std::fs::write(gpt2.join("tokenizer.json"), tokenizer.to_json()).unwrap();
+    llama2c(&folder.join("path/to"));
+}
+
+/// A checkpoint of llama2.c of one layer and width 2 that knows 32 tokens, all of its weights 0.1, and its tokenizer.
+fn llama2c(folder: &Path) {
+    const TOKENS: usize = 256 + 3 + 6;
+    let [width, hidden, layers, heads, context] = [2, 2, 1, 1, 16];
+    let header = [width, hidden, layers, heads, heads, TOKENS, context];
+    let weights = TOKENS * width // embeddings
+        + layers * (2 * width + 4 * width * width + 3 * width * hidden)
+        + width // the last norm
+        + context * (width / heads); // the rotation's cosines and sines
+    let mut bytes: Vec<u8> = header
+        .iter()
+        .flat_map(|&n| (n as i32).to_le_bytes())
+        .collect();
+    bytes.extend((0..weights).flat_map(|_| 0.1_f32.to_le_bytes()));
+    std::fs::write(folder.join("stories.bin"), bytes).unwrap();
+
+    let mut pieces: Vec<Vec<u8>> = ["<unk>", "<s>", "</s>"].map(Vec::from).to_vec();
+    pieces.extend((0..256).map(|byte| format!("<0x{byte:02X}>").into_bytes()));
+    pieces.extend([" ", "o", "n", "c", "e", "on"].map(Vec::from));
+    assert_eq!(pieces.len(), TOKENS);
+    let mut bytes = 8_i32.to_le_bytes().to_vec();
+    for piece in pieces {
+        bytes.extend(0.0_f32.to_le_bytes());
+        bytes.extend((piece.len() as i32).to_le_bytes());
+        bytes.extend(piece);
+    }
+    std::fs::write(folder.join("tokenizer.bin"), bytes).unwrap();
 }
 
 #[test]
@@ -101,8 +167,8 @@ fn every_verb_has_help_with_an_example() {
     };
     let overview = help(&[]);
     for verb in [
-        "train", "eval", "predict", "explain", "export", "models", "recipes", "devices", "data",
-        "bench",
+        "train", "eval", "predict", "explain", "generate", "export", "models", "recipes",
+        "devices", "data", "bench",
     ] {
         assert!(overview.contains(verb), "{verb} is not listed");
         assert!(

@@ -89,7 +89,7 @@ impl Grammar {
             for alternative in &rule.alternatives {
                 let places = alternative.symbols.iter().map(ended);
                 let inside = places.clone().rev().skip(1).any(|end| end);
-                all.insert((inside, places.last().unwrap_or(false)));
+                all.insert((inside, places.rev().take(1).any(|end| end)));
             }
             match all.into_iter().collect::<Vec<_>>()[..] {
                 [(false, end)] if end || index > 0 => ends[index] = end,

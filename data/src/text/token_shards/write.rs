@@ -214,7 +214,7 @@ impl ShardWriter {
         vocabulary: usize,
         tokenizer: [u8; header::DIGEST],
     ) -> Result<ShardFile, DataError> {
-        if self.tokens % BLOCK > 0 {
+        if !self.tokens.is_multiple_of(BLOCK) {
             self.table.extend(self.block.finalize_reset());
         }
         let header = Header {

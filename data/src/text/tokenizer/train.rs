@@ -182,6 +182,8 @@ fn split(
         .collect())
 }
 
+// The crate's error is a box.
+#[allow(clippy::needless_pass_by_value)]
 fn failed(error: tokenizers::Error) -> DataError {
     DataError::config(TRAINED, error.to_string())
 }

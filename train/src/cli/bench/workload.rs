@@ -63,11 +63,11 @@ impl Workload {
         let device = device.clone().autodiff();
         device.seed(random::seed(0, "bench", 0));
         match self {
-            Self::ArticleCnn => images(batch_size, device),
+            Self::ArticleCnn => images(batch_size, &device),
             Self::Lstm2x200 => {
                 let config = RnnLmConfig::lstm_small().with_vocab_size(VOCAB);
                 let config = LanguageModelConfig::Recurrent(config);
-                text(&config, [20, 20], OptimizerName::Sgd, device)
+                text(&config, [20, 20], OptimizerName::Sgd, &device)
             }
             Self::Gpt6x384 => {
                 let config = GptConfig {
@@ -80,20 +80,20 @@ impl Workload {
                 };
                 let config = model_transformer::LanguageModelConfig::Gpt(config);
                 let config = LanguageModelConfig::Attention(config);
-                text(&config, [4, 256], OptimizerName::AdamW, device)
+                text(&config, [4, 256], OptimizerName::AdamW, &device)
             }
         }
     }
 }
 
 /// SGD 0.001, momentum 0.9, cross-entropy.
-fn images(batch_size: usize, device: Device) -> anyhow::Result<Work> {
+fn images(batch_size: usize, device: &Device) -> anyhow::Result<Work> {
     let config = ImageClassifierConfig::SimpleCnn(SimpleCnnConfig::default());
     let targets: Vec<i64> = (0..batch_size).map(|i| (i % 10) as i64).collect();
-    let targets = Tensor::<1, Int>::from_ints(targets.as_slice(), &device);
-    let images = Tensor::<4>::random([batch_size, 3, 24, 24], Distribution::Default, &device);
-    let task = ImageTask::new(10, 0.0, &device);
-    let mut model = init_model(0, &device, || Ok(config.init(&device)?))?;
+    let targets = Tensor::<1, Int>::from_ints(targets.as_slice(), device);
+    let images = Tensor::<4>::random([batch_size, 3, 24, 24], Distribution::Default, device);
+    let task = ImageTask::new(10, 0.0, device);
+    let mut model = init_model(0, device, || Ok(config.init(device)?))?;
     let mut optimizer = Optimizer::new(OptimizerRecipe {
         learning_rate: 0.001,
         ..OptimizerRecipe::default()
@@ -116,7 +116,7 @@ fn text(
     config: &LanguageModelConfig,
     shape: [usize; 2],
     optimizer: OptimizerName,
-    device: Device,
+    device: &Device,
 ) -> anyhow::Result<Work> {
     let count = shape[0] * shape[1];
     // Numbers that both sides need not agree on: what a word is does not matter to the time.
@@ -126,9 +126,9 @@ fn text(
             .collect();
         TensorData::new(words, shape)
     };
-    let inputs = Tensor::<2, Int>::from_data(words(0), &device);
-    let targets = Tensor::<2, Int>::from_data(words(1), &device).reshape([count]);
-    let mut model = init_model(0, &device, || config.init(&device))?;
+    let inputs = Tensor::<2, Int>::from_data(words(0), device);
+    let targets = Tensor::<2, Int>::from_data(words(1), device).reshape([count]);
+    let mut model = init_model(0, device, || config.init(device))?;
     let mut optimizer = Optimizer::new(OptimizerRecipe {
         name: optimizer,
         learning_rate: 0.001,
