@@ -87,6 +87,7 @@ where
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::Sampling;
@@ -100,7 +101,7 @@ mod tests {
             temperature: 0.0,
             ..Sampling::default()
         };
-        Sampler::new(sampling, 0).expect("it is valid")
+        Sampler::new(sampling, 0).unwrap()
     }
 
     #[test]

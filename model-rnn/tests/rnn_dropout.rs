@@ -147,11 +147,11 @@ fn noisy(config: &RnnLmConfig) -> [bool; 2] {
     let words = words([2, 4], 13, &device);
     let run = || model.forward(words.clone(), None).activations;
     let (first, second) = (run(), run());
-    let raw = values(first.raw.clone()) != values(second.raw.clone());
+    let raw = values(first.raw.clone()) != values(second.raw);
     // What is dropped is zero, and an output never is.
     assert!(values(first.raw.clone()).iter().all(|&x| x != 0.0));
     let dropped = values(first.dropped.clone()) != values(first.raw);
-    let zeros = values(first.dropped).iter().any(|&x| x == 0.0);
+    let zeros = values(first.dropped).contains(&0.0);
     assert_eq!(dropped, zeros);
     [raw, dropped]
 }
@@ -167,21 +167,21 @@ fn every_dropout_acts_where_its_name_says() {
     };
     let all = RnnLmConfig {
         dropout: 0.5,
-        ..none.clone()
+        ..none
     };
     let only = |input, hidden, output| RnnLmConfig {
         dropout: output,
         dropout_input: Some(input),
         dropout_hidden: Some(hidden),
-        ..none.clone()
+        ..none
     };
     let words = RnnLmConfig {
         dropout_words: 0.5,
-        ..none.clone()
+        ..none
     };
     let weights = RnnLmConfig {
         weight_drop: 0.5,
-        ..none.clone()
+        ..none
     };
     for locked_dropout in [false, true] {
         let noisy = |config: RnnLmConfig| {

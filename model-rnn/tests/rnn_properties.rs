@@ -259,14 +259,14 @@ fn layers_that_cannot_be_are_refused() {
     assert_eq!(
         refused(RecurrentConfig {
             hidden_sizes: vec![],
-            ..base.clone()
+            ..base
         }),
         "num_layers"
     );
     assert_eq!(
         refused(RecurrentConfig {
             hidden_sizes: vec![3, 0],
-            ..base.clone()
+            ..base
         }),
         "hidden_size"
     );

@@ -4,7 +4,12 @@ use super::*;
 use proptest::prelude::*;
 
 /// Probabilities 0.5, 0.3, 0.15, 0.05 of the tokens 2, 0, 3, 1.
-const LOGITS: [f32; 4] = [-1.203_972_8, -2.995_732_3, -0.693_147_2, -1.897_12];
+const LOGITS: [f32; 4] = [
+    -1.203_972_8,
+    -2.995_732_3,
+    -std::f32::consts::LN_2,
+    -1.897_12,
+];
 
 fn sampler(change: impl FnOnce(&mut Sampling)) -> Sampler {
     let mut sampling = Sampling::default();
