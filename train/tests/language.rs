@@ -147,6 +147,33 @@ fn prompts_from_a_file_stop_strings_and_log_probabilities() {
     assert_eq!(length[0]["tokens"].as_array().unwrap().len(), 3);
 }
 
+/// What is exported as a Hugging Face folder writes the same text.
+#[test]
+fn an_exported_folder_is_the_same_model() {
+    let (folder, run) = run("transformer", &["train.max_steps=20"]);
+    let exported = folder.path().join("exported");
+    let export = || {
+        let mut command = tinderbox();
+        command.arg("export").arg(&run).arg(&exported);
+        command.args(["--format", "huggingface"]);
+        command
+    };
+    export().assert().success();
+    assert_one_line_error(&mut export(), 1, &["exists", "--overwrite"]);
+    for name in ["config.json", "model.safetensors", "tokenizer.json"] {
+        assert!(exported.join(name).is_file(), "{name}");
+    }
+    let greedy = [
+        "--prompt",
+        "the",
+        "--temperature",
+        "0",
+        "--max-tokens",
+        "30",
+    ];
+    assert_eq!(generated(&run, &greedy), generated(&exported, &greedy));
+}
+
 /// An attention model goes on when its context is full.
 #[test]
 fn a_text_can_be_longer_than_the_context_and_a_prompt_cannot() {

@@ -13,7 +13,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// `--device`.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(super) struct DeviceArgs {
     /// The backend to run on, as NAME or NAME:INDEX (cuda:1, wgpu:software); `tinderbox devices` lists them. Without it
     /// the CPU is used: flex, or the first backend of a build without it.
