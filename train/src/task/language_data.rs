@@ -100,17 +100,46 @@ fn fitted(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<LanguageModelConfig,
             config.vocab_size()
         )));
     }
-    match config.context_length() {
-        Some(length) if data.sequence_length > length => Err(TrainError::Mismatch(format!(
+    check_kind(recipe, data, &config)?;
+    Ok(config)
+}
+
+/// What only one kind of model can do is refused for the other, rather than ignored.
+fn check_kind(
+    recipe: &Recipe,
+    data: &TextDataRecipe,
+    config: &LanguageModelConfig,
+) -> Result<(), TrainError> {
+    let Some(length) = config.context_length() else {
+        return match data.eval_stride {
+            Some(_) => Err(only("data.eval_stride", "attention")),
+            None => Ok(()),
+        };
+    };
+    if data.sequence_length > length {
+        return Err(TrainError::Mismatch(format!(
             "data.sequence_length is {} and the model sees {length} tokens at once; shorten it, or lengthen the model's \
              context",
             data.sequence_length
-        ))),
-        Some(_) if data.vary_length => Err(TrainError::Mismatch(
-            "data.vary_length is for recurrent models".into(),
-        )),
-        _ => Ok(config),
+        )));
     }
+    for (key, is_asked_for) in [
+        ("data.vary_length", data.vary_length),
+        (
+            "train.activation_decay",
+            recipe.train.activation_decay > 0.0,
+        ),
+        ("train.slowness_decay", recipe.train.slowness_decay > 0.0),
+    ] {
+        if is_asked_for {
+            return Err(only(key, "recurrent"));
+        }
+    }
+    Ok(())
+}
+
+fn only(key: &str, kind: &str) -> TrainError {
+    TrainError::Mismatch(format!("{key} is for {kind} models"))
 }
 
 fn training_loader(

@@ -160,6 +160,13 @@ fn prompts(args: &Args) -> anyhow::Result<Vec<String>> {
     Ok(prompts)
 }
 
+/// What follows a prompt.
+struct Continuation {
+    text: String,
+    finish_reason: &'static str,
+    choices: Vec<Choice>,
+}
+
 /// Writes one text to standard output, as it comes or as JSON; says how many tokens it has.
 fn write_text(
     args: &Args,
@@ -169,68 +176,80 @@ fn write_text(
     sample: u64,
     sampler: Sampler,
 ) -> anyhow::Result<usize> {
-    let tokenizer = &voice.tokenizer;
-    let ids = prompt_tokens(tokenizer, prompt)?;
-    let mut predictor = Predictor::new(&voice.model, device);
     let mut out = std::io::stdout().lock();
-    if !args.json {
-        write!(out, "{prompt}")?;
-    }
-    let mut pieces = tokenizer.decode_stream();
-    // The prompt is shown as it was given; the stream needs it for the blank that may follow.
-    for &id in &ids {
-        pieces.push(id);
-    }
-    let mut text = StopText::new(&args.stop);
-    let mut chosen: Vec<Choice> = Vec::new();
-    let mut reason = "length";
-    let next = |new: &[u32]| predictor.next_logits(new);
-    for choice in generate(next, &ids, sampler).take(args.max_tokens) {
-        let choice = choice?;
-        chosen.push(choice);
-        if tokenizer.ends_text(choice.token) {
-            reason = "end_of_text";
-            break;
-        }
-        let Some(piece) = pieces.push(choice.token) else {
-            continue;
-        };
-        let shown = text.push(&piece);
-        if !args.json {
-            write!(out, "{shown}")?;
-            out.flush()?;
-        }
-        if text.is_stopped() {
-            reason = "stop";
-            break;
-        }
-    }
-    if reason != "stop" {
-        text.push(&pieces.finish().unwrap_or_default());
-        let rest = text.finish();
-        if !args.json {
-            write!(out, "{rest}")?;
-        }
-    }
-    let count = chosen.len();
     if args.json {
+        let continuation = continue_text(args, voice, device, prompt, sampler, &mut |_| Ok(()))?;
+        let count = continuation.choices.len();
         let token = |choice: Choice| Token {
             id: choice.token,
-            text: tokenizer.token(choice.token),
+            text: voice.tokenizer.token(choice.token),
             log_prob: choice.log_prob,
         };
         let sample = Sample {
             prompt,
             sample,
-            text: text.into_text(),
-            finish_reason: reason,
-            tokens: chosen.into_iter().map(token).collect(),
+            text: continuation.text,
+            finish_reason: continuation.finish_reason,
+            tokens: continuation.choices.into_iter().map(token).collect(),
         };
         writeln!(out, "{}", serde_json::to_string(&sample)?)?;
-    } else {
-        writeln!(out)?;
+        return Ok(count);
     }
-    Ok(count)
+    write!(out, "{prompt}")?;
+    let mut show = |text: &str| {
+        write!(out, "{text}")?;
+        out.flush()
+    };
+    let continuation = continue_text(args, voice, device, prompt, sampler, &mut show)?;
+    writeln!(out)?;
+    Ok(continuation.choices.len())
+}
+
+/// Lets the model go on from `prompt`; `show` is given the text as it comes.
+fn continue_text(
+    args: &Args,
+    voice: &Voice,
+    device: &Device,
+    prompt: &str,
+    sampler: Sampler,
+    show: &mut dyn FnMut(&str) -> std::io::Result<()>,
+) -> anyhow::Result<Continuation> {
+    let tokenizer = &voice.tokenizer;
+    let ids = prompt_tokens(tokenizer, prompt)?;
+    let mut pieces = tokenizer.decode_stream();
+    // The prompt is shown as it was given; the stream needs it for the blank that may follow.
+    for &id in &ids {
+        pieces.push(id);
+    }
+    let mut predictor = Predictor::new(&voice.model, device);
+    let next = |new: &[u32]| predictor.next_logits(new);
+    let mut text = StopText::new(&args.stop);
+    let mut choices = Vec::new();
+    let mut finish_reason = "length";
+    for choice in generate(next, &ids, sampler).take(args.max_tokens) {
+        let choice = choice?;
+        choices.push(choice);
+        if tokenizer.ends_text(choice.token) {
+            finish_reason = "end_of_text";
+            break;
+        }
+        if let Some(piece) = pieces.push(choice.token) {
+            show(&text.push(&piece))?;
+        }
+        if text.is_stopped() {
+            finish_reason = "stop";
+            break;
+        }
+    }
+    if !text.is_stopped() {
+        show(&text.push(&pieces.finish().unwrap_or_default()))?;
+        show(&text.finish())?;
+    }
+    Ok(Continuation {
+        text: text.into_text(),
+        finish_reason,
+        choices,
+    })
 }
 
 /// A prompt as the model was trained to see it: after the token that begins a text, if there is one. A text without a
