@@ -354,6 +354,27 @@ fn splits_of_a_treebank_are_sections_or_folders() {
     );
 }
 
+/// NLTK's sample is the first two sections.
+#[test]
+fn a_sample_of_training_sections_is_divided_by_files() {
+    let names: Vec<String> = (1..=25).map(|n| format!("wsj_{n:04}.mrg")).collect();
+    let texts: Vec<String> = (1..=25).map(|n| format!("( (A word{n}a) )")).collect();
+    let files: Vec<(&str, &str)> = names
+        .iter()
+        .zip(&texts)
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    let sample = folder(&files);
+    let options = treebank::Options::default();
+    let corpus = treebank::open(sample.path(), &options).unwrap();
+    // One word and the end of the line in each file.
+    assert_eq!(corpus.train.len(), 2 * 21);
+    assert_eq!(text(&corpus, &corpus.validation), "<unk>\n<unk>\n");
+    assert_eq!(corpus.test.unwrap().len(), 2 * 2);
+    assert!(corpus.tokenizer.id("word21a").is_some());
+    assert!(corpus.tokenizer.id("word22a").is_none());
+}
+
 #[test]
 fn wrong_treebanks_are_explained() {
     let error = |files: &[(&str, &str)], options: &treebank::Options| {

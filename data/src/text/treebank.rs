@@ -6,7 +6,9 @@
 //! published as a program, so a few words may differ.
 //!
 //! Which split a file belongs to is read from its section: the two-digit folder it is in (`wsj/00` to `wsj/24`), or
-//! the first two digits of `wsj_0001.mrg`. Without sections the folder has subfolders `train`, `valid` and `test`.
+//! the first two digits of `wsj_0001.mrg`. Without sections the folder has subfolders `train`, `valid` and `test`. A sample
+//! that has nothing but training sections, such as the one that comes with NLTK (sections 00 and 01), is divided: the last
+//! tenth of its files is for test, the tenth before for validation.
 
 mod tree;
 
@@ -100,7 +102,7 @@ impl Default for Options {
 /// # Errors
 /// If there are none, a split has none, a file's split is not known, or a file is not made of trees (with the line).
 pub fn open(folder: &Path, options: &Options) -> Result<Corpus, DataError> {
-    let [train, validation, test] = files(folder, options.sections)?;
+    let [train, validation, test] = divided(files(folder, options.sections)?);
     let read = |files: Vec<PathBuf>, name: &str| {
         if files.is_empty() {
             let reason = format!(
@@ -122,6 +124,17 @@ pub fn open(folder: &Path, options: &Options) -> Result<Corpus, DataError> {
         test: Some(read(test, "test")?),
     }
     .by_words(options.vocabulary)
+}
+
+/// Of a sample that is all for training, a tenth each for validation and test. Less than ten files are rather a mistake.
+fn divided([mut train, validation, test]: [Vec<PathBuf>; 3]) -> [Vec<PathBuf>; 3] {
+    let tenth = train.len() / 10;
+    if tenth == 0 || !validation.is_empty() || !test.is_empty() {
+        return [train, validation, test];
+    }
+    let test = train.split_off(train.len() - tenth);
+    let validation = train.split_off(train.len() - tenth);
+    [train, validation, test]
 }
 
 fn expected(sections: Sections) -> &'static str {
