@@ -60,7 +60,7 @@ pub struct Classifier {
 
 /// What a trained language model needs besides its weights.
 #[derive(Clone, Debug)]
-pub struct Speaker {
+pub struct TextModel {
     /// The model's configuration.
     pub config: LanguageModelConfig,
     /// What its tokens are.
@@ -73,7 +73,7 @@ pub enum Description {
     /// An image classifier.
     Classifier(Classifier),
     /// A language model.
-    Speaker(Speaker),
+    TextModel(TextModel),
 }
 
 impl RunDir {
@@ -177,9 +177,9 @@ impl RunDir {
                 self.write_json("labels.json", &classifier.labels)?;
                 self.write_json("preprocess.json", &classifier.preprocess)?;
             }
-            Description::Speaker(speaker) => {
-                self.write_json("model.json", &speaker.config)?;
-                self.write("tokenizer.json", speaker.tokenizer.to_json().as_bytes())?;
+            Description::TextModel(text_model) => {
+                self.write_json("model.json", &text_model.config)?;
+                self.write("tokenizer.json", text_model.tokenizer.to_json().as_bytes())?;
             }
         }
         self.write_recipe(recipe)
@@ -224,20 +224,23 @@ impl RunDir {
     ///
     /// # Errors
     /// As [`classifier`](Self::classifier).
-    pub fn speaker(&self) -> Result<Speaker, TrainError> {
+    pub fn text_model(&self) -> Result<TextModel, TrainError> {
         self.recipe(&[])?.text()?;
         let path = self.path.join("tokenizer.json");
         let text = fs::read_to_string(&path).map_err(|e| TrainError::io(&path, e))?;
-        let speaker = Speaker {
+        let text_model = TextModel {
             config: self.read_json("model.json")?,
             tokenizer: Tokenizer::from_json(&text, &path)?,
         };
-        let (tokens, outputs) = (speaker.tokenizer.vocab_size(), speaker.config.vocab_size());
+        let (tokens, outputs) = (
+            text_model.tokenizer.vocab_size(),
+            text_model.config.vocab_size(),
+        );
         if tokens > outputs {
             let reason = format!("{tokens} tokens for a model that knows {outputs}");
             return Err(TrainError::corrupt(&path, reason));
         }
-        Ok(speaker)
+        Ok(text_model)
     }
 
     /// Whether the run is of a language model.

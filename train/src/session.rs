@@ -169,21 +169,21 @@ fn language_model(
 ) -> Result<Prepared<LanguageTask>, TrainError> {
     let device = surroundings.device.clone().autodiff();
     let LanguageRun {
-        speaker,
+        text_model,
         train,
         validation,
     } = LanguageRun::open(recipe)?;
-    let config = &speaker.config;
+    let config = &text_model.config;
     let mut model = init_model(recipe.seed, &device, || config.init(&device))?;
     if begins_anew(begin)? {
         model = weights::begin_language_with(model, &recipe.model, &mut *surroundings.note)?;
     }
     Ok(Prepared {
-        task: LanguageTask::new(recipe, &speaker.tokenizer)?,
+        task: LanguageTask::new(recipe, &text_model.tokenizer)?,
         model,
         train,
         validation,
-        description: Description::Speaker(speaker),
+        description: Description::TextModel(text_model),
     })
 }
 

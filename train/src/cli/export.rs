@@ -13,8 +13,8 @@ use model_transformer::huggingface;
 use weights::StateDict;
 
 use super::Done;
+use super::language::open_run;
 use super::shared::DeviceArgs;
-use super::speaker::open_run;
 use super::trained::WeightsArgs;
 
 /// Write a trained model's weights for PyTorch.
@@ -86,9 +86,9 @@ pub(super) fn run(args: &Args) -> Done {
 fn hugging_face(args: &Args, run: &RunDir) -> Done {
     // Nothing is computed here, so any device does.
     let device = DeviceArgs::default().open()?;
-    let (speaker, model, origin) = open_run(run, &args.weights, &device)?;
+    let (text_model, model, origin) = open_run(run, &args.weights, &device)?;
     let (LanguageModel::Attention(model), LanguageModelConfig::Attention(config)) =
-        (&model, &speaker.config)
+        (&model, &text_model.config)
     else {
         bail!("Hugging Face's library has no recurrent models; leave out --format");
     };
@@ -96,7 +96,7 @@ fn hugging_face(args: &Args, run: &RunDir) -> Done {
     fs::create_dir_all(output).with_context(|| output.display().to_string())?;
     huggingface::save(model, config, output)?;
     let path = output.join("tokenizer.json");
-    write_atomically(&path, speaker.tokenizer.to_json().as_bytes())
+    write_atomically(&path, text_model.tokenizer.to_json().as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))?;
     println!(
         "{}: weights of {origin}, with config and tokenizer",

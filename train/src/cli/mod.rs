@@ -8,11 +8,11 @@ mod eval;
 mod explain;
 mod export;
 mod generate;
+mod language;
 mod models;
 mod predict;
 mod recipes;
 mod shared;
-mod speaker;
 mod train;
 mod trained;
 

@@ -14,7 +14,7 @@ use super::token_source::TokenSource;
 use crate::TrainError;
 use crate::language::LanguageModelConfig;
 use crate::recipe::{Recipe, TextDataRecipe, TextDataSource, TextUnit};
-use crate::run::Speaker;
+use crate::run::TextModel;
 
 /// The text of a recipe, as tokens.
 ///
@@ -50,7 +50,7 @@ fn given_path(data: &TextDataRecipe) -> Result<&Path, TrainError> {
 /// Everything that a run of language modelling needs, opened and checked against each other.
 pub struct LanguageRun {
     /// The model and its tokenizer.
-    pub speaker: Speaker,
+    pub text_model: TextModel,
     /// Training batches.
     pub train: Loader<TokenSource>,
     /// Validation batches in order.
@@ -70,7 +70,7 @@ impl LanguageRun {
         let start = corpus.tokenizer.end_of_text();
         let validation = evaluation_loader(recipe, &config, corpus.validation, start)?;
         Ok(Self {
-            speaker: Speaker {
+            text_model: TextModel {
                 config,
                 tokenizer: corpus.tokenizer,
             },

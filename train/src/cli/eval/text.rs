@@ -6,7 +6,7 @@ use ::data::text::{Corpus, Tokens};
 use ::train::TrainError;
 use ::train::language::LanguageModel;
 use ::train::report::plain::thousands;
-use ::train::run::{RunDir, Speaker};
+use ::train::run::{RunDir, TextModel};
 use ::train::task::language::LanguageTask;
 use ::train::task::language_data::{evaluation_loader, open_corpus};
 use ::train::task::{Carry, Task};
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::{Args, Part};
 use crate::cli::Done;
-use crate::cli::speaker::open_run;
+use crate::cli::language::open_run;
 
 /// What is measured, as written to `eval-SPLIT.json`.
 #[derive(Serialize)]
@@ -43,12 +43,12 @@ struct Text {
 
 pub(super) fn run(args: &Args, run: &RunDir) -> Done {
     let device = args.device.open()?;
-    let (speaker, model, origin) = open_run(run, &args.weights, &device)?;
+    let (text_model, model, origin) = open_run(run, &args.weights, &device)?;
     let text = match &args.text {
         Some(path) => {
             let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
             Text {
-                tokens: speaker
+                tokens: text_model
                     .tokenizer
                     .encode(&text)
                     .with_context(|| path.display().to_string())?
@@ -57,9 +57,9 @@ pub(super) fn run(args: &Args, run: &RunDir) -> Done {
                 name: path.display().to_string(),
             }
         }
-        None => of_run(args, run, &speaker)?,
+        None => of_run(args, run, &text_model)?,
     };
-    let tally = measure(run, &speaker, &model, &text, &device)?;
+    let tally = measure(run, &text_model, &model, &text, &device)?;
     let loss = tally.means().get("loss").copied().unwrap_or(f64::NAN);
     let bits = loss * tally.count as f64 / std::f64::consts::LN_2;
     let report = Report {
@@ -96,7 +96,7 @@ pub(super) fn run(args: &Args, run: &RunDir) -> Done {
 }
 
 /// The part of the run's own data, which must be of the same tokens.
-fn of_run(args: &Args, run: &RunDir, speaker: &Speaker) -> anyhow::Result<Text> {
+fn of_run(args: &Args, run: &RunDir, text_model: &TextModel) -> anyhow::Result<Text> {
     let mut recipe = run.recipe(&[])?;
     if args.data.is_some() {
         recipe.data.path_mut().clone_from(&args.data);
@@ -109,10 +109,10 @@ fn of_run(args: &Args, run: &RunDir, speaker: &Speaker) -> anyhow::Result<Text> 
         characters,
     } = open_corpus(recipe.text()?, recipe.seed)?;
     ensure!(
-        tokenizer.hash() == speaker.tokenizer.hash(),
+        tokenizer.hash() == text_model.tokenizer.hash(),
         "the data have other tokens than the run was trained with ({} and {}): they are not the same data",
         tokenizer.vocab_size(),
-        speaker.tokenizer.vocab_size()
+        text_model.tokenizer.vocab_size()
     );
     let (tokens, place) = match args.split {
         Part::Train => (Some(train), 0),
@@ -128,15 +128,15 @@ fn of_run(args: &Args, run: &RunDir, speaker: &Speaker) -> anyhow::Result<Text> 
 
 fn measure(
     run: &RunDir,
-    speaker: &Speaker,
+    text_model: &TextModel,
     model: &LanguageModel,
     text: &Text,
     device: &burn::tensor::Device,
 ) -> Result<Tally, TrainError> {
     let recipe = run.recipe(&[])?;
-    let task = LanguageTask::new(&recipe, &speaker.tokenizer)?;
-    let start = speaker.tokenizer.end_of_text();
-    let loader = evaluation_loader(&recipe, &speaker.config, text.tokens.clone(), start)?;
+    let task = LanguageTask::new(&recipe, &text_model.tokenizer)?;
+    let start = text_model.tokenizer.end_of_text();
+    let loader = evaluation_loader(&recipe, &text_model.config, text.tokens.clone(), start)?;
     let mut tally = Tally::default();
     let mut carry = Carry::new();
     for batch in loader.epoch(0, 0) {

@@ -15,8 +15,8 @@ use burn::tensor::Device;
 use serde::Serialize;
 
 use super::Done;
+use super::language::{self, LoadedModel};
 use super::shared::DeviceArgs;
-use super::speaker::{self, Voice};
 use super::trained::WeightsArgs;
 use stop::StopText;
 
@@ -123,7 +123,7 @@ pub(super) fn run(args: &Args) -> Done {
     );
     let prompts = prompts(args)?;
     let device = args.device.open()?;
-    let voice = speaker::open(&args.model, args.tokenizer.as_ref(), &args.weights, &device)?;
+    let loaded = language::open(&args.model, args.tokenizer.as_ref(), &args.weights, &device)?;
     let mut count = 0;
     let mut time = Duration::ZERO;
     for (number, prompt) in prompts.iter().enumerate() {
@@ -135,7 +135,7 @@ pub(super) fn run(args: &Args) -> Done {
             // Every text of a call draws its own random numbers.
             let place = number as u64 * args.num_samples + sample;
             let sampler = sampler.clone().for_sample(place);
-            count += write_text(args, &voice, &device, prompt, sample, sampler)?;
+            count += write_text(args, &loaded, &device, prompt, sample, sampler)?;
             time += start.elapsed();
         }
     }
@@ -170,7 +170,7 @@ struct Continuation {
 /// Writes one text to standard output, as it comes or as JSON; says how many tokens it has.
 fn write_text(
     args: &Args,
-    voice: &Voice,
+    loaded: &LoadedModel,
     device: &Device,
     prompt: &str,
     sample: u64,
@@ -178,11 +178,11 @@ fn write_text(
 ) -> anyhow::Result<usize> {
     let mut out = std::io::stdout().lock();
     if args.json {
-        let continuation = continue_text(args, voice, device, prompt, sampler, &mut |_| Ok(()))?;
+        let continuation = continue_text(args, loaded, device, prompt, sampler, &mut |_| Ok(()))?;
         let count = continuation.choices.len();
         let token = |choice: Choice| Token {
             id: choice.token,
-            text: voice.tokenizer.token(choice.token),
+            text: loaded.tokenizer.token(choice.token),
             log_prob: choice.log_prob,
         };
         let sample = Sample {
@@ -200,7 +200,7 @@ fn write_text(
         write!(out, "{text}")?;
         out.flush()
     };
-    let continuation = continue_text(args, voice, device, prompt, sampler, &mut show)?;
+    let continuation = continue_text(args, loaded, device, prompt, sampler, &mut show)?;
     writeln!(out)?;
     Ok(continuation.choices.len())
 }
@@ -208,20 +208,20 @@ fn write_text(
 /// Lets the model go on from `prompt`; `show` is given the text as it comes.
 fn continue_text(
     args: &Args,
-    voice: &Voice,
+    loaded: &LoadedModel,
     device: &Device,
     prompt: &str,
     sampler: Sampler,
     show: &mut dyn FnMut(&str) -> std::io::Result<()>,
 ) -> anyhow::Result<Continuation> {
-    let tokenizer = &voice.tokenizer;
+    let tokenizer = &loaded.tokenizer;
     let ids = prompt_tokens(tokenizer, prompt)?;
     let mut pieces = tokenizer.decode_stream();
     // The prompt is shown as it was given; the stream needs it for the blank that may follow.
     for &id in &ids {
         pieces.push(id);
     }
-    let mut predictor = Predictor::new(&voice.model, device);
+    let mut predictor = Predictor::new(&loaded.model, device);
     let next = |new: &[u32]| predictor.next_logits(new);
     let mut text = StopText::new(&args.stop);
     let mut choices = Vec::new();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ::data::text::Tokenizer;
 use ::train::language::LanguageModel;
-use ::train::run::{RunDir, Speaker};
+use ::train::run::{RunDir, TextModel};
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use model_transformer::{huggingface, llama2c};
@@ -12,7 +12,7 @@ use model_transformer::{huggingface, llama2c};
 use super::trained::WeightsArgs;
 
 /// A language model and its tokenizer, ready for use.
-pub(super) struct Voice {
+pub(super) struct LoadedModel {
     pub(super) model: LanguageModel,
     pub(super) tokenizer: Tokenizer,
 }
@@ -22,13 +22,13 @@ pub(super) fn open_run(
     run: &RunDir,
     weights: &WeightsArgs,
     device: &Device,
-) -> anyhow::Result<(Speaker, LanguageModel, String)> {
-    let speaker = run.speaker()?;
+) -> anyhow::Result<(TextModel, LanguageModel, String)> {
+    let text_model = run.text_model()?;
     let (which, live) = weights.which();
     let weights = run.weights(which, live)?;
     let origin = weights.origin();
-    let model = weights.load_into(speaker.config.init(device)?)?;
-    Ok((speaker, model, origin))
+    let model = weights.load_into(text_model.config.init(device)?)?;
+    Ok((text_model, model, origin))
 }
 
 /// The language model at `path`: a run directory, a folder of Hugging Face's, or a checkpoint of llama2.c. `tokenizer`
@@ -38,29 +38,32 @@ pub(super) fn open(
     tokenizer: Option<&PathBuf>,
     weights: &WeightsArgs,
     device: &Device,
-) -> anyhow::Result<Voice> {
+) -> anyhow::Result<LoadedModel> {
     if path.is_file() {
         let model = llama2c::open(path, device)?;
         let beside = path.with_file_name("tokenizer.bin");
         let tokenizer = tokenizer.unwrap_or(&beside);
-        return voice(model, tokenizer);
+        return with_tokenizer(model, tokenizer);
     }
     if path.join("config.json").is_file() && !path.join("recipe.toml").is_file() {
         let model = huggingface::open(path, device)?;
-        return voice(model, tokenizer.map_or(path, PathBuf::as_path));
+        return with_tokenizer(model, tokenizer.map_or(path, PathBuf::as_path));
     }
     ensure!(
         tokenizer.is_none(),
         "--tokenizer is for published weights; a run has its own"
     );
-    let (speaker, model, _) = open_run(&RunDir::open(path)?, weights, device)?;
-    Ok(Voice {
+    let (text_model, model, _) = open_run(&RunDir::open(path)?, weights, device)?;
+    Ok(LoadedModel {
         model,
-        tokenizer: speaker.tokenizer,
+        tokenizer: text_model.tokenizer,
     })
 }
 
-fn voice(model: model_transformer::LanguageModel, tokenizer: &Path) -> anyhow::Result<Voice> {
+fn with_tokenizer(
+    model: model_transformer::LanguageModel,
+    tokenizer: &Path,
+) -> anyhow::Result<LoadedModel> {
     let tokenizer = Tokenizer::open(tokenizer)
         .context("published weights need their tokenizer; say with --tokenizer where it is")?;
     let (known, tokens) = (model.vocab_size(), tokenizer.vocab_size());
@@ -68,7 +71,7 @@ fn voice(model: model_transformer::LanguageModel, tokenizer: &Path) -> anyhow::R
         tokens <= known,
         "the tokenizer has {tokens} tokens and the model knows {known}: they do not belong together"
     );
-    Ok(Voice {
+    Ok(LoadedModel {
         model: LanguageModel::Attention(model),
         tokenizer,
     })
