@@ -74,12 +74,7 @@ pub(super) fn run(args: &Args) -> Done {
     let (which, live) = args.weights.which();
     let weights = run.weights(which, live)?;
     write(args, weights.as_bytes())?;
-    let average = if weights.averaged {
-        ", moving average"
-    } else {
-        ""
-    };
-    println!("{output}: weights of step {}{average}", weights.step);
+    println!("{output}: weights of {}", weights.origin());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -160,16 +160,7 @@ fn training_loader(
             (TokenSource::Windows(windows), rows)
         }
     };
-    let config = LoaderConfig {
-        batch_size,
-        workers: recipe.train.workers,
-        // Streams have an order, and windows lie at random places anyway.
-        shuffle: false,
-        drop_last: recipe.train.drop_last,
-        seed: recipe.seed,
-        skip_bad: 0,
-    };
-    Ok(Loader::new(Arc::new(source), config)?)
+    loader(recipe, source, batch_size, recipe.train.drop_last)
 }
 
 /// Batches that have every token of `tokens` as a target once, in order. `start` is the token that ends a text.
@@ -195,11 +186,21 @@ pub fn evaluation_loader(
             (TokenSource::Windows(windows), recipe.train.batch_size)
         }
     };
+    loader(recipe, source, batch_size, false)
+}
+
+fn loader(
+    recipe: &Recipe,
+    source: TokenSource,
+    batch_size: usize,
+    drop_last: bool,
+) -> Result<Loader<TokenSource>, TrainError> {
     let config = LoaderConfig {
         batch_size,
         workers: recipe.train.workers,
+        // Streams have an order, and windows lie at random places anyway.
         shuffle: false,
-        drop_last: false,
+        drop_last,
         seed: recipe.seed,
         skip_bad: 0,
     };

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use ::data::text::{Corpus, Tokens};
 use ::train::TrainError;
 use ::train::language::LanguageModel;
+use ::train::recipe::Recipe;
 use ::train::report::plain::thousands;
 use ::train::run::{RunDir, TextModel};
 use ::train::task::language::LanguageTask;
@@ -43,6 +44,10 @@ struct Text {
 
 pub(super) fn run(args: &Args, run: &RunDir) -> Done {
     let device = args.device.open()?;
+    let mut recipe = run.recipe(&[])?;
+    if args.data.is_some() {
+        recipe.data.path_mut().clone_from(&args.data);
+    }
     let (text_model, model, origin) = open_run(run, &args.weights, &device)?;
     let text = match &args.text {
         Some(path) => {
@@ -57,9 +62,9 @@ pub(super) fn run(args: &Args, run: &RunDir) -> Done {
                 name: path.display().to_string(),
             }
         }
-        None => of_run(args, run, &text_model)?,
+        None => of_run(args, &recipe, &text_model)?,
     };
-    let tally = measure(run, &text_model, &model, &text, &device)?;
+    let tally = measure(&recipe, &text_model, &model, &text, &device)?;
     let loss = tally.means().get("loss").copied().unwrap_or(f64::NAN);
     let bits = loss * tally.count as f64 / std::f64::consts::LN_2;
     let report = Report {
@@ -96,11 +101,7 @@ pub(super) fn run(args: &Args, run: &RunDir) -> Done {
 }
 
 /// The part of the run's own data, which must be of the same tokens.
-fn of_run(args: &Args, run: &RunDir, text_model: &TextModel) -> anyhow::Result<Text> {
-    let mut recipe = run.recipe(&[])?;
-    if args.data.is_some() {
-        recipe.data.path_mut().clone_from(&args.data);
-    }
+fn of_run(args: &Args, recipe: &Recipe, text_model: &TextModel) -> anyhow::Result<Text> {
     let Corpus {
         tokenizer,
         train,
@@ -127,16 +128,15 @@ fn of_run(args: &Args, run: &RunDir, text_model: &TextModel) -> anyhow::Result<T
 }
 
 fn measure(
-    run: &RunDir,
+    recipe: &Recipe,
     text_model: &TextModel,
     model: &LanguageModel,
     text: &Text,
     device: &burn::tensor::Device,
 ) -> Result<Tally, TrainError> {
-    let recipe = run.recipe(&[])?;
-    let task = LanguageTask::new(&recipe, &text_model.tokenizer)?;
+    let task = LanguageTask::new(recipe, &text_model.tokenizer)?;
     let start = text_model.tokenizer.end_of_text();
-    let loader = evaluation_loader(&recipe, &text_model.config, text.tokens.clone(), start)?;
+    let loader = evaluation_loader(recipe, &text_model.config, text.tokens.clone(), start)?;
     let mut tally = Tally::default();
     let mut carry = Carry::new();
     for batch in loader.epoch(0, 0) {
