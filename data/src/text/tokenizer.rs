@@ -24,7 +24,6 @@ mod vocabulary;
 pub use stream::DecodeStream;
 pub use train::Algorithm;
 
-use super::Piece;
 use super::pieces::Pieces;
 use crate::error::DataError;
 use hugging_face::HuggingFace;
@@ -125,14 +124,6 @@ impl Tokenizer {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
         self.try_encode(text, 1)
             .map_err(|reason| DataError::config("text", reason))
-    }
-
-    /// The ids of a piece of the file at `path`.
-    ///
-    /// # Errors
-    /// As [`encode`](Self::encode), naming the file.
-    pub fn encode_piece(&self, piece: &Piece, path: &Path) -> Result<Vec<u32>, DataError> {
-        self.encode_part(&piece.text, path, piece.line)
     }
 
     /// [`encode`](Self::encode) for a part of the file at `path` that begins at line `first`, counted from 1.

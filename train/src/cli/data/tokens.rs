@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ::data::text::{Pieces, Split, TokenShardWriter, Tokenizer};
+use ::data::text::{Split, TokenShardWriter, Tokenizer};
 use ::train::TrainError;
 use ::train::report::plain::thousands;
 
@@ -70,19 +70,15 @@ fn push_file(
     split: Split,
     path: &Path,
 ) -> anyhow::Result<()> {
-    let bar = bar("{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left");
-    bar.set_length(path.metadata().map_or(0, |file| file.len()));
-    for piece in Pieces::open(path).map_err(TrainError::from)? {
-        let piece = piece.map_err(TrainError::from)?;
-        let ids = tokenizer
-            .encode_piece(&piece, path)
-            .map_err(TrainError::from)?;
-        let characters = piece.text.chars().count() as u64;
-        writer
-            .push(split, &ids, characters)
-            .map_err(TrainError::from)?;
-        bar.inc(piece.text.len() as u64);
-    }
+    let bar = bar("{human_pos} tokens {per_sec}");
+    let pushed = tokenizer.encode_file(path, |ids| {
+        bar.inc(ids.len() as u64);
+        writer.push(split, ids, 0)
+    });
     bar.finish_and_clear();
+    let characters = pushed.map_err(TrainError::from)?;
+    writer
+        .push(split, &[], characters)
+        .map_err(TrainError::from)?;
     Ok(())
 }

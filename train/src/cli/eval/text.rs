@@ -51,14 +51,14 @@ pub(super) fn run(args: &Args, run: &RunDir) -> Done {
     let (text_model, model, origin) = open_run(run, &args.weights, &device)?;
     let text = match &args.text {
         Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            let mut ids = Vec::new();
+            let characters = text_model.tokenizer.encode_file(path, |part| {
+                ids.extend_from_slice(part);
+                Ok(())
+            });
             Text {
-                tokens: text_model
-                    .tokenizer
-                    .encode(&text)
-                    .with_context(|| path.display().to_string())?
-                    .into(),
-                characters: text.chars().count() as u64,
+                characters: characters.map_err(TrainError::from)?,
+                tokens: ids.into(),
                 name: path.display().to_string(),
             }
         }
