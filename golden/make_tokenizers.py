@@ -8,7 +8,8 @@
     unigram.json               Unigram, NFKC
     words.json, characters.json    closed vocabularies, with `<unk>`
     llama2c/tokenizer.bin      llama2.c's format; encoded by a transcription of the algorithm of its `encode`
-    expected.json              the texts, and for each tokenizer the ids and their decoding
+    expected.json              the texts, and for each tokenizer the ids, their decoding and, where Python tells them, the
+                               bytes of the text that each is of
 """
 
 import json
@@ -73,6 +74,7 @@ TEXTS = [
     "control \x01\x02\x07\x08\x0b\x0c\x1b\x1c\x1f\x7f\x80\x9f characters",
     "NUL \x00 inside\x00",
     "\ufffd replacement \ufffd\ufffd",
+    "\u202eright to left\u202c \u2066isolated\u2069 soft\u00adhyphen \ufdfa\u1112\u1161\u11ab \u0345\u0f71\u0f72",
     "private \ue000\uf8ff and unassigned \u0378 \U000e0001",
     "<|endoftext|>",
     "before<|endoftext|>after <|endoftext|> <|endoftext|>",
@@ -81,6 +83,7 @@ TEXTS = [
     "the <unk> of <eos> it",
     "Ġ Ċ ## ##ing the##re",
     "long" * 60,
+    "w" * 200 + " " + "灯台" * 101 + " " + "e\u0301" * 100,
     "x" * 101 + " " + "the" * 40,
     "3.14159 1,000,000 12:30 1/2 -5 +6 1e10 0x1F $5 50% #1",
     "https://example.org/a?b=c&d=%20e#f user@example.org",
@@ -103,15 +106,25 @@ def expected(encode, decode) -> dict:
     return {"ids": ids, "decoded": [decode(row) for row in ids]}
 
 
+def ranges(tokenizer: Tokenizer) -> dict:
+    """Python's offsets count code points."""
+    of_texts = []
+    for text in TEXTS:
+        places = [len(text[:place].encode()) for place in range(len(text) + 1)]
+        offsets = tokenizer.encode(text, add_special_tokens=False).offsets
+        of_texts.append([[places[begin], places[end]] for begin, end in offsets])
+    return {"ranges": of_texts}
+
+
 def by_tokenizers(tokenizer: Tokenizer) -> dict:
-    return expected(
+    return ranges(tokenizer) | expected(
         lambda text: tokenizer.encode(text, add_special_tokens=False).ids,
         lambda ids: tokenizer.decode(ids, skip_special_tokens=False),
     )
 
 
 def by_transformers(tokenizer) -> dict:
-    return expected(
+    return ranges(tokenizer.backend_tokenizer) | expected(
         lambda text: tokenizer.encode(text, add_special_tokens=False),
         lambda ids: tokenizer.backend_tokenizer.decode(ids, skip_special_tokens=False),
     )
@@ -300,7 +313,7 @@ def main() -> None:
         "llama2c": llama2c(),
     }
     # Lone surrogates cannot occur; everything else is written as it is, so that a difference can be read.
-    text = json.dumps({"texts": TEXTS, "tokenizers": results}, ensure_ascii=False)
+    text = json.dumps({"texts": TEXTS, "tokenizers": results}, ensure_ascii=False, separators=(",", ":"))
     (FOLDER / "expected.json").write_text(text)
     for name, result in results.items():
         same = sum(a == b for a, b in zip(TEXTS, result["decoded"]))

@@ -21,6 +21,9 @@ struct Expected {
 struct Results {
     ids: Vec<Vec<u32>>,
     decoded: Vec<String>,
+    /// The bytes that each token is of; none for llama2.c, whose reference does not tell them.
+    #[serde(default)]
+    ranges: Vec<Vec<[usize; 2]>>,
 }
 
 static EXPECTED: LazyLock<Expected> =
@@ -59,7 +62,7 @@ fn streamed(tokenizer: &Tokenizer, ids: &[u32]) -> String {
 
 #[test]
 fn ids_and_texts_are_pythons() {
-    assert_eq!(EXPECTED.texts.len(), 49);
+    assert_eq!(EXPECTED.texts.len(), 51);
     assert_eq!(EXPECTED.tokenizers.len(), 8);
     for (name, tokenizer) in all() {
         let expected = &EXPECTED.tokenizers[name];
@@ -73,6 +76,31 @@ fn ids_and_texts_are_pythons() {
             );
         }
     }
+}
+
+#[test]
+fn places_of_tokens_are_pythons() {
+    let mut compared = 0;
+    for (name, tokenizer) in all() {
+        let expected = &EXPECTED.tokenizers[name];
+        for (i, text) in EXPECTED.texts.iter().enumerate() {
+            let pieces = tokenizer.pieces(text).unwrap();
+            let ids: Vec<u32> = pieces.iter().map(|piece| piece.id).collect();
+            assert_eq!(ids, expected.ids[i], "{name}, {text:?}");
+            assert!(
+                pieces.is_sorted_by_key(|piece| piece.word),
+                "{name}, {text:?}"
+            );
+            let ranges = pieces
+                .iter()
+                .map(|piece| [piece.range.start, piece.range.end]);
+            if let Some(expected) = expected.ranges.get(i) {
+                assert_eq!(&ranges.collect::<Vec<_>>(), expected, "{name}, {text:?}");
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 7 * 51);
 }
 
 #[test]

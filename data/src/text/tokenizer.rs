@@ -17,10 +17,12 @@ mod hugging_face;
 mod json;
 mod llama2c;
 mod open;
+mod piece;
 mod stream;
 mod train;
 mod vocabulary;
 
+pub use piece::TokenPiece;
 pub use stream::DecodeStream;
 pub use train::Algorithm;
 
@@ -94,6 +96,15 @@ impl Tokenizer {
         Ok(Kind::Characters(Vocabulary::new(list)?).into())
     }
 
+    /// BERT's uncased WordPiece with the ids of the places in `list`, in which pieces within words begin with `##`. BERT's
+    /// special tokens that are in it are special.
+    ///
+    /// # Errors
+    /// If `[UNK]` is not in the list.
+    pub fn from_word_pieces(list: Vec<String>) -> Result<Self, DataError> {
+        open::word_pieces(list).map(Self::from)
+    }
+
     /// The words of `texts` and `<eos>`, by falling frequency, equally frequent ones by code point (the order of
     /// TensorFlow's Penn Treebank reader). With a `limit` only so many entries: `<eos>`, `<unk>` and the most frequent
     /// words; without one the vocabulary is closed, unless `<unk>` is a word of the texts.
@@ -124,6 +135,24 @@ impl Tokenizer {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
         self.try_encode(text, 1)
             .map_err(|reason| DataError::config("text", reason))
+    }
+
+    /// What [`encode`](Self::encode) gives, with the place of each token in the text.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn pieces(&self, text: &str) -> Result<Vec<TokenPiece>, DataError> {
+        let pieces = match &*self.0 {
+            Kind::Words(words) => words
+                .word_pieces(text)
+                .map_err(|missing| words.explain(&missing, 1)),
+            Kind::Characters(characters) => characters
+                .character_pieces(text)
+                .map_err(|missing| characters.explain(&missing, 1)),
+            Kind::HuggingFace(tokenizer) => tokenizer.pieces(text),
+            Kind::Llama2c(tokenizer) => Ok(tokenizer.pieces(text)),
+        };
+        pieces.map_err(|reason| DataError::config("text", reason))
     }
 
     /// [`encode`](Self::encode) for a part of the file at `path` that begins at line `first`, counted from 1.
@@ -308,7 +337,7 @@ impl Tokenizer {
     /// | file | what it is |
     /// |---|---|
     /// | `tokenizer.json` (or any other `.json`) | Hugging Face, or ours |
-    /// | `*vocab.json` beside `*merges.txt` | GPT-2's byte-level BPE |
+    /// | `*vocab.json` beside `*merges.txt` | GPT-2's byte-level BPE, or RoBERTa's if its special tokens are there |
     /// | `*encoder.json` beside `*vocab.bpe` | the same by its first names |
     /// | `vocab.txt` (or any other `.txt`) | WordPiece, with the settings of BERT uncased unless `tokenizer_config.json` says otherwise |
     /// | `tokenizer.bin` (or any other `.bin`) | llama2.c |

@@ -1,5 +1,6 @@
 //! Tokenizers that the crate `tokenizers` runs: what is needed of it, and what it must be kept from.
 
+use super::TokenPiece;
 use crate::error::DataError;
 use crate::text::pieces;
 use serde_json::Value;
@@ -58,16 +59,42 @@ impl HuggingFace {
         let mut ids = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {
-            let (part, left) = if self.works_by_lines {
-                pieces::cut(rest)
-            } else {
-                (rest, "")
-            };
+            let (part, left) = self.cut(rest);
             let encoding = self.tokenizer.encode_fast(part, false);
             ids.extend_from_slice(encoding.map_err(|error| error.to_string())?.get_ids());
             rest = left;
         }
         Ok(ids)
+    }
+
+    /// What [`encode`](Self::encode) gives, with places. The words of each part are numbered on from the last.
+    pub(super) fn pieces(&self, text: &str) -> Result<Vec<TokenPiece>, String> {
+        let mut pieces: Vec<TokenPiece> = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (part, left) = self.cut(rest);
+            let encoding = self.tokenizer.encode(part, false);
+            let encoding = encoding.map_err(|error| error.to_string())?;
+            let before = text.len() - rest.len();
+            let first = pieces.last().map_or(0, |piece| piece.word + 1);
+            let places = encoding.get_offsets().iter().zip(encoding.get_word_ids());
+            for (&id, (&(start, end), &word)) in encoding.get_ids().iter().zip(places) {
+                let range = before + start..before + end;
+                let word = first + word.unwrap_or_default();
+                pieces.push(TokenPiece::new(text, id, range, word));
+            }
+            rest = left;
+        }
+        Ok(pieces)
+    }
+
+    /// The part of `text` that is encoded at once, and what is left.
+    fn cut<'a>(&self, text: &'a str) -> (&'a str, &'a str) {
+        if self.works_by_lines {
+            pieces::cut(text)
+        } else {
+            (text, "")
+        }
     }
 
     pub(super) fn decode(&self, ids: &[u32]) -> String {

@@ -8,11 +8,15 @@
 //! no piece, becomes its bytes; then, again and again, those two neighbours are merged whose union is the piece with the
 //! highest score (the leftmost of equal ones).
 
+mod chain;
+
+use super::TokenPiece;
 use crate::error::DataError;
+use chain::{Chain, Merge};
 use serde_json::{Value, json};
-use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 
 /// The token before the first of a text.
@@ -130,24 +134,56 @@ impl Llama2c {
     }
 
     pub(super) fn encode(&self, text: &str) -> Vec<u32> {
+        let ids = self.symbols(text).into_iter().map(|(id, _)| id);
+        self.merge(&ids.collect::<Vec<_>>()).ids()
+    }
+
+    /// What [`encode`](Self::encode) gives, with places. A word begins at a token that begins with a space.
+    pub(super) fn pieces(&self, text: &str) -> Vec<TokenPiece> {
+        let symbols = self.symbols(text);
+        let (ids, ranges): (Vec<u32>, Vec<Range<usize>>) = symbols.into_iter().unzip();
+        let mut pieces: Vec<TokenPiece> = Vec::new();
+        for (id, places) in self.merge(&ids).tokens() {
+            let covered = ranges.get(places).unwrap_or_default();
+            let start = covered.first().map_or(0, |range| range.start);
+            let end = covered.last().map_or(start, |range| range.end);
+            let begins = self.token(id).is_some_and(|token| token.starts_with(' '));
+            let word = match pieces.last() {
+                Some(last) => last.word + u32::from(begins),
+                None => 0,
+            };
+            pieces.push(TokenPiece::new(text, id, start..end, word));
+        }
+        pieces
+    }
+
+    /// The space before the text and the text's characters as pieces, those that are none as bytes; with their places.
+    fn symbols(&self, text: &str) -> Vec<(u32, Range<usize>)> {
         if text.is_empty() {
             return Vec::new();
         }
-        let mut ids = Vec::with_capacity(text.len() + 1);
+        let mut symbols = Vec::with_capacity(text.len() + 1);
         let mut buffer = [0; 4];
-        for character in std::iter::once(' ').chain(text.chars()) {
+        let characters = text
+            .char_indices()
+            .map(|(at, character)| (character, at..at + character.len_utf8()));
+        for (character, range) in std::iter::once((' ', 0..0)).chain(characters) {
             let piece: &str = character.encode_utf8(&mut buffer);
             match self.id(piece) {
-                Some(id) => ids.push(id),
-                None => ids.extend(piece.bytes().map(|byte| BYTES + u32::from(byte))),
+                Some(id) => symbols.push((id, range)),
+                None => symbols.extend(
+                    piece
+                        .bytes()
+                        .map(|byte| (BYTES + u32::from(byte), range.clone())),
+                ),
             }
         }
-        self.merge(&ids)
+        symbols
     }
 
     /// Merges neighbours, best first. llama2.c looks through all pairs for each merge; a heap of the pairs gives the same
     /// in the time that a sort takes.
-    fn merge(&self, ids: &[u32]) -> Vec<u32> {
+    fn merge(&self, ids: &[u32]) -> Chain {
         let mut chain = Chain::new(ids);
         let mut heap = BinaryHeap::new();
         for left in 0..ids.len() {
@@ -161,7 +197,7 @@ impl Llama2c {
             heap.extend(left.and_then(|left| self.candidate(&chain, left)));
             heap.extend(self.candidate(&chain, merge.left));
         }
-        chain.ids()
+        chain
     }
 
     /// What the piece at `left` and its right neighbour could become.
@@ -208,85 +244,6 @@ fn take(bytes: &mut &[u8]) -> Option<[u8; 4]> {
     let (first, rest) = bytes.split_first_chunk()?;
     *bytes = rest;
     Some(*first)
-}
-
-/// A pair of neighbours that could be merged.
-struct Merge {
-    score: f32,
-    left: usize,
-    /// What stood there when this was noted; it may have changed since.
-    pair: [u32; 2],
-    id: u32,
-}
-
-/// The greatest is merged first.
-impl Ord for Merge {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let by_score = self.score.total_cmp(&other.score);
-        by_score.then_with(|| other.left.cmp(&self.left))
-    }
-}
-
-impl PartialOrd for Merge {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Merge {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Merge {}
-
-/// Ids at the places where they began, linked to their neighbours.
-struct Chain {
-    /// None where the place was merged into the one before.
-    ids: Vec<Option<u32>>,
-    /// The place to the right; the length at the end.
-    next: Vec<usize>,
-    /// One more than the place to the left; 0 at the beginning.
-    before: Vec<usize>,
-}
-
-impl Chain {
-    fn new(ids: &[u32]) -> Self {
-        Self {
-            ids: ids.iter().copied().map(Some).collect(),
-            next: (1..=ids.len()).collect(),
-            before: (0..ids.len()).collect(),
-        }
-    }
-
-    fn id(&self, place: usize) -> Option<u32> {
-        *self.ids.get(place)?
-    }
-
-    fn pair(&self, left: usize) -> Option<[u32; 2]> {
-        Some([self.id(left)?, self.id(*self.next.get(left)?)?])
-    }
-
-    fn is_current(&self, merge: &Merge) -> bool {
-        self.pair(merge.left) == Some(merge.pair)
-    }
-
-    /// Puts `id` in place of the two at `left`; the place to the left of it.
-    fn join(&mut self, left: usize, id: u32) -> Option<usize> {
-        let right = self.next[left];
-        self.ids[left] = Some(id);
-        self.ids[right] = None;
-        self.next[left] = self.next[right];
-        if let Some(before) = self.before.get_mut(self.next[right]) {
-            *before = left + 1;
-        }
-        self.before[left].checked_sub(1)
-    }
-
-    fn ids(self) -> Vec<u32> {
-        self.ids.into_iter().flatten().collect()
-    }
 }
 
 #[cfg(test)]
@@ -345,7 +302,7 @@ mod tests {
         fn the_heap_merges_as_llama2c_does(text in "[ abé]{0,24}") {
             let tokenizer = small();
             let single: Vec<u32> = text.chars().map(|c| tokenizer.id(&c.to_string()).unwrap()).collect();
-            prop_assert_eq!(tokenizer.merge(&single), naive(&tokenizer, single));
+            prop_assert_eq!(tokenizer.merge(&single).ids(), naive(&tokenizer, single));
         }
     }
 

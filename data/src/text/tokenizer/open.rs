@@ -16,6 +16,7 @@ use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::bert::BertProcessing;
+use tokenizers::processors::roberta::RobertaProcessing;
 use tokenizers::{AddedToken, ModelWrapper};
 
 /// What a folder is looked through for, in this order.
@@ -32,6 +33,9 @@ const PAIRS: [(&str, &str); 2] = [("vocab.json", "merges.txt"), ("encoder.json",
 pub(super) const END_OF_TEXT: &str = "<|endoftext|>";
 /// BERT's special tokens, in the order that training gives them.
 pub(super) const BERT_SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+
+/// RoBERTa's special tokens, in the order that fairseq gives them.
+const ROBERTA_SPECIAL: [&str; 5] = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
 
 /// The tokenizer at `path`, a file or a folder with one.
 pub(super) fn open(path: &Path) -> Result<Kind, DataError> {
@@ -93,6 +97,7 @@ fn byte_level_bpe(vocab: &Path, merges: &Path) -> Result<Kind, DataError> {
     }
     let pairs = read_merges(merges, &ids)?;
     let has_end = ids.contains_key(END_OF_TEXT);
+    let roberta = roberta(&ids);
     let bpe = BPE::builder()
         .vocab_and_merges(
             ids.into_iter().collect::<tokenizers::models::bpe::Vocab>(),
@@ -100,8 +105,26 @@ fn byte_level_bpe(vocab: &Path, merges: &Path) -> Result<Kind, DataError> {
         )
         .build()
         .map_err(|error| DataError::file(merges, error.to_string()))?;
-    let end: &[&str] = if has_end { &[END_OF_TEXT] } else { &[] };
-    hugging_face(bpe_tokenizer(bpe), end, vocab)
+    let mut tokenizer = bpe_tokenizer(bpe);
+    let special: &[&str] = if let Some(processor) = roberta {
+        tokenizer.with_post_processor(Some(processor));
+        &ROBERTA_SPECIAL
+    } else if has_end {
+        &[END_OF_TEXT]
+    } else {
+        &[]
+    };
+    hugging_face(tokenizer, special, vocab)
+}
+
+/// What makes RoBERTa's tokenizer (Liu et al., 2019) of GPT-2's: its special tokens, if the vocabulary has them all.
+fn roberta(ids: &HashMap<String, u32>) -> Option<RobertaProcessing> {
+    let [begin, _, end, _, _] = ROBERTA_SPECIAL;
+    if !ROBERTA_SPECIAL.iter().all(|token| ids.contains_key(*token)) {
+        return None;
+    }
+    let special = |token: &str| Some((token.to_owned(), *ids.get(token)?));
+    Some(RobertaProcessing::new(special(end)?, special(begin)?).add_prefix_space(false))
 }
 
 /// Everything of GPT-2's tokenizer but the vocabulary: no normalisation, no space before the text.
@@ -156,8 +179,28 @@ impl Default for BertSettings {
 fn word_piece(path: &Path) -> Result<Kind, DataError> {
     let text = read_text(path)?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
-    let lines = text.split('\n').map(str::to_owned);
-    let ids: HashMap<String, u32> = lines.zip(0..).collect();
+    let settings = bert_settings(&path.with_file_name("tokenizer_config.json"))?;
+    let normalizer = BertNormalizer::new(
+        true,
+        settings.tokenize_chinese_chars,
+        settings.strip_accents,
+        settings.do_lower_case,
+    );
+    word_piece_of(text.split('\n').map(str::to_owned), normalizer, path)
+}
+
+/// BERT uncased with this vocabulary.
+pub(super) fn word_pieces(list: Vec<String>) -> Result<Kind, DataError> {
+    let normalizer = BertNormalizer::new(true, true, None, true);
+    word_piece_of(list.into_iter(), normalizer, Path::new("vocabulary"))
+}
+
+fn word_piece_of(
+    list: impl Iterator<Item = String>,
+    normalizer: BertNormalizer,
+    path: &Path,
+) -> Result<Kind, DataError> {
+    let ids: HashMap<String, u32> = list.zip(0..).collect();
     if !ids.contains_key("[UNK]") {
         let reason = "is no WordPiece vocabulary: [UNK], a token a line, is missing";
         return Err(DataError::file(path, reason));
@@ -170,13 +213,6 @@ fn word_piece(path: &Path) -> Result<Kind, DataError> {
         .vocab(ids.into_iter().collect::<tokenizers::models::bpe::Vocab>())
         .build()
         .map_err(|error| DataError::file(path, error.to_string()))?;
-    let settings = bert_settings(&path.with_file_name("tokenizer_config.json"))?;
-    let normalizer = BertNormalizer::new(
-        true,
-        settings.tokenize_chinese_chars,
-        settings.strip_accents,
-        settings.do_lower_case,
-    );
     hugging_face(bert_tokenizer(model, normalizer, path)?, &special, path)
 }
 
@@ -214,7 +250,10 @@ pub(super) fn hugging_face(
     special: &[&str],
     path: &Path,
 ) -> Result<Kind, DataError> {
-    let special = special.iter().map(|token| AddedToken::from(*token, true));
+    // RoBERTa's hidden word takes the space before it along, as its words do.
+    let special = special
+        .iter()
+        .map(|token| AddedToken::from(*token, true).lstrip(*token == "<mask>"));
     tokenizer
         .add_special_tokens(special)
         .map_err(|error| DataError::file(path, error.to_string()))?;

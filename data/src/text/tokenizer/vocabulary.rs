@@ -1,7 +1,9 @@
 //! A closed list of tokens: what words and characters are numbered by.
 
+use super::TokenPiece;
 use crate::error::DataError;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 
 /// What stands for every word that is not in the vocabulary.
 pub(super) const UNKNOWN: &str = "<unk>";
@@ -80,8 +82,7 @@ impl Vocabulary {
             for word in line.split_whitespace() {
                 let id = self.id(word).or(self.unknown);
                 ids.push(id.ok_or_else(|| {
-                    // The word is a part of the line, so the difference of their addresses is its offset.
-                    let offset = word.as_ptr() as usize - line.as_ptr() as usize;
+                    let offset = offset(line, word);
                     NotInVocabulary {
                         token: word.to_owned(),
                         line: number + 1,
@@ -114,6 +115,34 @@ impl Vocabulary {
         Ok(ids)
     }
 
+    /// What [`encode_words`](Self::encode_words) gives, with places; a newline is a word.
+    pub(super) fn word_pieces(&self, text: &str) -> Result<Vec<TokenPiece>, NotInVocabulary> {
+        let ids = self.encode_words(text)?;
+        let newline = |byte: usize| self.end.map(|_| byte..byte + 1);
+        let places = text.split_inclusive('\n').flat_map(|line| {
+            let start = offset(text, line);
+            let words = line.split_whitespace().map(move |word| {
+                let start = offset(text, word);
+                start..start + word.len()
+            });
+            let end = line
+                .ends_with('\n')
+                .then(|| newline(start + line.len() - 1))
+                .flatten();
+            words.chain(end)
+        });
+        Ok(number(text, &ids, places))
+    }
+
+    /// What [`encode_characters`](Self::encode_characters) gives, with places; each character is a word.
+    pub(super) fn character_pieces(&self, text: &str) -> Result<Vec<TokenPiece>, NotInVocabulary> {
+        let ids = self.encode_characters(text)?;
+        let places = text
+            .char_indices()
+            .map(|(at, character)| at..at + character.len_utf8());
+        Ok(number(text, &ids, places))
+    }
+
     /// Why a token has no id, and what to do. `first` is the number of the text's first line.
     pub(super) fn explain(&self, missing: &NotInVocabulary, first: usize) -> String {
         format!(
@@ -124,6 +153,19 @@ impl Vocabulary {
             self.len()
         )
     }
+}
+
+/// Where in `whole` its part `part` begins, in bytes: the difference of their addresses.
+fn offset(whole: &str, part: &str) -> usize {
+    part.as_ptr() as usize - whole.as_ptr() as usize
+}
+
+/// Ids with their places, each a word.
+fn number(text: &str, ids: &[u32], places: impl Iterator<Item = Range<usize>>) -> Vec<TokenPiece> {
+    (0..)
+        .zip(ids.iter().zip(places))
+        .map(|(word, (&id, place))| TokenPiece::new(text, id, place, word))
+        .collect()
 }
 
 /// How often each word occurs, from which a vocabulary is made.

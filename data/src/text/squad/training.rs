@@ -1,0 +1,145 @@
+//! Windows for training: each with the place of the answer in it.
+
+use super::{Question, span};
+use crate::error::DataError;
+use crate::loader::Source;
+use crate::text::buckets::bucketed_order;
+use crate::text::{Encoded, SequenceBatch, SequenceEncoder, parallel};
+use std::sync::Arc;
+
+/// Questions with windows of their contexts, for a model that learns where answers begin and end. An item is one window;
+/// a long context is as many items as it has windows, most of them without the answer.
+#[derive(Debug)]
+pub struct SquadTraining {
+    windows: Vec<Window>,
+    lengths: Vec<usize>,
+    batch_size: usize,
+    pad_id: u32,
+    left_out: usize,
+}
+
+/// A window that is told apart by what it is of.
+#[derive(Clone, Debug)]
+struct Window {
+    question: Arc<Question>,
+    input: Row,
+    span: [u32; 2],
+}
+
+/// What of an [`Encoded`] a batch is made of. Its pieces have done their work, and would fill six times
+/// as much memory.
+#[derive(Clone, Debug)]
+pub struct Row {
+    ids: Vec<u32>,
+    segments: Vec<u8>,
+}
+
+/// Windows and where the answers lie in them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpanBatch {
+    /// A row for each window.
+    pub input: SequenceBatch,
+    /// The token at which the answer begins and the one at which it ends, both of it; twice 0, the place of `[CLS]`, where
+    /// the window does not have the whole answer.
+    pub spans: Vec<[u32; 2]>,
+}
+
+impl SquadTraining {
+    /// Encodes `questions`, on all processors; neighbouring windows share `stride` tokens. A question with answers of which
+    /// none stands where the file says is left out. An epoch that is shuffled has batches of `batch_size` windows of
+    /// similar length.
+    ///
+    /// # Errors
+    /// If no question is left, or one does not fit into a window together with some of its context.
+    pub fn new(
+        questions: &[Arc<Question>],
+        encoder: &SequenceEncoder,
+        stride: usize,
+        batch_size: usize,
+    ) -> Result<Self, DataError> {
+        let usable: Vec<&Arc<Question>> = questions.iter().filter(|q| q.is_trainable()).collect();
+        if usable.is_empty() {
+            let reason = "none has an answer that stands where the file says";
+            return Err(DataError::config("questions", reason));
+        }
+        let windows = parallel::map(&usable, |question| encode(question, encoder, stride))?;
+        let windows: Vec<Window> = windows.into_iter().flatten().collect();
+        Ok(Self {
+            lengths: windows
+                .iter()
+                .map(|window| window.input.ids.len())
+                .collect(),
+            windows,
+            batch_size,
+            pad_id: encoder.pad_id(),
+            left_out: questions.len() - usable.len(),
+        })
+    }
+
+    /// How many questions were left out.
+    pub fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// How many windows have the answer.
+    pub fn answered(&self) -> usize {
+        let answered = |window: &&Window| window.span != [0, 0];
+        self.windows.iter().filter(answered).count()
+    }
+}
+
+fn encode(
+    question: &Arc<Question>,
+    encoder: &SequenceEncoder,
+    stride: usize,
+) -> Result<Vec<Window>, DataError> {
+    let window = |input: Encoded| Window {
+        question: question.clone(),
+        span: span::of(&input, &question.context, question.answer_range()),
+        input: Row {
+            ids: input.ids,
+            segments: input.segments,
+        },
+    };
+    let windows = question.windows(encoder, stride)?;
+    Ok(windows.into_iter().map(window).collect())
+}
+
+impl Source for SquadTraining {
+    type Item = (Row, [u32; 2]);
+    type Batch = SpanBatch;
+
+    fn len(&self) -> usize {
+        self.windows.len()
+    }
+
+    fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
+        bucketed_order(&self.lengths, self.batch_size, seed, epoch)
+    }
+
+    fn name(&self, index: usize) -> String {
+        let id = self
+            .windows
+            .get(index)
+            .map_or("?", |window| &window.question.id);
+        format!("a window of question {id}")
+    }
+
+    fn item(&self, _epoch: u64, index: usize) -> Result<Self::Item, DataError> {
+        let window = self.windows.get(index).ok_or_else(|| {
+            DataError::config("index", format!("{index} of {}", self.windows.len()))
+        })?;
+        Ok((window.input.clone(), window.span))
+    }
+
+    fn collate(&self, _epoch: u64, _batch: usize, items: Vec<Self::Item>) -> SpanBatch {
+        let rows: Vec<_> = items
+            .iter()
+            .map(|(row, _)| (row.ids.as_slice(), row.segments.as_slice()))
+            .collect();
+        SpanBatch {
+            input: SequenceBatch::stack(&rows, self.pad_id),
+            spans: items.iter().map(|(_, span)| *span).collect(),
+        }
+    }
+}

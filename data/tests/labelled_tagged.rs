@@ -1,0 +1,153 @@
+//! Sentences with tagged words: what is read, what is said of what cannot be, and how they become batches.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use data::DataError;
+use data::loader::{Loader, LoaderConfig};
+use data::text::tagged::{
+    TagColumns, TaggedBatch, TaggedSentence, TaggedSource, TaggedSplits, open_tagged, read_tagged,
+};
+use data::text::{SequenceEncoder, Tokenizer, Truncated};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+fn says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "{part:?} is not in {message:?}");
+    }
+}
+
+const CONLL: &str = "-DOCSTART- -X- O O\n\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\n\nPeter NNP B-NP B-PER\n. . O O\n";
+
+fn tagged(files: &[(&str, &str)], columns: &TagColumns) -> Result<TaggedSplits, DataError> {
+    let folder = TempDir::new().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    open_tagged(folder.path(), columns, 0.5)
+}
+
+#[test]
+fn conlls_columns_are_words_and_tags() {
+    let splits = tagged(
+        &[
+            ("train.conll", CONLL),
+            ("dev.txt", "Peter\tO\r\n"),
+            ("test.tsv", "EU B-ORG"),
+        ],
+        &TagColumns::default(),
+    )
+    .unwrap();
+    assert_eq!(splits.labels, ["O", "B-ORG", "B-PER"]);
+    assert_eq!(splits.train.len(), 2);
+    assert_eq!(splits.train[0].words, ["EU", "rejects"]);
+    assert_eq!(splits.train[0].tags, [1, 0]);
+    assert_eq!(splits.train[1].tags, [2, 0]);
+    assert_eq!(splits.validation[0].tags, [0]);
+    assert_eq!(splits.test.unwrap()[0].tags, [1]);
+
+    let named = TagColumns {
+        word: Some("form".into()),
+        tag: Some("upos".into()),
+    };
+    let text = "id\tform\tupos\n1\tTwo words\tX\n\n2\ta\tDET\n";
+    let splits = tagged(&[("train.tsv", text)], &named).unwrap();
+    assert_eq!(splits.labels, ["DET", "X"]);
+    assert_eq!(splits.train[0].words, ["Two words"]);
+    assert_eq!(splits.validation[0].words, ["a"]);
+    let error = tagged(&[("train.tsv", "id form tag\n1 a X\n")], &named).unwrap_err();
+    says(&error.to_string(), &["line 1", "\"upos\"", "id, form, tag"]);
+}
+
+#[test]
+fn tags_that_cannot_be_used_are_said_with_their_line() {
+    let of = |text: &str| {
+        let files = [("train.txt", CONLL), ("dev.txt", text)];
+        tagged(&files, &TagColumns::default())
+            .unwrap_err()
+            .to_string()
+    };
+    says(
+        &of("EU B-ORG\nx B-LOC\n"),
+        &["dev.txt", "line 2", "\"B-LOC\"", "\"O\", \"B-ORG\""],
+    );
+    says(
+        &of("EU B-ORG\nx y O\n"),
+        &["dev.txt", "line 2", "3 columns", "2"],
+    );
+    says(&of("EU\n"), &["line 1", "no tag"]);
+    says(&of("EU\tO\na\t\n"), &["line 2", "missing"]);
+    says(&of("\n\n"), &["dev.txt", "no words"]);
+    assert!(read_tagged(Path::new("no/such.txt"), &TagColumns::default(), &[]).is_err());
+}
+
+/// Words `w0` to `w4`, and `w41` to `w45` in two pieces each.
+fn encoder(max_length: usize) -> SequenceEncoder {
+    let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"].map(str::to_owned);
+    let words = (0..5).map(|word| format!("w{word}"));
+    let pieces = (1..6).map(|piece| format!("##{piece}"));
+    let list = special.into_iter().chain(words).chain(pieces);
+    let tokenizer = Tokenizer::from_word_pieces(list.collect()).unwrap();
+    SequenceEncoder::new(tokenizer, max_length).unwrap()
+}
+
+fn batches(source: &Arc<TaggedSource>, batch_size: usize, shuffle: bool) -> Vec<TaggedBatch> {
+    let config = LoaderConfig {
+        batch_size,
+        workers: 2,
+        shuffle,
+        drop_last: false,
+        seed: 5,
+        skip_bad: 0,
+    };
+    let loader = Loader::new(source.clone(), config).unwrap();
+    loader.epoch(0, 0).collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn a_tag_stands_at_the_first_token_of_its_word() {
+    let sentence = |words: &[&str], tags: &[u32]| TaggedSentence {
+        words: words.iter().map(|word| (*word).to_owned()).collect(),
+        tags: tags.to_vec(),
+    };
+    // Of a zero-width space nothing is left, and so no place for its tag.
+    let sentences = [
+        sentence(&["w41", "w1", "\u{200b}", "w42"], &[7, 8, 9, 6]),
+        sentence(&["w3"], &[5]),
+        sentence(&["w41", "w42", "w43", "w44", "w45"], &[1, 2, 3, 4, 5]),
+    ];
+    let encoder = encoder(8);
+    let source = Arc::new(TaggedSource::evaluation(&sentences, &encoder).unwrap());
+    assert_eq!(
+        source.truncated(),
+        Truncated {
+            texts: 1,
+            tokens: 4
+        }
+    );
+    assert_eq!(source.words(), 1 + 3 + 3);
+    let all = batches(&source, 2, false);
+    assert_eq!(
+        (all[0].items.as_slice(), all[1].items.as_slice()),
+        (&[1, 0][..], &[2][..])
+    );
+    let [rows, time] = all[0].input.shape;
+    assert_eq!((rows, time), (2, 7));
+    let none = None;
+    let expected = [none, Some(5), none, none, none, none, none];
+    assert_eq!(all[0].tags[..time], expected);
+    let expected = [none, Some(7), none, Some(8), Some(6), none, none];
+    assert_eq!(all[0].tags[time..], expected);
+    let expected = [none, Some(1), none, Some(2), none, Some(3), none, none];
+    assert_eq!(all[1].tags, expected);
+
+    let training = Arc::new(TaggedSource::training(&sentences, &encoder, 1).unwrap());
+    let mut items: Vec<u32> = batches(&training, 1, true)
+        .iter()
+        .map(|b| b.items[0])
+        .collect();
+    items.sort_unstable();
+    assert_eq!(items, [0, 1, 2]);
+    assert!(TaggedSource::training(&[], &encoder, 1).is_err());
+}

@@ -1,0 +1,124 @@
+//! Metrics, windows, answer places and answers are those of Python.
+
+use crate::{ENCODER, EXPECTED, questions};
+use data::text::squad::metrics::{Version, normalize_answer, score};
+use data::text::squad::{Question, QuestionWindows, best_answer};
+use data::text::{Encoded, EncodedPiece};
+use std::ops::Range;
+use std::sync::Arc;
+
+#[test]
+fn metrics_are_the_official_scripts() {
+    assert_eq!(EXPECTED.metrics.len(), 375);
+    for pair in &EXPECTED.metrics {
+        let told = format!("{:?} {:?}", pair.prediction, pair.truths);
+        assert_eq!(
+            normalize_answer(&pair.prediction),
+            pair.normalized,
+            "{told}"
+        );
+        let truths: Vec<&str> = pair.truths.iter().map(String::as_str).collect();
+        for (version, expected) in [(Version::V1, pair.v1), (Version::V2, pair.v2)] {
+            let score = score(&pair.prediction, &truths, version);
+            assert_eq!(
+                [score.exact_match, score.f1],
+                expected,
+                "{told} {version:?}"
+            );
+        }
+    }
+}
+
+fn context_ranges(window: &Encoded) -> Vec<Option<[usize; 2]>> {
+    let range = |range: &Range<usize>| [range.start, range.end];
+    let of_context = |piece: &EncodedPiece| (piece.text == 1).then(|| range(&piece.range));
+    let pieces = window.pieces.iter();
+    pieces
+        .map(|piece| piece.as_ref().and_then(of_context))
+        .collect()
+}
+
+#[test]
+fn windows_and_answer_places_are_pythons() {
+    let questions = questions();
+    assert_eq!(questions.len(), EXPECTED.questions.len());
+    for question in questions {
+        let expected = &EXPECTED.questions[&question.id].windows;
+        let ours = QuestionWindows::new(question.clone(), &ENCODER, EXPECTED.stride).unwrap();
+        assert_eq!(ours.windows.len(), expected.len(), "{}", question.id);
+        assert_eq!(ours.rows, 0..expected.len());
+        for (number, window) in ours.windows.iter().enumerate() {
+            let told = format!("{} window {number}", question.id);
+            assert_eq!(window.ids, expected[number].ids, "{told}");
+            assert_eq!(context_ranges(window), expected[number].offsets, "{told}");
+            assert_eq!(ours.spans[number], expected[number].span, "{told}");
+        }
+    }
+}
+
+#[test]
+fn answers_are_pythons() {
+    let mut cases = 0;
+    for question in questions() {
+        let windows = QuestionWindows::new(question.clone(), &ENCODER, EXPECTED.stride).unwrap();
+        for case in &EXPECTED.questions[&question.id].answers {
+            let logits =
+                |quarters: &[i32]| quarters.iter().map(|&q| q as f32 / 4.0).collect::<Vec<_>>();
+            let answer = best_answer(
+                &windows,
+                &logits(&case.start_quarters),
+                &logits(&case.end_quarters),
+                case.n_best,
+                case.longest,
+                case.impossible,
+                case.threshold,
+            );
+            let told = format!("{} {answer:?}", question.id);
+            assert_eq!(answer.text, case.text, "{told}");
+            assert_eq!([answer.range.start, answer.range.end], case.range, "{told}");
+            assert_eq!(
+                (answer.score, answer.null_score),
+                (case.score, case.null),
+                "{told}"
+            );
+            assert!(
+                (answer.probability - case.probability).abs() < 1e-6,
+                "{told}"
+            );
+            cases += 1;
+        }
+    }
+    assert_eq!(cases, 2 * EXPECTED.questions.len());
+}
+
+#[test]
+fn answers_survive_logits_of_any_kind() {
+    let asked = Arc::new(Question::asked("Who?", "The keeper."));
+    let windows = QuestionWindows::new(asked, &ENCODER, 0).unwrap();
+    let time = windows.windows[0].ids.len();
+    for logits in [
+        vec![f32::NAN; time],
+        vec![f32::NEG_INFINITY; time],
+        vec![],
+        vec![1.0],
+    ] {
+        for impossible in [false, true] {
+            let answer = best_answer(&windows, &logits, &logits, 20, 30, impossible, 0.0);
+            assert!("The keeper.".contains(&answer.text));
+        }
+    }
+    let equal = best_answer(
+        &windows,
+        &vec![1.0; time],
+        &vec![1.0; time],
+        20,
+        30,
+        true,
+        0.0,
+    );
+    assert_eq!((equal.score, equal.null_score), (2.0, 2.0));
+    assert!(
+        !equal.text.is_empty(),
+        "no answer must be above the threshold"
+    );
+}
