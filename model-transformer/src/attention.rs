@@ -16,7 +16,7 @@ use burn::tensor::{Bool, Device, Distribution, Tensor};
 
 /// The lowest number that every float type has. A row of scores that are all `-inf` is measured from here, so that
 /// `-inf - max` is not NaN.
-const LOWEST: f64 = -65504.0;
+pub(crate) const LOWEST: f64 = -65504.0;
 
 /// Which keys each query may see. The default is all of them.
 ///
@@ -196,6 +196,21 @@ fn composed(
     dropout: &Dropout,
     shape: &Shape,
 ) -> Tensor<4> {
+    let mut exponentials = exponentials(q, k, mask, shape);
+    // At least one, the exponential of the largest score, unless all are hidden.
+    let mut sum = exponentials.clone().sum_dim(3).clamp_min(0.5);
+    if dropout.prob > 0.0 && dropout.training.is_enabled() {
+        let kept = 1.0 - dropout.prob;
+        let choice = exponentials.random_like(Distribution::Bernoulli(kept));
+        exponentials = exponentials * choice;
+        sum = sum * kept;
+    }
+    exponentials.matmul(v) / sum
+}
+
+/// `exp(q kᵀ / sqrt(head_dim) + mask - max)`, what softmax divides by its sum, `[batch, kv_heads, queries of the group,
+/// keys]`.
+fn exponentials(q: Tensor<4>, k: Tensor<4>, mask: &Mask, shape: &Shape) -> Tensor<4> {
     let scale = 1.0 / (q.dims()[3] as f64).sqrt();
     let mut scores = (q * scale).matmul(k.swap_dims(2, 3));
     if let Some(bias) = mask.bias() {
@@ -206,16 +221,28 @@ fn composed(
     }
     // Softmax is the same for any shift, so the shift needs no gradient.
     let max = scores.clone().detach().max_dim(3).clamp_min(LOWEST);
-    let mut exponentials = (scores - max).exp();
-    // At least one, the exponential of the largest score, unless all are hidden.
-    let mut sum = exponentials.clone().sum_dim(3).clamp_min(0.5);
-    if dropout.prob > 0.0 && dropout.training.is_enabled() {
-        let kept = 1.0 - dropout.prob;
-        let choice = exponentials.random_like(Distribution::Bernoulli(kept));
-        exponentials = exponentials * choice;
-        sum = sum * kept;
-    }
-    exponentials.matmul(v) / sum
+    (scores - max).exp()
+}
+
+/// How much each query looks at each key, `softmax(q kᵀ / sqrt(head_dim) + mask)`: `q` `[batch, heads, queries, head_dim]`
+/// and `k` `[batch, heads, keys, head_dim]` to `[batch, heads, queries, keys]`. Of a query that may see nothing, zeros.
+///
+/// For looking at; [`attention`] does not make them one by one.
+///
+/// # Panics
+/// If the shapes differ otherwise.
+pub fn probabilities(q: Tensor<4>, k: Tensor<4>, mask: &Mask) -> Tensor<4> {
+    let [batch, kv_heads, queries, _] = q.dims();
+    let shape = Shape {
+        batch,
+        kv_heads,
+        group: 1,
+        queries,
+        keys: k.dims()[2],
+    };
+    let exponentials = exponentials(q, k, mask, &shape);
+    let sum = exponentials.clone().sum_dim(3).clamp_min(0.5);
+    exponentials / sum
 }
 
 /// `[batch, time, heads * head_dim]` to `[batch, heads, time, head_dim]`.

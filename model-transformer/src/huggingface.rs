@@ -1,6 +1,9 @@
 //! Folders as Hugging Face's `from_pretrained` opens and `save_pretrained` writes them: `config.json` and weights.
 
 mod config;
+mod encoder;
+mod encoder_config;
+mod encoder_names;
 mod names;
 
 use std::collections::BTreeSet;
@@ -11,6 +14,10 @@ use serde_json::Value;
 
 use crate::weights::{LoadOptions, StateDict, WeightsError, load_dict, save as save_weights};
 use crate::{ConfigError, LanguageModel, LanguageModelConfig};
+
+pub use encoder::{
+    OpenedEncoder, is_encoder, load_encoder, open_encoder, read_encoder_config, save_encoder,
+};
 
 const CONFIG: &str = "config.json";
 const SAFETENSORS: &str = "model.safetensors";
@@ -123,16 +130,26 @@ pub fn save(
     config: &LanguageModelConfig,
     folder: &Path,
 ) -> Result<(), HuggingFaceError> {
-    let io = |path: PathBuf| move |source| HuggingFaceError::Io { path, source };
-    std::fs::create_dir_all(folder).map_err(io(folder.to_path_buf()))?;
+    make_folder(folder)?;
     let weights = folder.join(SAFETENSORS);
     match model {
         LanguageModel::Gpt(gpt) => save_weights(&gpt.clone().with_biases(), &weights)?,
         LanguageModel::Llama(llama) => save_weights(llama, &weights)?,
     }
+    write_config(folder, &config::to_json(config))
+}
+
+fn make_folder(folder: &Path) -> Result<(), HuggingFaceError> {
+    std::fs::create_dir_all(folder).map_err(|source| HuggingFaceError::Io {
+        path: folder.to_path_buf(),
+        source,
+    })
+}
+
+fn write_config(folder: &Path, json: &Value) -> Result<(), HuggingFaceError> {
     let path = folder.join(CONFIG);
-    let json = format!("{:#}\n", config::to_json(config));
-    std::fs::write(&path, json).map_err(io(path))
+    let written = std::fs::write(&path, format!("{json:#}\n"));
+    written.map_err(|source| HuggingFaceError::Io { path, source })
 }
 
 /// The weights in `folder`, and the file to name when they do not fit.
@@ -179,7 +196,7 @@ fn parts(index: &Path) -> Result<BTreeSet<String>, HuggingFaceError> {
     Ok(parts)
 }
 
-fn read_json(path: &Path) -> Result<Value, HuggingFaceError> {
+pub(crate) fn read_json(path: &Path) -> Result<Value, HuggingFaceError> {
     let text = std::fs::read_to_string(path).map_err(|source| HuggingFaceError::Io {
         path: path.to_path_buf(),
         source,

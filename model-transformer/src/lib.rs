@@ -14,13 +14,18 @@
 //! # Ok::<(), model_transformer::ConfigError>(())
 //! ```
 //!
-//! One module per family; [`registry`] lists every named model, [`LanguageModel`] is any of them chosen by name, [`Cache`]
-//! makes generation cost one row a token, [`huggingface`] opens and writes folders as `from_pretrained` does, [`llama2c`]
-//! reads llama2.c's checkpoints, and [`attention`] and [`layers`] are what all of it is built of.
+//! One module per family; [`registry`] lists every named model, [`LanguageModel`] is any that continues a text and
+//! [`TextEncoder`] any that reads one, chosen by name, [`Cache`] makes generation cost one row a token, [`huggingface`] opens
+//! and writes folders as `from_pretrained` does, [`llama2c`] reads llama2.c's checkpoints, and [`attention`] and [`layers`]
+//! are what all of it is built of.
 
 pub mod attention;
+pub mod bert;
 mod cache;
+pub mod distilbert;
+pub mod encoder;
 mod error;
+pub mod explain;
 pub mod gpt;
 pub mod huggingface;
 mod language_model;
@@ -28,10 +33,19 @@ pub mod layers;
 pub mod llama;
 pub mod llama2c;
 pub mod registry;
+pub mod roberta;
+pub mod sentence;
+mod text_encoder;
 pub mod weights;
 
+pub use bert::{Bert, BertConfig};
 pub use cache::Cache;
+pub use distilbert::{DistilBert, DistilBertConfig};
+pub use encoder::{EncoderInput, Head};
 pub use error::ConfigError;
 pub use gpt::{Gpt, GptConfig};
 pub use language_model::{LanguageModel, LanguageModelConfig, num_parameters};
 pub use llama::{Llama, LlamaConfig};
+pub use roberta::{Roberta, RobertaConfig};
+pub use sentence::SentenceEncoder;
+pub use text_encoder::{TextEncoder, TextEncoderConfig};

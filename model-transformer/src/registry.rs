@@ -1,8 +1,12 @@
-//! Every language model that has a name: what it is called, how large it is, where it comes from.
+//! Every model that has a name: what it is called, how large it is, where it comes from.
+
+mod encoders;
 
 use crate::{GptConfig, LanguageModelConfig, LlamaConfig};
 
-/// One named model.
+pub use encoders::{ENCODERS, EncoderInfo, find_encoder};
+
+/// One named language model.
 #[derive(Clone, Copy, Debug)]
 pub struct ModelInfo {
     /// The name it is asked for by.
@@ -25,7 +29,7 @@ const TINYLLAMA: &str = "https://arxiv.org/abs/2401.02385";
 
 use LanguageModelConfig::{Gpt, Llama};
 
-/// All named models, alphabetically. Vocabularies are the original ones; the small models have one byte a token until
+/// All named language models, alphabetically. Vocabularies are the original ones; the small models have one byte a token until
 /// [`with_vocab_size`](LanguageModelConfig::with_vocab_size) gives them their corpus's.
 ///
 /// The GPT-3 table prints two widths that are not `heads * head_dim`: XL is taken to have 16 heads, and 13B a width of 5120.
@@ -67,7 +71,7 @@ const fn model(
     }
 }
 
-/// The model called `name`.
+/// The language model called `name`.
 pub fn find(name: &str) -> Option<&'static ModelInfo> {
     MODELS.iter().find(|model| model.name == name)
 }

@@ -97,7 +97,11 @@ fn rope_scaling(rope: &Map<String, Value>) -> Result<Option<RopeScaling>, Refusa
 }
 
 /// An option that our models do not have must be absent or at its usual value.
-fn require(json: &Map<String, Value>, option: &str, usual: &Value) -> Result<(), Refusal> {
+pub(super) fn require(
+    json: &Map<String, Value>,
+    option: &str,
+    usual: &Value,
+) -> Result<(), Refusal> {
     match json.get(option) {
         None | Some(Value::Null) => Ok(()),
         Some(value) if value == usual => Ok(()),
@@ -108,7 +112,7 @@ fn require(json: &Map<String, Value>, option: &str, usual: &Value) -> Result<(),
 }
 
 /// `base` with the fields that `json` has, too. What it has besides is none of our business.
-fn known_fields<C: Serialize + DeserializeOwned>(
+pub(super) fn known_fields<C: Serialize + DeserializeOwned>(
     json: &Map<String, Value>,
     base: &C,
 ) -> Result<C, Refusal> {
@@ -174,7 +178,7 @@ fn to_value<T: Serialize>(value: &T) -> Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
-fn object<T: Serialize>(value: &T) -> Map<String, Value> {
+pub(super) fn object<T: Serialize>(value: &T) -> Map<String, Value> {
     match to_value(value) {
         Value::Object(fields) => fields,
         _ => Map::new(),

@@ -1,6 +1,8 @@
 //! Fixtures that PyTorch made, and comparing with them.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod encoders;
+
 use std::path::{Path, PathBuf};
 
 use burn::module::{Module, ModuleVisitor, Param};

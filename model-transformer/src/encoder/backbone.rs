@@ -1,0 +1,81 @@
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor};
+
+use super::embeddings::{Embeddings, Positions};
+use super::layer::Layer;
+use super::{EncoderInput, Parts, first_token};
+
+/// BERT and RoBERTa below the head: embeddings, layers, and for some heads a pooler.
+#[derive(Module, Debug)]
+pub(crate) struct Backbone {
+    pub(crate) embeddings: Embeddings,
+    encoder: Encoder,
+    pooler: Option<Pooler>,
+}
+
+#[derive(Module, Debug)]
+struct Encoder {
+    layer: Vec<Layer>,
+}
+
+/// The first token's features through a matrix and a tangent: all that is known of a text.
+#[derive(Module, Debug)]
+struct Pooler {
+    dense: Linear,
+}
+
+impl Backbone {
+    pub(crate) fn new(
+        parts: &Parts,
+        positions: Positions,
+        with_pooler: bool,
+        device: &Device,
+    ) -> Self {
+        let layers = 0..parts.layers.1;
+        let pooler = || Pooler {
+            dense: parts.square(device),
+        };
+        Self {
+            embeddings: Embeddings::new(parts, positions, device),
+            encoder: Encoder {
+                layer: layers.map(|_| Layer::new(parts, device)).collect(),
+            },
+            pooler: with_pooler.then(pooler),
+        }
+    }
+
+    /// Embeddings of words `[batch, time, width]` to features of the same shape.
+    pub(crate) fn forward(&self, words: Tensor<3>, input: &EncoderInput) -> Tensor<3> {
+        let mask = input.mask();
+        let x = self.embeddings.forward(words, input);
+        let layers = self.encoder.layer.iter();
+        layers.fold(x, |x, layer| layer.forward(x, &mask))
+    }
+
+    /// How much each token looks at each, in every layer: `[batch, heads, time, time]`.
+    pub(crate) fn attentions(&self, words: Tensor<3>, input: &EncoderInput) -> Vec<Tensor<4>> {
+        let mask = input.mask();
+        let mut x = self.embeddings.forward(words, input);
+        let mut all = Vec::with_capacity(self.num_layers());
+        for layer in &self.encoder.layer {
+            all.push(layer.probabilities(&x, &mask));
+            x = layer.forward(x, &mask);
+        }
+        all
+    }
+
+    /// Features `[batch, time, width]` to `[batch, width]`, where there is a pooler.
+    pub(crate) fn pool(&self, features: Tensor<3>) -> Option<Tensor<2>> {
+        let pooler = self.pooler.as_ref()?;
+        Some(pooler.dense.forward(first_token(features)).tanh())
+    }
+
+    pub(crate) fn has_pooler(&self) -> bool {
+        self.pooler.is_some()
+    }
+
+    pub(crate) fn num_layers(&self) -> usize {
+        self.encoder.layer.len()
+    }
+}

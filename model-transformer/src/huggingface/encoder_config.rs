@@ -1,0 +1,172 @@
+//! `config.json` of encoders to our configurations and back.
+
+use serde_json::{Map, Value, json};
+
+use super::config::{Refusal, known_fields, object, require};
+use crate::{BertConfig, DistilBertConfig, Head, RobertaConfig, TextEncoderConfig};
+
+/// The values of `model_type` that there are models for.
+pub(super) const FAMILIES: [&str; 3] = ["bert", "distilbert", "roberta"];
+/// How the names of Hugging Face's classes end.
+const CLASSES: [(&str, Head); 6] = [
+    ("Model", Head::None),
+    ("ForMaskedLM", Head::MaskedLm),
+    ("ForPreTraining", Head::MaskedLm),
+    ("ForSequenceClassification", Head::Sequence),
+    ("ForTokenClassification", Head::Token),
+    ("ForQuestionAnswering", Head::Span),
+];
+/// What Hugging Face takes when a file says nothing of labels.
+const LABELS: usize = 2;
+
+/// The configuration, and what the labels are called.
+pub(super) fn from_json(json: Value) -> Result<(TextEncoderConfig, Vec<String>), Refusal> {
+    let Value::Object(mut json) = json else {
+        return Err(Refusal::Json("not an object".into()));
+    };
+    let family = json.get("model_type").and_then(Value::as_str);
+    let family = family.ok_or_else(|| Refusal::Json("there is no `model_type`".into()))?;
+    let family = family.to_string();
+    if !FAMILIES.contains(&family.as_str()) {
+        let all = FAMILIES.join(", ");
+        return Err(Refusal::Unsupported(format!(
+            "`model_type` is `{family}`; of encoders, {all} can be opened"
+        )));
+    }
+    let (head, labels) = (head(&json)?, labels(&json)?);
+    refuse_what_is_not_here(&json, head)?;
+    // No padding: no row of zeros, which matters to no one once there are weights.
+    json.retain(|name, value| name != "pad_token_id" || !value.is_null());
+    json.remove("num_labels");
+    let config = match family.as_str() {
+        "bert" => known_fields(&json, &BertConfig::default()).map(TextEncoderConfig::Bert)?,
+        "distilbert" => {
+            known_fields(&json, &DistilBertConfig::default()).map(TextEncoderConfig::DistilBert)?
+        }
+        _ => known_fields(&json, &roberta_base()).map(TextEncoderConfig::Roberta)?,
+    };
+    let config = config.with_head(head, labels.len());
+    match has_labels(head) {
+        true => Ok((config, labels)),
+        false => Ok((config, Vec::new())),
+    }
+}
+
+/// What Hugging Face takes when a file of RoBERTa's does not say: BERT's sizes.
+fn roberta_base() -> RobertaConfig {
+    RobertaConfig {
+        max_position_embeddings: 512,
+        type_vocab_size: 2,
+        layer_norm_eps: 1e-12,
+        ..RobertaConfig::default()
+    }
+}
+
+fn refuse_what_is_not_here(json: &Map<String, Value>, head: Head) -> Result<(), Refusal> {
+    require(json, "position_embedding_type", &json!("absolute"))?;
+    require(json, "is_decoder", &json!(false))?;
+    require(json, "add_cross_attention", &json!(false))?;
+    match head {
+        Head::MaskedLm => require(json, "tie_word_embeddings", &json!(true)),
+        _ => Ok(()),
+    }
+}
+
+/// The head of the first class in `architectures`; without any, none, as `AutoModel` would have it.
+fn head(json: &Map<String, Value>) -> Result<Head, Refusal> {
+    let classes = json.get("architectures").and_then(Value::as_array);
+    let Some(class) = classes.and_then(|classes| classes.first()) else {
+        return Ok(Head::None);
+    };
+    let class = class.as_str().unwrap_or_default();
+    let known = CLASSES.iter().find(|(end, _)| class.ends_with(end));
+    known.map(|(_, head)| *head).ok_or_else(|| {
+        Refusal::Unsupported(format!(
+            "`architectures` says `{class}`, a kind of model that is not here"
+        ))
+    })
+}
+
+/// What the labels are called, in order. Hugging Face's `id2label` has numbers as keys, in any order.
+fn labels(json: &Map<String, Value>) -> Result<Vec<String>, Refusal> {
+    let Some(named) = json.get("id2label").and_then(Value::as_object) else {
+        let count = json.get("num_labels").and_then(Value::as_u64);
+        let count = count.map_or(Ok(LABELS), usize::try_from);
+        return match count {
+            // More are refused when the network is built; here they would only fill the memory.
+            Ok(count) if count < 1 << 24 => Ok(unnamed(count)),
+            _ => Err(Refusal::Json("`num_labels` is absurdly large".into())),
+        };
+    };
+    let name = |id: usize| named.get(&id.to_string()).and_then(Value::as_str);
+    let names: Option<Vec<String>> = (0..named.len())
+        .map(|id| name(id).map(str::to_string))
+        .collect();
+    names.ok_or_else(|| {
+        let last = named.len().saturating_sub(1);
+        Refusal::Json(format!("`id2label` does not name each of 0 to {last}"))
+    })
+}
+
+fn unnamed(count: usize) -> Vec<String> {
+    (0..count).map(|id| format!("LABEL_{id}")).collect()
+}
+
+pub(super) fn has_labels(head: Head) -> bool {
+    matches!(head, Head::Sequence | Head::Token)
+}
+
+pub(super) fn to_json(config: &TextEncoderConfig, labels: &[String], pad_token_id: u32) -> Value {
+    let (mut fields, family, class) = match config {
+        TextEncoderConfig::Bert(config) => (object(config), "bert", "Bert"),
+        TextEncoderConfig::DistilBert(config) => (object(config), "distilbert", "DistilBert"),
+        TextEncoderConfig::Roberta(config) => (object(config), "roberta", "Roberta"),
+    };
+    fields.remove("head");
+    fields.remove("num_labels");
+    let head = config.head();
+    let more = json!({
+        "architectures": [format!("{class}{}", class_of(head))],
+        "model_type": family,
+        "pad_token_id": pad_token_id,
+        "bos_token_id": null,
+        "eos_token_id": null,
+        "torch_dtype": "float32",
+    });
+    fields.extend(object(&more));
+    if has_labels(head) {
+        fields.extend(label_fields(config, labels));
+    }
+    Value::Object(fields)
+}
+
+fn class_of(head: Head) -> &'static str {
+    match head {
+        Head::None => "Model",
+        Head::MaskedLm => "ForMaskedLM",
+        Head::Sequence => "ForSequenceClassification",
+        Head::Token => "ForTokenClassification",
+        Head::Span => "ForQuestionAnswering",
+    }
+}
+
+fn label_fields(config: &TextEncoderConfig, labels: &[String]) -> Map<String, Value> {
+    let labels = match labels {
+        [] => unnamed(config.num_labels()),
+        _ => labels.to_vec(),
+    };
+    let named = labels.iter().enumerate();
+    let id2label: Map<String, Value> = named
+        .clone()
+        .map(|(id, label)| (id.to_string(), label.as_str().into()))
+        .collect();
+    let label2id: Map<String, Value> = named
+        .map(|(id, label)| (label.clone(), id.into()))
+        .collect();
+    let mut fields = object(&json!({"id2label": id2label, "label2id": label2id}));
+    if config.head() == Head::Sequence {
+        let kind = "single_label_classification";
+        fields.insert("problem_type".into(), kind.into());
+    }
+    fields
+}

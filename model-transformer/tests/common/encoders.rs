@@ -1,0 +1,148 @@
+//! Thin encoders of Hugging Face's, and what `golden/make_encoders.py` wrote about them.
+
+use std::path::Path;
+
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use model_transformer::{
+    BertConfig, DistilBertConfig, EncoderInput, Head, RobertaConfig, TextEncoder,
+    TextEncoderConfig, weights,
+};
+use safetensors::tensor::TensorView;
+
+use super::Fixture;
+
+pub const HEADS: [(&str, Head); 5] = [
+    ("none", Head::None),
+    ("masked_lm", Head::MaskedLm),
+    ("sequence", Head::Sequence),
+    ("token", Head::Token),
+    ("span", Head::Span),
+];
+
+pub struct ThinEncoder {
+    pub name: &'static str,
+    pub config: TextEncoderConfig,
+    pub fixture: Fixture,
+}
+
+pub fn bert() -> ThinEncoder {
+    ThinEncoder {
+        name: "bert",
+        config: TextEncoderConfig::Bert(BertConfig {
+            vocab_size: 50,
+            intermediate_size: 12,
+            max_position_embeddings: 24,
+            hidden_dropout_prob: 0.0,
+            attention_probs_dropout_prob: 0.0,
+            ..BertConfig::new(2, 2, 8)
+        }),
+        fixture: Fixture::new(include_bytes!("../fixtures/bert.safetensors")),
+    }
+}
+
+pub fn distilbert() -> ThinEncoder {
+    ThinEncoder {
+        name: "distilbert",
+        config: TextEncoderConfig::DistilBert(DistilBertConfig {
+            vocab_size: 50,
+            max_position_embeddings: 24,
+            n_layers: 2,
+            n_heads: 2,
+            dim: 8,
+            hidden_dim: 12,
+            dropout: 0.0,
+            attention_dropout: 0.0,
+            qa_dropout: 0.0,
+            seq_classif_dropout: 0.0,
+            ..DistilBertConfig::default()
+        }),
+        fixture: Fixture::new(include_bytes!("../fixtures/distilbert.safetensors")),
+    }
+}
+
+pub fn roberta() -> ThinEncoder {
+    ThinEncoder {
+        name: "roberta",
+        config: TextEncoderConfig::Roberta(RobertaConfig {
+            vocab_size: 50,
+            intermediate_size: 12,
+            max_position_embeddings: 24,
+            hidden_dropout_prob: 0.0,
+            attention_probs_dropout_prob: 0.0,
+            ..RobertaConfig::new(2, 2, 8)
+        }),
+        fixture: Fixture::new(include_bytes!("../fixtures/roberta.safetensors")),
+    }
+}
+
+pub fn thin_encoders() -> [ThinEncoder; 3] {
+    [bert(), distilbert(), roberta()]
+}
+
+impl ThinEncoder {
+    pub fn config(&self, head: Head) -> TextEncoderConfig {
+        self.config.clone().with_head(head, 3)
+    }
+
+    /// The model with this head and the fixture's weights.
+    pub fn model(&self, head: Head, device: &Device) -> TextEncoder {
+        let model = self.config(head).init(device).unwrap();
+        // The file has those of all heads.
+        let names = weights::parameter_names(&model);
+        let own: Vec<(String, TensorView)> = names
+            .into_iter()
+            .map(|name| {
+                let view = self.fixture.0.tensor(&format!("init.{name}")).unwrap();
+                (name, view)
+            })
+            .collect();
+        let bytes = safetensors::serialize(own, None).unwrap();
+        weights::load_bytes(model, bytes, Path::new("fixture")).unwrap()
+    }
+
+    pub fn input(&self, case: &str, device: &Device) -> EncoderInput {
+        let key = |what: &str| format!("{case}.{what}");
+        let has = |what: &str| self.fixture.0.tensor(&key(what)).is_ok();
+        let integers = |what: &str| self.fixture.integers(&key(what), device);
+        EncoderInput {
+            tokens: integers("tokens"),
+            segments: has("segments").then(|| integers("segments")),
+            real: has("real").then(|| self.real(case, device)),
+        }
+    }
+
+    fn real(&self, case: &str, device: &Device) -> Tensor<2, Bool> {
+        let view = self.fixture.0.tensor(&format!("{case}.real")).unwrap();
+        let bits: Vec<bool> = view.data().iter().map(|&byte| byte > 0).collect();
+        Tensor::from_data(TensorData::new(bits, view.shape()), device)
+    }
+}
+
+/// `count` rows of the given lengths, filled up with `pad` to `time`, at the end or at the beginning.
+pub fn input_of(rows: &[Vec<i64>], time: usize, pad: i64, is_left: bool) -> EncoderInput {
+    let device = Device::flex();
+    let shape = [rows.len(), time];
+    let (mut tokens, mut segments, mut real) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        let fill = || vec![pad; time - row.len()].into_iter();
+        let filled: Vec<i64> = match is_left {
+            true => fill().chain(row.iter().copied()).collect(),
+            false => row.iter().copied().chain(fill()).collect(),
+        };
+        let start = if is_left { time - row.len() } else { 0 };
+        for (place, token) in filled.into_iter().enumerate() {
+            let is_real = (start..start + row.len()).contains(&place);
+            tokens.push(token);
+            segments.push(i64::from(is_real && place >= start + row.len() / 2));
+            real.push(is_real);
+        }
+    }
+    let integers = |values: Vec<i64>| -> Tensor<2, Int> {
+        Tensor::from_data(TensorData::new(values, shape), &device)
+    };
+    EncoderInput {
+        tokens: integers(tokens),
+        segments: Some(integers(segments)),
+        real: Some(Tensor::from_data(TensorData::new(real, shape), &device)),
+    }
+}

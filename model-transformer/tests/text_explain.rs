@@ -1,0 +1,307 @@
+//! Explanations add up, agree with finite differences and do not depend on what is around a text.
+#![allow(clippy::unwrap_used)]
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use model_transformer::explain::{
+    ExplainError, IntegratedGradients, attention_of, attention_rollout, explain_class,
+    explain_span, integrated_gradients,
+};
+use model_transformer::{
+    BertConfig, DistilBertConfig, EncoderInput, Head, RobertaConfig, TextEncoder, TextEncoderConfig,
+};
+
+fn settings(steps: usize) -> IntegratedGradients {
+    IntegratedGradients {
+        steps,
+        ..IntegratedGradients::default()
+    }
+}
+
+/// A tiny model of each family, with weights large enough for its answers to move.
+fn models(head: Head, device: &Device) -> Vec<TextEncoder> {
+    let bert = BertConfig {
+        vocab_size: 20,
+        max_position_embeddings: 16,
+        initializer_range: 0.6,
+        ..BertConfig::new(2, 2, 8)
+    };
+    let distilbert = DistilBertConfig {
+        vocab_size: 20,
+        max_position_embeddings: 16,
+        initializer_range: 0.6,
+        dim: 8,
+        n_layers: 2,
+        n_heads: 2,
+        hidden_dim: 16,
+        ..DistilBertConfig::default()
+    };
+    let roberta = RobertaConfig {
+        vocab_size: 20,
+        max_position_embeddings: 18,
+        initializer_range: 0.6,
+        hidden_size: 8,
+        num_hidden_layers: 2,
+        num_attention_heads: 2,
+        intermediate_size: 16,
+        ..RobertaConfig::default()
+    };
+    let configs = [
+        TextEncoderConfig::Bert(bert),
+        TextEncoderConfig::DistilBert(distilbert),
+        TextEncoderConfig::Roberta(roberta),
+    ];
+    device.seed(5);
+    configs
+        .into_iter()
+        .map(|config| config.with_head(head, 3).init(device).unwrap())
+        .collect()
+}
+
+const TEXT: [i32; 6] = [3, 7, 9, 12, 5, 4];
+/// The first and the last token are kept.
+const BASELINE: [i32; 6] = [3, 1, 1, 1, 1, 4];
+
+fn row(tokens: &[i32], device: &Device) -> Tensor<2, Int> {
+    Tensor::from_data(TensorData::new(tokens.to_vec(), [1, tokens.len()]), device)
+}
+
+fn input(device: &Device) -> EncoderInput {
+    EncoderInput::new(row(&TEXT, device))
+}
+
+#[test]
+fn of_a_linear_function_they_are_exact() {
+    let device = Device::flex();
+    let text = Tensor::<3>::from_floats([[[1.0, 2.0], [3.0, -1.0], [0.5, 0.5]]], &device);
+    let baseline = Tensor::<3>::from_floats([[[0.0, 1.0], [3.0, -1.0], [1.5, 0.0]]], &device);
+    let weight = Tensor::<3>::from_floats([[[2.0, 1.0], [5.0, 5.0], [-1.0, 4.0]]], &device);
+    let output = |x: Tensor<3>| {
+        let sum = (x * weight.clone()).sum_dim(2).sum_dim(1);
+        sum.reshape([-1]) + 10.0
+    };
+    for steps in [1, 3, 25] {
+        let found = integrated_gradients(text.clone(), baseline.clone(), &settings(steps), output);
+        let found = found.unwrap();
+        for (score, expected) in found.scores.iter().zip([3.0, 0.0, 3.0]) {
+            assert!((score - expected).abs() < 1e-5, "{found:?}");
+        }
+        assert!(found.gap().abs() < 1e-5, "{found:?}");
+        assert!((found.output - found.baseline - 6.0).abs() < 1e-5);
+    }
+}
+
+/// The completeness axiom, for every family and both kinds of output.
+#[test]
+fn scores_add_up_to_the_difference_that_the_text_makes() {
+    let device = Device::flex();
+    let baseline = row(&BASELINE, &device);
+    for model in models(Head::Sequence, &device) {
+        for class in 0..3 {
+            let explain =
+                |steps| explain_class(&model, &input(&device), &baseline, class, &settings(steps));
+            let found = explain(200).unwrap();
+            let difference = (found.output - found.baseline).abs();
+            let total: f32 = found.scores.iter().map(|score| score.abs()).sum();
+            assert!(total > 0.02, "nothing to explain: {found:?}");
+            assert!(
+                found.gap().abs() < 0.01 * difference.max(total),
+                "{found:?}"
+            );
+            // What the baseline has too explains nothing.
+            assert_eq!((found.scores[0], found.scores[5]), (0.0, 0.0));
+            let logits = model.forward_sequence(&input(&device));
+            let logits = logits.try_into_vec_as::<f32>().unwrap();
+            assert!((found.output - logits[class]).abs() < 1e-5);
+        }
+    }
+    for model in models(Head::Span, &device) {
+        let found =
+            explain_span(&model, &input(&device), &baseline, [1, 3], &settings(200)).unwrap();
+        let total: f32 = found.scores.iter().map(|score| score.abs()).sum();
+        assert!(
+            total > 0.05 && found.gap().abs() < 0.01 * total,
+            "{found:?}"
+        );
+    }
+}
+
+/// With one step the gradient is taken half way, and a score is the derivative along the token's path there.
+#[test]
+fn the_gradient_is_that_of_finite_differences() {
+    let device = Device::flex();
+    let model = models(Head::Sequence, &device).remove(0);
+    let baseline = row(&BASELINE, &device);
+    let found = explain_class(&model, &input(&device), &baseline, 1, &settings(1)).unwrap();
+    let x = model.word_embeddings(row(&TEXT, &device));
+    let path = x - model.word_embeddings(baseline.clone());
+    let middle = model.word_embeddings(baseline) + path.clone() * 0.5;
+    let logit = |at: Tensor<3>| {
+        let logits = model.forward_sequence_from(at, &input(&device));
+        logits.try_into_vec_as::<f32>().unwrap()[1]
+    };
+    for token in 0..TEXT.len() {
+        let mut only = vec![0.0f32; TEXT.len()];
+        only[token] = 1.0;
+        let only = Tensor::<1>::from_floats(only.as_slice(), &device).reshape([1, 6, 1]);
+        let step = path.clone() * only * 0.01;
+        let slope = (logit(middle.clone() + step.clone()) - logit(middle.clone() - step)) / 0.02;
+        let score = found.scores[token];
+        assert!(
+            (score - slope).abs() < 2e-3 + 0.01 * slope.abs(),
+            "{token}: {score} {slope}"
+        );
+    }
+}
+
+#[test]
+fn padding_and_the_device_it_was_built_on_change_nothing() {
+    let device = Device::flex();
+    for model in models(Head::Sequence, &device) {
+        let explain = |model: &TextEncoder, input: &EncoderInput, baseline: &[i32]| {
+            let baseline = row(baseline, &device);
+            explain_class(model, input, &baseline, 0, &settings(7)).unwrap()
+        };
+        let alone = explain(&model, &input(&device), &BASELINE);
+        let real = [[true, true, true, true, true, true, false, false]];
+        let padded = EncoderInput {
+            tokens: row(&[&TEXT[..], &[1, 1]].concat(), &device),
+            segments: None,
+            real: Some(Tensor::from_bool(TensorData::from(real), &device)),
+        };
+        let padded = explain(&model, &padded, &[&BASELINE[..], &[1, 1]].concat());
+        assert_eq!(padded.scores[6..], [0.0, 0.0]);
+        let trained = explain(
+            &burn::module::Module::train(model.clone()),
+            &input(&device),
+            &BASELINE,
+        );
+        for other in [&padded, &trained] {
+            for (a, b) in alone.scores.iter().zip(&other.scores) {
+                assert!((a - b).abs() < 1e-5, "{alone:?} {other:?}");
+            }
+            assert!((alone.output - other.output).abs() < 1e-5);
+        }
+    }
+}
+
+#[test]
+fn how_many_steps_go_at_once_changes_nothing() {
+    let device = Device::flex();
+    let model = models(Head::Sequence, &device).remove(0);
+    let explain = |batch_size| {
+        let settings = IntegratedGradients {
+            steps: 11,
+            batch_size,
+        };
+        explain_class(
+            &model,
+            &input(&device),
+            &row(&BASELINE, &device),
+            2,
+            &settings,
+        )
+        .unwrap()
+    };
+    let one = explain(1);
+    for (a, b) in one.scores.iter().zip(&explain(4).scores) {
+        assert!((a - b).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn what_cannot_be_explained_is_an_error() {
+    let device = Device::flex();
+    let model = models(Head::Sequence, &device).remove(0);
+    let explain = |tokens: Tensor<2, Int>, baseline: &Tensor<2, Int>, class, steps| {
+        explain_class(
+            &model,
+            &EncoderInput::new(tokens),
+            baseline,
+            class,
+            &settings(steps),
+        )
+        .unwrap_err()
+    };
+    let (text, baseline) = (row(&TEXT, &device), row(&BASELINE, &device));
+    let error = explain(text.clone(), &baseline, 3, 5).to_string();
+    assert_eq!(error, "there is no class 3; there are 3, counted from 0");
+    let error = explain(text.clone(), &baseline, 0, 0).to_string();
+    assert_eq!(error, "steps: must be at least 1, got 0");
+    let two = text.clone().repeat_dim(0, 2);
+    assert_eq!(
+        explain(two.clone(), &two, 0, 5),
+        ExplainError::NotOneText(2)
+    );
+    let short = row(&[1, 2], &device);
+    assert!(matches!(
+        explain(text, &short, 0, 5),
+        ExplainError::Baseline { .. }
+    ));
+    let model = models(Head::Span, &device).remove(0);
+    let error = explain_span(&model, &input(&device), &baseline, [0, 6], &settings(1)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there is no position 6; there are 6, counted from 0"
+    );
+}
+
+/// Two layers of two heads over two tokens.
+fn attentions(device: &Device) -> Vec<Tensor<4>> {
+    vec![
+        Tensor::from_floats(
+            [[[[1.0, 0.0], [0.5, 0.5]], [[0.0, 1.0], [0.5, 0.5]]]],
+            device,
+        ),
+        Tensor::from_floats(
+            [[[[0.2, 0.8], [1.0, 0.0]], [[0.4, 0.6], [0.0, 1.0]]]],
+            device,
+        ),
+    ]
+}
+
+fn assert_map(map: Tensor<3>, expected: &[f32]) {
+    let map = map.try_into_vec_as::<f32>().unwrap();
+    for (a, b) in map.iter().zip(expected) {
+        assert!((a - b).abs() < 1e-6, "{map:?} {expected:?}");
+    }
+}
+
+/// By hand: the layers' means are `[[.5, .5], [.5, .5]]` and `[[.3, .7], [.5, .5]]`; with half of what stays
+/// `[[.75, .25], [.25, .75]]` and `[[.65, .35], [.25, .75]]`, and the second times the first.
+#[test]
+fn rollout_is_the_product_of_the_layers() {
+    let device = Device::flex();
+    let rollout = attention_rollout(&attentions(&device)).unwrap();
+    assert_map(rollout, &[0.575, 0.425, 0.375, 0.625]);
+    assert!(attention_rollout(&[]).is_err());
+}
+
+#[test]
+fn attention_of_a_layer_and_a_head_or_the_mean() {
+    let device = Device::flex();
+    let attentions = attentions(&device);
+    let of = |layer, head| attention_of(&attentions, layer, head);
+    assert_map(of(Some(1), Some(0)).unwrap(), &[0.2, 0.8, 1.0, 0.0]);
+    assert_map(of(Some(1), None).unwrap(), &[0.3, 0.7, 0.5, 0.5]);
+    assert_map(of(None, Some(1)).unwrap(), &[0.2, 0.8, 0.25, 0.75]);
+    assert_map(of(None, None).unwrap(), &[0.4, 0.6, 0.5, 0.5]);
+    let error = of(Some(2), None).unwrap_err().to_string();
+    assert_eq!(error, "there is no layer 2; there are 2, counted from 0");
+    let error = of(None, Some(7)).unwrap_err().to_string();
+    assert_eq!(error, "there is no head 7; there are 2, counted from 0");
+    assert!(attention_of(&[], None, None).is_err());
+}
+
+/// Every family's rows sum to one, and so does their rollout.
+#[test]
+fn a_models_attention_is_a_share() {
+    let device = Device::flex();
+    for model in models(Head::None, &device) {
+        let attentions = model.attentions(&input(&device));
+        assert_eq!(attentions.len(), 2);
+        let sums = attention_rollout(&attentions).unwrap().sum_dim(2);
+        for sum in sums.try_into_vec_as::<f32>().unwrap() {
+            assert!((sum - 1.0).abs() < 1e-5);
+        }
+    }
+}
