@@ -26,6 +26,9 @@ pub enum TrainError {
     /// The same of an attention model.
     #[error(transparent)]
     Attention(#[from] model_transformer::ConfigError),
+    /// A folder of Hugging Face's could not be opened.
+    #[error(transparent)]
+    HuggingFace(#[from] model_transformer::huggingface::HuggingFaceError),
     /// Weights could not be read, written or fitted.
     #[error(transparent)]
     Weights(#[from] ::weights::WeightsError),

@@ -4,8 +4,11 @@
 //! evaluates and writes checkpoints; a [`run`] directory is where everything is written and found again; [`report`] is
 //! what a person sees of it. The `tinderbox` command is a thin layer over this library.
 
+pub mod adaptation;
+pub mod adapters;
 mod arrays;
 pub mod device;
+pub mod encoder;
 mod error;
 pub mod files;
 pub mod language;

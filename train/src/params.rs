@@ -107,6 +107,30 @@ pub fn state<M: Module>(model: &M) -> ByName {
     collect(model, |_| true)
 }
 
+/// Sets whether parameters learn: those for whose name `learns` is true do, the others do not.
+pub fn set_learning<M: Module>(model: M, learns: impl Fn(&str) -> bool) -> M {
+    struct Set<F> {
+        path: ParamPath,
+        learns: F,
+    }
+    impl<F: Fn(&str) -> bool> ModuleMapper for Set<F> {
+        fn enter_module(&mut self, name: &str, container_type: &str) {
+            self.path.enter(name, container_type);
+        }
+        fn exit_module(&mut self, _name: &str, _container_type: &str) {
+            self.path.exit();
+        }
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let learns = (self.learns)(&self.path.name());
+            param.set_require_grad(learns)
+        }
+    }
+    model.map(&mut Set {
+        path: ParamPath::default(),
+        learns,
+    })
+}
+
 /// Whether every parameter and buffer is a finite number throughout.
 ///
 /// # Errors
@@ -220,6 +244,16 @@ mod tests {
         let bias = values["fc2.bias"].clone().try_into_vec_as::<f32>().unwrap();
         assert_eq!(bias, [3.0; 10]);
         assert_eq!(values.len(), 8);
+    }
+
+    #[test]
+    fn what_does_not_learn_is_left_out() {
+        let model = set_learning(model(), |name| name.starts_with("fc2."));
+        let learning: Vec<String> = values(&model).into_keys().collect();
+        assert_eq!(learning, ["fc2.bias", "fc2.weight"]);
+        assert_eq!(state(&model).len(), 8);
+        let model = set_learning(model, |_| true);
+        assert_eq!(values(&model).len(), 8);
     }
 
     #[test]

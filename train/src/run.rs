@@ -4,9 +4,10 @@
 //! runs/<name>/
 //!   recipe.toml      the recipe as it was resolved, every key written out
 //!   model.json       the model's configuration
-//!   labels.json      of a classifier: class names, in the order of the logits
+//!   labels.json      of a classifier: class names, in the order of the logits; of words, their tags
 //!   preprocess.json  of an image model: what is done to an image before the model sees it
-//!   tokenizer.json   of a language model: Hugging Face's format
+//!   tokenizer.json   of a model of text: Hugging Face's format
+//!   base.safetensors of a run with adapters: the weights that do not learn, with their checksum beside
 //!   metrics.jsonl    one JSON object a line: training and validation records
 //!   curves.svg       the same as a picture
 //!   tensorboard/     the same for TensorBoard
@@ -20,10 +21,13 @@ use burn::module::Module;
 use data::image::Preprocess;
 use data::text::Tokenizer;
 use model_cnn::ImageClassifierConfig;
+use model_transformer::TextEncoderConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::TrainError;
+use crate::adapters;
+use crate::encoder::EncoderModel;
 use crate::files::write_atomically;
 use crate::language::LanguageModelConfig;
 use crate::recipe::{DataRecipe, Recipe};
@@ -31,8 +35,10 @@ use crate::trainer::checkpoint::Checkpoints;
 use crate::trainer::state::Progress;
 
 /// What is written before the recipe.
-const OURS: [&str; 5] = [
+const OURS: [&str; 7] = [
     ".lock",
+    "base.safetensors",
+    "base.safetensors.sha256",
     "model.json",
     "labels.json",
     "preprocess.json",
@@ -74,6 +80,19 @@ pub enum Description {
     Classifier(Classifier),
     /// A language model.
     TextModel(TextModel),
+    /// An encoder of text.
+    Encoder(EncoderModel),
+}
+
+/// What kind of work a run is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunKind {
+    /// Images are put into classes.
+    Image,
+    /// Text is continued.
+    Language,
+    /// Text is understood.
+    Encoder,
 }
 
 impl RunDir {
@@ -181,6 +200,11 @@ impl RunDir {
                 self.write_json("model.json", &text_model.config)?;
                 self.write("tokenizer.json", text_model.tokenizer.to_json().as_bytes())?;
             }
+            Description::Encoder(encoder) => {
+                self.write_json("model.json", &encoder.config)?;
+                self.write_json("labels.json", &encoder.labels)?;
+                self.write("tokenizer.json", encoder.tokenizer.to_json().as_bytes())?;
+            }
         }
         self.write_recipe(recipe)
     }
@@ -226,29 +250,56 @@ impl RunDir {
     /// As [`classifier`](Self::classifier).
     pub fn text_model(&self) -> Result<TextModel, TrainError> {
         self.recipe(&[])?.text()?;
+        let config: LanguageModelConfig = self.read_json("model.json")?;
+        Ok(TextModel {
+            tokenizer: self.tokenizer(config.vocab_size())?,
+            config,
+        })
+    }
+
+    /// What the encoder needs besides its weights.
+    ///
+    /// # Errors
+    /// As [`classifier`](Self::classifier).
+    pub fn encoder(&self) -> Result<EncoderModel, TrainError> {
+        self.recipe(&[])?.sequences()?;
+        let config: TextEncoderConfig = self.read_json("model.json")?;
+        let labels: Vec<String> = self.read_json("labels.json")?;
+        if labels.len() > config.num_labels() {
+            let (labels, outputs) = (labels.len(), config.num_labels());
+            let reason = format!("{labels} labels for a model with {outputs} outputs");
+            return Err(TrainError::corrupt(&self.path.join("labels.json"), reason));
+        }
+        Ok(EncoderModel {
+            tokenizer: self.tokenizer(config.vocab_size())?,
+            config,
+            labels,
+        })
+    }
+
+    /// The tokenizer, which has no more than the `outputs` tokens that the model knows.
+    fn tokenizer(&self, outputs: usize) -> Result<Tokenizer, TrainError> {
         let path = self.path.join("tokenizer.json");
         let text = fs::read_to_string(&path).map_err(|e| TrainError::io(&path, e))?;
-        let text_model = TextModel {
-            config: self.read_json("model.json")?,
-            tokenizer: Tokenizer::from_json(&text, &path)?,
-        };
-        let (tokens, outputs) = (
-            text_model.tokenizer.vocab_size(),
-            text_model.config.vocab_size(),
-        );
+        let tokenizer = Tokenizer::from_json(&text, &path)?;
+        let tokens = tokenizer.vocab_size();
         if tokens > outputs {
             let reason = format!("{tokens} tokens for a model that knows {outputs}");
             return Err(TrainError::corrupt(&path, reason));
         }
-        Ok(text_model)
+        Ok(tokenizer)
     }
 
-    /// Whether the run is of a language model.
+    /// What kind of work the run is of.
     ///
     /// # Errors
     /// The recipe is missing or damaged.
-    pub fn is_of_text(&self) -> Result<bool, TrainError> {
-        Ok(matches!(self.recipe(&[])?.data, DataRecipe::Text(_)))
+    pub fn kind(&self) -> Result<RunKind, TrainError> {
+        Ok(match self.recipe(&[])?.data {
+            DataRecipe::Image(_) => RunKind::Image,
+            DataRecipe::Text(_) => RunKind::Language,
+            DataRecipe::Sequence(_) => RunKind::Encoder,
+        })
     }
 
     fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), TrainError> {
@@ -312,7 +363,7 @@ impl RunDir {
                     .unwrap_or(newest)
             }
         };
-        let mut files = checkpoints.load(step)?;
+        let mut files = adapters::complete(checkpoints.load(step)?, &self.path)?;
         let averaged = files.contains_key("ema.safetensors") && !live;
         let name = if averaged {
             "ema.safetensors"

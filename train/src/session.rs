@@ -1,18 +1,24 @@
 //! From a recipe to a trained model: opens the data, builds or restores the state, runs the trainer.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
 use burn::train::Interrupter;
 use data::loader::Loader;
+use model_transformer::TextEncoder;
 
 use crate::TrainError;
+use crate::adaptation;
+use crate::adapters;
+use crate::encoder::EncoderModel;
 use crate::params;
-use crate::recipe::{DataRecipe, Recipe};
+use crate::recipe::{DataRecipe, Recipe, SequenceDataSource};
 use crate::report::{Reporter, View};
 use crate::run::{Description, RunDir};
 use crate::task::Task;
+use crate::task::encoder_data::{self, EncoderRun};
 use crate::task::image::ImageTask;
 use crate::task::image_data::{DataAccess, ImageRun};
 use crate::task::language::LanguageTask;
@@ -97,6 +103,51 @@ pub fn train(
             let prepared = language_model(&recipe, begin, &mut surroundings)?;
             prepared.run(&recipe, begin, surroundings)
         }
+        DataRecipe::Sequence(data) => match data.source {
+            SequenceDataSource::Sentiment
+            | SequenceDataSource::Labelled
+            | SequenceDataSource::TextFolder => {
+                let opened = encoder_data::classified(&recipe, known_encoder(begin)?)?;
+                encoder(&recipe, begin, &mut surroundings, opened)?.run(
+                    &recipe,
+                    begin,
+                    surroundings,
+                )
+            }
+            SequenceDataSource::Tagged => {
+                let opened = encoder_data::tagged(&recipe, known_encoder(begin)?)?;
+                encoder(&recipe, begin, &mut surroundings, opened)?.run(
+                    &recipe,
+                    begin,
+                    surroundings,
+                )
+            }
+            SequenceDataSource::Squad => {
+                let opened = encoder_data::squad(&recipe, known_encoder(begin)?)?;
+                encoder(&recipe, begin, &mut surroundings, opened)?.run(
+                    &recipe,
+                    begin,
+                    surroundings,
+                )
+            }
+            SequenceDataSource::Masked => {
+                let opened = encoder_data::masked(&recipe, known_encoder(begin)?)?;
+                encoder(&recipe, begin, &mut surroundings, opened)?.run(
+                    &recipe,
+                    begin,
+                    surroundings,
+                )
+            }
+        },
+    }
+}
+
+/// What a run that goes on has recorded: its data may by then be cut differently, and the folder that its weights came
+/// from may be gone.
+fn known_encoder(begin: &Begin) -> Result<Option<EncoderModel>, TrainError> {
+    match begin {
+        Begin::Resume { path, .. } => Ok(Some(RunDir::open(path)?.encoder()?)),
+        Begin::New { .. } | Begin::DryRun => Ok(None),
     }
 }
 
@@ -110,13 +161,16 @@ fn settled(recipe: &Recipe, begin: &Begin) -> Result<Recipe, TrainError> {
     if let Some(path) = recipe.data.path_mut() {
         *path = absolute(path)?;
     }
-    if let DataRecipe::Text(data) = &mut recipe.data
-        && let Some(path) = &mut data.tokenizer
-    {
+    let tokenizer = match &mut recipe.data {
+        DataRecipe::Image(_) => None,
+        DataRecipe::Text(data) => data.tokenizer.as_mut(),
+        DataRecipe::Sequence(data) => data.tokenizer.as_mut(),
+    };
+    if let Some(path) = tokenizer {
         *path = absolute(path)?;
     }
     if let Some(weights) = &mut recipe.model.weights
-        && Path::new(weights).is_file()
+        && Path::new(weights).exists()
     {
         *weights = absolute(weights.as_ref())?.display().to_string();
     }
@@ -130,6 +184,8 @@ struct Prepared<T: Task> {
     train: Loader<T::Source>,
     validation: Loader<T::Source>,
     description: Description,
+    /// What the learning rate of a parameter is multiplied by, where it is not 1.
+    rate_scales: BTreeMap<String, f64>,
 }
 
 fn image_classifier(
@@ -159,6 +215,7 @@ fn image_classifier(
         train,
         validation,
         description: Description::Classifier(classifier),
+        rate_scales: BTreeMap::new(),
     })
 }
 
@@ -184,6 +241,40 @@ fn language_model(
         train,
         validation,
         description: Description::TextModel(text_model),
+        rate_scales: BTreeMap::new(),
+    })
+}
+
+fn encoder<T: Task<Model = TextEncoder>>(
+    recipe: &Recipe,
+    begin: &Begin,
+    surroundings: &mut Surroundings,
+    opened: EncoderRun<T>,
+) -> Result<Prepared<T>, TrainError> {
+    let device = surroundings.device.clone().autodiff();
+    let EncoderRun {
+        encoder,
+        task,
+        train,
+        validation,
+        notes,
+    } = opened;
+    for note in &notes {
+        (surroundings.note)(note);
+    }
+    let config = &encoder.config;
+    let mut model = init_model(recipe.seed, &device, || Ok(config.init(&device)?))?;
+    if begins_anew(begin)? {
+        model = weights::begin_encoder_with(model, &recipe.model, &mut *surroundings.note)?;
+    }
+    let model = adaptation::adapt(model, &recipe.model, recipe.seed, &device)?;
+    Ok(Prepared {
+        task,
+        rate_scales: adaptation::rate_scales(&model, recipe.optimizer.layer_decay),
+        model,
+        train,
+        validation,
+        description: Description::Encoder(encoder),
     })
 }
 
@@ -200,22 +291,27 @@ impl<T: Task> Prepared<T> {
             train,
             validation,
             description,
+            rate_scales,
         } = self;
         let device = surroundings.device.clone().autodiff();
         check_best_metric(recipe, task.metrics())?;
         let run = match begin {
             Begin::New { path, overwrite } => {
                 let run = RunDir::create(path, *overwrite)?;
+                if adapters::learning(&model).is_some() {
+                    adapters::write_base(run.path(), &model)?;
+                }
                 run.write_description(recipe, &description)?;
                 Some(run)
             }
             Begin::Resume { path, .. } => Some(RunDir::resume(path)?),
             Begin::DryRun => None,
         };
-        let state = match (begin, &run) {
+        let mut state = match (begin, &run) {
             (Begin::Resume { step, .. }, Some(run)) => restore(run, *step, model, recipe, &device)?,
             _ => State::new(model, &recipe.optimizer, &recipe.train),
         };
+        state.optimizer.scale_rates(rate_scales);
         if let Some(run) = &run {
             run.checkpoints().clean()?;
             run.write_recipe(recipe)?;
@@ -294,7 +390,7 @@ fn restore<M: Module>(
     let Some(step) = step.or(checkpoints.steps()?.last().copied()) else {
         return Ok(State::new(model, &recipe.optimizer, &recipe.train));
     };
-    let files = checkpoints.load(step)?;
+    let files = adapters::complete(checkpoints.load(step)?, run.path())?;
     let state = State::from_files(
         model,
         &recipe.optimizer,

@@ -6,6 +6,7 @@ use data::download::{Checksum, RemoteFile, fetch};
 use model_cnn::ImageClassifier;
 use model_cnn::weights::known::{self, KnownWeights};
 use model_cnn::weights::{self, LoadOptions, Mismatch};
+use model_transformer::{TextEncoder, huggingface};
 
 use crate::TrainError;
 use crate::language::LanguageModel;
@@ -112,6 +113,28 @@ pub fn begin_language_with(
     note(&format!("beginning with the weights of {name}"));
     if !left.is_empty() {
         note(&not_loaded(&left));
+    }
+    Ok(model)
+}
+
+/// As [`begin_with`], for an encoder, whose weights are a file or a folder of Hugging Face's. A head of another kind, or
+/// for other labels, is left new.
+///
+/// # Errors
+/// There is nothing there, it cannot be read, or the weights do not fit.
+pub fn begin_encoder_with(
+    model: TextEncoder,
+    recipe: &ModelRecipe,
+    note: &mut dyn FnMut(&str),
+) -> Result<TextEncoder, TrainError> {
+    let Some(name) = &recipe.weights else {
+        return Ok(model);
+    };
+    let path = Path::new(name);
+    let (model, left) = huggingface::load_encoder(model, path, true)?;
+    note(&format!("beginning with the weights of {name}"));
+    if !left.is_empty() {
+        note(&format!("left new, or not used: {left}"));
     }
     Ok(model)
 }

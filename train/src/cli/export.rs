@@ -1,13 +1,15 @@
 //! `tinderbox export`
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use ::train::adapters;
+use ::train::encoder::LoadedEncoder;
 use ::train::files::write_atomically;
 use ::train::language::{LanguageModel, LanguageModelConfig};
-use ::train::run::RunDir;
-use anyhow::{Context, bail};
+use ::train::run::{RunDir, RunKind};
+use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 use model_transformer::huggingface;
 use weights::StateDict;
@@ -24,9 +26,11 @@ Examples:
   tinderbox export runs/cnn model.safetensors
   tinderbox export model.pth model.safetensors
   tinderbox export runs/transformer path/to/folder --format huggingface
+  tinderbox export runs/bert path/to/folder --format peft
 
 In PyTorch: model.load_state_dict(safetensors.torch.load_file(\"model.safetensors\")), or of a folder
-AutoModelForCausalLM.from_pretrained(\"path/to/folder\")")]
+AutoModelForCausalLM.from_pretrained(\"path/to/folder\"), AutoModelForSequenceClassification and so on.
+Adapters are added to what they adapt, except in --format peft.")]
 pub(super) struct Args {
     /// The run directory, or a weights file of PyTorch that is to become safetensors.
     #[arg(value_name = "RUN|FILE")]
@@ -47,13 +51,15 @@ pub(super) struct Args {
 enum Format {
     /// The weights, with PyTorch's names and layout.
     Safetensors,
-    /// Of a GPT or Llama: a folder with config.json, model.safetensors and tokenizer.json.
+    /// Of a GPT, a Llama or an encoder: a folder with config.json, model.safetensors and tokenizer.json.
     Huggingface,
+    /// Of a run with adapters: a folder with these alone, for Hugging Face's PEFT.
+    Peft,
 }
 
 pub(super) fn run(args: &Args) -> Done {
     let output = args.output.display();
-    anyhow::ensure!(
+    ensure!(
         args.overwrite || !args.output.exists(),
         "{output} exists; --overwrite replaces it"
     );
@@ -68,8 +74,17 @@ pub(super) fn run(args: &Args) -> Done {
         return Ok(ExitCode::SUCCESS);
     }
     let run = RunDir::open(&args.run)?;
-    if args.format == Format::Huggingface {
-        return hugging_face(args, &run);
+    match (args.format, run.kind()?) {
+        (Format::Huggingface, RunKind::Encoder) => return encoder(args, &run),
+        (Format::Huggingface, _) => return hugging_face(args, &run),
+        (Format::Peft, _) => return peft(args, &run),
+        (Format::Safetensors, RunKind::Encoder) => {
+            let loaded = open_encoder(args, &run)?;
+            write(args, &weights::to_bytes(&loaded.model)?)?;
+            println!("{output}: weights of {}", loaded.origin);
+            return Ok(ExitCode::SUCCESS);
+        }
+        (Format::Safetensors, _) => {}
     }
     let (which, live) = args.weights.which();
     let weights = run.weights(which, live)?;
@@ -90,14 +105,62 @@ fn hugging_face(args: &Args, run: &RunDir) -> Done {
     let output = &args.output;
     fs::create_dir_all(output).with_context(|| output.display().to_string())?;
     huggingface::save(model, config, output)?;
-    let path = output.join("tokenizer.json");
-    write_atomically(&path, text_model.tokenizer.to_json().as_bytes())
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    let tokenizer = text_model.tokenizer.to_json();
+    write_into(output, "tokenizer.json", tokenizer.as_bytes())?;
     println!(
         "{}: weights of {origin}, with config and tokenizer",
         output.display()
     );
     Ok(ExitCode::SUCCESS)
+}
+
+fn open_encoder(args: &Args, run: &RunDir) -> anyhow::Result<LoadedEncoder> {
+    // Nothing is computed here, so any device does.
+    let device = DeviceArgs::default().open()?;
+    let (which, live) = args.weights.which();
+    Ok(LoadedEncoder::of_run(run, which, live, &device)?)
+}
+
+fn encoder(args: &Args, run: &RunDir) -> Done {
+    let loaded = open_encoder(args, run)?;
+    let LoadedEncoder {
+        config,
+        model,
+        sequences,
+        labels,
+        origin,
+    } = &loaded;
+    let folder = &args.output;
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    huggingface::save_encoder(model, config, labels, sequences.pad_id(), folder)?;
+    let tokenizer = sequences.tokenizer().to_json();
+    write_into(folder, "tokenizer.json", tokenizer.as_bytes())?;
+    println!(
+        "{}: weights of {origin}, with config and tokenizer",
+        folder.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn peft(args: &Args, run: &RunDir) -> Done {
+    let recipe = run.recipe(&[])?;
+    let none = "the run has no adapters: it was not trained with model.lora";
+    let lora = recipe.model.lora.as_ref().context(none)?;
+    let (which, live) = args.weights.which();
+    let weights = run.weights(which, live)?;
+    let folder = &args.output;
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let (config, adapters) =
+        adapters::to_peft(weights.as_bytes(), lora, recipe.sequences()?.source)?;
+    write_into(folder, "adapter_config.json", config.as_bytes())?;
+    write_into(folder, "adapter_model.safetensors", &adapters)?;
+    println!("{}: adapters of {}", folder.display(), weights.origin());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_into(folder: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+    let path = folder.join(name);
+    write_atomically(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn write(args: &Args, bytes: &[u8]) -> anyhow::Result<()> {

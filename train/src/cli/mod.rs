@@ -4,15 +4,20 @@
 mod bench;
 mod data;
 mod devices;
+mod embed;
+mod encoder;
 mod eval;
 mod explain;
 mod export;
+mod fill;
 mod generate;
+mod kind;
 mod language;
 mod models;
 mod predict;
 mod recipes;
 mod shared;
+mod texts;
 mod train;
 mod trained;
 
@@ -43,6 +48,8 @@ enum Command {
     Eval(eval::Args),
     Predict(predict::Args),
     Explain(explain::Args),
+    Embed(embed::Args),
+    Fill(fill::Args),
     Generate(generate::Args),
     Export(export::Args),
     Models(models::Args),
@@ -61,6 +68,8 @@ pub(crate) fn run(cli: &Cli) -> ExitCode {
         Command::Eval(args) => eval::run(args),
         Command::Predict(args) => predict::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Embed(args) => embed::run(args),
+        Command::Fill(args) => fill::run(args),
         Command::Generate(args) => generate::run(args),
         Command::Export(args) => export::run(args),
         Command::Models(args) => models::run(args),

@@ -7,6 +7,7 @@ use ::train::language::LanguageModelInfo;
 use ::train::report::plain::thousands;
 use model_cnn::registry::MODELS;
 use model_cnn::weights::known;
+use model_transformer::registry::ENCODERS;
 use serde_json::json;
 
 use super::Done;
@@ -46,7 +47,14 @@ pub(super) fn run(args: &Args) -> Done {
                 "context_length": model.config.context_length(), "paper": model.paper, "options": model.config,
             })
         });
-        let models: Vec<_> = images.chain(text).collect();
+        let encoders = ENCODERS.iter().map(|model| {
+            let config = (model.config)();
+            json!({
+                "name": model.name, "summary": model.summary, "parameters": model.parameters,
+                "context_length": config.max_length(), "paper": model.paper, "options": config,
+            })
+        });
+        let models: Vec<_> = images.chain(text).chain(encoders).collect();
         println!("{}", serde_json::to_string_pretty(&models)?);
         return Ok(ExitCode::SUCCESS);
     }
@@ -68,6 +76,15 @@ pub(super) fn run(args: &Args) -> Done {
                 Some(length) => format!("{length} tokens"),
                 None => "text".into(),
             },
+            model.summary.to_string(),
+            model.paper.to_string(),
+        ]);
+    }
+    for model in ENCODERS {
+        table.add_row([
+            model.name.to_string(),
+            thousands(model.parameters as u64),
+            format!("{} tokens", (model.config)().max_length()),
             model.summary.to_string(),
             model.paper.to_string(),
         ]);

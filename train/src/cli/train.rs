@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ::train::TrainError;
-use ::train::recipe::{DataRecipe, Recipe, RecipeError};
+use ::train::recipe::{DataRecipe, Recipe, RecipeError, SequenceDataSource};
 use ::train::report::dashboard::Dashboard;
 use ::train::report::plain::{Plain, format_duration, thousands};
 use ::train::report::{self, View};
@@ -256,9 +256,18 @@ fn summary(
     if outcome.end == End::Interrupted {
         writeln!(out, "to go on:\n  {}", resume_command(args))?;
     } else {
-        let use_it = match recipe.data {
+        let use_it = match &recipe.data {
             DataRecipe::Image(_) => format!("tinderbox predict {folder} IMAGE..."),
             DataRecipe::Text(_) => format!("tinderbox generate {folder}"),
+            DataRecipe::Sequence(data) => match data.source {
+                SequenceDataSource::Masked => {
+                    format!("tinderbox fill {folder} \"a text with a [MASK] in it\"")
+                }
+                SequenceDataSource::Squad => {
+                    format!("tinderbox predict {folder} --question \"...\" --text \"...\"")
+                }
+                _ => format!("tinderbox predict {folder} --text \"...\""),
+            },
         };
         writeln!(out, "next:\n  tinderbox eval {folder}\n  {use_it}")?;
     }

@@ -8,7 +8,7 @@ use ::train::recipe::nearest;
 use ::train::run::{Classifier, RunDir, Which};
 use ::train::task::image_data;
 use ::train::weights as outside;
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use clap::{ArgAction, Args};
 use model_cnn::ImageClassifier;
@@ -133,6 +133,24 @@ impl WeightsArgs {
 }
 
 impl OutsideArgs {
+    /// Weights from outside are for images; the model at `path` is of text.
+    pub(super) fn refuse(&self, path: &Path) -> anyhow::Result<()> {
+        let given = [
+            ("weights", self.weights.is_some()),
+            ("strict", !self.strict),
+            ("model", self.model.is_some()),
+            ("labels", self.labels.is_some()),
+        ];
+        let given = given.iter().find(|(_, is_given)| *is_given);
+        match given {
+            Some((option, _)) => bail!(
+                "--{option} is for images, and {} is of text: give a folder of Hugging Face's in place of the run",
+                path.display()
+            ),
+            None => Ok(()),
+        }
+    }
+
     fn open(
         &self,
         run: Option<RunDir>,

@@ -7,7 +7,10 @@ use data::text::treebank::Options as TreebankOptions;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The data. Their `source` decides what kind of work a run is: images are classified, text is predicted token by token.
+use super::sequence::{SequenceDataRecipe, SequenceDataSource};
+
+/// The data. Their `source` decides what kind of work a run is: images are classified, text is predicted token by token, or
+/// understood as a whole.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum DataRecipe {
@@ -15,6 +18,8 @@ pub enum DataRecipe {
     Image(ImageDataRecipe),
     /// Text to learn a language model from.
     Text(TextDataRecipe),
+    /// Text for an encoder to understand.
+    Sequence(SequenceDataRecipe),
 }
 
 impl Default for DataRecipe {
@@ -27,14 +32,15 @@ impl DataRecipe {
     /// The defaults of the kind that `source` belongs to. A name that is unknown passes for an image source, whose list
     /// of names is then told.
     pub(super) fn defaults_of(source: Option<&str>) -> Self {
-        let is_text = source.is_some_and(|name| {
-            let name = toml::Value::String(name.into());
-            TextDataSource::deserialize(name).is_ok()
-        });
-        if is_text {
-            Self::Text(TextDataRecipe::default())
-        } else {
-            Self::Image(ImageDataRecipe::default())
+        fn knows<'de, S: Deserialize<'de>>(name: &str) -> bool {
+            S::deserialize(toml::Value::String(name.into())).is_ok()
+        }
+        match source {
+            Some(name) if knows::<TextDataSource>(name) => Self::Text(TextDataRecipe::default()),
+            Some(name) if knows::<SequenceDataSource>(name) => {
+                Self::Sequence(SequenceDataRecipe::default())
+            }
+            _ => Self::Image(ImageDataRecipe::default()),
         }
     }
 
@@ -43,6 +49,7 @@ impl DataRecipe {
         match self {
             Self::Image(data) => &mut data.path,
             Self::Text(data) => &mut data.path,
+            Self::Sequence(data) => &mut data.path,
         }
     }
 
@@ -50,7 +57,7 @@ impl DataRecipe {
     pub fn image(&self) -> Option<&ImageDataRecipe> {
         match self {
             Self::Image(data) => Some(data),
-            Self::Text(_) => None,
+            Self::Text(_) | Self::Sequence(_) => None,
         }
     }
 
@@ -58,7 +65,24 @@ impl DataRecipe {
     pub fn text(&self) -> Option<&TextDataRecipe> {
         match self {
             Self::Text(data) => Some(data),
-            Self::Image(_) => None,
+            Self::Image(_) | Self::Sequence(_) => None,
+        }
+    }
+
+    /// The texts to understand, if it is those.
+    pub fn sequence(&self) -> Option<&SequenceDataRecipe> {
+        match self {
+            Self::Sequence(data) => Some(data),
+            Self::Image(_) | Self::Text(_) => None,
+        }
+    }
+
+    /// What it is, for people.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Image(_) => "images",
+            Self::Text(_) => "text to continue",
+            Self::Sequence(_) => "text to understand",
         }
     }
 }
@@ -77,6 +101,7 @@ impl<'de> Deserialize<'de> for DataRecipe {
         match kind {
             Self::Image(_) => serde_path_to_error::deserialize(value).map(Self::Image),
             Self::Text(_) => serde_path_to_error::deserialize(value).map(Self::Text),
+            Self::Sequence(_) => serde_path_to_error::deserialize(value).map(Self::Sequence),
         }
         .map_err(told)
     }

@@ -1,13 +1,14 @@
 //! What a run is, as a TOML file.
 //!
 //! A recipe has five sections, `[model] [data] [optimizer] [schedule] [train]`, each a plain struct here with its
-//! defaults; of `[data]` there is one struct for images and one for text. The files under `recipes/` are compiled in and known by name; any other is a path. `--set key=value`
+//! defaults; of `[data]` there is one struct for images, one for text to continue and one for text to understand. The files under `recipes/` are compiled in and known by name; any other is a path. `--set key=value`
 //! changes one entry.
 
 mod data;
 mod difference;
 mod model;
 mod read;
+mod sequence;
 mod validate;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ pub use data::{
     DataRecipe, ImageDataRecipe, ImageDataSource, TextDataRecipe, TextDataSource, TextUnit,
 };
 pub use read::{RecipeError, builtin, builtin_names, nearest};
+pub use sequence::{SequenceDataRecipe, SequenceDataSource};
 
 /// One run, completely described.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,23 +64,32 @@ impl Recipe {
     /// # Errors
     /// The recipe is for text.
     pub fn images(&self) -> Result<&ImageDataRecipe, TrainError> {
-        let other = || self.other_kind("text", "images");
+        let other = || self.other_kind("images");
         self.data.image().ok_or_else(other)
     }
 
-    /// The text to learn from.
+    /// The text to learn a language model from.
     ///
     /// # Errors
-    /// The recipe is for images.
+    /// The recipe is for something else.
     pub fn text(&self) -> Result<&TextDataRecipe, TrainError> {
-        let other = || self.other_kind("images", "text");
+        let other = || self.other_kind("text to continue");
         self.data.text().ok_or_else(other)
     }
 
-    fn other_kind(&self, found: &'static str, wanted: &'static str) -> TrainError {
+    /// The texts that an encoder learns to understand.
+    ///
+    /// # Errors
+    /// The recipe is for something else.
+    pub fn sequences(&self) -> Result<&SequenceDataRecipe, TrainError> {
+        let other = || self.other_kind("text to understand");
+        self.data.sequence().ok_or_else(other)
+    }
+
+    fn other_kind(&self, wanted: &'static str) -> TrainError {
         TrainError::OtherKind {
             name: self.name.clone(),
-            found,
+            found: self.data.kind(),
             wanted,
         }
     }
@@ -89,10 +100,11 @@ impl Recipe {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ModelRecipe {
-    /// A name that `tinderbox models` lists.
+    /// A name that `tinderbox models` lists; for text to understand also `pretrained`, which is whatever network the folder
+    /// `weights` holds.
     pub name: String,
-    /// The weights that training begins with: a file, or a name that `tinderbox models --weights` lists. Without it they
-    /// are drawn at random.
+    /// The weights that training begins with: a file, a name that `tinderbox models --weights` lists, or, of an encoder, a
+    /// folder of Hugging Face's. Without it they are drawn at random.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
     /// All of these weights must fit, except that a head for another number of classes is left new; otherwise whatever
@@ -100,6 +112,12 @@ pub struct ModelRecipe {
     pub strict: bool,
     /// Only the head learns; everything before it stays as it is, running statistics too.
     pub freeze_backbone: bool,
+    /// Encoders: the embeddings and so many layers above them stay as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub freeze_layers: Option<usize>,
+    /// Encoders: learn small additions to some matrices, and the head, instead of everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lora: Option<LoraRecipe>,
     /// Options of that model.
     #[serde(flatten)]
     pub options: toml::Table,
@@ -112,7 +130,33 @@ impl Default for ModelRecipe {
             weights: None,
             strict: true,
             freeze_backbone: false,
+            freeze_layers: None,
+            lora: None,
             options: toml::Table::new(),
+        }
+    }
+}
+
+/// Low-rank adaptation: a matrix `W` becomes `W + alpha / rank A B`, and `A` and `B`, with `rank` columns and rows, are
+/// what is learnt (Hu et al. 2021, <https://arxiv.org/abs/2106.09685>).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LoraRecipe {
+    /// Of each addition.
+    pub rank: usize,
+    /// How much an addition counts: it is multiplied by `alpha / rank`.
+    pub alpha: f64,
+    /// Which matrices: all whose name ends so. Without it the projections of queries and values, as in the paper.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub targets: Option<Vec<String>>,
+}
+
+impl Default for LoraRecipe {
+    fn default() -> Self {
+        Self {
+            rank: 8,
+            alpha: 16.0,
+            targets: None,
         }
     }
 }
@@ -145,6 +189,9 @@ pub struct OptimizerRecipe {
     pub nesterov: bool,
     /// Weight decay of parameters with two or more dimensions.
     pub weight_decay: f64,
+    /// Encoders: the rate of each layer is that of the one above times this, which spares what was learnt before; 1 is the
+    /// same rate everywhere.
+    pub layer_decay: f64,
     /// Decay biases and the affine parameters of norms too, as PyTorch does unless it is given groups.
     pub decay_all: bool,
     /// Adam's decay of the first and second moment.
@@ -161,6 +208,7 @@ impl Default for OptimizerRecipe {
             momentum: 0.9,
             nesterov: false,
             weight_decay: 0.0,
+            layer_decay: 1.0,
             decay_all: false,
             betas: [0.9, 0.999],
             eps: 1e-8,

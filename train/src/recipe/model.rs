@@ -1,6 +1,9 @@
 //! From a `[model]` section to a model's configuration.
 
+use std::path::Path;
+
 use model_cnn::ImageClassifierConfig;
+use model_transformer::{TextEncoderConfig, huggingface, registry};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -8,6 +11,9 @@ use serde_json::Value;
 use super::ModelRecipe;
 use super::read::{Unknown, nearest};
 use crate::language::{LanguageModelConfig, LanguageModelInfo};
+
+/// The network of a folder, whatever it is.
+pub(super) const PRETRAINED: &str = "pretrained";
 
 impl ModelRecipe {
     /// The image classifier: its defaults with this section's options put over them.
@@ -34,6 +40,30 @@ impl ModelRecipe {
         }
     }
 
+    /// The encoder, likewise; `pretrained` is the one in the folder `weights`, which is read.
+    ///
+    /// # Errors
+    /// As [`image_classifier`](Self::image_classifier).
+    pub fn text_encoder(&self) -> Result<TextEncoderConfig, Vec<String>> {
+        if self.name == PRETRAINED {
+            let Some(folder) = &self.weights else {
+                let problem = "model.weights must be a folder of Hugging Face's for model.name = \"pretrained\"";
+                return Err(vec![problem.into()]);
+            };
+            let (config, _) = huggingface::read_encoder_config(Path::new(folder))
+                .map_err(|e| vec![format!("model.weights: {e}")])?;
+            return self.with_options(&config);
+        }
+        let encoders = registry::ENCODERS;
+        match encoders.iter().find(|info| info.name == self.name) {
+            Some(info) => self.with_options(&(info.config)()),
+            None => {
+                let names = encoders.iter().map(|info| info.name);
+                Err(self.unknown(names.chain([PRETRAINED])))
+            }
+        }
+    }
+
     fn unknown<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<String> {
         let unknown = Unknown {
             what: "model.name: unknown model for these data",
@@ -49,6 +79,14 @@ impl ModelRecipe {
     ) -> Result<C, Vec<String>> {
         /// What tells the kind of a model and is no option of it.
         const TAGS: [&str; 2] = ["kind", "family"];
+        /// What every model has besides its options.
+        const OWN: [&str; 5] = [
+            "weights",
+            "strict",
+            "freeze_backbone",
+            "freeze_layers",
+            "lora",
+        ];
         let defaults = serde_json::to_value(defaults).map_err(|e| vec![e.to_string()])?;
         let Value::Object(mut config) = defaults else {
             return Err(vec![format!("model {}: no options", self.name)]);
@@ -58,7 +96,7 @@ impl ModelRecipe {
             if TAGS.contains(&key.as_str()) || !config.contains_key(key) {
                 let options = config.keys().map(String::as_str);
                 let options = options.filter(|option| !TAGS.contains(option));
-                let known = options.chain(["weights", "strict", "freeze_backbone"]);
+                let known = options.chain(OWN);
                 let unknown = Unknown {
                     what: "unknown key",
                     given: &format!("model.{key}"),

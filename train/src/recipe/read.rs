@@ -17,6 +17,7 @@ const BUILTIN: &[(&str, &str)] = &[
         "awd-lstm-ptb",
         include_str!("../../../recipes/awd-lstm-ptb.toml"),
     ),
+    ("bert", include_str!("../../../recipes/bert.toml")),
     ("cnn", include_str!("../../../recipes/cnn.toml")),
     (
         "cnn-article",
@@ -47,6 +48,7 @@ const BUILTIN: &[(&str, &str)] = &[
         "lstm-ptb-small",
         include_str!("../../../recipes/lstm-ptb-small.toml"),
     ),
+    ("mlm", include_str!("../../../recipes/mlm.toml")),
     (
         "resnet18-folder",
         include_str!("../../../recipes/resnet18-folder.toml"),
@@ -76,6 +78,12 @@ const BUILTIN: &[(&str, &str)] = &[
         include_str!("../../../recipes/resnet50-imagenet-modern.toml"),
     ),
     ("rnn", include_str!("../../../recipes/rnn.toml")),
+    ("squad", include_str!("../../../recipes/squad.toml")),
+    ("sst2", include_str!("../../../recipes/sst2.toml")),
+    (
+        "sst2-scratch",
+        include_str!("../../../recipes/sst2-scratch.toml"),
+    ),
     (
         "transformer",
         include_str!("../../../recipes/transformer.toml"),
@@ -311,14 +319,19 @@ fn source(table: &toml::Table) -> Option<&str> {
 
 /// Without a `train.best_metric`, the usual one of the kind of work decides.
 fn set_best_metric(table: &mut toml::Table) {
-    if let DataRecipe::Text(_) = DataRecipe::defaults_of(source(table)) {
-        let train = table
-            .entry("train")
-            .or_insert_with(|| toml::Value::Table(toml::Table::new()));
-        if let Some(train) = train.as_table_mut() {
-            let usual = || toml::Value::String("perplexity".into());
-            train.entry("best_metric").or_insert_with(usual);
-        }
+    let source = source(table);
+    let usual = match (DataRecipe::defaults_of(source), source) {
+        (DataRecipe::Text(_), _) | (DataRecipe::Sequence(_), Some("masked")) => "perplexity",
+        (DataRecipe::Sequence(_), Some("squad" | "tagged")) => "f1",
+        _ => "accuracy",
+    };
+    let train = table
+        .entry("train")
+        .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    if let Some(train) = train.as_table_mut() {
+        train
+            .entry("best_metric")
+            .or_insert_with(|| toml::Value::String(usual.into()));
     }
 }
 

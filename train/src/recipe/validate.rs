@@ -2,9 +2,11 @@
 
 use data::image::Transform;
 
+use super::model::PRETRAINED;
 use super::{
-    DataRecipe, ImageDataRecipe, ImageDataSource, OptimizerRecipe, Recipe, ScheduleName,
-    ScheduleRecipe, TextDataRecipe, TextDataSource, TextUnit, TrainRecipe,
+    DataRecipe, ImageDataRecipe, ImageDataSource, LoraRecipe, ModelRecipe, OptimizerRecipe, Recipe,
+    ScheduleName, ScheduleRecipe, SequenceDataRecipe, SequenceDataSource, TextDataRecipe,
+    TextDataSource, TextUnit, TrainRecipe,
 };
 
 impl Recipe {
@@ -23,7 +25,8 @@ impl Recipe {
                     Err(found) => problems.0.extend(found),
                 }
                 check_images(data, &mut problems);
-                check_image_training(&self.train, &mut problems);
+                check_not_recurrent(&self.train, &mut problems);
+                check_no_encoder(self, &mut problems);
             }
             DataRecipe::Text(data) => {
                 match self.model.language_model() {
@@ -34,8 +37,15 @@ impl Recipe {
                 problems.require(
                     !self.model.freeze_backbone,
                     "model.freeze_backbone",
-                    "is for image classifiers",
+                    "is for image classifiers and encoders",
                 );
+                check_no_encoder(self, &mut problems);
+            }
+            DataRecipe::Sequence(data) => {
+                check_encoder(&self.model, &mut problems);
+                check_sequences(data, &mut problems);
+                check_adaptation(&self.model, &mut problems);
+                check_not_recurrent(&self.train, &mut problems);
             }
         }
         check_optimizer(&self.optimizer, &mut problems);
@@ -164,7 +174,87 @@ fn check_text(data: &TextDataRecipe, problems: &mut Problems) {
     );
 }
 
-fn check_image_training(train: &TrainRecipe, problems: &mut Problems) {
+fn check_sequences(data: &SequenceDataRecipe, problems: &mut Problems) {
+    problems.require(
+        data.source == SequenceDataSource::Sentiment || data.path.is_some(),
+        "data.path",
+        "must be given for this data.source",
+    );
+    for (key, value) in [
+        ("data.vocab_size", data.vocab_size),
+        ("data.train_size", data.train_size),
+        ("data.val_size", data.val_size),
+        ("data.max_answer_tokens", data.max_answer_tokens),
+    ] {
+        problems.positive(key, value as f64);
+    }
+    problems.require(
+        data.max_length >= 4,
+        "data.max_length",
+        &format!(
+            "must be at least 4, since special tokens take up to three, got {}",
+            data.max_length
+        ),
+    );
+    problems.require(
+        data.source != SequenceDataSource::Squad || data.stride < data.max_length,
+        "data.stride",
+        "must be less than data.max_length",
+    );
+    let fraction = data.fraction.unwrap_or(1.0);
+    problems.require(
+        fraction > 0.0 && fraction <= 1.0,
+        "data.fraction",
+        &format!("must be above 0 and at most 1, got {fraction}"),
+    );
+    problems.fraction("data.validation_fraction", data.validation_fraction);
+    problems.fraction("data.mask_probability", data.mask_probability);
+    problems.positive("data.mask_probability", data.mask_probability);
+}
+
+fn check_encoder(model: &ModelRecipe, problems: &mut Problems) {
+    if model.name == PRETRAINED {
+        // Its folder is not looked at here: the recipe of a run stays right when the folder is gone.
+        let rule = "must be a folder of Hugging Face's for model.name = \"pretrained\"";
+        problems.require(model.weights.is_some(), "model.weights", rule);
+        return;
+    }
+    match model.text_encoder() {
+        Ok(config) => problems.take(config.validate()),
+        Err(found) => problems.0.extend(found),
+    }
+}
+
+/// The ways in which only a part of an encoder learns.
+fn check_adaptation(model: &ModelRecipe, problems: &mut Problems) {
+    let ways = [
+        model.freeze_backbone,
+        model.freeze_layers.is_some(),
+        model.lora.is_some(),
+    ];
+    problems.require(
+        ways.into_iter().filter(|way| *way).count() <= 1,
+        "model.freeze_backbone, model.freeze_layers and model.lora",
+        "cannot be given together",
+    );
+    if let Some(LoraRecipe { rank, alpha, .. }) = &model.lora {
+        problems.positive("model.lora.rank", *rank as f64);
+        problems.positive("model.lora.alpha", *alpha);
+    }
+}
+
+/// What only an encoder can do is refused for the others, rather than ignored.
+fn check_no_encoder(recipe: &Recipe, problems: &mut Problems) {
+    for (key, is_given) in [
+        ("model.freeze_layers", recipe.model.freeze_layers.is_some()),
+        ("model.lora", recipe.model.lora.is_some()),
+        ("optimizer.layer_decay", recipe.optimizer.layer_decay != 1.0),
+    ] {
+        problems.require(!is_given, key, "is for encoders");
+    }
+}
+
+fn check_not_recurrent(train: &TrainRecipe, problems: &mut Problems) {
     for (key, value) in [
         ("train.activation_decay", train.activation_decay),
         ("train.slowness_decay", train.slowness_decay),
@@ -177,6 +267,12 @@ fn check_optimizer(optimizer: &OptimizerRecipe, problems: &mut Problems) {
     problems.positive("optimizer.learning_rate", optimizer.learning_rate);
     problems.fraction("optimizer.momentum", optimizer.momentum);
     problems.not_negative("optimizer.weight_decay", optimizer.weight_decay);
+    problems.positive("optimizer.layer_decay", optimizer.layer_decay);
+    problems.require(
+        optimizer.layer_decay <= 1.0,
+        "optimizer.layer_decay",
+        "must be at most 1",
+    );
     problems.fraction("optimizer.betas", optimizer.betas[0]);
     problems.fraction("optimizer.betas", optimizer.betas[1]);
     problems.positive("optimizer.eps", optimizer.eps);

@@ -8,6 +8,7 @@ pub mod overlay;
 pub mod plain;
 pub mod svg;
 pub mod tensorboard;
+pub mod tokens;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -1,9 +1,15 @@
 //! What training is for one kind of work: a batch becomes a loss and metrics.
 
+pub mod encoder_data;
 pub mod image;
 pub mod image_data;
 pub mod language;
 pub mod language_data;
+pub mod masked;
+pub mod score;
+pub mod sequence;
+pub mod span;
+pub mod tagged;
 pub mod token_source;
 
 use std::collections::BTreeMap;

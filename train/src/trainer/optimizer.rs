@@ -24,6 +24,8 @@ pub struct Optimizer {
     steps: u64,
     /// Flat tensors by `parameter.state`, the state named as in PyTorch's `state_dict`: `conv1.weight.momentum_buffer`.
     state: ByName,
+    /// What the learning rate of a parameter is multiplied by; 1 for those that are not here.
+    rate_scales: BTreeMap<String, f64>,
 }
 
 impl Optimizer {
@@ -33,7 +35,13 @@ impl Optimizer {
             recipe,
             steps: 0,
             state: ByName::new(),
+            rate_scales: BTreeMap::new(),
         }
+    }
+
+    /// Multiplies the learning rate of each parameter that is named here.
+    pub fn scale_rates(&mut self, rate_scales: BTreeMap<String, f64>) {
+        self.rate_scales = rate_scales;
     }
 
     /// Takes one step along `gradients` (by parameter name). Parameters without a gradient stay as they are.
@@ -47,6 +55,7 @@ impl Optimizer {
 
     fn updated(&mut self, parameter: Parameter, gradient: Tensor<1>, rate: f64) -> Tensor<1> {
         let Parameter { name, rank, value } = parameter;
+        let rate = rate * self.rate_scales.get(&name).copied().unwrap_or(1.0);
         // Biases and the affine parameters of norms have one dimension; decaying them towards zero helps nobody.
         let decay = if rank >= 2 || self.recipe.decay_all {
             self.recipe.weight_decay

@@ -12,6 +12,7 @@ use super::ema::Ema;
 use super::metrics::{Best, Tally};
 use super::optimizer::Optimizer;
 use crate::TrainError;
+use crate::adapters::{self, ADAPTERS};
 use crate::arrays;
 use crate::params;
 use crate::recipe::{OptimizerRecipe, TrainRecipe};
@@ -118,10 +119,17 @@ impl<M: Module> State<M> {
     /// The device could not be read.
     pub fn to_files(&self) -> Result<Files, TrainError> {
         let mut files = Files::new();
-        files.insert(MODEL.into(), weights::to_bytes(&self.model)?);
+        // Where most weights never change, a checkpoint has the others.
+        let learning = adapters::learning(&self.model);
+        let saved = |bytes: Vec<u8>| match &learning {
+            None => Ok(bytes),
+            Some(learning) => adapters::part(bytes, |name| learning.contains(name)),
+        };
+        let model = if learning.is_some() { ADAPTERS } else { MODEL };
+        files.insert(model.into(), saved(weights::to_bytes(&self.model)?)?);
         if let Some(ema) = &self.ema {
             let averaged = ema.apply(&self.model);
-            files.insert(EMA.into(), weights::to_bytes(&averaged)?);
+            files.insert(EMA.into(), saved(weights::to_bytes(&averaged)?)?);
         }
         files.insert(OPTIMIZER.into(), self.optimizer.to_bytes()?);
         if !self.carry.is_empty() {
@@ -134,7 +142,7 @@ impl<M: Module> State<M> {
         Ok(files)
     }
 
-    /// The state that [`to_files`](Self::to_files) wrote. `model` is the network with any weights, `path` the checkpoint
+    /// The state that [`to_files`](Self::to_files) wrote, with all weights ([`adapters::complete`]). `model` is the network with any weights, `path` the checkpoint
     /// for error messages.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What the tests of the command share: small data of their own, and ways to run it.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod encoder;
 pub mod kill;
 
 use std::fs;

@@ -1,11 +1,12 @@
 //! `tinderbox eval`
 
+mod encoder;
 mod images;
 mod text;
 
 use std::path::PathBuf;
 
-use ::train::run::RunDir;
+use ::train::run::{RunDir, RunKind};
 use clap::ValueEnum;
 
 use super::Done;
@@ -66,7 +67,11 @@ impl Part {
 pub(super) fn run(args: &Args) -> Done {
     // A folder that is no run is told by whoever opens it.
     match RunDir::open(&args.run) {
-        Ok(run) if run.is_of_text()? => text::run(args, &run),
-        _ => images::run(args),
+        Ok(run) => match run.kind()? {
+            RunKind::Image => images::run(args),
+            RunKind::Language => text::run(args, &run),
+            RunKind::Encoder => encoder::run(args, &run),
+        },
+        Err(_) => images::run(args),
     }
 }

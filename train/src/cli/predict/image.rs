@@ -1,6 +1,6 @@
-//! `tinderbox predict`
+//! What is on an image.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use ::data::image::{Image, decode};
@@ -10,37 +10,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use comfy_table::Table;
 use serde::Serialize;
 
-use super::Done;
-use super::shared::{DeviceArgs, percent, table};
-use super::trained::{OutsideArgs, Trained, WeightsArgs};
-
-/// Say what is on an image.
-#[derive(clap::Args)]
-#[command(after_help = "\
-Examples:
-  tinderbox predict runs/cnn photo.jpg another.png
-  tinderbox predict runs/cnn photo.jpg --top-k 3 --json
-
-An image that cannot be read is reported, the others are still predicted; the exit code is then 1.")]
-pub(super) struct Args {
-    /// The run directory.
-    run: PathBuf,
-    /// Image files.
-    #[arg(required = true)]
-    images: Vec<PathBuf>,
-    /// How many classes to list for each image.
-    #[arg(long, default_value_t = 5, value_name = "K")]
-    top_k: usize,
-    /// Print one JSON object a line instead of a table.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    weights: WeightsArgs,
-    #[command(flatten)]
-    outside: OutsideArgs,
-    #[command(flatten)]
-    device: DeviceArgs,
-}
+use super::{Args, ClassProbability};
+use crate::cli::shared::{percent, table};
+use crate::cli::trained::Trained;
+use crate::cli::{Done, one_line};
 
 #[derive(Serialize)]
 struct Prediction {
@@ -48,14 +21,9 @@ struct Prediction {
     classes: Vec<ClassProbability>,
 }
 
-#[derive(Serialize)]
-pub(super) struct ClassProbability {
-    class: String,
-    probability: f64,
-}
-
 pub(super) fn run(args: &Args) -> Done {
-    anyhow::ensure!(args.top_k > 0, "--top-k must be at least 1");
+    args.refuse_text("is of images: give image files instead")?;
+    anyhow::ensure!(!args.images.is_empty(), "give one or more image files");
     let device = args.device.open()?;
     let trained = args.weights.open(&args.outside, &args.run, &device)?;
     let mut table = table(["image", "class", "probability"], &[2]);
@@ -64,7 +32,7 @@ pub(super) fn run(args: &Args) -> Done {
         let prediction = match predict(args, &trained, path, &device) {
             Ok(prediction) => prediction,
             Err(error) => {
-                eprintln!("error: {}", super::one_line(&error));
+                eprintln!("error: {}", one_line(&error));
                 code = ExitCode::FAILURE;
                 continue;
             }
@@ -96,7 +64,7 @@ fn predict(
 }
 
 /// An image as the network gets it: to look at, and as a batch of one, `[1, channels, height, width]`.
-pub(super) fn see(
+pub(in crate::cli) fn see(
     trained: &Trained,
     path: &Path,
     device: &Device,
@@ -117,7 +85,7 @@ pub(super) fn see(
 }
 
 /// The `top_k` most probable classes of an image with these logits.
-pub(super) fn most_probable(
+pub(in crate::cli) fn most_probable(
     trained: &Trained,
     logits: &[f32],
     top_k: usize,
@@ -133,7 +101,7 @@ pub(super) fn most_probable(
 }
 
 /// A row a class; the image's name stands in the first.
-pub(super) fn add_rows(table: &mut Table, image: &str, classes: &[ClassProbability]) {
+pub(in crate::cli) fn add_rows(table: &mut Table, image: &str, classes: &[ClassProbability]) {
     for (place, class) in classes.iter().enumerate() {
         let image = if place == 0 { image } else { "" };
         let probability = percent(class.probability);

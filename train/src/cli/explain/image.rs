@@ -1,4 +1,4 @@
-//! `tinderbox explain`
+//! Which places of an image speak for a class.
 
 use std::collections::HashMap;
 use std::fs;
@@ -15,82 +15,29 @@ use clap::ValueEnum;
 use model_cnn::explain::{self, SmoothGrad};
 use serde::Serialize;
 
-use super::Done;
-use super::predict::{ClassProbability, add_rows, most_probable, see};
-use super::shared::{DeviceArgs, table};
-use super::trained::{OutsideArgs, Trained, WeightsArgs};
+use super::{Args, class_index};
+use crate::cli::predict::{ClassProbability, add_rows, most_probable, see};
+use crate::cli::shared::table;
+use crate::cli::trained::Trained;
+use crate::cli::{Done, one_line};
 
 /// Smaller images are enlarged until they are about as wide and high as this, in pixels.
 const VIEWABLE: usize = 224;
 
-/// Show which places of an image speak for a class.
-#[derive(clap::Args)]
-#[command(after_help = "\
-Examples:
-  tinderbox explain runs/cnn photo.jpg
-  tinderbox explain runs/cnn photo.jpg --class star --method smooth-grad --output why.png
-  tinderbox explain runs/cnn --layers
-
-For each image a PNG file is written: on the left what the network saw, on the right the same with the places that count \
-in red. An image that cannot be read is reported, the others are still explained; the exit code is then 1.")]
-pub(super) struct Args {
-    /// The run directory.
-    run: PathBuf,
-    /// Image files.
-    #[arg(required_unless_present = "layers")]
-    images: Vec<PathBuf>,
-    /// What is asked.
-    #[arg(long, value_enum, default_value_t = Method::GradCam)]
-    method: Method,
-    /// The layer that Grad-CAM looks at; without it the last convolution's.
-    #[arg(long, value_name = "NAME")]
-    layer: Option<String>,
-    /// List the layers instead.
-    #[arg(long, conflicts_with = "images")]
-    layers: bool,
-    /// The class asked about; without it the most probable one of each image.
-    #[arg(long, value_name = "NAME|INDEX")]
-    class: Option<String>,
-    /// A folder for the pictures, or the PNG file for a single one.
-    #[arg(long, short, default_value = ".", value_name = "FOLDER|FILE.png")]
-    output: PathBuf,
-    /// How many noisy copies SmoothGrad averages over [default: 25].
-    #[arg(long, value_name = "N")]
-    samples: Option<usize>,
-    /// How strong SmoothGrad's noise is, as a share of the image's range [default: 0.15].
-    #[arg(long, value_name = "SHARE")]
-    noise: Option<f64>,
-    /// What SmoothGrad draws its noise from [default: 0].
-    #[arg(long)]
-    seed: Option<u64>,
-    /// How many classes to list for each image.
-    #[arg(long, default_value_t = 5, value_name = "K")]
-    top_k: usize,
-    /// Print JSON instead of tables, one object a line for images.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    weights: WeightsArgs,
-    #[command(flatten)]
-    outside: OutsideArgs,
-    #[command(flatten)]
-    device: DeviceArgs,
-}
-
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Method {
-    /// Where a layer sees what raises the class's logit.
+pub(super) enum ImageMethod {
+    /// Of an image: where a layer sees what raises the class's logit.
     GradCam,
-    /// Which pixels the logit reacts to.
+    /// Of an image: which pixels the logit reacts to.
     InputGradient,
     /// The same, averaged over noisy copies of the image.
     SmoothGrad,
 }
 
-impl Method {
+impl ImageMethod {
     /// As it is written on the command line.
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::GradCam => "grad-cam",
             Self::InputGradient => "input-gradient",
@@ -105,7 +52,7 @@ struct Explanation {
     classes: Vec<ClassProbability>,
     /// The class asked about.
     explained: String,
-    method: Method,
+    method: ImageMethod,
     layer: Option<String>,
     picture: PathBuf,
     /// Whether nothing at all speaks for the class.
@@ -114,18 +61,20 @@ struct Explanation {
 }
 
 pub(super) fn run(args: &Args) -> Done {
-    ensure!(args.top_k > 0, "--top-k must be at least 1");
-    let question = Question::new(args)?;
+    let method = args.image_method()?;
+    let question = Question::new(args, method)?;
     let device = args.device.open()?;
     let trained = args.weights.open(&args.outside, &args.run, &device)?;
     if args.layers {
         return list_layers(&trained, args.json, &device);
     }
+    let classifier = &trained.classifier;
+    let (labels, classes) = (&classifier.labels, classifier.config.num_classes());
     let class = match &args.class {
-        Some(class) => Some(class_index(&trained, class)?),
+        Some(class) => Some(class_index(labels, classes, class)?),
         None => None,
     };
-    let pictures = pictures(args)?;
+    let pictures = pictures(args, method)?;
     let mut table = table(["image", "class", "probability"], &[2]);
     let mut written = Vec::new();
     let mut code = ExitCode::SUCCESS;
@@ -133,7 +82,7 @@ pub(super) fn run(args: &Args) -> Done {
         let (seen, pixels) = match see(&trained, path, &device) {
             Ok(image) => image,
             Err(error) => {
-                eprintln!("error: {}", super::one_line(&error));
+                eprintln!("error: {}", one_line(&error));
                 code = ExitCode::FAILURE;
                 continue;
             }
@@ -142,12 +91,12 @@ pub(super) fn run(args: &Args) -> Done {
         let probable = ranked(&logits).first().map_or(0, |(class, _)| *class);
         let class = class.unwrap_or(probable);
         let map = question.map(&trained, pixels, class)?;
-        let is_empty = draw(&seen, map, args.method, &picture)?;
+        let is_empty = draw(&seen, map, method, &picture)?;
         let explanation = Explanation {
             image: path.display().to_string(),
             classes: most_probable(&trained, &logits, args.top_k),
             explained: trained.label(class),
-            method: args.method,
+            method,
             layer: question.layer(&trained),
             picture,
             is_empty,
@@ -189,27 +138,27 @@ enum Question {
 }
 
 impl Question {
-    fn new(args: &Args) -> anyhow::Result<Self> {
+    fn new(args: &Args, method: ImageMethod) -> anyhow::Result<Self> {
         let default = SmoothGrad::default();
-        let of_others = |given: bool, option: &str, method: Method| {
+        let of_others = |given: bool, option: &str, owner: ImageMethod| {
             ensure!(
-                !given || args.method == method,
+                !given || method == owner,
                 "--{option} is for --method {}, not for {}",
-                method.name(),
-                args.method.name()
+                owner.name(),
+                method.name()
             );
             Ok(())
         };
-        of_others(args.layer.is_some(), "layer", Method::GradCam)?;
-        of_others(args.samples.is_some(), "samples", Method::SmoothGrad)?;
-        of_others(args.noise.is_some(), "noise", Method::SmoothGrad)?;
-        of_others(args.seed.is_some(), "seed", Method::SmoothGrad)?;
-        Ok(match args.method {
-            Method::GradCam => Self::GradCam {
+        of_others(args.layer.is_some(), "layer", ImageMethod::GradCam)?;
+        of_others(args.samples.is_some(), "samples", ImageMethod::SmoothGrad)?;
+        of_others(args.noise.is_some(), "noise", ImageMethod::SmoothGrad)?;
+        of_others(args.seed.is_some(), "seed", ImageMethod::SmoothGrad)?;
+        Ok(match method {
+            ImageMethod::GradCam => Self::GradCam {
                 layer: args.layer.clone(),
             },
-            Method::InputGradient => Self::InputGradient,
-            Method::SmoothGrad => {
+            ImageMethod::InputGradient => Self::InputGradient,
+            ImageMethod::SmoothGrad => {
                 let settings = SmoothGrad {
                     samples: args.samples.unwrap_or(default.samples),
                     noise: args.noise.unwrap_or(default.noise),
@@ -270,33 +219,10 @@ fn list_layers(trained: &Trained, json: bool, device: &Device) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A class by its name or, if none has that name, by its index.
-fn class_index(trained: &Trained, given: &str) -> anyhow::Result<usize> {
-    let labels = &trained.classifier.labels;
-    if let Some(class) = labels.iter().position(|label| label == given) {
-        return Ok(class);
-    }
-    let classes = trained.classifier.config.num_classes();
-    if let Ok(class) = given.parse::<usize>() {
-        ensure!(
-            class < classes,
-            "--class {class}: the model has {classes} classes, counted from 0"
-        );
-        return Ok(class);
-    }
-    let mut similar: Vec<&str> = labels.iter().map(String::as_str).collect();
-    similar
-        .sort_by(|a, b| strsim::jaro_winkler(given, b).total_cmp(&strsim::jaro_winkler(given, a)));
-    similar.truncate(5);
-    bail!(
-        "--class {given}: no class has this name; the most similar ones are {}",
-        similar.join(", ")
-    )
-}
-
 /// Where each image's picture goes: into a folder, or into the one file given.
-fn pictures(args: &Args) -> anyhow::Result<Vec<PathBuf>> {
-    let output = &args.output;
+fn pictures(args: &Args, method: ImageMethod) -> anyhow::Result<Vec<PathBuf>> {
+    let here = PathBuf::from(".");
+    let output = args.output.as_ref().unwrap_or(&here);
     let is_file = output
         .extension()
         .is_some_and(|e| e.eq_ignore_ascii_case("png"));
@@ -314,7 +240,7 @@ fn pictures(args: &Args) -> anyhow::Result<Vec<PathBuf>> {
         let folder = output.strip_prefix(".").unwrap_or(output);
         let name = |image: &PathBuf| {
             let stem = image.file_stem().unwrap_or_default().to_string_lossy();
-            folder.join(format!("{stem}.{}.png", args.method.name()))
+            folder.join(format!("{stem}.{}.png", method.name()))
         };
         args.images.iter().map(name).collect()
     };
@@ -342,7 +268,7 @@ fn pictures(args: &Args) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// Writes what the network saw and, beside it, the same under the map; says whether the map is zero everywhere.
-fn draw(seen: &Image, map: Tensor<3>, method: Method, picture: &Path) -> anyhow::Result<bool> {
+fn draw(seen: &Image, map: Tensor<3>, method: ImageMethod, picture: &Path) -> anyhow::Result<bool> {
     let scale = (VIEWABLE / seen.width.max(seen.height)).max(1);
     let map = explain::upsample(map, [seen.height * scale, seen.width * scale]);
     let heat: Vec<f32> = map
@@ -352,9 +278,9 @@ fn draw(seen: &Image, map: Tensor<3>, method: Method, picture: &Path) -> anyhow:
         .collect();
     let is_empty = heat.iter().all(|&x| x == 0.0);
     let heat = match method {
-        Method::GradCam => heat,
+        ImageMethod::GradCam => heat,
         // Single pixels can outshine all the others.
-        Method::InputGradient | Method::SmoothGrad => without_outliers(heat),
+        ImageMethod::InputGradient | ImageMethod::SmoothGrad => without_outliers(heat),
     };
     let seen = enlarged(seen, scale);
     let over = overlay(&seen, &heat);

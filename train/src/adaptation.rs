@@ -1,0 +1,111 @@
+//! Which parameters of an encoder learn, and how fast: freezing, low-rank adaptation, rates by layer.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Lora, Module, ParamGroup};
+use burn::tensor::Device;
+use model_transformer::TextEncoder;
+
+use crate::TrainError;
+use crate::params;
+use crate::recipe::{LoraRecipe, ModelRecipe};
+
+/// Where Burn puts the two factors of an addition, below the name of its matrix.
+const FACTORS: [&str; 2] = ["lora.a", "lora.b"];
+
+/// Whether this is the name of a factor of an addition.
+pub fn is_factor(parameter: &str) -> bool {
+    FACTORS.iter().any(|factor| parameter.ends_with(factor))
+}
+
+/// `model` with those parameters set to learn that `recipe` wants to, and with additions where it wants them. The factors
+/// of these are drawn on `device` from `seed`.
+///
+/// # Errors
+/// Nothing would learn, or nothing is called as `lora.targets` says.
+pub fn adapt(
+    model: TextEncoder,
+    recipe: &ModelRecipe,
+    seed: u64,
+    device: &Device,
+) -> Result<TextEncoder, TrainError> {
+    if let Some(lora) = &recipe.lora {
+        return attach(model, lora, seed, device);
+    }
+    let frozen = match recipe.freeze_layers {
+        Some(layers) if layers > model.num_layers() => {
+            return Err(TrainError::Mismatch(format!(
+                "model.freeze_layers is {layers} and the model has {} layers",
+                model.num_layers()
+            )));
+        }
+        frozen => frozen,
+    };
+    let probe = model.clone();
+    Ok(match (recipe.freeze_backbone, frozen) {
+        (true, _) => params::set_learning(model, |name| probe.is_head(name)),
+        (false, Some(layers)) => params::set_learning(model, |name| probe.layer_of(name) > layers),
+        (false, None) => model,
+    })
+}
+
+/// `model` with low-rank additions to the matrices that `lora` is for. Only they and the head learn.
+///
+/// # Errors
+/// No matrix is called as `lora.targets` says.
+pub fn attach(
+    model: TextEncoder,
+    lora: &LoraRecipe,
+    seed: u64,
+    device: &Device,
+) -> Result<TextEncoder, TrainError> {
+    let ends: Vec<String> = match &lora.targets {
+        Some(targets) => targets.clone(),
+        None => {
+            let usual = model.lora_targets().iter();
+            usual.map(ToString::to_string).collect()
+        }
+    };
+    let is_target = |name: &&String| {
+        let matrix = name.strip_suffix(".weight").unwrap_or(name);
+        ends.iter().any(|end| {
+            let end = end.strip_suffix(".weight").unwrap_or(end);
+            matrix
+                .strip_suffix(end)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
+    };
+    let all = params::state(&model);
+    let targets: Vec<String> = all.keys().filter(is_target).cloned().collect();
+    if targets.is_empty() {
+        return Err(TrainError::Mismatch(format!(
+            "model.lora.targets: no matrix of the model is called {}",
+            ends.join(" or ")
+        )));
+    }
+    device.seed(data::random::seed(seed, "lora", 0));
+    let probe = model.clone();
+    // Burn puts the name of the variant of an enum before the path, so that it only contains the name.
+    let group = ParamGroup::from_any_predicates(targets);
+    let lora = Lora::new(lora.rank, lora.alpha).set_param_group(group);
+    let model = model.apply_lora(lora);
+    Ok(params::set_learning(model, |name| {
+        is_factor(name) || probe.is_head(name)
+    }))
+}
+
+/// What the learning rate of each parameter is multiplied by, where that of each layer is `decay` times that of the layer
+/// above: `decay^(layers above)`, with the head on top and the embeddings at the bottom (Clark et al. 2020,
+/// <https://arxiv.org/abs/2003.10555>, appendix).
+pub fn rate_scales(model: &TextEncoder, decay: f64) -> BTreeMap<String, f64> {
+    if decay == 1.0 {
+        return BTreeMap::new();
+    }
+    let top = model.num_layers() + 1;
+    let scale = |name: String| {
+        let above = top.saturating_sub(model.layer_of(&name));
+        let above = i32::try_from(above).unwrap_or(i32::MAX);
+        (name, decay.powi(above))
+    };
+    params::values(model).into_keys().map(scale).collect()
+}

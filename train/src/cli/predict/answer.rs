@@ -1,0 +1,134 @@
+//! The passage of a text that answers a question.
+
+use std::io::Write;
+use std::ops::Range;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use ::data::text::squad::{self, Prediction, QuestionBatch, QuestionWindows};
+use ::train::TrainError;
+use ::train::encoder::LoadedEncoder;
+use ::train::task::span::{Answering, span_logits};
+use anyhow::{Context, ensure};
+use burn::tensor::Device;
+use serde::Serialize;
+
+use super::Args;
+use super::text::data_recipe;
+use crate::cli::Done;
+
+/// Windows that go through the network at once.
+const AT_ONCE: usize = 8;
+
+/// What is asked, of which text, and how the answer is chosen.
+pub(in crate::cli) struct Question {
+    pub(in crate::cli) question: String,
+    pub(in crate::cli) context: String,
+    pub(in crate::cli) stride: usize,
+    pub(in crate::cli) answering: Answering,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    question: &'a str,
+    /// Empty if there is none.
+    answer: &'a str,
+    score: f32,
+    probability: f32,
+    /// Where it stands in the text, in bytes of UTF-8 and in characters (as Python counts).
+    bytes: Range<usize>,
+    characters: Range<usize>,
+    /// The score of "no answer".
+    null_score: f32,
+}
+
+pub(super) fn run(args: &Args, loaded: &LoadedEncoder, device: &Device) -> Done {
+    let question = args.question.as_ref();
+    let question = question.context("this model answers questions: ask one with --question")?;
+    let data = data_recipe(&args.run)?;
+    let asked = Question {
+        question: question.clone(),
+        context: args.texts.read_whole()?,
+        stride: data.stride,
+        answering: Answering {
+            max_answer_tokens: data.max_answer_tokens,
+            can_be_impossible: args.null_threshold.is_some(),
+            null_threshold: args.null_threshold.unwrap_or(data.null_threshold),
+        },
+    };
+    let (_, found) = ask(&asked, loaded, device)?;
+    let context = &asked.context;
+    let count = |end: usize| context.get(..end).map_or(0, |text| text.chars().count());
+    let answer = Answer {
+        question,
+        answer: &found.text,
+        score: found.score,
+        probability: found.probability,
+        characters: count(found.range.start)..count(found.range.end),
+        bytes: found.range.clone(),
+        null_score: found.null_score,
+    };
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&answer)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if answer.answer.is_empty() {
+        writeln!(out, "(no answer) score {:.3}", answer.score)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    writeln!(
+        out,
+        "{}\n\nscore {:.3}, probability {:.2} %, characters {} to {} of the text",
+        answer.answer,
+        answer.score,
+        answer.probability * 100.0,
+        answer.characters.start,
+        answer.characters.end
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The answer, and the windows of the text that it was looked for in.
+pub(in crate::cli) fn ask(
+    asked: &Question,
+    loaded: &LoadedEncoder,
+    device: &Device,
+) -> anyhow::Result<(QuestionWindows, Prediction)> {
+    ensure!(!asked.question.trim().is_empty(), "the question is empty");
+    let sequences = &loaded.sequences;
+    let question = squad::Question {
+        id: "question".into(),
+        question: asked.question.clone(),
+        context: Arc::from(asked.context.as_str()),
+        title: String::new(),
+        answers: Vec::new(),
+        is_impossible: false,
+    };
+    // A third of a row at most, so that windows of a small model get on.
+    let stride = asked.stride.min(sequences.max_length() / 3);
+    let windows = QuestionWindows::new(Arc::new(question), sequences, stride)?;
+    if let Some(cut) = windows
+        .windows
+        .first()
+        .map(|row| row.left_out)
+        .filter(|cut| *cut > 0)
+    {
+        eprintln!(
+            "warning: the question is too long for the model; {cut} tokens of it are left out"
+        );
+    }
+    let batch = QuestionBatch::new(vec![windows], sequences.pad_id());
+    let logits = span_logits(&loaded.model, &loaded.config, &batch.input, AT_ONCE, device);
+    let mut read = Vec::new();
+    for logits in logits {
+        let logits = logits.try_into_vec_as::<f32>();
+        read.push(logits.map_err(|e| TrainError::Execution(e.to_string()))?);
+    }
+    let ([start, end], Some(windows)) = (read.as_slice(), batch.questions.into_iter().next())
+    else {
+        anyhow::bail!("no logits for the question");
+    };
+    let found = asked.answering.best(&windows, start, end);
+    Ok((windows, found))
+}

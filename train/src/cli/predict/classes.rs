@@ -1,0 +1,118 @@
+//! The class of a text, or of a pair of texts.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use ::data::text::Encoded;
+use ::train::TrainError;
+use ::train::encoder::{LoadedEncoder, input};
+use ::train::task::image::ranked;
+use burn::tensor::Device;
+use serde::Serialize;
+
+use super::text::Text;
+use super::{Args, ClassProbability};
+use crate::cli::shared::{percent, table};
+use crate::cli::{Done, texts};
+
+/// Letters of a text in a table.
+const SHOWN: usize = 60;
+
+#[derive(Serialize)]
+struct Prediction<'a> {
+    text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pair: Option<&'a str>,
+    classes: Vec<ClassProbability>,
+    /// Tokens at the end that the model has not seen.
+    #[serde(skip_serializing_if = "is_zero")]
+    left_out: usize,
+}
+
+// Serde wants a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+pub(super) fn run(args: &Args, loaded: &LoadedEncoder, texts: &[Text], device: &Device) -> Done {
+    let rows: Vec<Encoded> = texts
+        .iter()
+        .map(|text| loaded.sequences.encode(&text.text, text.pair.as_deref()))
+        .collect::<Result<_, _>>()?;
+    texts::warn_of_cuts(&rows, loaded.sequences.max_length());
+    let logits = logits(loaded, &rows, device)?;
+    let mut out = std::io::stdout().lock();
+    let mut table = table(["text", "class", "probability"], &[2]);
+    for ((text, row), logits) in texts.iter().zip(&rows).zip(&logits) {
+        let prediction = Prediction {
+            text: &text.text,
+            pair: text.pair.as_deref(),
+            classes: most_probable(loaded, logits, args.top_k),
+            left_out: row.left_out,
+        };
+        if args.json {
+            writeln!(out, "{}", serde_json::to_string(&prediction)?)?;
+            continue;
+        }
+        for (place, class) in prediction.classes.iter().enumerate() {
+            let text = if place == 0 {
+                shown(text)
+            } else {
+                String::new()
+            };
+            table.add_row([&text, &class.class, &percent(class.probability)]);
+        }
+    }
+    if !args.json {
+        writeln!(out, "{table}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Of each row, in their order.
+fn logits(
+    loaded: &LoadedEncoder,
+    rows: &[Encoded],
+    device: &Device,
+) -> anyhow::Result<Vec<Vec<f32>>> {
+    let mut all = vec![Vec::new(); rows.len()];
+    for places in texts::batches(rows, texts::BATCH) {
+        let batch = texts::batch(rows, &places, &loaded.sequences);
+        let logits = loaded
+            .model
+            .forward_sequence(&input(&batch, &loaded.config, device));
+        let classes = logits.dims()[1];
+        let values = logits
+            .try_into_vec_as::<f32>()
+            .map_err(|e| TrainError::Execution(e.to_string()))?;
+        for (place, logits) in places.into_iter().zip(values.chunks(classes)) {
+            if let Some(slot) = all.get_mut(place) {
+                *slot = logits.to_vec();
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The `top_k` most probable classes of a text with these logits.
+fn most_probable(loaded: &LoadedEncoder, logits: &[f32], top_k: usize) -> Vec<ClassProbability> {
+    let class = |(class, probability)| ClassProbability {
+        class: loaded.label(class),
+        probability,
+    };
+    ranked(logits).into_iter().take(top_k).map(class).collect()
+}
+
+/// The beginning of a text, on one line.
+fn shown(text: &Text) -> String {
+    let mut whole = text.text.clone();
+    if let Some(pair) = &text.pair {
+        whole = format!("{whole} | {pair}");
+    }
+    let line: String = whole.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

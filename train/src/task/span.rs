@@ -1,0 +1,312 @@
+//! Question answering: where in a text the answer lies.
+
+use std::ops::Range;
+
+use burn::tensor::{Device, Int, Tensor, Transaction};
+use data::DataError;
+use data::loader::Source;
+use data::text::SequenceBatch;
+use data::text::squad::metrics::Version;
+use data::text::squad::{
+    Prediction, QuestionBatch, QuestionWindows, SpanBatch, SquadEvaluation, SquadTraining,
+    best_answer,
+};
+use model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
+
+use super::language::token_losses;
+use super::sequence::targets;
+use super::{Carry, Task};
+use crate::TrainError;
+use crate::encoder;
+use crate::recipe::SequenceDataRecipe;
+use crate::trainer::metrics::{MetricInfo, Tally};
+
+/// Cross-entropy on the first and last token of the answer, the mean of both; of an evaluation also exact match and F1 of
+/// the answers' words, by SQuAD's official rules (Rajpurkar et al. 2016, <https://arxiv.org/abs/1606.05250>).
+pub struct SpanTask {
+    config: TextEncoderConfig,
+    label_smoothing: f64,
+    answering: Answering,
+    metrics: [MetricInfo; 3],
+}
+
+/// How an answer is chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Answering {
+    /// The longest that is given, in tokens.
+    pub max_answer_tokens: usize,
+    /// Whether "there is no answer" is an answer.
+    pub can_be_impossible: bool,
+    /// How much more "no answer" must score than the best answer to be given.
+    pub null_threshold: f64,
+}
+
+impl Answering {
+    /// As the recipe says; `can_be_impossible` is a property of the data.
+    pub fn new(data: &SequenceDataRecipe, can_be_impossible: bool) -> Self {
+        Self {
+            max_answer_tokens: data.max_answer_tokens,
+            can_be_impossible,
+            null_threshold: data.null_threshold,
+        }
+    }
+
+    /// The answer to a question with these start and end logits, `[windows, time]` row by row.
+    pub fn best(&self, question: &QuestionWindows, start: &[f32], end: &[f32]) -> Prediction {
+        /// How many of the likeliest beginnings and ends are paired, as in Hugging Face's scripts.
+        const N_BEST: usize = 20;
+        best_answer(
+            question,
+            start,
+            end,
+            N_BEST,
+            self.max_answer_tokens,
+            self.can_be_impossible,
+            self.null_threshold as f32,
+        )
+    }
+
+    /// Whose rules the answers are measured by.
+    fn version(&self) -> Version {
+        match self.can_be_impossible {
+            true => Version::V2,
+            false => Version::V1,
+        }
+    }
+}
+
+/// Start and end logits of all rows of a batch, `[rows, time]` each. No more than `at_once` rows go through the model at
+/// the same time: long texts have many windows.
+pub fn span_logits(
+    model: &TextEncoder,
+    config: &TextEncoderConfig,
+    batch: &SequenceBatch,
+    at_once: usize,
+    device: &Device,
+) -> [Tensor<2>; 2] {
+    let input = encoder::input(batch, config, device);
+    let mut parts = [Vec::new(), Vec::new()];
+    for first in (0..batch.rows()).step_by(at_once.max(1)) {
+        let part = rows(&input, first..(first + at_once).min(batch.rows()));
+        let [start, end] = model.forward_spans(&part);
+        parts[0].push(start);
+        parts[1].push(end);
+    }
+    parts.map(|parts| Tensor::cat(parts, 0))
+}
+
+fn rows(input: &EncoderInput, rows: Range<usize>) -> EncoderInput {
+    let slice = |x: &Tensor<2, Int>| x.clone().slice([rows.clone()]);
+    EncoderInput {
+        tokens: slice(&input.tokens),
+        segments: input.segments.as_ref().map(slice),
+        real: input
+            .real
+            .as_ref()
+            .map(|real| real.clone().slice([rows.clone()])),
+    }
+}
+
+/// Where questions come from: windows that are learnt from, or questions with all their windows, to be answered.
+#[derive(Debug)]
+pub enum SpanSource {
+    /// Windows of texts.
+    Training(SquadTraining),
+    /// Whole questions.
+    Evaluation(SquadEvaluation),
+}
+
+/// A batch of either.
+#[derive(Debug)]
+pub enum SpanInput {
+    /// Windows of texts.
+    Windows(SpanBatch),
+    /// Whole questions.
+    Questions(QuestionBatch),
+}
+
+/// An item of either.
+pub enum SpanItem {
+    /// A window of a text.
+    Window(<SquadTraining as Source>::Item),
+    /// A whole question.
+    Question(<SquadEvaluation as Source>::Item),
+}
+
+impl Source for SpanSource {
+    type Item = SpanItem;
+    type Batch = SpanInput;
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Training(source) => source.len(),
+            Self::Evaluation(source) => source.len(),
+        }
+    }
+
+    fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
+        match self {
+            Self::Training(source) => source.order(seed, epoch),
+            Self::Evaluation(source) => source.order(seed, epoch),
+        }
+    }
+
+    fn name(&self, index: usize) -> String {
+        match self {
+            Self::Training(source) => source.name(index),
+            Self::Evaluation(source) => source.name(index),
+        }
+    }
+
+    fn item(&self, epoch: u64, index: usize) -> Result<SpanItem, DataError> {
+        match self {
+            Self::Training(source) => source.item(epoch, index).map(SpanItem::Window),
+            Self::Evaluation(source) => source.item(epoch, index).map(SpanItem::Question),
+        }
+    }
+
+    fn collate(&self, epoch: u64, batch: usize, items: Vec<SpanItem>) -> SpanInput {
+        let mut windows = Vec::new();
+        let mut questions = Vec::new();
+        for item in items {
+            match item {
+                SpanItem::Window(window) => windows.push(window),
+                SpanItem::Question(question) => questions.push(question),
+            }
+        }
+        match self {
+            Self::Training(source) => SpanInput::Windows(source.collate(epoch, batch, windows)),
+            Self::Evaluation(source) => {
+                SpanInput::Questions(source.collate(epoch, batch, questions))
+            }
+        }
+    }
+}
+
+impl SpanTask {
+    /// The task for a model of this configuration.
+    pub fn new(config: TextEncoderConfig, label_smoothing: f64, answering: Answering) -> Self {
+        let metric = |name, higher_is_better, is_fraction| MetricInfo {
+            name,
+            higher_is_better,
+            is_fraction,
+        };
+        Self {
+            config,
+            label_smoothing,
+            answering,
+            metrics: [
+                metric("loss", false, false),
+                metric("exact_match", true, true),
+                metric("f1", true, true),
+            ],
+        }
+    }
+
+    /// The loss of each window, `[rows]`.
+    fn losses(logits: [Tensor<2>; 2], spans: &[[u32; 2]], smoothing: f64) -> Tensor<1> {
+        let device = logits[0].device();
+        let [start, end] = logits;
+        let at = |end: usize| -> Tensor<1, Int> {
+            let places: Vec<u32> = spans.iter().map(|span| span[end]).collect();
+            targets(&places, &device)
+        };
+        let start = token_losses(start, at(0), smoothing);
+        (start + token_losses(end, at(1), smoothing)) / 2.0
+    }
+}
+
+impl Task for SpanTask {
+    type Model = TextEncoder;
+    type Source = SpanSource;
+    type Output = (Tensor<1>, usize);
+
+    fn metrics(&self) -> &[MetricInfo] {
+        &self.metrics
+    }
+
+    fn items(&self) -> &'static str {
+        "windows"
+    }
+
+    fn forward(
+        &self,
+        model: &TextEncoder,
+        batch: SpanInput,
+        _carry: &mut Carry,
+        device: &Device,
+    ) -> Result<(Tensor<1>, Self::Output), TrainError> {
+        let SpanInput::Windows(batch) = batch else {
+            return Err(TrainError::Mismatch(
+                "questions to be answered cannot be learnt from".into(),
+            ));
+        };
+        let input = encoder::input(&batch.input, &self.config, device);
+        let logits = model.forward_spans(&input);
+        let loss = Self::losses(logits, &batch.spans, self.label_smoothing).mean();
+        let output = (loss.clone().inner(), batch.spans.len());
+        Ok((loss, output))
+    }
+
+    fn tally(&self, (loss, windows): Self::Output) -> Result<Tally, TrainError> {
+        let loss = loss
+            .try_into_scalar::<f32>()
+            .map_err(|e| TrainError::Execution(e.to_string()))?;
+        Ok(Tally::new(
+            windows,
+            [("loss", f64::from(loss) * windows as f64)],
+        ))
+    }
+
+    /// Counts questions. The loss of one is the mean over its windows.
+    fn evaluate(
+        &self,
+        model: &TextEncoder,
+        batch: SpanInput,
+        _carry: &mut Carry,
+        device: &Device,
+    ) -> Result<Tally, TrainError> {
+        let SpanInput::Questions(batch) = batch else {
+            return Err(TrainError::Mismatch(
+                "windows without questions cannot be answered".into(),
+            ));
+        };
+        let questions = &batch.questions;
+        let time = batch.input.shape[1];
+        let logits = span_logits(model, &self.config, &batch.input, questions.len(), device);
+        let losses = Self::losses(logits.clone(), &batch.spans(), 0.0);
+        let [losses, start, end] = read(losses, logits)?;
+        let mut sums = [0.0; 3];
+        for question in questions {
+            let rows = question.rows.clone();
+            let cells = rows.start * time..rows.end * time;
+            let answer = self
+                .answering
+                .best(question, &start[cells.clone()], &end[cells]);
+            let score = question
+                .question
+                .score(&answer.text, self.answering.version());
+            let windows = rows.len().max(1) as f64;
+            let loss: f64 = losses[rows].iter().map(|loss| f64::from(*loss)).sum();
+            sums[0] += loss / windows;
+            sums[1] += score.exact_match;
+            sums[2] += score.f1;
+        }
+        let [loss, exact_match, f1] = sums;
+        let sums = [("loss", loss), ("exact_match", exact_match), ("f1", f1)];
+        Ok(Tally::new(questions.len(), sums))
+    }
+}
+
+/// All of it in one go, because every read waits for the device.
+fn read(losses: Tensor<1>, [start, end]: [Tensor<2>; 2]) -> Result<[Vec<f32>; 3], TrainError> {
+    let read = Transaction::default()
+        .register(losses)
+        .register(start)
+        .register(end)
+        .try_execute()
+        .map_err(|e| TrainError::Execution(e.to_string()))?;
+    let read = <[_; 3]>::try_from(read)
+        .map_err(|_| TrainError::Execution("a read returned too little".into()))?;
+    Ok(read.map(|data| data.iter::<f32>().collect()))
+}
