@@ -28,7 +28,7 @@ fn text(number: usize, length: usize) -> LabelledText {
         .collect();
     LabelledText {
         text: words.join(" "),
-        pair: (number % 3 == 0).then(|| "w1 w2".to_owned()),
+        pair: number.is_multiple_of(3).then(|| "w1 w2".to_owned()),
         label: number as u32 % 4,
     }
 }

@@ -8,11 +8,10 @@ use std::collections::{HashMap, HashSet};
 /// Runs of up to `longest` words.
 fn features(text: &str, longest: usize) -> impl Iterator<Item = String> {
     let words: Vec<&str> = text.split(' ').collect();
-    let runs = (1..=longest).flat_map(move |length| {
+    (1..=longest).flat_map(move |length| {
         let runs = words.windows(length).map(|run| run.join(" "));
         runs.collect::<Vec<_>>()
-    });
-    runs
+    })
 }
 
 /// The accuracy of multinomial naive Bayes with add-one smoothing.

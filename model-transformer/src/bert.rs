@@ -95,10 +95,6 @@ impl Bert {
         Some(forward_rows(outputs, features))
     }
 
-    pub(crate) fn has_masked_lm_head(&self) -> bool {
-        self.cls.is_some()
-    }
-
     /// Features of chosen tokens `[count, hidden_size]` to logits `[count, vocab_size]`; `None` without that head.
     pub fn masked_lm_head(&self, features: Tensor<2>) -> Option<Tensor<2>> {
         let Predictions { transform, bias } = &self.cls.as_ref()?.predictions;

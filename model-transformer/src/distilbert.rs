@@ -107,10 +107,6 @@ impl DistilBert {
         Some(forward_rows(outputs, self.dropout.forward(features)))
     }
 
-    pub(crate) fn has_masked_lm_head(&self) -> bool {
-        self.vocab_projector.is_some()
-    }
-
     /// Features of chosen tokens `[count, dim]` to logits `[count, vocab_size]`; `None` without that head.
     pub fn masked_lm_head(&self, features: Tensor<2>) -> Option<Tensor<2>> {
         let (transform, norm) = (

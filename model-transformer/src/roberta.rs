@@ -108,10 +108,6 @@ impl Roberta {
         Some(forward_rows(outputs, features))
     }
 
-    pub(crate) fn has_masked_lm_head(&self) -> bool {
-        self.lm_head.is_some()
-    }
-
     /// Features of chosen tokens `[count, hidden_size]` to logits `[count, vocab_size]`; `None` without that head.
     pub fn masked_lm_head(&self, features: Tensor<2>) -> Option<Tensor<2>> {
         let head = self.lm_head.as_ref()?;

@@ -249,7 +249,7 @@ fn what_would_give_other_vectors_is_refused() {
         ),
         (
             vec![
-                ("modules.json", all.clone()),
+                ("modules.json", all),
                 ("1_Pooling/config.json", MEAN.into()),
                 (
                     "sentence_bert_config.json",

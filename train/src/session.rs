@@ -1,21 +1,21 @@
 //! From a recipe to a trained model: opens the data, builds or restores the state, runs the trainer.
 
+mod prepared;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
 use burn::train::Interrupter;
-use data::loader::Loader;
 use model_transformer::TextEncoder;
 
 use crate::TrainError;
 use crate::adaptation;
-use crate::adapters;
 use crate::encoder::EncoderModel;
 use crate::params;
 use crate::recipe::{DataRecipe, Recipe, SequenceDataSource};
-use crate::report::{Reporter, View};
+use crate::report::View;
 use crate::run::{Description, RunDir};
 use crate::task::Task;
 use crate::task::encoder_data::{self, EncoderRun};
@@ -23,10 +23,10 @@ use crate::task::image::ImageTask;
 use crate::task::image_data::{DataAccess, ImageRun};
 use crate::task::language::LanguageTask;
 use crate::task::language_data::LanguageRun;
+use crate::trainer::Outcome;
 use crate::trainer::metrics::MetricInfo;
-use crate::trainer::state::State;
-use crate::trainer::{Outcome, Trainer};
 use crate::weights;
+use prepared::Prepared;
 
 /// Where a session of a run begins and where it is written.
 pub enum Begin<'a> {
@@ -108,35 +108,19 @@ pub fn train(
             | SequenceDataSource::Labelled
             | SequenceDataSource::TextFolder => {
                 let opened = encoder_data::classified(&recipe, known_encoder(begin)?)?;
-                encoder(&recipe, begin, &mut surroundings, opened)?.run(
-                    &recipe,
-                    begin,
-                    surroundings,
-                )
+                run_encoder(&recipe, begin, surroundings, opened)
             }
             SequenceDataSource::Tagged => {
                 let opened = encoder_data::tagged(&recipe, known_encoder(begin)?)?;
-                encoder(&recipe, begin, &mut surroundings, opened)?.run(
-                    &recipe,
-                    begin,
-                    surroundings,
-                )
+                run_encoder(&recipe, begin, surroundings, opened)
             }
             SequenceDataSource::Squad => {
                 let opened = encoder_data::squad(&recipe, known_encoder(begin)?)?;
-                encoder(&recipe, begin, &mut surroundings, opened)?.run(
-                    &recipe,
-                    begin,
-                    surroundings,
-                )
+                run_encoder(&recipe, begin, surroundings, opened)
             }
             SequenceDataSource::Masked => {
                 let opened = encoder_data::masked(&recipe, known_encoder(begin)?)?;
-                encoder(&recipe, begin, &mut surroundings, opened)?.run(
-                    &recipe,
-                    begin,
-                    surroundings,
-                )
+                run_encoder(&recipe, begin, surroundings, opened)
             }
         },
     }
@@ -175,17 +159,6 @@ fn settled(recipe: &Recipe, begin: &Begin) -> Result<Recipe, TrainError> {
         *weights = absolute(weights.as_ref())?.display().to_string();
     }
     Ok(recipe)
-}
-
-/// One kind of work, opened and checked, with the model that training begins with.
-struct Prepared<T: Task> {
-    task: T,
-    model: T::Model,
-    train: Loader<T::Source>,
-    validation: Loader<T::Source>,
-    description: Description,
-    /// What the learning rate of a parameter is multiplied by, where it is not 1.
-    rate_scales: BTreeMap<String, f64>,
 }
 
 fn image_classifier(
@@ -245,12 +218,12 @@ fn language_model(
     })
 }
 
-fn encoder<T: Task<Model = TextEncoder>>(
+fn run_encoder<T: Task<Model = TextEncoder>>(
     recipe: &Recipe,
     begin: &Begin,
-    surroundings: &mut Surroundings,
+    surroundings: Surroundings,
     opened: EncoderRun<T>,
-) -> Result<Prepared<T>, TrainError> {
+) -> Result<Outcome, TrainError> {
     let device = surroundings.device.clone().autodiff();
     let EncoderRun {
         encoder,
@@ -268,89 +241,15 @@ fn encoder<T: Task<Model = TextEncoder>>(
         model = weights::begin_encoder_with(model, &recipe.model, &mut *surroundings.note)?;
     }
     let model = adaptation::adapt(model, &recipe.model, recipe.seed, &device)?;
-    Ok(Prepared {
+    let prepared = Prepared {
         task,
         rate_scales: adaptation::rate_scales(&model, recipe.optimizer.layer_decay),
         model,
         train,
         validation,
         description: Description::Encoder(encoder),
-    })
-}
-
-impl<T: Task> Prepared<T> {
-    fn run(
-        self,
-        recipe: &Recipe,
-        begin: &Begin,
-        surroundings: Surroundings,
-    ) -> Result<Outcome, TrainError> {
-        let Self {
-            task,
-            model,
-            train,
-            validation,
-            description,
-            rate_scales,
-        } = self;
-        let device = surroundings.device.clone().autodiff();
-        check_best_metric(recipe, task.metrics())?;
-        let run = match begin {
-            Begin::New { path, overwrite } => {
-                let run = RunDir::create(path, *overwrite)?;
-                if adapters::learning(&model).is_some() {
-                    adapters::write_base(run.path(), &model)?;
-                }
-                run.write_description(recipe, &description)?;
-                Some(run)
-            }
-            Begin::Resume { path, .. } => Some(RunDir::resume(path)?),
-            Begin::DryRun => None,
-        };
-        let mut state = match (begin, &run) {
-            (Begin::Resume { step, .. }, Some(run)) => restore(run, *step, model, recipe, &device)?,
-            _ => State::new(model, &recipe.optimizer, &recipe.train),
-        };
-        state.optimizer.scale_rates(rate_scales);
-        if let Some(run) = &run {
-            run.checkpoints().clean()?;
-            run.write_recipe(recipe)?;
-        }
-        let view = (surroundings.view)(&ViewInfo {
-            name: &recipe.name,
-            metrics: task.metrics(),
-            items: task.items(),
-            epochs: recipe.train.epochs,
-            epoch: state.progress.epoch,
-            step: state.progress.step,
-            model: &recipe.model.name,
-            parameters: model_cnn::num_parameters(&state.model),
-            sizes: [&train, &validation].map(|loader| task.size(loader.source())),
-        });
-        let progress = &state.progress;
-        let reporter = match &run {
-            Some(run) => Reporter::new(
-                view,
-                task.metrics(),
-                run,
-                progress.step,
-                progress.metrics_bytes,
-            )?,
-            None => Reporter::without_files(view, task.metrics()),
-        };
-        let trainer = Trainer {
-            task: &task,
-            state,
-            train,
-            validation,
-            recipe,
-            device,
-            checkpoints: run.as_ref().map(RunDir::checkpoints),
-            reporter,
-            interrupter: surroundings.interrupter,
-        };
-        trainer.run()
-    }
+    };
+    prepared.run(recipe, begin, surroundings)
 }
 
 /// Whether there is no checkpoint yet to go on from.
@@ -376,41 +275,4 @@ pub fn init_model<M: Module>(
     // be drawn between other random numbers later.
     drop(params::values(&model));
     Ok(model)
-}
-
-/// The state at the checkpoint of `step`, by default the newest. A run that was killed before its first one begins anew.
-fn restore<M: Module>(
-    run: &RunDir,
-    step: Option<u64>,
-    model: M,
-    recipe: &Recipe,
-    device: &Device,
-) -> Result<State<M>, TrainError> {
-    let checkpoints = run.checkpoints();
-    let Some(step) = step.or(checkpoints.steps()?.last().copied()) else {
-        return Ok(State::new(model, &recipe.optimizer, &recipe.train));
-    };
-    let files = adapters::complete(checkpoints.load(step)?, run.path())?;
-    let state = State::from_files(
-        model,
-        &recipe.optimizer,
-        &recipe.train,
-        &files,
-        &checkpoints.path(step),
-        &device.clone().inner(),
-    )?;
-    checkpoints.remove_after(step)?;
-    Ok(state)
-}
-
-fn check_best_metric(recipe: &Recipe, metrics: &[MetricInfo]) -> Result<(), TrainError> {
-    let name = &recipe.train.best_metric;
-    if metrics.iter().any(|info| info.name == name) {
-        return Ok(());
-    }
-    let names: Vec<&str> = metrics.iter().map(|info| info.name).collect();
-    Err(TrainError::Mismatch(format!(
-        "train.best_metric is `{name}`, which is not measured; there are: {}",
-        names.join(", ")
-    )))
 }

@@ -321,7 +321,13 @@ fn what_is_wrong_with_data_is_told_with_its_place() {
     let stride = ["data.stride=4"];
     assert_refused("squad", &data, &stride, 1, &["train-v1.json", "line 1"]);
     let long = ["data.stride=48"];
-    assert_refused("squad", &data, &long, 2, &["data.stride", "data.max_length"]);
+    assert_refused(
+        "squad",
+        &data,
+        &long,
+        2,
+        &["data.stride", "data.max_length"],
+    );
 }
 
 #[test]

@@ -16,19 +16,44 @@ const README: &str = include_str!("../../README.md");
 fn commands() -> Vec<Vec<String>> {
     let mut is_shell = false;
     let mut commands = Vec::new();
-    // Quotes are for the shell; nothing that the README quotes has blanks.
     for line in README.lines() {
         if line.starts_with("```") {
             is_shell = line == "```sh";
         }
         let code = line.split(" #").next().unwrap_or_default();
-        let words: Vec<&str> = code.split_whitespace().collect();
-        if is_shell && words.first() == Some(&"tinderbox") {
-            let unquoted = words[1..].iter().map(|word| word.replace('\'', ""));
-            commands.push(unquoted.collect());
+        let words = words(code);
+        if is_shell && words.first().is_some_and(|word| word == "tinderbox") {
+            commands.push(words[1..].to_vec());
         }
     }
     commands
+}
+
+/// A line as the shell cuts it, with words in single or double quotes.
+fn words(line: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut quote = None;
+    let mut is_inside = false;
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (None, '\'' | '"') => quote = Some(c),
+            (None, _) if c.is_whitespace() => {
+                is_inside = false;
+                continue;
+            }
+            _ => {}
+        }
+        if !is_inside {
+            words.push(String::new());
+            is_inside = true;
+        }
+        let is_quote = matches!(c, '\'' | '"') && quote.is_none_or(|open| open == c);
+        if let Some(word) = words.last_mut().filter(|_| !is_quote) {
+            word.push(c);
+        }
+    }
+    words
 }
 
 /// Everything that the README takes to be there.

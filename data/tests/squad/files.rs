@@ -9,9 +9,12 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A file of one article for each list of questions, which are given as id, answers with their places.
-fn file(articles: &[&[(&str, &[(&str, i64)])]]) -> String {
-    let article = |questions: &&[(&str, &[(&str, i64)])]| {
+/// Id, and answers with their places.
+type Asked<'a> = (&'a str, &'a [(&'a str, i64)]);
+
+/// A file of one article for each list of questions.
+fn file(articles: &[&[Asked]]) -> String {
+    let article = |questions: &&[Asked]| {
         let qas: Vec<Value> = questions
             .iter()
             .map(|(id, answers)| {

@@ -41,7 +41,7 @@ impl TransformerBlock {
 
     /// `[batch, time, dim]` to the same.
     pub(super) fn forward(&self, x: Tensor<3>, mask: &Mask) -> Tensor<3> {
-        let mixed = self.attention.forward(x.clone(), mask);
+        let mixed = self.attention.forward(&x, mask);
         let x = self.sa_layer_norm.forward(mixed + x);
         let inner = self.ffn.forward(x.clone());
         self.output_layer_norm.forward(inner + x)
@@ -64,7 +64,7 @@ struct Attention {
 }
 
 impl Attention {
-    fn forward(&self, x: Tensor<3>, mask: &Mask) -> Tensor<3> {
+    fn forward(&self, x: &Tensor<3>, mask: &Mask) -> Tensor<3> {
         forward_rows(&self.out_lin, self.projections().mix(x, mask))
     }
 

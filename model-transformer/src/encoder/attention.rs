@@ -27,8 +27,8 @@ pub(crate) struct Projections<'a> {
 
 impl Projections<'_> {
     /// What each token takes from those that it looks at: `[batch, time, width]` to the same.
-    pub(crate) fn mix(&self, x: Tensor<3>, mask: &Mask) -> Tensor<3> {
-        let [q, k, v] = [self.query, self.key, self.value].map(|part| self.project(part, &x));
+    pub(crate) fn mix(&self, x: &Tensor<3>, mask: &Mask) -> Tensor<3> {
+        let [q, k, v] = [self.query, self.key, self.value].map(|part| self.project(part, x));
         merge_heads(attention(q, k, v, mask, self.dropout))
     }
 
@@ -74,7 +74,7 @@ impl Attention {
     }
 
     pub(super) fn forward(&self, x: Tensor<3>, mask: &Mask) -> Tensor<3> {
-        let mixed = self.projections().mix(x.clone(), mask);
+        let mixed = self.projections().mix(&x, mask);
         self.output.forward(mixed, x)
     }
 

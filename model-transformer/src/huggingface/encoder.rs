@@ -69,9 +69,9 @@ pub fn is_encoder(folder: &Path) -> bool {
 /// without the prefix of the family (`bert.`), with norms' `gamma` and `beta`, with constants that are no weights, with or
 /// without a second copy of the tied table.
 ///
-/// Heads in the file that the model does not have, and a pooler, are left out. With `new_head`, the head of the model keeps
-/// the values that it has, and the pooler where the file has none: the start of training for something else. Only a
-/// masked-language-model head is then read, too, if the file has it, because it means the same wherever it comes from.
+/// Heads in the file that the model does not have, and a pooler, are left out. With `new_head`, which is how training for
+/// something else begins, a head that the file does not have, or has for another number of labels, keeps the values of the
+/// model, and so does a pooler that the file does not have.
 ///
 /// What kept its values and what was left out, the [`Mismatch`] tells.
 ///
@@ -97,14 +97,19 @@ fn fit(
 ) -> Result<(TextEncoder, Mismatch), WeightsError> {
     let names = KnownNames::of(&model);
     let dict = Spelling::of(&dict, &model).normalise(dict)?;
-    let (dict, left_out) = names.select(dict, new_head)?;
+    let (dict, left_out) = names.select(dict)?;
+    let output = names.output().filter(|_| new_head);
     // What differs is judged below.
     let options = LoadOptions {
         strict: false,
-        head: None,
+        head: output.map(str::to_string),
     };
-    let (model, mut mismatch) = load_dict(model, dict, &options, &path)?;
-    let (new, missing) = mismatch
+    let (model, mismatch) = load_dict(model, dict, &options, &path)?;
+    let (mut of_head, mut mismatch) = match output {
+        Some(output) => mismatch.split(output),
+        None => (Mismatch::default(), mismatch),
+    };
+    let (new, missing): (Vec<String>, _) = mismatch
         .missing
         .into_iter()
         .partition(|name| new_head && names.may_be_new(name));
@@ -112,12 +117,9 @@ fn fit(
     if !mismatch.is_empty() {
         return Err(WeightsError::Mismatch { path, mismatch });
     }
-    let mismatch = Mismatch {
-        missing: new,
-        unexpected: left_out,
-        different: Vec::new(),
-    };
-    Ok((model, mismatch))
+    of_head.missing.extend(new);
+    of_head.unexpected.extend(left_out);
+    Ok((model, of_head))
 }
 
 /// Writes `model`, which `config` describes, so that `AutoModel.from_pretrained(folder)` opens it, or the `AutoModelFor..` of

@@ -125,8 +125,16 @@ pub(super) struct KnownNames {
     /// Those that this model has.
     own_head: BTreeSet<String>,
     pooler: String,
-    is_masked_lm: bool,
 }
+
+/// The modules of heads whose size follows from what is asked, one in each head.
+const OUTPUTS: [&str; 5] = [
+    "classifier",
+    "qa_outputs",
+    "cls",
+    "lm_head",
+    "vocab_projector",
+];
 
 impl KnownNames {
     pub(super) fn of(model: &TextEncoder) -> Self {
@@ -137,7 +145,6 @@ impl KnownNames {
             own_head: own_head.collect(),
             head_modules: model.head_names(),
             pooler: format!("{}pooler.", model.prefix()),
-            is_masked_lm: model.has_masked_lm_head(),
             parameters,
         }
     }
@@ -147,16 +154,18 @@ impl KnownNames {
         self.is_any_head(name) || name.starts_with(&self.pooler)
     }
 
+    /// The module of the model's head that gives the logits.
+    pub(super) fn output(&self) -> Option<&'static str> {
+        OUTPUTS
+            .into_iter()
+            .find(|name| self.own_head.contains(*name))
+    }
+
     /// What the model is to read of `dict`, and the names of what it is not to read.
-    pub(super) fn select(
-        &self,
-        dict: StateDict,
-        new_head: bool,
-    ) -> Result<(StateDict, Vec<String>), WeightsError> {
-        let keeps_head = new_head && !(self.is_masked_lm && self.has_whole_head(&dict));
+    pub(super) fn select(&self, dict: StateDict) -> Result<(StateDict, Vec<String>), WeightsError> {
         let mut left_out = Vec::new();
         let dict = dict.rename(|name| {
-            if self.is_left_out(name, keeps_head) {
+            if self.is_left_out(name) {
                 left_out.push(name.to_string());
                 return None;
             }
@@ -165,21 +174,14 @@ impl KnownNames {
         Ok((dict, left_out))
     }
 
-    fn is_left_out(&self, name: &str, keeps_head: bool) -> bool {
-        let is_own_head = self.own_head.contains(module(name));
-        let is_other_head = self.is_any_head(name) && !is_own_head;
+    fn is_left_out(&self, name: &str) -> bool {
+        let is_other_head = self.is_any_head(name) && !self.own_head.contains(module(name));
         let is_spare_pooler = name.starts_with(&self.pooler) && !self.parameters.contains(name);
-        let is_replaced = keeps_head && is_own_head;
-        is_other_head || is_spare_pooler || is_replaced || name.starts_with(NEXT_SENTENCE)
+        is_other_head || is_spare_pooler || name.starts_with(NEXT_SENTENCE)
     }
 
     fn is_any_head(&self, name: &str) -> bool {
         self.head_modules.contains(&module(name))
-    }
-
-    fn has_whole_head(&self, dict: &StateDict) -> bool {
-        let mut head = self.parameters.iter().filter(|name| self.is_any_head(name));
-        head.all(|name| dict.shape(name).is_some())
     }
 }
 

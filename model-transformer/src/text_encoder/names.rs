@@ -53,14 +53,6 @@ impl TextEncoder {
         }
     }
 
-    pub(crate) fn has_masked_lm_head(&self) -> bool {
-        match self {
-            Self::Bert(model) => model.has_masked_lm_head(),
-            Self::DistilBert(model) => model.has_masked_lm_head(),
-            Self::Roberta(model) => model.has_masked_lm_head(),
-        }
-    }
-
     /// What stands before the names of everything below the head.
     pub(crate) fn prefix(&self) -> &'static str {
         match self {

@@ -18,5 +18,10 @@ pub(super) fn open(
         return Ok(LoadedEncoder::of_folder(path, device)?);
     }
     let (which, live) = weights.which();
-    Ok(LoadedEncoder::of_run(&RunDir::open(path)?, which, live, device)?)
+    Ok(LoadedEncoder::of_run(
+        &RunDir::open(path)?,
+        which,
+        live,
+        device,
+    )?)
 }

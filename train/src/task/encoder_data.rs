@@ -7,19 +7,17 @@ use data::text::labelled::{self, LabelledSplits, LabelledText};
 use data::text::sentiment;
 use data::text::squad::{self, SquadEvaluation, SquadSplits, SquadTraining};
 use data::text::tagged::{TaggedSplits, open_tagged};
-use data::text::{
-    Algorithm, MaskOptions, MaskedSource, SequenceEncoder, SequenceSource, TaggedSource, TextLines,
-    Tokenizer, Truncated,
-};
-use model_transformer::{Head, TextEncoderConfig};
+use data::text::{MaskOptions, MaskedSource, SequenceSource, TaggedSource, TextLines, Truncated};
+use model_transformer::Head;
 
 use super::Task;
+use super::encoder_fit::{fit, sequences};
 use super::masked::MaskedTask;
 use super::sequence::SequenceTask;
 use super::span::{Answering, SpanSource, SpanTask};
 use super::tagged::TaggedTask;
 use crate::TrainError;
-use crate::encoder::{EncoderModel, check_tokens};
+use crate::encoder::EncoderModel;
 use crate::recipe::{Recipe, SequenceDataRecipe, SequenceDataSource};
 
 /// Everything that a run of an encoder needs, opened and checked against each other.
@@ -335,83 +333,6 @@ fn part_of<T>(items: Vec<T>, fraction: Option<f64>) -> Vec<T> {
     let before = |count: usize| (count as f64 * fraction).ceil() as usize;
     let chosen = |(place, item)| (before(place + 1) > before(place)).then_some(item);
     items.into_iter().enumerate().filter_map(chosen).collect()
-}
-
-impl EncoderModel {
-    /// The model, if the data have the labels that it was made for.
-    fn with_same_labels(self, labels: &[String]) -> Result<Self, TrainError> {
-        if self.labels == labels {
-            return Ok(self);
-        }
-        Err(TrainError::Mismatch(format!(
-            "the data have the labels {} and the run was made for {}: they are not the same data",
-            labels.join(", "),
-            self.labels.join(", ")
-        )))
-    }
-}
-
-/// The model's configuration and tokenizer: as published where the recipe begins with published weights, else as many
-/// tokens as the `texts` call for.
-fn fit<'a>(
-    recipe: &Recipe,
-    head: Head,
-    labels: Vec<String>,
-    texts: impl Iterator<Item = &'a str> + Send,
-) -> Result<EncoderModel, TrainError> {
-    let data = recipe.sequences()?;
-    let tokenizer = tokenizer(recipe, data, texts)?;
-    let mut model = recipe.model.clone();
-    if model.weights.is_none() {
-        let size = i64::try_from(tokenizer.vocab_size()).unwrap_or(i64::MAX);
-        let size = toml::Value::Integer(size);
-        model.options.entry("vocab_size").or_insert(size);
-    }
-    let config: TextEncoderConfig = model
-        .text_encoder()
-        .map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
-    let config = config.with_head(head, labels.len());
-    config.validate()?;
-    check_tokens(&tokenizer, &config)?;
-    if data.max_length > config.max_length() {
-        return Err(TrainError::Mismatch(format!(
-            "data.max_length is {} and the model sees {} tokens at once; shorten it",
-            data.max_length,
-            config.max_length()
-        )));
-    }
-    Ok(EncoderModel {
-        config,
-        tokenizer,
-        labels,
-    })
-}
-
-fn tokenizer<'a>(
-    recipe: &Recipe,
-    data: &SequenceDataRecipe,
-    texts: impl Iterator<Item = &'a str> + Send,
-) -> Result<Tokenizer, TrainError> {
-    let folder = recipe.model.weights.as_ref().map(std::path::Path::new);
-    Ok(match (&data.tokenizer, folder, data.source) {
-        (Some(path), _, _) => Tokenizer::open(path)?,
-        (None, Some(folder), _) if folder.is_dir() => Tokenizer::open(folder)?,
-        (None, _, SequenceDataSource::Sentiment) => sentiment::tokenizer()?,
-        (None, _, _) => {
-            let texts = texts.map(|text| Ok(text.to_string()));
-            Tokenizer::train(Algorithm::WordPieceUncased, data.vocab_size, texts)?
-        }
-    })
-}
-
-fn sequences(
-    data: &SequenceDataRecipe,
-    encoder: &EncoderModel,
-) -> Result<SequenceEncoder, TrainError> {
-    Ok(SequenceEncoder::new(
-        encoder.tokenizer.clone(),
-        data.max_length,
-    )?)
 }
 
 /// What is said about texts that are longer than the model may see.

@@ -1,6 +1,7 @@
 //! What training is for one kind of work: a batch becomes a loss and metrics.
 
 pub mod encoder_data;
+mod encoder_fit;
 pub mod image;
 pub mod image_data;
 pub mod language;

@@ -79,6 +79,6 @@ mod tests {
 
     #[test]
     fn borders_rise() {
-        assert!(BORDERS.is_sorted() && BORDERS.len() % 2 == 0);
+        assert!(BORDERS.is_sorted() && BORDERS.len().is_multiple_of(2));
     }
 }

@@ -31,9 +31,7 @@ fn find(window: &Encoded, answer: &Range<usize>) -> Option<[u32; 2]> {
         return None;
     }
     let (first, _) = pieces().find(|(_, range)| range.end > answer.start)?;
-    let (last, _) = pieces()
-        .filter(|(_, range)| range.start < answer.end)
-        .last()?;
+    let (last, _) = pieces().rfind(|(_, range)| range.start < answer.end)?;
     // An answer of characters that the tokenizer leaves out lies between two tokens.
     (first <= last).then_some([first as u32, last as u32])
 }
