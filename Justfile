@@ -22,6 +22,10 @@ train-rnn *args:
 train-transformer *args:
     {{run}} train transformer {{device}} {{args}}
 
+# Train a small BERT to tell the sentiment of generated sentences
+train-bert *args:
+    {{run}} train bert {{device}} {{args}}
+
 # Run any `tinderbox` command, as in `just tinderbox eval runs/cnn`
 tinderbox *args:
     {{run}} {{args}}
@@ -66,6 +70,11 @@ bench *args: (venv "bench/requirements.txt")
 parity *args: (venv "golden/requirements.txt")
     cargo build --release --locked -p train -p model-cnn --bin tinderbox --example logits
     .venv/bin/python golden/parity.py --programs "${CARGO_TARGET_DIR:-target}/release" {{args}}
+
+# Embeddings of all-MiniLM-L6-v2 against sentence-transformers: the largest difference, and the speed of both
+parity-bert *args: (venv "golden/requirements.txt")
+    cargo build --release --locked -p train --bin tinderbox
+    .venv/bin/python golden/parity_bert.py --programs "${CARGO_TARGET_DIR:-target}/release" {{args}}
 
 # Make the golden fixtures anew
 golden: (venv "golden/requirements.txt")

@@ -77,15 +77,7 @@ def row(encoding, case: dict) -> dict:
             continue
         source = case["words"][word] if "words" in case else sources[text]
         pieces.append([text, len(source[:begin].encode()), len(source[:end].encode()), word])
-    return {"ids": encoding.ids, "segments": segments(encoding), "pieces": pieces}
-
-
-def segments(encoding) -> list[int]:
-    """1 from the second text on; RoBERTa's own are all 0. The token before the second text is the first one's end."""
-    sequences = list(encoding.sequence_ids)
-    ends = [i for i, text in enumerate(sequences) if text is None][1:]
-    pair = len(ends) > 1
-    return [int(pair and i > ends[0]) for i in range(len(sequences))]
+    return {"ids": encoding.ids, "segments": encoding.type_ids, "pieces": pieces}
 
 
 def roberta() -> Path:

@@ -9,6 +9,7 @@ use data::text::{
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Words `w0` to `w49`, of which those from `w40` on are two pieces each.
@@ -214,6 +215,8 @@ fn hidden_tokens_are_told_and_the_rest_stays() {
         assert!((0.12..0.18).contains(&share), "{share}");
         // Every token of the text comes once in an epoch.
         assert_eq!(tokens, source.tokens());
+        let off = told.abs_diff(source.hidden());
+        assert!(off * 10 <= told, "{told} of {}", source.hidden());
         let count = |rows: &mut dyn Iterator<Item = u32>| {
             let mut counts = BTreeMap::new();
             rows.for_each(|id| *counts.entry(id).or_insert(0) += 1);
@@ -348,6 +351,27 @@ fn special_tokens_are_never_hidden_and_bad_settings_refused() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("[UNK]"), "{error}");
+}
+
+#[test]
+fn a_line_of_spaces_ends_a_document_and_has_no_tokens() {
+    // To RoBERTa a space is a token.
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/sequences/roberta"
+    );
+    let tokenizer = Tokenizer::open(Path::new(folder)).unwrap();
+    let tokens = tokenizer.encode("the lamp").unwrap().len();
+    let encoder = SequenceEncoder::new(tokenizer, 40).unwrap();
+    for pack in [true, false] {
+        let options = MaskOptions {
+            pack,
+            ..MaskOptions::default()
+        };
+        let lines = ["the lamp", " \t", "the lamp", ""];
+        let source = MaskedSource::training(&lines, &encoder, &options, 3, 2).unwrap();
+        assert_eq!((source.len(), source.tokens()), (2, 2 * tokens));
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use data::DataError;
+use data::text::TextLines;
 use data::text::labelled::{
     Columns, LabelledSplits, LabelledText, open_folders, open_table, read_labelled, read_table,
 };
@@ -78,6 +79,11 @@ fn csv_is_rfc_4180() {
     says(
         &complaint(&[("train.csv", "text,label\n\"a\nb\",x\nc\n")]),
         &["train.csv", "line 4", "1 columns", "2"],
+    );
+    // Empty lines count, too.
+    says(
+        &complaint(&[("train.csv", "text,label\na,x\n\n\nc\n")]),
+        &["train.csv", "line 5", "1 columns", "2"],
     );
 }
 
@@ -184,6 +190,14 @@ fn what_is_wrong_is_said_with_its_place() {
         &["line 1", "two columns", "\"text\""],
     );
     says(&dev("text\tlabel\n"), &["dev.tsv", "no texts"]);
+    says(
+        &complaint(&[
+            ("train.tsv", good),
+            ("dev.tsv", good),
+            ("test.tsv", "text\tlabel\n"),
+        ]),
+        &["test.tsv", "no texts"],
+    );
     says(&dev(""), &["dev.tsv", "empty"]);
     says(&complaint(&[("train.csv", "")]), &["train.csv", "empty"]);
     says(
@@ -244,6 +258,27 @@ fn one_file_gives_a_fraction_of_each_class_to_validation() {
     says(
         &complaint(&[("train.tsv", "text\tlabel\na\t0\nb\t1\n")]),
         &["0.1", "none of its 2 texts"],
+    );
+}
+
+#[test]
+fn plain_text_gives_its_last_lines_to_validation() {
+    let folder = folder(&[("all.txt", b"a\r\n\nb\nc\n"), ("one/only.txt", b"a\n")]);
+    let path = folder.path().join("all.txt");
+    let open = |fraction| TextLines::open(&path, fraction);
+    let lines = open(0.5).unwrap();
+    assert_eq!(lines.train, ["a", ""]);
+    assert_eq!(lines.validation, ["b", "c"]);
+    assert_eq!(lines.test, None);
+    assert_eq!(open(0.01).unwrap().validation, ["c"]);
+    for fraction in [0.0, 1.0, -0.1, f64::NAN] {
+        let error = open(fraction).unwrap_err().to_string();
+        says(&error, &["validation_fraction", "between 0 and 1"]);
+    }
+    let only = TextLines::open(&folder.path().join("one/only.txt"), 0.1);
+    says(
+        &only.unwrap_err().to_string(),
+        &["only.txt", "too few lines"],
     );
 }
 

@@ -56,6 +56,12 @@ fn conlls_columns_are_words_and_tags() {
     assert_eq!(splits.labels, ["DET", "X"]);
     assert_eq!(splits.train[0].words, ["Two words"]);
     assert_eq!(splits.validation[0].words, ["a"]);
+    // A space that does not break is no border between columns.
+    let text = "10\u{a0}000 NUM\n\n\u{a0} O\n";
+    let splits = tagged(&[("train.txt", text)], &TagColumns::default()).unwrap();
+    assert_eq!(splits.train[0].words, ["10\u{a0}000"]);
+    assert_eq!(splits.validation[0].words, ["\u{a0}"]);
+
     let error = tagged(&[("train.tsv", "id form tag\n1 a X\n")], &named).unwrap_err();
     says(&error.to_string(), &["line 1", "\"upos\"", "id, form, tag"]);
 }

@@ -15,6 +15,7 @@ use burn::module::Module;
 use burn::tensor::{Bool, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::encoder::first_token;
 use crate::huggingface::{HuggingFaceError, OpenedEncoder, open_encoder};
 use crate::{EncoderInput, TextEncoder, TextEncoderConfig};
 
@@ -46,7 +47,7 @@ pub fn pool(features: Tensor<3>, real: Tensor<2, Bool>, pooling: Pooling) -> Ten
             let mean = features.mask_fill(padding, 0.0).sum_dim(1) / count;
             mean.squeeze_dim(1)
         }
-        Pooling::Cls => features.narrow(1, 0, 1).squeeze_dim(1),
+        Pooling::Cls => first_token(features),
         Pooling::Max => {
             let tokens = features.mask_fill(padding, f32::NEG_INFINITY);
             tokens.max_dim(1).squeeze_dim(1)

@@ -4,68 +4,57 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::Device;
-use common::encoders::{HEADS, ThinEncoder, bert, distilbert, input_of, roberta, thin_encoders};
-use common::{assert_close, fixture_folder, values};
-use model_transformer::huggingface::{
-    HuggingFaceError, OpenedEncoder, is_encoder, load_encoder, open_encoder, read_encoder_config,
-    save_encoder,
+use common::encoders::{
+    HEADS, ThinEncoder, bert, distilbert, fixture_of, input_of, roberta, thin_encoders,
 };
-use model_transformer::weights::{Mismatch, StateDict, parameter_names};
-use model_transformer::{Head, TextEncoder, TextEncoderConfig};
+use common::{assert_close, values};
+use model_transformer::huggingface::{
+    HuggingFaceError, OpenedEncoder, is_encoder, open_encoder, read_encoder_config, save_encoder,
+};
+use model_transformer::weights::{StateDict, parameter_names};
+use model_transformer::{Head, TextEncoderConfig};
 use serde_json::{Value, json};
-
-fn folder(name: &str) -> PathBuf {
-    fixture_folder().join("huggingface").join(name)
-}
-
-/// What the model says about the fixture's plain batch.
-fn answer(thin: &ThinEncoder, model: &TextEncoder, head: Head) -> Vec<f32> {
-    let input = thin.input("plain", &Device::flex());
-    match head {
-        Head::None => values(model.forward_features(&input)),
-        Head::MaskedLm => values(model.forward_masked_lm(&input)),
-        Head::Sequence => values(model.forward_sequence(&input)),
-        Head::Token => values(model.forward_tokens(&input)),
-        Head::Span => model.forward_spans(&input).map(values).concat(),
-    }
-}
 
 fn check(folder: &Path, thin: &ThinEncoder, head: (&str, Head)) -> OpenedEncoder {
     let opened = open_encoder(folder, &Device::flex()).unwrap();
     assert_eq!(opened.config.head(), head.1);
     let expected = thin.fixture.floats(&format!("plain.{}.logits", head.0));
-    let got = answer(thin, &opened.model, head.1);
+    let got = thin.answer(&opened.model, head.1);
     assert_close(thin.name, &got, &expected, 1e-4);
     opened
 }
 
 #[test]
 fn folders_of_save_pretrained_open() {
-    let opened = check(&folder("bert"), &bert(), ("masked_lm", Head::MaskedLm));
+    let opened = check(&fixture_of("bert"), &bert(), ("masked_lm", Head::MaskedLm));
     assert!(opened.labels.is_empty());
     let opened = check(
-        &folder("distilbert"),
+        &fixture_of("distilbert"),
         &distilbert(),
         ("sequence", Head::Sequence),
     );
     assert_eq!(opened.labels, ["bad", "middling", "good"]);
-    let opened = check(&folder("roberta"), &roberta(), ("token", Head::Token));
+    let opened = check(&fixture_of("roberta"), &roberta(), ("token", Head::Token));
     assert_eq!(opened.labels, ["bad", "middling", "good"]);
     for name in ["bert", "distilbert", "roberta", "bert_hub"] {
-        assert!(is_encoder(&folder(name)), "{name}");
+        assert!(is_encoder(&fixture_of(name)), "{name}");
     }
     for name in ["gpt2", "llama", "no-such-folder"] {
-        assert!(!is_encoder(&folder(name)), "{name}");
+        assert!(!is_encoder(&fixture_of(name)), "{name}");
     }
 }
 
 #[test]
 fn files_as_on_the_hub_open() {
     // A pickle with gamma and beta, constants, tied tensors twice, and a second head.
-    check(&folder("bert_hub"), &bert(), ("masked_lm", Head::MaskedLm));
+    check(
+        &fixture_of("bert_hub"),
+        &bert(),
+        ("masked_lm", Head::MaskedLm),
+    );
 }
 
 fn json_of(folder: &Path) -> Value {
@@ -85,11 +74,11 @@ fn what_is_written_is_what_hugging_face_writes() {
             config,
             model,
             labels,
-        } = check(&folder(name), &thin, head);
+        } = check(&fixture_of(name), &thin, head);
         let pad = config.pad_token_id() as u32;
         save_encoder(&model, &config, &labels, pad, written.path()).unwrap();
         check(written.path(), &thin, head);
-        let (ours, theirs) = (json_of(written.path()), json_of(&folder(name)));
+        let (ours, theirs) = (json_of(written.path()), json_of(&fixture_of(name)));
         // Hugging Face writes more, of which we know nothing; what we write too must be the same.
         let mut same = 0;
         for (field, value) in ours.as_object().unwrap() {
@@ -106,7 +95,10 @@ fn what_is_written_is_what_hugging_face_writes() {
                 .map(|name| (name.into(), dict.shape(name).unwrap().to_vec()))
                 .collect()
         };
-        assert_eq!(shapes(&read(written.path())), shapes(&read(&folder(name))));
+        assert_eq!(
+            shapes(&read(written.path())),
+            shapes(&read(&fixture_of(name)))
+        );
     }
 }
 
@@ -146,10 +138,7 @@ fn every_head_is_written_under_hugging_faces_names_and_comes_back() {
             }
             let again = open_encoder(written.path(), &device).unwrap();
             assert_eq!((&again.config, &again.labels), (&config, &labels));
-            assert_eq!(
-                answer(&thin, &again.model, head),
-                answer(&thin, &model, head)
-            );
+            assert_eq!(thin.answer(&again.model, head), thin.answer(&model, head));
         }
     }
 }
@@ -198,196 +187,6 @@ fn labels_and_padding_that_do_not_fit_are_refused() {
     assert!(!written.path().join("config.json").exists());
 }
 
-/// A model with another head out of the weights in `folder`.
-fn load(
-    thin: &ThinEncoder,
-    head: Head,
-    labels: usize,
-    path: &Path,
-    new_head: bool,
-) -> Result<(TextEncoder, Mismatch), HuggingFaceError> {
-    let config = thin.config.clone().with_head(head, labels);
-    load_encoder(config.init(&Device::flex()).unwrap(), path, new_head)
-}
-
-#[test]
-fn a_new_head_stands_on_old_weights() {
-    let device = Device::flex();
-    // From masked tokens to sequences: a pooler, too, that the file does not have.
-    let path = folder("bert");
-    let (model, mismatch) = load(&bert(), Head::Sequence, 5, &path, true).unwrap();
-    let new = [
-        "bert.pooler.dense.weight",
-        "bert.pooler.dense.bias",
-        "classifier.weight",
-        "classifier.bias",
-    ];
-    let mut missing = mismatch.missing.clone();
-    missing.sort();
-    let mut expected = new.map(String::from);
-    expected.sort();
-    assert_eq!(missing, expected);
-    assert_eq!(mismatch.unexpected.len(), 5);
-    assert!(
-        mismatch
-            .unexpected
-            .iter()
-            .all(|name| name.starts_with("cls.predictions."))
-    );
-    let input = bert().input("plain", &device);
-    assert_eq!(model.forward_sequence(&input).dims(), [2, 5]);
-    let features = values(model.forward_features(&input));
-    assert_close(
-        "features",
-        &features,
-        &bert().fixture.floats("plain.features"),
-        1e-4,
-    );
-    // Which is no model that was trained, and is not taken for one.
-    let error = load(&bert(), Head::Sequence, 5, &path, false).unwrap_err();
-    assert!(error.to_string().contains("4 missing"), "{error}");
-    // The pooler of a file is read.
-    let (_, mismatch) = load(&bert(), Head::Sequence, 5, &folder("bert_hub"), true).unwrap();
-    assert_eq!(mismatch.missing.len(), 2);
-    assert!(
-        mismatch
-            .missing
-            .iter()
-            .all(|name| name.starts_with("classifier."))
-    );
-    // And left out where there is no use for it.
-    let (_, mismatch) = load(&bert(), Head::Token, 5, &folder("bert_hub"), true).unwrap();
-    let has = |start: &str| {
-        mismatch
-            .unexpected
-            .iter()
-            .any(|name| name.starts_with(start))
-    };
-    assert!(has("bert.pooler.") && has("cls.seq_relationship."));
-}
-
-#[test]
-fn a_head_is_new_where_the_old_one_does_not_fit() {
-    let thin = distilbert();
-    let path = folder("distilbert");
-    let labels = |model: &TextEncoder| answer(&thin, model, Head::Sequence);
-    let old = labels(&open_encoder(&path, &Device::flex()).unwrap().model);
-    let (model, mismatch) = load(&thin, Head::Sequence, 3, &path, true).unwrap();
-    assert_eq!(labels(&model), old);
-    assert!(mismatch.is_empty(), "{mismatch}");
-    // With another number of labels only a new one will do; what lies before it is read.
-    let (_, mismatch) = load(&thin, Head::Sequence, 4, &path, true).unwrap();
-    assert_eq!(mismatch.different.len(), 2, "{mismatch}");
-    assert!(mismatch.missing.is_empty(), "{mismatch}");
-    let error = load(&thin, Head::Sequence, 4, &path, false).unwrap_err();
-    assert!(
-        error.to_string().contains("2 different (classifier."),
-        "{error}"
-    );
-    // Two heads of one name and of different parts.
-    let (_, mismatch) = load(&roberta(), Head::Sequence, 3, &folder("roberta"), true).unwrap();
-    assert_eq!(mismatch.missing.len(), 4);
-    assert_eq!(
-        mismatch.unexpected,
-        ["classifier.bias", "classifier.weight"]
-    );
-    load(&roberta(), Head::Sequence, 3, &folder("roberta"), false).unwrap_err();
-}
-
-#[test]
-fn a_head_for_masked_tokens_is_read_where_it_is() {
-    let (model, mismatch) = load(&bert(), Head::MaskedLm, 2, &folder("bert"), true).unwrap();
-    assert!(mismatch.is_empty(), "{mismatch}");
-    let expected = bert().fixture.floats("plain.masked_lm.logits");
-    let got = answer(&bert(), &model, Head::MaskedLm);
-    assert_close("logits", &got, &expected, 1e-4);
-    let (_, mismatch) = load(&roberta(), Head::MaskedLm, 2, &folder("roberta"), true).unwrap();
-    assert_eq!(mismatch.missing.len(), 5);
-}
-
-#[test]
-fn a_file_without_a_prefix_fits_under_any_head() {
-    let thin = bert();
-    let device = Device::flex();
-    let written = tempfile::tempdir().unwrap();
-    let (config, model) = (thin.config(Head::None), thin.model(Head::None, &device));
-    save_encoder(&model, &config, &[], 0, written.path()).unwrap();
-    // A file in place of a folder.
-    let path = written.path().join("model.safetensors");
-    let (model, mismatch) = load(&thin, Head::Sequence, 3, &path, true).unwrap();
-    assert_eq!(mismatch.missing.len(), 2);
-    let input = thin.input("padded", &device);
-    let expected = thin.fixture.floats("padded.features");
-    assert_close(
-        "features",
-        &values(model.forward_features(&input)),
-        &expected,
-        1e-4,
-    );
-}
-
-/// The bytes of the fixture's BERT for masked tokens, with names as `rename` would have them.
-fn renamed(rename: impl FnMut(&str) -> Option<String>) -> tempfile::NamedTempFile {
-    let dict = StateDict::read(&folder("bert").join("model.safetensors")).unwrap();
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let bytes = dict.rename(rename).unwrap().to_safetensors().unwrap();
-    std::fs::write(file.path(), bytes).unwrap();
-    file
-}
-
-#[test]
-fn a_bias_under_its_second_name_alone_is_read() {
-    let file = renamed(|name| Some(name.replace("predictions.bias", "predictions.decoder.bias")));
-    let (model, mismatch) = load(&bert(), Head::MaskedLm, 2, file.path(), false).unwrap();
-    assert!(mismatch.is_empty(), "{mismatch}");
-    let expected = bert().fixture.floats("plain.masked_lm.logits");
-    let got = answer(&bert(), &model, Head::MaskedLm);
-    assert_close("logits", &got, &expected, 1e-4);
-}
-
-#[test]
-fn weights_of_another_network_are_refused_whatever_the_head() {
-    let path = folder("bert");
-    for new_head in [false, true] {
-        let message = |change: fn(&mut model_transformer::BertConfig)| {
-            let TextEncoderConfig::Bert(mut config) = bert().config(Head::MaskedLm) else {
-                unreachable!()
-            };
-            change(&mut config);
-            let model = TextEncoder::from(config.init(&Device::flex()).unwrap());
-            load_encoder(model, &path, new_head)
-                .unwrap_err()
-                .to_string()
-        };
-        let error = message(|config| config.vocab_size = 60);
-        let table =
-            "bert.embeddings.word_embeddings.weight: the model has [60, 8], the file [50, 8]";
-        assert!(error.contains(table), "{error}");
-        assert!(error.contains("model.safetensors"), "{error}");
-        let error = message(|config| config.num_hidden_layers = 1);
-        assert!(
-            error.contains("16 unexpected (bert.encoder.layer.1."),
-            "{error}"
-        );
-        let error = message(|config| config.num_hidden_layers = 3);
-        assert!(
-            error.contains("16 missing (bert.encoder.layer.2."),
-            "{error}"
-        );
-        let error = message(|config| config.intermediate_size = 13);
-        assert!(error.contains("different"), "{error}");
-        // Of another family, nothing fits.
-        let error = load(&roberta(), Head::MaskedLm, 2, &path, new_head).unwrap_err();
-        assert!(error.to_string().contains("missing"), "{error}");
-    }
-    let file = renamed(|name| Some(name.replace("cls.predictions.bias", "mystery")));
-    let error = load(&bert(), Head::Sequence, 2, file.path(), true).unwrap_err();
-    assert!(
-        error.to_string().contains("1 unexpected (mystery)"),
-        "{error}"
-    );
-}
-
 /// What is said about a folder with this configuration.
 fn error_of(config: &Value) -> String {
     let folder = tempfile::tempdir().unwrap();
@@ -398,7 +197,7 @@ fn error_of(config: &Value) -> String {
 }
 
 fn with(field: &str, value: Value) -> Value {
-    let mut json = json_of(&folder("bert"));
+    let mut json = json_of(&fixture_of("bert"));
     json[field] = value;
     json
 }
@@ -442,6 +241,10 @@ fn options_that_would_change_the_result_are_refused() {
     assert!(error.contains("not an object"), "{error}");
     let error = error_of(&with("hidden_size", json!(8)));
     assert!(error.contains("no model.safetensors"), "{error}");
+    let mut several = with("problem_type", json!("multi_label_classification"));
+    several["architectures"] = json!(["BertForSequenceClassification"]);
+    let error = error_of(&several);
+    assert!(error.contains("`problem_type`"), "{error}");
     let mut many = with("num_labels", json!(1_u64 << 60));
     many["id2label"] = json!(null);
     let error = error_of(&many);

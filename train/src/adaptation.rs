@@ -18,11 +18,11 @@ pub fn is_factor(parameter: &str) -> bool {
     FACTORS.iter().any(|factor| parameter.ends_with(factor))
 }
 
-/// `model` with those parameters set to learn that `recipe` wants to, and with additions where it wants them. The factors
-/// of these are drawn on `device` from `seed`.
+/// `model` with those parameters set to learn that `recipe` wants to, and with additions where it wants them, whose factors
+/// are drawn on `device` from `seed`.
 ///
 /// # Errors
-/// Nothing would learn, or nothing is called as `lora.targets` says.
+/// More layers are to be frozen than there are, or as [`attach`].
 pub fn adapt(
     model: TextEncoder,
     recipe: &ModelRecipe,
@@ -52,7 +52,7 @@ pub fn adapt(
 /// `model` with low-rank additions to the matrices that `lora` is for. Only they and the head learn.
 ///
 /// # Errors
-/// No matrix is called as `lora.targets` says.
+/// A name of `lora.targets` is of no matrix, or the rank is higher than that of the matrices.
 pub fn attach(
     model: TextEncoder,
     lora: &LoraRecipe,
@@ -66,32 +66,48 @@ pub fn attach(
             usual.map(ToString::to_string).collect()
         }
     };
-    let is_target = |name: &&String| {
-        let matrix = name.strip_suffix(".weight").unwrap_or(name);
-        ends.iter().any(|end| {
-            let end = end.strip_suffix(".weight").unwrap_or(end);
-            matrix
-                .strip_suffix(end)
-                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        })
-    };
-    let all = params::state(&model);
-    let targets: Vec<String> = all.keys().filter(is_target).cloned().collect();
-    if targets.is_empty() {
-        return Err(TrainError::Mismatch(format!(
-            "model.lora.targets: no matrix of the model is called {}",
-            ends.join(" or ")
-        )));
-    }
+    let targets = matrices(&model, &ends, lora.rank)?;
     device.seed(data::random::seed(seed, "lora", 0));
     let probe = model.clone();
     // Burn puts the name of the variant of an enum before the path, so that it only contains the name.
     let group = ParamGroup::from_any_predicates(targets);
     let lora = Lora::new(lora.rank, lora.alpha).set_param_group(group);
-    let model = model.apply_lora(lora);
-    Ok(params::set_learning(model, |name| {
+    Ok(params::set_learning(model.apply_lora(lora), |name| {
         is_factor(name) || probe.is_head(name)
     }))
+}
+
+/// The names of the matrices of `model` whose module is called as one of `ends`, with or without `.weight`.
+fn matrices(model: &TextEncoder, ends: &[String], rank: usize) -> Result<Vec<String>, TrainError> {
+    let shapes = params::shapes(model);
+    let mut found = Vec::new();
+    for end in ends {
+        let plain = end.strip_suffix(".weight").unwrap_or(end);
+        let is_called = |name: &str| {
+            let module = name.strip_suffix(".weight").unwrap_or(name);
+            let before = module.strip_suffix(plain);
+            before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+        };
+        let all = shapes
+            .iter()
+            .filter(|(name, shape)| is_called(name) && shape.len() == 2);
+        let known = found.len();
+        for (name, shape) in all {
+            let most = shape.iter().copied().min().unwrap_or(0);
+            if rank > most {
+                return Err(TrainError::Mismatch(format!(
+                    "model.lora.rank is {rank}, and {name} itself has at most rank {most}"
+                )));
+            }
+            found.push(name.clone());
+        }
+        if found.len() == known {
+            return Err(TrainError::Mismatch(format!(
+                "model.lora.targets: no matrix of the model is called {end}"
+            )));
+        }
+    }
+    Ok(found)
 }
 
 /// What the learning rate of each parameter is multiplied by, where that of each layer is `decay` times that of the layer

@@ -45,12 +45,14 @@ pub fn part(bytes: Vec<u8>, wanted: impl Fn(&str) -> bool) -> Result<Vec<u8>, Tr
     Ok(dict.to_safetensors()?)
 }
 
-/// Writes what does not learn in `model`, which has additions, into the run directory `run`.
+/// Writes what does not learn in `model` into the run directory `run`, if the model has additions.
 ///
 /// # Errors
 /// The device cannot be read, or the folder cannot be written to.
 pub fn write_base<M: Module>(run: &Path, model: &M) -> Result<(), TrainError> {
-    let learning = learning(model).unwrap_or_default();
+    let Some(learning) = learning(model) else {
+        return Ok(());
+    };
     let base = part(weights::to_bytes(model)?, |name| !learning.contains(name))?;
     let sum = format!("{}  {BASE}\n", sha256(&base));
     for (name, bytes) in [(BASE, base.as_slice()), (BASE_SUM, sum.as_bytes())] {

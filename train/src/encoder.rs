@@ -21,6 +21,8 @@ pub struct EncoderModel {
     pub tokenizer: Tokenizer,
     /// What its classes or tags are called, in the order of the logits; empty for a model without them.
     pub labels: Vec<String>,
+    /// Of a model that answers questions: whether it has learnt that some have no answer.
+    pub can_be_impossible: bool,
 }
 
 /// An encoder, ready for use.
@@ -34,6 +36,8 @@ pub struct LoadedEncoder {
     pub sequences: SequenceEncoder,
     /// What its classes or tags are called, in the order of the logits; empty for a model without them.
     pub labels: Vec<String>,
+    /// Of a model that answers questions: whether it is known to have learnt that some have no answer.
+    pub can_be_impossible: bool,
     /// Where the weights are from, as in "step 1880".
     pub origin: String,
 }
@@ -55,6 +59,7 @@ impl LoadedEncoder {
             config,
             tokenizer,
             labels,
+            can_be_impossible,
         } = run.encoder()?;
         let weights = run.weights(which, live)?;
         let mut model = config.init(device)?;
@@ -69,6 +74,7 @@ impl LoadedEncoder {
             sequences: SequenceEncoder::new(tokenizer, length)?,
             config,
             labels,
+            can_be_impossible,
             origin,
         })
     }
@@ -90,6 +96,7 @@ impl LoadedEncoder {
             config,
             model,
             labels,
+            can_be_impossible: false,
             origin: folder.display().to_string(),
         })
     }

@@ -107,6 +107,30 @@ pub fn state<M: Module>(model: &M) -> ByName {
     collect(model, |_| true)
 }
 
+/// The shape of every parameter and buffer.
+pub fn shapes<M: Module>(model: &M) -> BTreeMap<String, Vec<usize>> {
+    #[derive(Default)]
+    struct Collect {
+        path: ParamPath,
+        found: BTreeMap<String, Vec<usize>>,
+    }
+    impl ModuleVisitor for Collect {
+        fn enter_module(&mut self, name: &str, container_type: &str) {
+            self.path.enter(name, container_type);
+        }
+        fn exit_module(&mut self, _name: &str, _container_type: &str) {
+            self.path.exit();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let shape = param.val().dims().to_vec();
+            self.found.insert(self.path.name(), shape);
+        }
+    }
+    let mut collect = Collect::default();
+    model.visit(&mut collect);
+    collect.found
+}
+
 /// Sets whether parameters learn: those for whose name `learns` is true do, the others do not.
 pub fn set_learning<M: Module>(model: M, learns: impl Fn(&str) -> bool) -> M {
     struct Set<F> {
@@ -233,6 +257,10 @@ mod tests {
         let names: Vec<&str> = values.keys().map(String::as_str).collect();
         assert_eq!(names[..3], ["conv1.bias", "conv1.weight", "conv2.bias"]);
         assert_eq!(names.len(), 8);
+        let shapes = shapes(&model());
+        assert_eq!(shapes["conv1.weight"], [2, 3, 3, 3]);
+        assert_eq!(shapes["fc2.bias"], [10]);
+        assert_eq!(shapes.len(), 8);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!   recipe.toml      the recipe as it was resolved, every key written out
 //!   model.json       the model's configuration
 //!   labels.json      of a classifier: class names, in the order of the logits; of words, their tags
+//!   answers.json     of a model that answers questions: whether some have no answer
 //!   preprocess.json  of an image model: what is done to an image before the model sees it
 //!   tokenizer.json   of a model of text: Hugging Face's format
 //!   base.safetensors of a run with adapters: the weights that do not learn, with their checksum beside
@@ -22,9 +23,9 @@ use std::path::{Path, PathBuf};
 use data::image::Preprocess;
 use data::text::Tokenizer;
 use model_cnn::ImageClassifierConfig;
-use model_transformer::TextEncoderConfig;
-use serde::Serialize;
+use model_transformer::{Head, TextEncoderConfig};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::encoder::EncoderModel;
@@ -35,12 +36,13 @@ use crate::trainer::checkpoint::Checkpoints;
 pub use weights::{RunWeights, Which};
 
 /// What is written before the recipe.
-const OURS: [&str; 7] = [
+const OURS: [&str; 8] = [
     ".lock",
     "base.safetensors",
     "base.safetensors.sha256",
     "model.json",
     "labels.json",
+    "answers.json",
     "preprocess.json",
     "tokenizer.json",
 ];
@@ -82,6 +84,12 @@ pub enum Description {
     TextModel(TextModel),
     /// An encoder of text.
     Encoder(EncoderModel),
+}
+
+/// `answers.json`.
+#[derive(Default, Serialize, Deserialize)]
+struct Answers {
+    can_be_impossible: bool,
 }
 
 /// What kind of work a run is of.
@@ -203,6 +211,10 @@ impl RunDir {
             Description::Encoder(encoder) => {
                 self.write_json("model.json", &encoder.config)?;
                 self.write_json("labels.json", &encoder.labels)?;
+                if encoder.config.head() == Head::Span {
+                    let can_be_impossible = encoder.can_be_impossible;
+                    self.write_json("answers.json", &Answers { can_be_impossible })?;
+                }
                 self.write("tokenizer.json", encoder.tokenizer.to_json().as_bytes())?;
             }
         }
@@ -270,10 +282,15 @@ impl RunDir {
             let reason = format!("{labels} labels for a model with {outputs} outputs");
             return Err(TrainError::corrupt(&self.path.join("labels.json"), reason));
         }
+        let answers = match config.head() {
+            Head::Span => self.read_json("answers.json")?,
+            _ => Answers::default(),
+        };
         Ok(EncoderModel {
             tokenizer: self.tokenizer(config.vocab_size())?,
             config,
             labels,
+            can_be_impossible: answers.can_be_impossible,
         })
     }
 

@@ -103,26 +103,29 @@ pub fn train(
             let prepared = language_model(&recipe, begin, &mut surroundings)?;
             prepared.run(&recipe, begin, surroundings)
         }
-        DataRecipe::Sequence(data) => match data.source {
-            SequenceDataSource::Sentiment
-            | SequenceDataSource::Labelled
-            | SequenceDataSource::TextFolder => {
-                let opened = encoder_data::classified(&recipe, known_encoder(begin)?)?;
-                run_encoder(&recipe, begin, surroundings, opened)
+        DataRecipe::Sequence(data) => {
+            let known = known_encoder(begin)?;
+            match data.source {
+                SequenceDataSource::Sentiment
+                | SequenceDataSource::Labelled
+                | SequenceDataSource::TextFolder => {
+                    let opened = encoder_data::classified(&recipe, known)?;
+                    run_encoder(&recipe, begin, surroundings, opened)
+                }
+                SequenceDataSource::Tagged => {
+                    let opened = encoder_data::tagged(&recipe, known)?;
+                    run_encoder(&recipe, begin, surroundings, opened)
+                }
+                SequenceDataSource::Squad => {
+                    let opened = encoder_data::squad(&recipe, known)?;
+                    run_encoder(&recipe, begin, surroundings, opened)
+                }
+                SequenceDataSource::Masked => {
+                    let opened = encoder_data::masked(&recipe, known)?;
+                    run_encoder(&recipe, begin, surroundings, opened)
+                }
             }
-            SequenceDataSource::Tagged => {
-                let opened = encoder_data::tagged(&recipe, known_encoder(begin)?)?;
-                run_encoder(&recipe, begin, surroundings, opened)
-            }
-            SequenceDataSource::Squad => {
-                let opened = encoder_data::squad(&recipe, known_encoder(begin)?)?;
-                run_encoder(&recipe, begin, surroundings, opened)
-            }
-            SequenceDataSource::Masked => {
-                let opened = encoder_data::masked(&recipe, known_encoder(begin)?)?;
-                run_encoder(&recipe, begin, surroundings, opened)
-            }
-        },
+        }
     }
 }
 

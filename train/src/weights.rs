@@ -130,11 +130,23 @@ pub fn begin_encoder_with(
     let Some(name) = &recipe.weights else {
         return Ok(model);
     };
-    let path = Path::new(name);
-    let (model, left) = huggingface::load_encoder(model, path, true)?;
+    let (model, left) = huggingface::load_encoder(model, Path::new(name), true)?;
     note(&format!("beginning with the weights of {name}"));
     if !left.is_empty() {
         note(&format!("left new, or not used: {left}"));
+    }
+    let is_idle = |name: &&String| !model.is_head(name);
+    let idle: Vec<&str> = left
+        .missing
+        .iter()
+        .filter(is_idle)
+        .map(String::as_str)
+        .collect();
+    if !idle.is_empty() && (recipe.freeze_backbone || recipe.lora.is_some()) {
+        note(&format!(
+            "warning: {} stay as they were drawn; model.freeze_layers in place of this lets them learn",
+            idle.join(", ")
+        ));
     }
     Ok(model)
 }

@@ -223,8 +223,10 @@ fn what_is_wrong_with_a_command_is_told() {
         &["no prompts"],
     );
     // Verbs for images, on a run of text, and the other way round.
-    for verb in ["predict", "explain"] {
-        let words = ["text", "images"];
+    for (verb, words) in [
+        ("predict", ["language model", "tinderbox generate"]),
+        ("explain", ["language model", "images"]),
+    ] {
         assert_one_line_error(tinderbox().arg(verb).arg(&run).arg("x.png"), 1, &words);
     }
     let images = folder.path().join("images");

@@ -5,10 +5,12 @@ mod common;
 
 use std::path::Path;
 
+use common::encoder::{questions, reviews, train_bert};
 use common::{cifar10, class_folder, image, tinderbox, train_tiny, train_tiny_text};
 use data::image::write_png;
-use data::text::Tokenizer;
-use model_transformer::{GptConfig, LanguageModelConfig, huggingface};
+use data::text::{Tokenizer, sentiment};
+use model_transformer::registry::find_encoder;
+use model_transformer::{GptConfig, Head, LanguageModelConfig, TextEncoderConfig, huggingface};
 
 const README: &str = include_str!("../../README.md");
 
@@ -79,6 +81,7 @@ fn prepare(folder: &Path) {
     model_cnn::weights::save(&pretrained.unwrap(), &folder.join("pretrained.pth")).unwrap();
     cifar10(&folder.join("path/to/cifar-10-batches-bin"), 10);
     text(folder);
+    encoders(folder);
     for picture in ["photo.jpg", "new.jpg"] {
         // What a picture is follows from its content, not from its name.
         write_png(&folder.join(picture), &image(50, 40, [200, 90, 20])).unwrap();
@@ -113,7 +116,8 @@ fn text(folder: &Path) {
         let text = " once upon a time <unk> \n".repeat(100);
         std::fs::write(corpus.join(format!("ptb.{split}.txt")), text).unwrap();
     }
-    let text = "Once upon a time there was a text. ".repeat(60);
+    let text = "Once upon a time there was a text. ".repeat(4) + "\n";
+    let text = text.repeat(15);
     for name in ["corpus.txt", "other.txt", "path/to/input.txt"] {
         std::fs::write(folder.join(name), &text).unwrap();
     }
@@ -130,6 +134,33 @@ fn text(folder: &Path) {
     huggingface::save(&config.init(&device).unwrap(), &config, &gpt2).unwrap();
     std::fs::write(gpt2.join("tokenizer.json"), tokenizer.to_json()).unwrap();
     llama2c(&folder.join("path/to"));
+}
+
+/// Runs, data and published models for encoders, as small as they can be.
+fn encoders(folder: &Path) {
+    train_bert(&folder.join("runs/bert"), &["train.max_steps=2"])
+        .assert()
+        .success();
+    reviews(&folder.join("path/to/sst-2"));
+    questions(&folder.join("path/to/squad"));
+    let device = burn::tensor::Device::flex();
+    let tokenizer = sentiment::tokenizer().unwrap();
+    for (name, head) in [
+        ("all-MiniLM-L6-v2", Head::None),
+        ("bert-base-uncased", Head::MaskedLm),
+        ("squad-model", Head::Span),
+    ] {
+        let nano = (find_encoder("bert_nano").unwrap().config)();
+        let mut config =
+            serde_json::to_value(nano.with_vocab_size(tokenizer.vocab_size())).unwrap();
+        config["max_position_embeddings"] = 512.into();
+        let config: TextEncoderConfig = serde_json::from_value(config).unwrap();
+        let config = config.with_head(head, 2);
+        let path = folder.join("path/to").join(name);
+        let model = config.init(&device).unwrap();
+        huggingface::save_encoder(&model, &config, &[], 0, &path).unwrap();
+        std::fs::write(path.join("tokenizer.json"), tokenizer.to_json()).unwrap();
+    }
 }
 
 /// A checkpoint of llama2.c of one layer and width 2 that knows 32 tokens, all of its weights 0.1, and its tokenizer.
@@ -192,8 +223,8 @@ fn every_verb_has_help_with_an_example() {
     };
     let overview = help(&[]);
     for verb in [
-        "train", "eval", "predict", "explain", "generate", "export", "models", "recipes",
-        "devices", "data", "bench",
+        "train", "eval", "predict", "explain", "embed", "fill", "generate", "export", "models",
+        "recipes", "devices", "data", "bench",
     ] {
         assert!(overview.contains(verb), "{verb} is not listed");
         assert!(

@@ -18,7 +18,7 @@ pub use columns::Columns;
 pub use folders::open_folders;
 pub use table::{TableRow, open_table, read_labelled, read_table};
 
-use super::split_files::{check_fraction, is_kept};
+use super::split_files;
 use crate::error::DataError;
 use std::path::Path;
 
@@ -46,38 +46,14 @@ pub struct LabelledSplits {
     pub test: Option<Vec<LabelledText>>,
 }
 
-/// Keeps a fraction of each class for validation, evenly from all over `texts`: always the same ones, in whatever order
-/// the classes come.
+/// Keeps a fraction of each class for validation.
 ///
 /// # Errors
-/// If the fraction is not between 0 and 1, or too small for one text.
+/// As [`split_files::divide`].
 fn divide(
     texts: Vec<LabelledText>,
     fraction: f64,
     path: &Path,
 ) -> Result<[Vec<LabelledText>; 2], DataError> {
-    check_fraction(fraction)?;
-    let mut seen: Vec<usize> = Vec::new();
-    let (mut train, mut validation) = (Vec::new(), Vec::new());
-    for text in texts {
-        let label = text.label as usize;
-        seen.resize(seen.len().max(label + 1), 0);
-        let number = seen.get_mut(label).map_or(0, |seen| {
-            *seen += 1;
-            *seen - 1
-        });
-        if is_kept(number, fraction) {
-            validation.push(text);
-        } else {
-            train.push(text);
-        }
-    }
-    if validation.is_empty() {
-        let reason = format!(
-            "a fraction of {fraction} leaves none of its {} texts for validation",
-            train.len()
-        );
-        return Err(DataError::file(path, reason));
-    }
-    Ok([train, validation])
+    split_files::divide(texts, |text| text.label as usize, fraction, path)
 }

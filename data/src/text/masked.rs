@@ -123,6 +123,13 @@ impl MaskedSource {
         self.rows.iter().map(Range::len).sum()
     }
 
+    /// How many tokens are to be told in an epoch. With whole words it is about as many, and not always the same: they do
+    /// not fill up every row's share.
+    pub fn hidden(&self) -> usize {
+        let ids = |row: &Range<usize>| self.ids.get(row.clone()).unwrap_or_default();
+        self.rows.iter().map(|row| self.hider.share(ids(row))).sum()
+    }
+
     fn read<S: AsRef<str> + Sync>(
         &mut self,
         lines: &[S],
@@ -131,16 +138,19 @@ impl MaskedSource {
     ) -> Result<(), DataError> {
         let lines = parallel::map(lines, |line| {
             let line = line.as_ref();
-            let ends = line.trim().is_empty();
+            if line.trim().is_empty() {
+                return Ok(Vec::new());
+            }
             let pieces = encoder.tokenizer().pieces(line)?.into_iter();
-            let tokens = pieces.map(|piece| (piece.id, piece.word));
-            Ok((tokens.collect::<Vec<_>>(), ends))
+            Ok(pieces
+                .map(|piece| (piece.id, piece.word))
+                .collect::<Vec<_>>())
         })?;
         let room = encoder.room(false);
         let mut begin = 0;
         let mut first_word = 0;
-        for (tokens, ends) in lines {
-            if ends || !pack {
+        for tokens in lines {
+            if tokens.is_empty() || !pack {
                 self.end_document(begin, room);
                 begin = self.ids.len();
             }
@@ -197,21 +207,10 @@ impl Source for MaskedSource {
 
     fn collate(&self, _epoch: u64, _batch: usize, items: Vec<Hidden>) -> MaskedBatch {
         let [begin, end] = self.frame;
-        let framed: Vec<Vec<u32>> = items
-            .iter()
-            .map(|row| [&[begin], row.ids.as_slice(), &[end]].concat())
-            .collect();
-        let time = framed.iter().map(Vec::len).max().unwrap_or(0);
-        let segments = vec![0; time];
-        let rows: Vec<Row<'_>> = framed
-            .iter()
-            .map(|ids| {
-                (
-                    ids.as_slice(),
-                    segments.get(..ids.len()).unwrap_or_default(),
-                )
-            })
-            .collect();
+        let framed = |item: &Hidden| Row::new([&[begin], item.ids.as_slice(), &[end]].concat());
+        let rows: Vec<Row> = items.iter().map(framed).collect();
+        let input = SequenceBatch::stack(rows.iter(), self.pad_id);
+        let [_, time] = input.shape;
         let place = |(row, item): (usize, &Hidden)| {
             let first = row * time + 1;
             let places = item.positions.iter();
@@ -220,7 +219,7 @@ impl Source for MaskedSource {
             places.collect::<Vec<u32>>()
         };
         MaskedBatch {
-            input: SequenceBatch::stack(&rows, self.pad_id),
+            input,
             positions: items.iter().enumerate().flat_map(place).collect(),
             targets: items.into_iter().flat_map(|item| item.targets).collect(),
         }

@@ -22,6 +22,7 @@ mod words;
 
 use super::Tokenizer;
 use super::labelled::LabelledText;
+use super::tokenizer::BERT_SPECIAL;
 use crate::error::DataError;
 use crate::random;
 use sentence::sentence;
@@ -73,9 +74,7 @@ fn may_serve(text: &str, purpose: &str) -> bool {
 /// # Errors
 /// None in practice: the words are embedded.
 pub fn tokenizer() -> Result<Tokenizer, DataError> {
-    let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
-    let words = words::all();
-    let list = special.into_iter().chain(words);
+    let list = BERT_SPECIAL.into_iter().chain(words::all());
     Tokenizer::from_word_pieces(list.map(str::to_owned).collect())
 }
 

@@ -10,7 +10,7 @@ pub struct SequenceBatch {
     pub shape: [usize; 2],
     /// The tokens.
     pub ids: Vec<u32>,
-    /// 1 for the tokens of a second text, 0 for all others.
+    /// Those of the rows, see [`Encoded::segments`]; 0 for padding.
     pub segments: Vec<u8>,
     /// Which tokens are there, and no padding.
     pub real: Vec<bool>,
@@ -19,24 +19,33 @@ pub struct SequenceBatch {
 impl SequenceBatch {
     /// The batch of `rows`, filled up with `pad_id`.
     pub fn new(rows: &[&Encoded], pad_id: u32) -> Self {
-        let rows: Vec<Row<'_>> = rows
-            .iter()
-            .map(|row| (row.ids.as_slice(), row.segments.as_slice()))
-            .collect();
-        Self::stack(&rows, pad_id)
+        let rows = rows.iter().map(|row| (&*row.ids, &*row.segments));
+        Self::fill(rows, pad_id)
+    }
+
+    /// The same of rows that are nothing more.
+    pub(super) fn stack<'a>(
+        rows: impl ExactSizeIterator<Item = &'a Row> + Clone,
+        pad_id: u32,
+    ) -> Self {
+        Self::fill(rows.map(|row| (&*row.ids, &*row.segments)), pad_id)
     }
 
     /// The batch of rows, each with as many ids as segments.
-    pub(super) fn stack(rows: &[Row<'_>], pad_id: u32) -> Self {
-        let time = rows.iter().map(|(ids, _)| ids.len()).max().unwrap_or(0);
-        let size = rows.len() * time;
+    fn fill<'a>(
+        rows: impl ExactSizeIterator<Item = (&'a [u32], &'a [u8])> + Clone,
+        pad_id: u32,
+    ) -> Self {
+        let count = rows.len();
+        let time = rows.clone().map(|(ids, _)| ids.len()).max().unwrap_or(0);
+        let size = count * time;
         let mut batch = Self {
-            shape: [rows.len(), time],
+            shape: [count, time],
             ids: Vec::with_capacity(size),
             segments: Vec::with_capacity(size),
             real: Vec::with_capacity(size),
         };
-        for (number, (ids, segments)) in rows.iter().enumerate() {
+        for (number, (ids, segments)) in rows.enumerate() {
             let (end, full) = (number * time + ids.len(), (number + 1) * time);
             batch.ids.extend_from_slice(ids);
             batch.segments.extend_from_slice(segments);
@@ -78,5 +87,28 @@ impl SequenceBatch {
     }
 }
 
-/// The ids and segments of a row.
-pub(super) type Row<'a> = (&'a [u32], &'a [u8]);
+/// What of an [`Encoded`] a batch is made of. Its pieces have done their work by then, and would fill six times as much
+/// memory.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    ids: Vec<u32>,
+    segments: Vec<u8>,
+}
+
+impl Row {
+    /// Tokens of a single text.
+    pub(super) fn new(ids: Vec<u32>) -> Self {
+        let segments = vec![0; ids.len()];
+        Self { ids, segments }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ids.len()
+    }
+}
+
+impl From<Encoded> for Row {
+    fn from(Encoded { ids, segments, .. }: Encoded) -> Self {
+        Self { ids, segments }
+    }
+}

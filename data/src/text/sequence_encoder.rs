@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! BERT:     [CLS] a [SEP]      [CLS] a [SEP] b [SEP]          segments 0 up to the first [SEP], then 1
-//! RoBERTa:  <s> a </s>         <s> a </s> </s> b </s>         likewise; its models have one segment and ignore them
+//! RoBERTa:  <s> a </s>         <s> a </s> </s> b </s>         segments 0: what stands between tells the texts apart
 //! ```
 //!
 //! What is too long is cut at the end, the longer of two texts first, as Hugging Face's `truncation=True` does; or it is
@@ -22,8 +22,8 @@ use std::sync::Arc;
 pub struct Encoded {
     /// The tokens, special ones included.
     pub ids: Vec<u32>,
-    /// 1 for the tokens of a second text and what follows it, 0 for all others. A model that knows only one segment is not
-    /// given them.
+    /// For BERT 1 for the tokens of a second text and what follows it, 0 for all others. For RoBERTa all 0, whatever its model
+    /// could tell apart, as Hugging Face's tokenizer has them.
     pub segments: Vec<u8>,
     /// Where each token stands in its text; `None` for special tokens.
     pub pieces: Vec<Option<EncodedPiece>>,
@@ -192,14 +192,15 @@ impl SequenceEncoder {
         let length = first.len() + second.map_or(0, <[_]>::len) + special.around(second.is_some());
         let mut row = Encoded::with_capacity(length, left_out);
         row.push_special(special.begin, 0);
-        row.push_text(first, 0);
+        row.push_text(first, 0, 0);
         row.push_special(special.end, 0);
         if let Some(second) = second {
+            let segment = special.second_segment();
             if special.twice_between {
-                row.push_special(special.end, 1);
+                row.push_special(special.end, segment);
             }
-            row.push_text(second, 1);
-            row.push_special(special.end, 1);
+            row.push_text(second, 1, segment);
+            row.push_special(special.end, segment);
         }
         row
     }
@@ -256,10 +257,10 @@ impl Encoded {
         self.pieces.push(None);
     }
 
-    fn push_text(&mut self, pieces: &[TokenPiece], text: u8) {
+    fn push_text(&mut self, pieces: &[TokenPiece], text: u8, segment: u8) {
         for piece in pieces {
             self.ids.push(piece.id);
-            self.segments.push(text);
+            self.segments.push(segment);
             self.pieces.push(Some(EncodedPiece {
                 text,
                 range: piece.range.clone(),

@@ -48,8 +48,7 @@ pub(super) enum Order {
 
 #[derive(Clone, Debug)]
 struct Item {
-    ids: Vec<u32>,
-    segments: Vec<u8>,
+    row: Row,
     label: u32,
     number: u32,
 }
@@ -83,7 +82,7 @@ impl SequenceSource {
         encoder: &SequenceEncoder,
     ) -> Result<Self, DataError> {
         let (mut items, truncated) = encode(texts, encoder)?;
-        items.sort_by_key(|item| item.ids.len());
+        items.sort_by_key(|item| item.row.len());
         Ok(Self {
             items,
             order: Order::Sorted,
@@ -112,18 +111,18 @@ fn encode(
 ) -> Result<(Vec<Item>, Truncated), DataError> {
     let rows = parallel::map(texts, |text| {
         let row = encoder.encode(&text.text, text.pair.as_deref())?;
-        Ok((row.ids, row.segments, row.left_out))
+        let left_out = row.left_out;
+        Ok((Row::from(row), left_out))
     })?;
     if rows.is_empty() {
         return Err(DataError::config("texts", "there are none"));
     }
     let mut truncated = Truncated::default();
     let items = rows.into_iter().zip(texts).zip(0..);
-    let items = items.map(|(((ids, segments, left_out), text), number)| {
+    let items = items.map(|(((row, left_out), text), number)| {
         truncated.add(left_out);
         Item {
-            ids,
-            segments,
+            row,
             label: text.label,
             number,
         }
@@ -157,7 +156,7 @@ impl Source for SequenceSource {
     }
 
     fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
-        let lengths = self.items.iter().map(|item| item.ids.len());
+        let lengths = self.items.iter().map(|item| item.row.len());
         self.order.of(lengths, seed, epoch)
     }
 
@@ -175,12 +174,8 @@ impl Source for SequenceSource {
     fn collate(&self, _epoch: u64, _batch: usize, indices: Vec<usize>) -> LabelledBatch {
         let items = indices.iter().filter_map(|&index| self.items.get(index));
         let items: Vec<&Item> = items.collect();
-        let rows: Vec<Row<'_>> = items
-            .iter()
-            .map(|item| (item.ids.as_slice(), item.segments.as_slice()))
-            .collect();
         LabelledBatch {
-            input: SequenceBatch::stack(&rows, self.pad_id),
+            input: SequenceBatch::stack(items.iter().map(|item| &item.row), self.pad_id),
             labels: items.iter().map(|item| item.label).collect(),
             items: items.iter().map(|item| item.number).collect(),
         }

@@ -9,17 +9,12 @@ pub(super) const VALIDATION: [&str; 4] = ["validation", "valid", "val", "dev"];
 const TRAIN: [&str; 1] = ["train"];
 const TEST: [&str; 1] = ["test"];
 
-/// Where the splits are.
+/// Where the splits are. Of a single file the training split is all there is, and is to be divided.
 #[derive(Debug, PartialEq)]
-pub(super) enum Files {
-    /// In one file, which is to be divided.
-    One(PathBuf),
-    /// In a file each.
-    Each {
-        train: PathBuf,
-        validation: Option<PathBuf>,
-        test: Option<PathBuf>,
-    },
+pub(super) struct SplitFiles {
+    pub(super) train: PathBuf,
+    pub(super) validation: Option<PathBuf>,
+    pub(super) test: Option<PathBuf>,
 }
 
 /// The file `path`, or those of the folder `path` that are called `train`, `validation` (or one of its other names) and
@@ -27,21 +22,28 @@ pub(super) enum Files {
 ///
 /// # Errors
 /// If there is neither, if there is no training file, or if two files could be the same split.
-pub(super) fn split_files(path: &Path, extensions: &[&str]) -> Result<Files, DataError> {
+pub(super) fn split_files(path: &Path, extensions: &[&str]) -> Result<SplitFiles, DataError> {
     if path.is_file() {
-        return Ok(Files::One(path.to_path_buf()));
+        return Ok(SplitFiles {
+            train: path.to_path_buf(),
+            validation: None,
+            test: None,
+        });
     }
     if !path.is_dir() {
         return Err(DataError::file(path, "no such file or folder"));
     }
-    let names = list(path)?;
+    let mut files = list(path)?;
+    files.retain(|file| file.is_file());
+    // One whose name is not UTF-8 is none that we look for.
+    let names: Vec<&str> = files.iter().filter_map(|file| file_name(file)).collect();
     let find = |stems: &[&str]| {
-        let of_split = |name: &&String| {
+        let of_split = |name: &&str| {
             name.rsplit_once('.').is_some_and(|(stem, extension)| {
                 stems.contains(&stem) && extensions.contains(&extension)
             })
         };
-        let found: Vec<&String> = names.iter().filter(of_split).collect();
+        let found: Vec<&str> = names.iter().copied().filter(of_split).collect();
         match found.as_slice() {
             [] => Ok(None),
             [name] => Ok(Some(path.join(name))),
@@ -64,29 +66,67 @@ pub(super) fn split_files(path: &Path, extensions: &[&str]) -> Result<Files, Dat
         );
         DataError::file(path, reason)
     })?;
-    Ok(Files::Each {
+    Ok(SplitFiles {
         train,
         validation,
         test,
     })
 }
 
-/// The names of the files in a folder, sorted. One that is not UTF-8 is none that we look for.
-fn list(folder: &Path) -> Result<Vec<String>, DataError> {
+/// What is in a folder, sorted, so that everything is the same on every system.
+pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let entries = fs::read_dir(folder).map_err(DataError::io("list", folder))?;
-    let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(DataError::io("list", folder))?;
-        if entry.path().is_file() {
-            names.extend(entry.file_name().into_string());
-        }
-    }
-    names.sort();
-    Ok(names)
+    let paths = entries.map(|entry| Ok(entry.map_err(DataError::io("list", folder))?.path()));
+    let mut paths: Vec<PathBuf> = paths.collect::<Result<_, DataError>>()?;
+    paths.sort();
+    Ok(paths)
 }
 
-/// Which of `count` things of a kind are kept for validation: the last of each `1 / fraction`, and so never the first.
-pub(super) fn is_kept(number: usize, fraction: f64) -> bool {
+/// The last part of a path, if it is UTF-8.
+pub(super) fn file_name(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
+}
+
+/// What is learnt from, and what is kept for validation: a fraction of each class, evenly from all over `items`, and always
+/// the same ones, in whatever order the classes come. The first item of a class is never kept.
+///
+/// # Errors
+/// If the fraction is not between 0 and 1, or too small for one item.
+pub(super) fn divide<T>(
+    items: Vec<T>,
+    class: impl Fn(&T) -> usize,
+    fraction: f64,
+    path: &Path,
+) -> Result<[Vec<T>; 2], DataError> {
+    check_fraction(fraction)?;
+    // Of each class, how many have been seen.
+    let mut seen: Vec<usize> = Vec::new();
+    let (mut train, mut validation) = (Vec::new(), Vec::new());
+    for item in items {
+        let class = class(&item);
+        seen.resize(seen.len().max(class + 1), 0);
+        let number = seen.get_mut(class).map_or(0, |seen| {
+            *seen += 1;
+            *seen - 1
+        });
+        if is_kept(number, fraction) {
+            validation.push(item);
+        } else {
+            train.push(item);
+        }
+    }
+    if validation.is_empty() {
+        let reason = format!(
+            "a fraction of {fraction} leaves none of its {} texts for validation",
+            train.len()
+        );
+        return Err(DataError::file(path, reason));
+    }
+    Ok([train, validation])
+}
+
+/// Whether thing `number`, counted from 0, is one of those that are kept: the last of each `1 / fraction`.
+fn is_kept(number: usize, fraction: f64) -> bool {
     let kept = |count: usize| (count as f64 * fraction).floor();
     kept(number + 1) > kept(number)
 }

@@ -20,7 +20,7 @@ pub use source::{TaggedBatch, TaggedSource};
 
 use super::labelled::labels::{Labels, names};
 use super::pieces::read_text;
-use super::split_files::{Files, check_fraction, is_kept, split_files};
+use super::split_files::{SplitFiles, divide, split_files};
 use crate::error::DataError;
 use read::Sentence;
 use serde::{Deserialize, Serialize};
@@ -76,14 +76,11 @@ pub fn open_tagged(
     columns: &TagColumns,
     validation_fraction: f64,
 ) -> Result<TaggedSplits, DataError> {
-    let (train_path, validation, test) = match split_files(path, &EXTENSIONS)? {
-        Files::One(file) => (file, None, None),
-        Files::Each {
-            train,
-            validation,
-            test,
-        } => (train, validation, test),
-    };
+    let SplitFiles {
+        train: train_path,
+        validation,
+        test,
+    } = split_files(path, &EXTENSIONS)?;
     let train = read::sentences(&read_text(&train_path)?, columns, &train_path)?;
     let tags = train.iter().flat_map(|sentence| &sentence.words);
     let mut labels = names(tags.map(|word| word.tag.as_str()));
@@ -93,7 +90,7 @@ pub fn open_tagged(
     let read_split = |path: &Path| read_tagged(path, columns, &labels);
     let [train, validation] = match validation {
         Some(path) => [train, read_split(&path)?],
-        None => divide(train, validation_fraction, &train_path)?,
+        None => divide(train, |_| 0, validation_fraction, &train_path)?,
     };
     Ok(TaggedSplits {
         train,
@@ -136,28 +133,4 @@ fn number(
         numbered.push(TaggedSentence { words, tags });
     }
     Ok(numbered)
-}
-
-fn divide(
-    sentences: Vec<TaggedSentence>,
-    fraction: f64,
-    path: &Path,
-) -> Result<[Vec<TaggedSentence>; 2], DataError> {
-    check_fraction(fraction)?;
-    let (mut train, mut validation) = (Vec::new(), Vec::new());
-    for (number, sentence) in sentences.into_iter().enumerate() {
-        if is_kept(number, fraction) {
-            validation.push(sentence);
-        } else {
-            train.push(sentence);
-        }
-    }
-    if validation.is_empty() {
-        let reason = format!(
-            "a fraction of {fraction} leaves none of its {} sentences for validation",
-            train.len()
-        );
-        return Err(DataError::file(path, reason));
-    }
-    Ok([train, validation])
 }

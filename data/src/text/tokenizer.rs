@@ -22,6 +22,7 @@ mod stream;
 mod train;
 mod vocabulary;
 
+pub(super) use open::BERT_SPECIAL;
 pub use piece::TokenPiece;
 pub use stream::DecodeStream;
 pub use train::Algorithm;

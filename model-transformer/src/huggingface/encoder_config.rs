@@ -18,6 +18,8 @@ const CLASSES: [(&str, Head); 6] = [
 ];
 /// What Hugging Face takes when a file says nothing of labels.
 const LABELS: usize = 2;
+/// Of the values of `problem_type`, that of texts with one label each; the others are numbers and several labels.
+const ONE_LABEL: &str = "single_label_classification";
 
 /// The configuration, and what the labels are called.
 pub(super) fn from_json(json: Value) -> Result<(TextEncoderConfig, Vec<String>), Refusal> {
@@ -68,7 +70,9 @@ fn refuse_what_is_not_here(json: &Map<String, Value>, head: Head) -> Result<(), 
     require(json, "add_cross_attention", &json!(false))?;
     match head {
         Head::MaskedLm => require(json, "tie_word_embeddings", &json!(true)),
-        _ => Ok(()),
+        // The logits of other problems are no scores of labels of which one is right.
+        Head::Sequence => require(json, "problem_type", &json!(ONE_LABEL)),
+        Head::None | Head::Token | Head::Span => Ok(()),
     }
 }
 
@@ -165,8 +169,7 @@ fn label_fields(config: &TextEncoderConfig, labels: &[String]) -> Map<String, Va
         .collect();
     let mut fields = object(&json!({"id2label": id2label, "label2id": label2id}));
     if config.head() == Head::Sequence {
-        let kind = "single_label_classification";
-        fields.insert("problem_type".into(), kind.into());
+        fields.insert("problem_type".into(), ONE_LABEL.into());
     }
     fields
 }

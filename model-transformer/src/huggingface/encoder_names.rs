@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::names::is_same;
 use crate::TextEncoder;
 use crate::weights::{StateDict, WeightsError, parameter_names};
 
@@ -107,13 +108,6 @@ impl Tied {
                 bias: Some(("lm_head.decoder.bias", "lm_head.bias")),
             },
         }
-    }
-}
-
-fn is_same(dict: &StateDict, one: &str, other: &str) -> bool {
-    match (dict.floats(one), dict.floats(other)) {
-        (Some(one), Some(other)) => one == other,
-        _ => false,
     }
 }
 

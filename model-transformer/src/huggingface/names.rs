@@ -33,7 +33,8 @@ fn is_constant(name: &str) -> bool {
     constants.iter().any(|constant| name.ends_with(constant))
 }
 
-fn is_same(dict: &StateDict, one: &str, other: &str) -> bool {
+/// Whether a file has the same numbers twice.
+pub(super) fn is_same(dict: &StateDict, one: &str, other: &str) -> bool {
     match (dict.floats(one), dict.floats(other)) {
         (Some(one), Some(other)) => one == other,
         _ => false,

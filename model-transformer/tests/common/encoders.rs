@@ -1,15 +1,16 @@
 //! Thin encoders of Hugging Face's, and what `golden/make_encoders.py` wrote about them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use model_transformer::registry::EncoderInfo;
 use model_transformer::{
     BertConfig, DistilBertConfig, EncoderInput, Head, RobertaConfig, TextEncoder,
     TextEncoderConfig, weights,
 };
 use safetensors::tensor::TensorView;
 
-use super::Fixture;
+use super::{Fixture, fixture_folder, values};
 
 pub const HEADS: [(&str, Head); 5] = [
     ("none", Head::None),
@@ -75,6 +76,11 @@ pub fn roberta() -> ThinEncoder {
     }
 }
 
+/// A folder of `save_pretrained`'s.
+pub fn fixture_of(name: &str) -> PathBuf {
+    fixture_folder().join("huggingface").join(name)
+}
+
 pub fn thin_encoders() -> [ThinEncoder; 3] {
     [bert(), distilbert(), roberta()]
 }
@@ -98,6 +104,18 @@ impl ThinEncoder {
             .collect();
         let bytes = safetensors::serialize(own, None).unwrap();
         weights::load_bytes(model, bytes, Path::new("fixture")).unwrap()
+    }
+
+    /// What the model says about the fixture's plain batch.
+    pub fn answer(&self, model: &TextEncoder, head: Head) -> Vec<f32> {
+        let input = self.input("plain", &Device::flex());
+        match head {
+            Head::None => values(model.forward_features(&input)),
+            Head::MaskedLm => values(model.forward_masked_lm(&input)),
+            Head::Sequence => values(model.forward_sequence(&input)),
+            Head::Token => values(model.forward_tokens(&input)),
+            Head::Span => model.forward_spans(&input).map(values).concat(),
+        }
     }
 
     pub fn input(&self, case: &str, device: &Device) -> EncoderInput {
@@ -145,4 +163,38 @@ pub fn input_of(rows: &[Vec<i64>], time: usize, pad: i64, is_left: bool) -> Enco
         segments: Some(integers(segments)),
         real: Some(Tensor::from_data(TensorData::new(real, shape), &device)),
     }
+}
+
+/// A network of the registry, narrow and of few tokens.
+pub fn thin(info: &EncoderInfo) -> TextEncoderConfig {
+    let mut config = (info.config)().with_vocab_size(31);
+    match &mut config {
+        TextEncoderConfig::Bert(config) => {
+            config.hidden_size = 2 * config.num_attention_heads;
+            config.intermediate_size = config.num_attention_heads;
+            config.max_position_embeddings = 12;
+        }
+        TextEncoderConfig::DistilBert(config) => {
+            config.dim = 2 * config.n_heads;
+            config.hidden_dim = config.n_heads;
+            config.max_position_embeddings = 12;
+        }
+        TextEncoderConfig::Roberta(config) => {
+            config.hidden_size = 2 * config.num_attention_heads;
+            config.intermediate_size = config.num_attention_heads;
+            config.max_position_embeddings = 14;
+        }
+    }
+    config
+}
+
+/// At most as many layers as make a test quick.
+pub fn shallow(mut config: TextEncoderConfig) -> TextEncoderConfig {
+    let layers = match &mut config {
+        TextEncoderConfig::Bert(config) => &mut config.num_hidden_layers,
+        TextEncoderConfig::DistilBert(config) => &mut config.n_layers,
+        TextEncoderConfig::Roberta(config) => &mut config.num_hidden_layers,
+    };
+    *layers = (*layers).min(3);
+    config
 }

@@ -1,5 +1,6 @@
 //! `tinderbox data`
 
+mod sequences;
 mod shards;
 mod text;
 mod tokenizer;
@@ -27,6 +28,7 @@ use super::shared::{RecipeArgs, table, with_data};
 #[command(after_help = "\
 Examples:
   tinderbox data info cnn
+  tinderbox data info sst2 --data path/to/sst-2
   tinderbox data preview cnn-cifar10 --data path/to/cifar-10-batches-bin --output sheet.png
   tinderbox data shards cnn-folder --data path/to/images --output path/to/shards
   tinderbox data stats lstm-ptb-small --data path/to/penn-treebank
@@ -41,7 +43,7 @@ pub(super) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Count images and classes, or tokens.
+    /// Count images and classes, tokens, texts and labels, or questions.
     Info {
         #[command(flatten)]
         source: RecipeArgs,
@@ -102,8 +104,10 @@ pub(super) fn run(args: &Args) -> Done {
 
 fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> Done {
     let recipe = source.load()?;
-    if let DataRecipe::Text(_) = recipe.data {
-        return text::info(&recipe, as_json, verify);
+    match recipe.data {
+        DataRecipe::Image(_) => {}
+        DataRecipe::Text(_) => return text::info(&recipe, as_json, verify),
+        DataRecipe::Sequence(_) => return sequences::info(&recipe, as_json, verify),
     }
     if verify {
         shards::verify(recipe.images()?)?;
@@ -146,6 +150,7 @@ fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> Done {
 fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Done {
     anyhow::ensure!(columns > 0, "--columns must be at least 1");
     let recipe = source.load()?;
+    sequences::refuse(&recipe, "preview draws images")?;
     let run = with_data(|mut access| Ok(ImageRun::open(&recipe, &mut access)?))?;
     let source = run.train.source();
     let data = recipe.images()?;

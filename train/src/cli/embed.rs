@@ -155,6 +155,7 @@ fn format(output: Option<&Path>) -> anyhow::Result<Format> {
 fn open(args: &Args, device: &Device) -> anyhow::Result<(SentenceEncoder, SequenceEncoder)> {
     let path = &args.model;
     if path.join("modules.json").is_file() {
+        args.weights.refuse(path)?;
         let encoder = SentenceEncoder::open(path, device)?;
         let tokenizer = Tokenizer::open(&transformer_folder(path)?)
             .context("published weights need their tokenizer")?;

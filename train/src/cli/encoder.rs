@@ -15,6 +15,7 @@ pub(super) fn open(
     device: &Device,
 ) -> anyhow::Result<LoadedEncoder> {
     if path.join("config.json").is_file() && !path.join("recipe.toml").is_file() {
+        weights.refuse(path)?;
         return Ok(LoadedEncoder::of_folder(path, device)?);
     }
     let (which, live) = weights.which();

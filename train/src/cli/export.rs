@@ -129,6 +129,7 @@ fn encoder(args: &Args, run: &RunDir) -> Done {
         sequences,
         labels,
         origin,
+        ..
     } = &loaded;
     let folder = &args.output;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
@@ -150,8 +151,10 @@ fn peft(args: &Args, run: &RunDir) -> Done {
     let weights = run.weights(which, live)?;
     let folder = &args.output;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let (config, adapters) =
-        adapters::to_peft(weights.as_bytes(), lora, recipe.sequences()?.source)?;
+    let encoder = run.encoder()?.config;
+    // For its names alone.
+    let model = encoder.init(&DeviceArgs::default().open()?)?;
+    let (config, adapters) = adapters::to_peft(weights.as_bytes(), lora, &model, encoder.head())?;
     write_into(folder, "adapter_config.json", config.as_bytes())?;
     write_into(folder, "adapter_model.safetensors", &adapters)?;
     println!("{}: adapters of {}", folder.display(), weights.origin());

@@ -29,6 +29,7 @@ Examples:
   tinderbox train cnn --set optimizer.learning_rate=0.1 --set train.epochs=3 --run-dir runs/fast
   tinderbox train cnn-folder --data path/to/images --weights pretrained.pth
   tinderbox train lstm-ptb-small --data path/to/penn-treebank
+  tinderbox train sst2 --data path/to/sst-2 --weights path/to/bert
   tinderbox train cnn --resume")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -39,9 +40,10 @@ pub(super) struct Args {
     /// Leave out up to N unreadable images; short for `--set train.skip_bad=N`.
     #[arg(long, value_name = "N")]
     skip_bad: Option<usize>,
-    /// Begin with these weights: a file (safetensors or PyTorch's), or a name that `tinderbox models --weights` lists. A
-    /// head for another number of classes is left new. Short for `--set model.weights=NAME|FILE`.
-    #[arg(long, value_name = "NAME|FILE", conflicts_with = "resume")]
+    /// Begin with these weights: a file (safetensors or PyTorch's), a name that `tinderbox models --weights` lists or, of an
+    /// encoder, a folder of Hugging Face's. A head for another number of classes is left new. Short for `--set
+    /// model.weights=NAME|FILE|FOLDER`.
+    #[arg(long, value_name = "NAME|FILE|FOLDER", conflicts_with = "resume")]
     weights: Option<String>,
     /// Whether all weights must fit; with false, those that fit are used. Short for `--set model.strict=BOOL`.
     #[arg(long, value_name = "BOOL", conflicts_with = "resume")]

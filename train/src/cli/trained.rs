@@ -127,6 +127,16 @@ impl WeightsArgs {
         })
     }
 
+    /// The model at `path` has no checkpoints.
+    pub(super) fn refuse(&self, path: &Path) -> anyhow::Result<()> {
+        ensure!(
+            self.which() == (Which::Best, false),
+            "--checkpoint and --live are for runs, and {} is none",
+            path.display()
+        );
+        Ok(())
+    }
+
     pub(super) fn which(&self) -> (Which, bool) {
         (self.checkpoint.0, self.live)
     }
@@ -144,7 +154,7 @@ impl OutsideArgs {
         let given = given.iter().find(|(_, is_given)| *is_given);
         match given {
             Some((option, _)) => bail!(
-                "--{option} is for images, and {} is of text: give a folder of Hugging Face's in place of the run",
+                "--{option} is for images, and {} is of text",
                 path.display()
             ),
             None => Ok(()),

@@ -1,8 +1,8 @@
 //! What a run is, as a TOML file.
 //!
 //! A recipe has five sections, `[model] [data] [optimizer] [schedule] [train]`, each a plain struct here with its
-//! defaults; of `[data]` there is one struct for images, one for text to continue and one for text to understand. The files under `recipes/` are compiled in and known by name; any other is a path. `--set key=value`
-//! changes one entry.
+//! defaults; of `[data]` there is one struct for images, one for text to continue and one for text to understand. The files
+//! under `recipes/` are compiled in and known by name; any other is a path. `--set key=value` changes one entry.
 
 mod data;
 mod difference;

@@ -45,6 +45,11 @@ impl Recipe {
                 check_encoder(&self.model, &mut problems);
                 check_sequences(data, &mut problems);
                 check_adaptation(&self.model, &mut problems);
+                problems.require(
+                    data.source != SequenceDataSource::Squad || self.train.label_smoothing == 0.0,
+                    "train.label_smoothing",
+                    "is not for answers: the classes are the places of a text, padding too",
+                );
                 check_not_recurrent(&self.train, &mut problems);
             }
         }
@@ -227,6 +232,11 @@ fn check_encoder(model: &ModelRecipe, problems: &mut Problems) {
 
 /// The ways in which only a part of an encoder learns.
 fn check_adaptation(model: &ModelRecipe, problems: &mut Problems) {
+    problems.require(
+        model.strict,
+        "model.strict",
+        "is not for encoders: all below the head must fit, and a head that does not is left new",
+    );
     let ways = [
         model.freeze_backbone,
         model.freeze_layers.is_some(),

@@ -48,13 +48,18 @@ impl<T: Task> Prepared<T> {
         let run = match begin {
             Begin::New { path, overwrite } => {
                 let run = RunDir::create(path, *overwrite)?;
-                if adapters::learning(&model).is_some() {
-                    adapters::write_base(run.path(), &model)?;
-                }
+                adapters::write_base(run.path(), &model)?;
                 run.write_description(recipe, &description)?;
                 Some(run)
             }
-            Begin::Resume { path, .. } => Some(RunDir::resume(path)?),
+            Begin::Resume { path, .. } => {
+                let run = RunDir::resume(path)?;
+                // It begins anew, and the weights that it begins with may have changed since.
+                if run.checkpoints().steps()?.is_empty() {
+                    adapters::write_base(run.path(), &model)?;
+                }
+                Some(run)
+            }
             Begin::DryRun => None,
         };
         let mut state = match (begin, &run) {
@@ -66,6 +71,7 @@ impl<T: Task> Prepared<T> {
             run.checkpoints().clean()?;
             run.write_recipe(recipe)?;
         }
+        let sizes = [&train, &validation].map(|loader| task.size(loader.source()));
         let view = (surroundings.view)(&ViewInfo {
             name: &recipe.name,
             metrics: task.metrics(),
@@ -75,7 +81,7 @@ impl<T: Task> Prepared<T> {
             step: state.progress.step,
             model: &recipe.model.name,
             parameters: model_cnn::num_parameters(&state.model),
-            sizes: [&train, &validation].map(|loader| task.size(loader.source())),
+            sizes,
         });
         let progress = &state.progress;
         let reporter = match &run {
@@ -92,6 +98,7 @@ impl<T: Task> Prepared<T> {
             task: &task,
             state,
             train,
+            items_per_epoch: sizes[0] as u64,
             validation,
             recipe,
             device,

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use data::loader::{Loader, LoaderConfig, Source};
 use data::text::labelled::{self, LabelledSplits, LabelledText};
 use data::text::sentiment;
-use data::text::squad::{self, SquadEvaluation, SquadSplits, SquadTraining};
+use data::text::squad::metrics::Version;
+use data::text::squad::{self, SquadEvaluation, SquadTraining};
 use data::text::tagged::{TaggedSplits, open_tagged};
 use data::text::{MaskOptions, MaskedSource, SequenceSource, TaggedSource, TextLines, Truncated};
 use model_transformer::Head;
 
 use super::Task;
+pub use super::encoder_fit::known_tokenizer;
 use super::encoder_fit::{fit, sequences};
 use super::masked::MaskedTask;
 use super::sequence::SequenceTask;
@@ -117,7 +119,11 @@ fn classified_loader(
     evaluation(recipe, SequenceSource::evaluation(texts, &sequences)?)
 }
 
-fn open_classified(recipe: &Recipe) -> Result<LabelledSplits, TrainError> {
+/// The texts of a recipe for classes.
+///
+/// # Errors
+/// As [`classified`].
+pub fn open_classified(recipe: &Recipe) -> Result<LabelledSplits, TrainError> {
     let data = recipe.sequences()?;
     let fraction = data.validation_fraction;
     Ok(match data.source {
@@ -189,7 +195,11 @@ pub fn evaluate_tagged(
     Ok((task, evaluation(recipe, source)?))
 }
 
-fn open_words(data: &SequenceDataRecipe) -> Result<TaggedSplits, TrainError> {
+/// The words of a recipe for tags.
+///
+/// # Errors
+/// As [`classified`].
+pub fn open_words(data: &SequenceDataRecipe) -> Result<TaggedSplits, TrainError> {
     let fraction = data.validation_fraction;
     Ok(open_tagged(
         data.given_path()?,
@@ -208,7 +218,7 @@ pub fn squad(
 ) -> Result<EncoderRun<SpanTask>, TrainError> {
     let data = recipe.sequences()?;
     let splits = squad::open(data.given_path()?, data.validation_fraction)?;
-    let answering = Answering::new(data, splits.has_impossible());
+    let has_impossible = splits.has_impossible();
     let reports = [&splits.train_report, &splits.validation_report];
     let mut notes: Vec<String> = reports.iter().filter_map(|r| r.warning()).collect();
     let train = part_of(splits.train, data.fraction);
@@ -218,7 +228,10 @@ pub fn squad(
             let texts = train
                 .iter()
                 .flat_map(|question| [question.question.as_str(), &question.context]);
-            fit(recipe, Head::Span, Vec::new(), texts)?
+            EncoderModel {
+                can_be_impossible: has_impossible,
+                ..fit(recipe, Head::Span, Vec::new(), texts)?
+            }
         }
     };
     let sequences = sequences(data, &encoder)?;
@@ -230,11 +243,7 @@ pub fn squad(
         train.answered()
     ));
     Ok(EncoderRun {
-        task: SpanTask::new(
-            encoder.config.clone(),
-            recipe.train.label_smoothing,
-            answering,
-        ),
+        task: span_task(data, &encoder, has_impossible),
         train: training(recipe, SpanSource::Training(train))?,
         validation: evaluation(recipe, SpanSource::Evaluation(validation))?,
         notes,
@@ -252,17 +261,22 @@ pub fn evaluate_squad(
     part: Part,
 ) -> Result<(SpanTask, Loader<SpanSource>), TrainError> {
     let data = recipe.sequences()?;
-    let SquadSplits {
-        train,
-        validation,
-        train_report,
-        validation_report,
-    } = squad::open(data.given_path()?, data.validation_fraction)?;
-    let unanswerable = train_report.unanswerable + validation_report.unanswerable;
-    let questions = pick(part, train, validation, None)?;
+    let splits = squad::open(data.given_path()?, data.validation_fraction)?;
+    let task = span_task(data, &known, splits.has_impossible());
+    let questions = pick(part, splits.train, splits.validation, None)?;
     let source = SquadEvaluation::new(questions, &sequences(data, &known)?, data.stride)?;
-    let task = SpanTask::new(known.config, 0.0, Answering::new(data, unanswerable > 0));
     Ok((task, evaluation(recipe, SpanSource::Evaluation(source))?))
+}
+
+/// Questions without an answer are measured by the rules for them, even those of a model that has never seen one.
+fn span_task(data: &SequenceDataRecipe, encoder: &EncoderModel, has_impossible: bool) -> SpanTask {
+    let can_be_impossible = encoder.can_be_impossible;
+    let version = match can_be_impossible || has_impossible {
+        true => Version::V2,
+        false => Version::V1,
+    };
+    let answering = Answering::new(data, can_be_impossible);
+    SpanTask::new(encoder.config.clone(), answering, version)
 }
 
 /// A run that finds hidden words; see [`classified`].

@@ -60,6 +60,7 @@ pub(super) fn fit<'a>(
         config,
         tokenizer,
         labels,
+        can_be_impossible: false,
     })
 }
 
@@ -68,15 +69,35 @@ fn tokenizer<'a>(
     data: &SequenceDataRecipe,
     texts: impl Iterator<Item = &'a str> + Send,
 ) -> Result<Tokenizer, TrainError> {
-    let folder = recipe.model.weights.as_ref().map(Path::new);
-    Ok(match (&data.tokenizer, folder, data.source) {
-        (Some(path), _, _) => Tokenizer::open(path)?,
-        (None, Some(folder), _) if folder.is_dir() => Tokenizer::open(folder)?,
-        (None, _, SequenceDataSource::Sentiment) => sentiment::tokenizer()?,
-        (None, _, _) => {
-            let texts = texts.map(|text| Ok(text.to_string()));
-            Tokenizer::train(Algorithm::WordPieceUncased, data.vocab_size, texts)?
+    if let Some(known) = known_tokenizer(recipe)? {
+        return Ok(known);
+    }
+    let texts = texts.map(|text| Ok(text.to_string()));
+    let tokenizer = Tokenizer::train(Algorithm::WordPieceUncased, data.vocab_size, texts);
+    Ok(tokenizer?)
+}
+
+/// The tokenizer of a recipe, unless one is to be made from the training texts: that of `data.tokenizer`, else that of the
+/// folder of the weights, else that of the generated sentences.
+///
+/// # Errors
+/// It cannot be read; or the recipe begins with weights and does not say what their tokens are.
+pub fn known_tokenizer(recipe: &Recipe) -> Result<Option<Tokenizer>, TrainError> {
+    let data = recipe.sequences()?;
+    let weights = recipe.model.weights.as_ref().map(Path::new);
+    Ok(match (&data.tokenizer, weights) {
+        (Some(path), _) => Some(Tokenizer::open(path)?),
+        (None, Some(folder)) if folder.is_dir() => Some(Tokenizer::open(folder)?),
+        (None, Some(path)) => {
+            return Err(TrainError::Mismatch(format!(
+                "model.weights: {} is no folder with a tokenizer in it; name one with data.tokenizer",
+                path.display()
+            )));
         }
+        (None, None) if data.source == SequenceDataSource::Sentiment => {
+            Some(sentiment::tokenizer()?)
+        }
+        (None, None) => None,
     })
 }
 

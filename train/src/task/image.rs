@@ -32,14 +32,9 @@ impl ImageTask {
     /// `label_smoothing` is the share of each target that is spread over all classes (Szegedy et al. 2016,
     /// <https://arxiv.org/abs/1512.00567>); validation never smooths.
     pub fn new(num_classes: usize, label_smoothing: f64, device: &Device) -> Self {
-        let metric = |name, higher_is_better, is_fraction| MetricInfo {
-            name,
-            higher_is_better,
-            is_fraction,
-        };
-        let mut metrics = vec![metric("loss", false, false), metric("accuracy", true, true)];
+        let mut metrics = vec![MetricInfo::lower("loss"), MetricInfo::fraction("accuracy")];
         if num_classes > 5 {
-            metrics.push(metric("top5_accuracy", true, true));
+            metrics.push(MetricInfo::fraction("top5_accuracy"));
         }
         let label_smoothing = label_smoothing as f32;
         Self {

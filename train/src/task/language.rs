@@ -41,14 +41,9 @@ impl LanguageTask {
     pub fn new(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Self, TrainError> {
         let data = recipe.text()?;
         let is_by_character = tokenizer.is_by_character();
-        let metric = |name| MetricInfo {
-            name,
-            higher_is_better: false,
-            is_fraction: false,
-        };
-        let mut metrics = vec![metric("loss"), metric("perplexity")];
+        let mut metrics = vec![MetricInfo::lower("loss"), MetricInfo::lower("perplexity")];
         if is_by_character {
-            metrics.push(metric(BITS));
+            metrics.push(MetricInfo::lower(BITS));
         }
         Ok(Self {
             metrics,

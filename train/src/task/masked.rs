@@ -7,7 +7,7 @@ use data::text::{MaskedBatch, MaskedSource};
 use model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::language::token_losses;
-use super::sequence::{read, targets};
+use super::outputs::{hits, indices, largest, places, read};
 use super::{Carry, Task};
 use crate::TrainError;
 use crate::encoder;
@@ -21,7 +21,7 @@ pub struct MaskedTask {
     metrics: [MetricInfo; 3],
 }
 
-/// Loss, logits and targets of a training batch, not yet read from the device.
+/// Loss, guesses and targets of a training batch, not yet read from the device.
 pub struct MaskedOutput {
     loss: Tensor<1>,
     /// The largest logit's place for each hidden token.
@@ -32,18 +32,13 @@ pub struct MaskedOutput {
 impl MaskedTask {
     /// The task for a model of this configuration.
     pub fn new(config: TextEncoderConfig, label_smoothing: f64) -> Self {
-        let metric = |name, higher_is_better, is_fraction| MetricInfo {
-            name,
-            higher_is_better,
-            is_fraction,
-        };
         Self {
             config,
             label_smoothing,
             metrics: [
-                metric("loss", false, false),
-                metric("perplexity", false, false),
-                metric("accuracy", true, true),
+                MetricInfo::lower("loss"),
+                MetricInfo::lower("perplexity"),
+                MetricInfo::fraction("accuracy"),
             ],
         }
     }
@@ -55,28 +50,16 @@ impl MaskedTask {
         let features = model.forward_features(&input);
         let [rows, time, hidden] = features.dims();
         let features = features.reshape([rows * time, hidden]);
-        model.masked_lm_head(features.select(0, targets(&batch.positions, device)))
+        model.masked_lm_head(features.select(0, indices(&batch.positions, device)))
     }
 }
 
 fn count(loss: f64, found: &[f32], targets: &[u32]) -> Tally {
-    // Ids of tokens are far below 2^24, up to which float32 counts exactly.
-    let hits = found
-        .iter()
-        .zip(targets)
-        .filter(|(found, target)| **found == **target as f32)
-        .count();
     let sums = [
         ("loss", loss * targets.len() as f64),
-        ("accuracy", hits as f64),
+        ("accuracy", hits(&places(found), targets) as f64),
     ];
     Tally::new(targets.len(), sums)
-}
-
-/// The place of the largest logit of each row, `[count]`, as a number that is read together with the loss.
-pub(super) fn largest(logits: Tensor<2>) -> Tensor<1> {
-    let [rows, _] = logits.dims();
-    logits.argmax(1).reshape([rows]).float()
 }
 
 impl Task for MaskedTask {
@@ -90,6 +73,10 @@ impl Task for MaskedTask {
 
     fn items(&self) -> &'static str {
         "hidden tokens"
+    }
+
+    fn size(&self, source: &MaskedSource) -> usize {
+        source.hidden()
     }
 
     fn values(&self, tally: &Tally) -> Values {
@@ -110,7 +97,7 @@ impl Task for MaskedTask {
         let logits = self.logits(model, &batch, device);
         let loss = token_losses(
             logits.clone(),
-            targets(&batch.targets, device),
+            indices(&batch.targets, device),
             self.label_smoothing,
         )
         .mean();
@@ -135,7 +122,7 @@ impl Task for MaskedTask {
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let logits = self.logits(model, &batch, device);
-        let losses = token_losses(logits.clone(), targets(&batch.targets, device), 0.0);
+        let losses = token_losses(logits.clone(), indices(&batch.targets, device), 0.0);
         let (loss, found) = read(losses.mean(), largest(logits))?;
         Ok(count(loss, &found, &batch.targets))
     }

@@ -7,6 +7,7 @@ pub mod image_data;
 pub mod language;
 pub mod language_data;
 pub mod masked;
+mod outputs;
 pub mod score;
 pub mod sequence;
 pub mod span;

@@ -14,7 +14,7 @@ use data::text::squad::{
 use model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
 
 use super::language::token_losses;
-use super::sequence::targets;
+use super::outputs::{indices, read_all};
 use super::{Carry, Task};
 use crate::TrainError;
 use crate::encoder;
@@ -25,8 +25,8 @@ use crate::trainer::metrics::{MetricInfo, Tally};
 /// the answers' words, by SQuAD's official rules (Rajpurkar et al. 2016, <https://arxiv.org/abs/1606.05250>).
 pub struct SpanTask {
     config: TextEncoderConfig,
-    label_smoothing: f64,
     answering: Answering,
+    version: Version,
     metrics: [MetricInfo; 3],
 }
 
@@ -42,7 +42,7 @@ pub struct Answering {
 }
 
 impl Answering {
-    /// As the recipe says; `can_be_impossible` is a property of the data.
+    /// As the recipe says; `can_be_impossible` is what the model has learnt.
     pub fn new(data: &SequenceDataRecipe, can_be_impossible: bool) -> Self {
         Self {
             max_answer_tokens: data.max_answer_tokens,
@@ -64,14 +64,6 @@ impl Answering {
             self.can_be_impossible,
             self.null_threshold as f32,
         )
-    }
-
-    /// Whose rules the answers are measured by.
-    fn version(&self) -> Version {
-        match self.can_be_impossible {
-            true => Version::V2,
-            false => Version::V1,
-        }
     }
 }
 
@@ -184,35 +176,31 @@ impl Source for SpanSource {
 }
 
 impl SpanTask {
-    /// The task for a model of this configuration.
-    pub fn new(config: TextEncoderConfig, label_smoothing: f64, answering: Answering) -> Self {
-        let metric = |name, higher_is_better, is_fraction| MetricInfo {
-            name,
-            higher_is_better,
-            is_fraction,
-        };
+    /// The task for a model of this configuration, whose answers are measured by the rules of `version`.
+    pub fn new(config: TextEncoderConfig, answering: Answering, version: Version) -> Self {
         Self {
             config,
-            label_smoothing,
             answering,
+            version,
             metrics: [
-                metric("loss", false, false),
-                metric("exact_match", true, true),
-                metric("f1", true, true),
+                MetricInfo::lower("loss"),
+                MetricInfo::fraction("exact_match"),
+                MetricInfo::fraction("f1"),
             ],
         }
     }
 
     /// The loss of each window, `[rows]`.
-    fn losses(logits: [Tensor<2>; 2], spans: &[[u32; 2]], smoothing: f64) -> Tensor<1> {
+    fn losses(logits: [Tensor<2>; 2], spans: &[[u32; 2]]) -> Tensor<1> {
         let device = logits[0].device();
         let [start, end] = logits;
         let at = |end: usize| -> Tensor<1, Int> {
             let places: Vec<u32> = spans.iter().map(|span| span[end]).collect();
-            targets(&places, &device)
+            indices(&places, &device)
         };
-        let start = token_losses(start, at(0), smoothing);
-        (start + token_losses(end, at(1), smoothing)) / 2.0
+        // Nothing is smoothed: padding, too, would get a share of the target.
+        let start = token_losses(start, at(0), 0.0);
+        (start + token_losses(end, at(1), 0.0)) / 2.0
     }
 }
 
@@ -237,13 +225,12 @@ impl Task for SpanTask {
         device: &Device,
     ) -> Result<(Tensor<1>, Self::Output), TrainError> {
         let SpanInput::Windows(batch) = batch else {
-            return Err(TrainError::Mismatch(
-                "questions to be answered cannot be learnt from".into(),
-            ));
+            let reason = "questions to be answered cannot be learnt from";
+            return Err(TrainError::Mismatch(reason.into()));
         };
         let input = encoder::input(&batch.input, &self.config, device);
         let logits = model.forward_spans(&input);
-        let loss = Self::losses(logits, &batch.spans, self.label_smoothing).mean();
+        let loss = Self::losses(logits, &batch.spans).mean();
         let output = (loss.clone().inner(), batch.spans.len());
         Ok((loss, output))
     }
@@ -267,15 +254,16 @@ impl Task for SpanTask {
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let SpanInput::Questions(batch) = batch else {
-            return Err(TrainError::Mismatch(
-                "windows without questions cannot be answered".into(),
-            ));
+            let reason = "windows without questions cannot be answered";
+            return Err(TrainError::Mismatch(reason.into()));
         };
         let questions = &batch.questions;
         let time = batch.input.shape[1];
         let logits = span_logits(model, &self.config, &batch.input, questions.len(), device);
-        let losses = Self::losses(logits.clone(), &batch.spans(), 0.0);
-        let [losses, start, end] = read(losses, logits)?;
+        let losses = Self::losses(logits.clone(), &batch.spans());
+        let [start, end] = logits;
+        let transaction = Transaction::default().register(losses);
+        let [losses, start, end] = read_all(transaction.register(start).register(end))?;
         let mut sums = [0.0; 3];
         for question in questions {
             let rows = question.rows.clone();
@@ -283,9 +271,7 @@ impl Task for SpanTask {
             let answer = self
                 .answering
                 .best(question, &start[cells.clone()], &end[cells]);
-            let score = question
-                .question
-                .score(&answer.text, self.answering.version());
+            let score = question.question.score(&answer.text, self.version);
             let windows = rows.len().max(1) as f64;
             let loss: f64 = losses[rows].iter().map(|loss| f64::from(*loss)).sum();
             sums[0] += loss / windows;
@@ -296,17 +282,4 @@ impl Task for SpanTask {
         let sums = [("loss", loss), ("exact_match", exact_match), ("f1", f1)];
         Ok(Tally::new(questions.len(), sums))
     }
-}
-
-/// All of it in one go, because every read waits for the device.
-fn read(losses: Tensor<1>, [start, end]: [Tensor<2>; 2]) -> Result<[Vec<f32>; 3], TrainError> {
-    let read = Transaction::default()
-        .register(losses)
-        .register(start)
-        .register(end)
-        .try_execute()
-        .map_err(|e| TrainError::Execution(e.to_string()))?;
-    let read = <[_; 3]>::try_from(read)
-        .map_err(|_| TrainError::Execution("a read returned too little".into()))?;
-    Ok(read.map(|data| data.iter::<f32>().collect()))
 }

@@ -5,8 +5,7 @@ use data::text::{TaggedBatch, TaggedSource};
 use model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::language::token_losses;
-use super::masked::largest;
-use super::sequence::{read, targets};
+use super::outputs::{hits, indices, largest, places, read};
 use super::{Carry, Task, score};
 use crate::TrainError;
 use crate::encoder;
@@ -64,19 +63,14 @@ impl Words {
 impl TaggedTask {
     /// The task for a model of this configuration, whose tags are called `labels`.
     pub fn new(config: TextEncoderConfig, labels: Vec<String>, label_smoothing: f64) -> Self {
-        let metric = |name, higher_is_better, is_fraction| MetricInfo {
-            name,
-            higher_is_better,
-            is_fraction,
-        };
         Self {
             config,
             labels,
             label_smoothing,
             metrics: [
-                metric("loss", false, false),
-                metric("accuracy", true, true),
-                metric("f1", true, true),
+                MetricInfo::lower("loss"),
+                MetricInfo::fraction("accuracy"),
+                MetricInfo::fraction("f1"),
             ],
         }
     }
@@ -93,19 +87,14 @@ impl TaggedTask {
         let logits = model.forward_tokens(&input);
         let [rows, time, tags] = logits.dims();
         let logits = logits.reshape([rows * time, tags]);
-        logits.select(0, targets(&words.positions, device))
+        logits.select(0, indices(&words.positions, device))
     }
 
     fn count(&self, loss: f64, found: &[f32], words: &Words) -> Tally {
-        let found: Vec<u32> = found.iter().map(|tag| *tag as u32).collect();
-        let hits = found
-            .iter()
-            .zip(&words.tags)
-            .filter(|(a, b)| a == b)
-            .count();
+        let found = places(found);
         let sums = [
             ("loss", loss * words.tags.len() as f64),
-            ("accuracy", hits as f64),
+            ("accuracy", hits(&found, &words.tags) as f64),
         ];
         let mut tally = Tally::new(words.tags.len(), sums);
         let (mut correct, mut predicted, mut real) = (0, 0, 0);
@@ -173,7 +162,7 @@ impl Task for TaggedTask {
     ) -> Result<(Tensor<1>, TaggedOutput), TrainError> {
         let words = Words::of(&batch);
         let logits = self.logits(model, &batch, &words, device);
-        let targets = targets(&words.tags, device);
+        let targets = indices(&words.tags, device);
         let loss = token_losses(logits.clone(), targets, self.label_smoothing).mean();
         let output = TaggedOutput {
             loss: loss.clone().inner(),
@@ -197,7 +186,7 @@ impl Task for TaggedTask {
     ) -> Result<Tally, TrainError> {
         let words = Words::of(&batch);
         let logits = self.logits(model, &batch, &words, device);
-        let loss = token_losses(logits.clone(), targets(&words.tags, device), 0.0).mean();
+        let loss = token_losses(logits.clone(), indices(&words.tags, device), 0.0).mean();
         let (loss, found) = read(loss, largest(logits))?;
         Ok(self.count(loss, &found, &words))
     }

@@ -58,6 +58,35 @@ pub struct MetricInfo {
     pub is_fraction: bool,
 }
 
+impl MetricInfo {
+    /// The lower the better, as a loss.
+    pub fn lower(name: &'static str) -> Self {
+        Self {
+            name,
+            higher_is_better: false,
+            is_fraction: false,
+        }
+    }
+
+    /// The higher the better.
+    pub fn higher(name: &'static str) -> Self {
+        Self {
+            name,
+            higher_is_better: true,
+            is_fraction: false,
+        }
+    }
+
+    /// A share of what is right.
+    pub fn fraction(name: &'static str) -> Self {
+        Self {
+            name,
+            higher_is_better: true,
+            is_fraction: true,
+        }
+    }
+}
+
 /// The best evaluation so far, by one metric.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Best {

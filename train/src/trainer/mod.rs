@@ -52,6 +52,8 @@ pub struct Trainer<'a, T: Task> {
     pub state: State<T::Model>,
     /// Training batches.
     pub train: Loader<T::Source>,
+    /// How many items ([`Task::size`]) an epoch has.
+    pub items_per_epoch: u64,
     /// Validation batches.
     pub validation: Loader<T::Source>,
     /// What is to be done.
@@ -197,7 +199,6 @@ impl<T: Task> Trainer<'_, T> {
     fn report_step(&mut self, learning_rate: f64, norm: Option<f64>) -> Result<(), TrainError> {
         let total_steps = self.total_steps();
         let log_every = self.options().log_every;
-        let items_per_epoch = self.task.size(self.train.source()) as u64;
         let values = self.task.values(&self.state.progress.window);
         let progress = &mut self.state.progress;
         let is_due = progress.step.is_multiple_of(log_every);
@@ -208,7 +209,7 @@ impl<T: Task> Trainer<'_, T> {
             epochs: self.recipe.train.epochs,
             items: progress.items,
             epoch_items: progress.epoch_tally.count,
-            items_per_epoch,
+            items_per_epoch: self.items_per_epoch,
             learning_rate,
             norm,
             values,

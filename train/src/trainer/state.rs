@@ -142,8 +142,8 @@ impl<M: Module> State<M> {
         Ok(files)
     }
 
-    /// The state that [`to_files`](Self::to_files) wrote, with all weights ([`adapters::complete`]). `model` is the network with any weights, `path` the checkpoint
-    /// for error messages.
+    /// The state that [`to_files`](Self::to_files) wrote, with all weights ([`adapters::complete`]). `model` is the network
+    /// with any weights, `path` the checkpoint for error messages.
     ///
     /// # Errors
     /// A file is missing or belongs to another run.

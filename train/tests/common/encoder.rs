@@ -75,6 +75,15 @@ pub fn names(folder: &Path) {
 
 /// Questions about a text, one of whose answers does not stand where it says: `folder/{train,dev}-v1.1.json`.
 pub fn questions(folder: &Path) {
+    write_questions(folder, "1.1");
+}
+
+/// The same with a question in four that has no answer: `folder/{train,dev}-v2.0.json`.
+pub fn unanswerable(folder: &Path) {
+    write_questions(folder, "2.0");
+}
+
+fn write_questions(folder: &Path, version: &str) {
     fs::create_dir_all(folder).unwrap();
     for (split, count) in [("train", 12), ("dev", 4)] {
         let paragraphs: Vec<Value> = (0..count)
@@ -84,14 +93,22 @@ pub fn questions(folder: &Path) {
                 // Code points, as the format has it, and not bytes.
                 let start = context.chars().position(|c| name.starts_with(c)).unwrap();
                 let start = if number == 3 { start + 1 } else { start };
-                json!({"context": context, "qas": [{
+                let mut question = json!({
                     "id": format!("{split}-{number}"), "question": "Who met the others?",
                     "answers": [{"text": name, "answer_start": start}],
-                }]})
+                });
+                if version == "2.0" {
+                    let is_impossible = number % 4 == 2;
+                    question["is_impossible"] = json!(is_impossible);
+                    if is_impossible {
+                        question["answers"] = json!([]);
+                    }
+                }
+                json!({"context": context, "qas": [question]})
             })
             .collect();
-        let file = json!({"version": "1.1", "data": [{"title": "A", "paragraphs": paragraphs}]});
-        let name = format!("{split}-v1.1.json");
+        let file = json!({"version": version, "data": [{"title": "A", "paragraphs": paragraphs}]});
+        let name = format!("{split}-v{version}.json");
         fs::write(folder.join(name), file.to_string()).unwrap();
     }
 }

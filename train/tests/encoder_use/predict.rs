@@ -175,6 +175,8 @@ fn an_answer_is_a_passage_of_the_text() {
         1,
         &["--question"],
     );
+    let column = [&arguments[..], &["--text-column", "text"]].concat();
+    assert_one_line_error(&mut run("predict", path, &column), 1, &["--text-column"]);
     assert_one_line_error(
         &mut run("predict", path, &["--text", "paris", "--question", " "]),
         1,

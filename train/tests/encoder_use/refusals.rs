@@ -68,6 +68,10 @@ fn options_that_make_no_sense_are_refused() {
         1,
         &["standard input has no texts"],
     );
+    for verb in ["predict", "embed"] {
+        let mut command = run(verb, path, &["--text", "a", "--checkpoint", "latest"]);
+        assert_one_line_error(&mut command, 1, &["--checkpoint and --live are for runs"]);
+    }
 }
 
 #[test]

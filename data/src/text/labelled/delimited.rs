@@ -37,7 +37,7 @@ pub(super) fn csv(text: &str, columns: &Columns, path: &Path) -> Result<Rows, Da
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| DataError::file(path, error.to_string()))?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |at| first_line(text, at));
         match places {
             None => {
                 let header: Vec<&str> = record.iter().map(str::trim).collect();
@@ -45,7 +45,7 @@ pub(super) fn csv(text: &str, columns: &Columns, path: &Path) -> Result<Rows, Da
             }
             Some(places) => {
                 let cells: Vec<&str> = record.iter().collect();
-                rows.push(row(&cells, places, line as usize, path)?);
+                rows.push(row(&cells, places, line, path)?);
             }
         }
     }
@@ -54,6 +54,13 @@ pub(super) fn csv(text: &str, columns: &Columns, path: &Path) -> Result<Rows, Da
         rows,
         has_labels: places.label.is_some(),
     })
+}
+
+/// The line that a record begins in, from 1: its position is before the empty lines above it.
+fn first_line(text: &str, at: &csv::Position) -> usize {
+    let rest = text.as_bytes().get(at.byte() as usize..);
+    let rest = rest.unwrap_or_default().iter();
+    at.line() as usize + rest.take_while(|&&byte| byte == b'\n').count()
 }
 
 fn nameless(path: &Path) -> DataError {

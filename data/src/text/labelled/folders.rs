@@ -5,8 +5,7 @@ use super::{LabelledSplits, LabelledText, divide};
 use crate::error::DataError;
 use crate::text::parallel;
 use crate::text::pieces::read_text;
-use crate::text::split_files::VALIDATION;
-use std::fs;
+use crate::text::split_files::{VALIDATION, file_name, list};
 use std::path::{Path, PathBuf};
 
 /// IMDB's texts without a label, which lie beside the classes.
@@ -74,10 +73,13 @@ fn validation_folder(path: &Path) -> Result<Option<PathBuf>, DataError> {
 fn classes(split: &Path) -> Result<Vec<Class>, DataError> {
     let mut classes = Vec::new();
     for path in list(split)? {
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+        if !path.is_dir() {
+            continue;
+        }
+        let Some(name) = file_name(&path) else {
             return Err(DataError::file(&path, "the name of a class must be UTF-8"));
         };
-        if !path.is_dir() || name.starts_with('.') || name == UNLABELLED {
+        if name.starts_with('.') || name == UNLABELLED {
             continue;
         }
         let mut files = list(&path)?;
@@ -95,15 +97,6 @@ fn classes(split: &Path) -> Result<Vec<Class>, DataError> {
         });
     }
     Ok(classes)
-}
-
-/// What is in a folder, sorted.
-fn list(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let entries = fs::read_dir(folder).map_err(DataError::io("list", folder))?;
-    let paths = entries.map(|entry| Ok(entry.map_err(DataError::io("list", folder))?.path()));
-    let mut paths: Vec<PathBuf> = paths.collect::<Result<_, DataError>>()?;
-    paths.sort();
-    Ok(paths)
 }
 
 fn read(classes: &[Class], labels: &[String]) -> Result<Vec<LabelledText>, DataError> {

@@ -4,7 +4,7 @@ use super::labels::{Labels, names};
 use super::{Columns, LabelledSplits, LabelledText, delimited, divide, jsonl};
 use crate::error::DataError;
 use crate::text::pieces::read_text;
-use crate::text::split_files::{Files, split_files};
+use crate::text::split_files::{SplitFiles, split_files};
 use std::path::Path;
 
 const EXTENSIONS: [&str; 4] = ["tsv", "csv", "jsonl", "ndjson"];
@@ -43,14 +43,11 @@ pub fn open_table(
     columns: &Columns,
     validation_fraction: f64,
 ) -> Result<LabelledSplits, DataError> {
-    let (train_path, validation, test) = match split_files(path, &EXTENSIONS)? {
-        Files::One(file) => (file, None, None),
-        Files::Each {
-            train,
-            validation,
-            test,
-        } => (train, validation, test),
-    };
+    let SplitFiles {
+        train: train_path,
+        validation,
+        test,
+    } = split_files(path, &EXTENSIONS)?;
     let train = read(&train_path, columns)?;
     check_labels(&train, columns, &train_path)?;
     let found = train.rows.iter().filter_map(|row| row.label.as_deref());
@@ -64,22 +61,29 @@ pub fn open_table(
         Some(path) => [train, read_labelled(&path, columns, &labels)?],
         None => divide(train, validation_fraction, &train_path)?,
     };
-    let test = match test {
-        Some(path) => {
-            let rows = read(&path, columns)?;
-            let labelled = rows
-                .has_labels
-                .then(|| number(rows, &labels, columns, &path));
-            labelled.transpose()?
-        }
-        None => None,
-    };
     Ok(LabelledSplits {
-        labels,
         train,
         validation,
-        test,
+        test: match test {
+            Some(path) => read_test(&path, columns, &labels)?,
+            None => None,
+        },
+        labels,
     })
+}
+
+/// Nothing if the file has no labels.
+fn read_test(
+    path: &Path,
+    columns: &Columns,
+    labels: &[String],
+) -> Result<Option<Vec<LabelledText>>, DataError> {
+    let rows = read(path, columns)?;
+    if !rows.has_labels {
+        return Ok(None);
+    }
+    check_labels(&rows, columns, path)?;
+    number(rows, labels, columns, path).map(Some)
 }
 
 /// Reads one table of texts, which may have labels. With the `labels` of a model, all that there are must be among them.

@@ -39,7 +39,7 @@ impl Hider {
         let probability = options.probability;
         if !(probability > 0.0 && probability <= 1.0) {
             let reason = format!("{probability} is not above 0 and at most 1");
-            return Err(DataError::config("mask probability", reason));
+            return Err(DataError::config("probability", reason));
         }
         let mask = encoder.mask_id().ok_or_else(|| {
             let reason = "has no [MASK] or <mask> to hide tokens with";
@@ -62,6 +62,12 @@ impl Hider {
     /// Whether a token may be hidden: special ones may not.
     pub(super) fn can_hide(&self, id: u32) -> bool {
         self.ordinary.get(id as usize).copied().unwrap_or_default()
+    }
+
+    /// How many tokens of a row are to be told, if whole words make up just as many.
+    pub(super) fn share(&self, ids: &[u32]) -> usize {
+        let tokens = ids.iter().filter(|&&id| self.can_hide(id)).count();
+        ((tokens as f64 * self.probability).round() as usize).max(1)
     }
 
     /// Hides tokens of a row.
@@ -96,8 +102,7 @@ impl Hider {
     /// The places of the tokens to be told: tokens or words in random order, as many as fit into the share.
     fn choose(&self, ids: &[u32], words: &[u32], rng: &mut impl Rng) -> Vec<usize> {
         let mut units = self.units(ids, words);
-        let tokens: usize = units.iter().map(Vec::len).sum();
-        let share = ((tokens as f64 * self.probability).round() as usize).max(1);
+        let share = self.share(ids);
         units.shuffle(rng);
         let mut chosen = Vec::with_capacity(share);
         for unit in &units {

@@ -2,7 +2,7 @@
 
 use crate::error::DataError;
 use crate::text::pieces::read_text;
-use crate::text::split_files::{Files, split_files};
+use crate::text::split_files::{SplitFiles, check_fraction, split_files};
 use std::path::Path;
 
 /// Plain text as lines. An empty one ends a document.
@@ -21,20 +21,19 @@ impl TextLines {
     /// `train.txt`, perhaps `validation.txt` (or `valid`, `val`, `dev`), and perhaps `test.txt`.
     ///
     /// # Errors
-    /// If there is no such file, it is not UTF-8, or nothing is left for a part.
+    /// If there is no such file, it is not UTF-8, the fraction is asked for and not between 0 and 1, or nothing is left to
+    /// learn from.
     pub fn open(path: &Path, validation_fraction: f64) -> Result<Self, DataError> {
-        let (train, validation, test) = match split_files(path, &["txt"])? {
-            Files::One(file) => (file, None, None),
-            Files::Each {
-                train,
-                validation,
-                test,
-            } => (train, validation, test),
-        };
+        let SplitFiles {
+            train,
+            validation,
+            test,
+        } = split_files(path, &["txt"])?;
         let mut lines = read(&train)?;
         let validation = match validation {
             Some(path) => read(&path)?,
             None => {
+                check_fraction(validation_fraction)?;
                 let kept = (lines.len() as f64 * validation_fraction).round().max(1.0);
                 lines.split_off(lines.len().saturating_sub(kept as usize))
             }

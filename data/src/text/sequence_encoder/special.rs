@@ -91,6 +91,11 @@ impl Special {
         }
     }
 
+    /// The segment of a second text.
+    pub(super) fn second_segment(&self) -> u8 {
+        u8::from(!self.twice_between)
+    }
+
     /// Whether a word alone is encoded as if a space stood before it: RoBERTa's words have it in their first token.
     pub(super) fn space_before_words(&self) -> bool {
         self.twice_between

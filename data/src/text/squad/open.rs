@@ -3,7 +3,7 @@
 use super::Question;
 use super::read::{SquadReport, articles, joined, read};
 use crate::error::DataError;
-use std::fs;
+use crate::text::split_files::{check_fraction, list};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -68,7 +68,8 @@ fn files(path: &Path) -> Result<Files, DataError> {
     if !path.is_dir() {
         return Err(DataError::file(path, "no such file or folder"));
     }
-    let all = json_files(path)?;
+    let mut all = list(path)?;
+    all.retain(|file| file.extension().is_some_and(|end| end == "json") && file.is_file());
     let named = |prefixes: &[&str]| -> Vec<PathBuf> {
         let fits = |path: &&PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -95,28 +96,8 @@ fn files(path: &Path) -> Result<Files, DataError> {
     }
 }
 
-/// Sorted, so that messages are always the same.
-fn json_files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(DataError::io("list", folder))? {
-        let path = entry.map_err(DataError::io("list", folder))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-            && path.is_file()
-        {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
 fn divide(path: &Path, validation_fraction: f64) -> Result<SquadSplits, DataError> {
-    if !(validation_fraction > 0.0 && validation_fraction < 1.0) {
-        let reason = format!("{validation_fraction} is not between 0 and 1");
-        return Err(DataError::config("fraction for validation", reason));
-    }
+    check_fraction(validation_fraction)?;
     let mut train = articles(path)?;
     train.retain(|article| !article.questions.is_empty());
     let total: usize = train.iter().map(|article| article.questions.len()).sum();

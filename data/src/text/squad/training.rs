@@ -4,6 +4,7 @@ use super::{Question, span};
 use crate::error::DataError;
 use crate::loader::Source;
 use crate::text::buckets::bucketed_order;
+use crate::text::sequence_batch::Row;
 use crate::text::{Encoded, SequenceBatch, SequenceEncoder, parallel};
 use std::sync::Arc;
 
@@ -18,20 +19,12 @@ pub struct SquadTraining {
     left_out: usize,
 }
 
-/// A window that is told apart by what it is of.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Window {
+    /// For messages.
     question: Arc<Question>,
-    input: Row,
+    row: Row,
     span: [u32; 2],
-}
-
-/// What of an [`Encoded`] a batch is made of. Its pieces have done their work, and would fill six times
-/// as much memory.
-#[derive(Clone, Debug)]
-pub struct Row {
-    ids: Vec<u32>,
-    segments: Vec<u8>,
 }
 
 /// Windows and where the answers lie in them.
@@ -65,10 +58,7 @@ impl SquadTraining {
         let windows = parallel::map(&usable, |question| encode(question, encoder, stride))?;
         let windows: Vec<Window> = windows.into_iter().flatten().collect();
         Ok(Self {
-            lengths: windows
-                .iter()
-                .map(|window| window.input.ids.len())
-                .collect(),
+            lengths: windows.iter().map(|window| window.row.len()).collect(),
             windows,
             batch_size,
             pad_id: encoder.pad_id(),
@@ -96,17 +86,15 @@ fn encode(
     let window = |input: Encoded| Window {
         question: question.clone(),
         span: span::of(&input, &question.context, question.answer_range()),
-        input: Row {
-            ids: input.ids,
-            segments: input.segments,
-        },
+        row: input.into(),
     };
     let windows = question.windows(encoder, stride)?;
     Ok(windows.into_iter().map(window).collect())
 }
 
 impl Source for SquadTraining {
-    type Item = (Row, [u32; 2]);
+    /// The index; what it stands for lies ready.
+    type Item = usize;
     type Batch = SpanBatch;
 
     fn len(&self) -> usize {
@@ -125,21 +113,16 @@ impl Source for SquadTraining {
         format!("a window of question {id}")
     }
 
-    fn item(&self, _epoch: u64, index: usize) -> Result<Self::Item, DataError> {
-        let window = self.windows.get(index).ok_or_else(|| {
-            DataError::config("index", format!("{index} of {}", self.windows.len()))
-        })?;
-        Ok((window.input.clone(), window.span))
+    fn item(&self, _epoch: u64, index: usize) -> Result<usize, DataError> {
+        Ok(index)
     }
 
-    fn collate(&self, _epoch: u64, _batch: usize, items: Vec<Self::Item>) -> SpanBatch {
-        let rows: Vec<_> = items
-            .iter()
-            .map(|(row, _)| (row.ids.as_slice(), row.segments.as_slice()))
-            .collect();
+    fn collate(&self, _epoch: u64, _batch: usize, indices: Vec<usize>) -> SpanBatch {
+        let windows = indices.iter().filter_map(|&index| self.windows.get(index));
+        let windows: Vec<&Window> = windows.collect();
         SpanBatch {
-            input: SequenceBatch::stack(&rows, self.pad_id),
-            spans: items.iter().map(|(_, span)| *span).collect(),
+            input: SequenceBatch::stack(windows.iter().map(|window| &window.row), self.pad_id),
+            spans: windows.iter().map(|window| window.span).collect(),
         }
     }
 }

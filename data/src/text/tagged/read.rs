@@ -59,14 +59,15 @@ struct Reader {
 
 impl Reader {
     fn line(&mut self, line: &str, number: usize, columns: &TagColumns) -> Result<(), String> {
-        if line.trim().is_empty() {
+        if line.trim_ascii().is_empty() {
             self.end_sentence();
             return Ok(());
         }
         let cells: Vec<&str> = if line.contains('\t') {
-            line.split('\t').map(str::trim).collect()
+            line.split('\t').map(str::trim_ascii).collect()
         } else {
-            line.split_whitespace().collect()
+            // No other whitespace: a word may have a space that does not break, or be one.
+            line.split_ascii_whitespace().collect()
         };
         if cells.first() == Some(&DOCUMENT) {
             self.end_sentence();

@@ -6,7 +6,7 @@ use crate::loader::Source;
 use crate::text::parallel;
 use crate::text::sequence_batch::Row;
 use crate::text::sequences::{Order, Truncated};
-use crate::text::{Encoded, SequenceBatch, SequenceEncoder};
+use crate::text::{Encoded, EncodedPiece, SequenceBatch, SequenceEncoder};
 
 /// Sentences with the tags of their words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +32,7 @@ pub struct TaggedSource {
 
 #[derive(Debug)]
 struct Item {
-    ids: Vec<u32>,
-    segments: Vec<u8>,
+    row: Row,
     tags: Vec<Option<u32>>,
     number: u32,
 }
@@ -58,8 +57,7 @@ impl TaggedSource {
             truncated.add(row.left_out);
             Item {
                 tags: tags(&row, &sentence.tags),
-                ids: row.ids,
-                segments: row.segments,
+                row: row.into(),
                 number,
             }
         });
@@ -80,7 +78,7 @@ impl TaggedSource {
         encoder: &SequenceEncoder,
     ) -> Result<Self, DataError> {
         let mut source = Self::training(sentences, encoder, 1)?;
-        source.items.sort_by_key(|item| item.ids.len());
+        source.items.sort_by_key(|item| item.row.len());
         source.order = Order::Sorted;
         Ok(source)
     }
@@ -100,7 +98,7 @@ impl TaggedSource {
 /// The tag of each token of a row that is the first of a word.
 fn tags(row: &Encoded, tags: &[u32]) -> Vec<Option<u32>> {
     let mut last = None;
-    let of = |piece: &Option<crate::text::EncodedPiece>| {
+    let of = |piece: &Option<EncodedPiece>| {
         let word = piece.as_ref()?.word;
         (last.replace(word) != Some(word))
             .then(|| tags.get(word as usize).copied())
@@ -119,7 +117,7 @@ impl Source for TaggedSource {
     }
 
     fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
-        let lengths = self.items.iter().map(|item| item.ids.len());
+        let lengths = self.items.iter().map(|item| item.row.len());
         self.order.of(lengths, seed, epoch)
     }
 
@@ -137,11 +135,7 @@ impl Source for TaggedSource {
     fn collate(&self, _epoch: u64, _batch: usize, indices: Vec<usize>) -> TaggedBatch {
         let items = indices.iter().filter_map(|&index| self.items.get(index));
         let items: Vec<&Item> = items.collect();
-        let rows: Vec<Row<'_>> = items
-            .iter()
-            .map(|item| (item.ids.as_slice(), item.segments.as_slice()))
-            .collect();
-        let input = SequenceBatch::stack(&rows, self.pad_id);
+        let input = SequenceBatch::stack(items.iter().map(|item| &item.row), self.pad_id);
         let [_, time] = input.shape;
         let mut tags = Vec::with_capacity(input.ids.len());
         for item in &items {

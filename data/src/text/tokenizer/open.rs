@@ -32,7 +32,7 @@ const PAIRS: [(&str, &str); 2] = [("vocab.json", "merges.txt"), ("encoder.json",
 /// GPT-2's only special token.
 pub(super) const END_OF_TEXT: &str = "<|endoftext|>";
 /// BERT's special tokens, in the order that training gives them.
-pub(super) const BERT_SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+pub(in crate::text) const BERT_SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
 /// RoBERTa's special tokens, in the order that fairseq gives them.
 const ROBERTA_SPECIAL: [&str; 5] = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];

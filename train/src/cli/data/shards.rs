@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::Arc;
 use std::thread;
 
-use super::Done;
+use super::{Done, sequences};
 use crate::cli::shared::{RecipeArgs, table, with_data};
 
 /// Write the images of a recipe as tar shards: a few large files, which slow disks and network file systems read much
@@ -76,6 +76,7 @@ impl Args {
 
 pub(super) fn run(args: &Args) -> Done {
     let recipe = args.source.load()?;
+    sequences::refuse(&recipe, "shards are of images")?;
     let (train, validation) = with_data(|mut access| {
         let mut open = |split| -> Result<Arc<ImageDataset>, TrainError> {
             let dataset = open_dataset(recipe.images()?, recipe.seed, split, &mut access)?;

@@ -11,6 +11,7 @@ use ::train::task::language_data::open_corpus;
 use anyhow::Context;
 use serde_json::json;
 
+use super::sequences;
 use crate::cli::Done;
 use crate::cli::shared::{RecipeArgs, table};
 
@@ -71,6 +72,7 @@ fn verify_shards(data: &TextDataRecipe) -> anyhow::Result<()> {
 /// What counting alone achieves: the floor that a model must get below, and for the grammar the one it cannot.
 pub(super) fn stats(source: &RecipeArgs, as_json: bool) -> Done {
     let recipe = source.load()?;
+    sequences::refuse(&recipe, "stats counts what language models are measured by")?;
     let data = recipe.text()?;
     let corpus = open_corpus(data, recipe.seed)?;
     let vocab_size = corpus.tokenizer.vocab_size();

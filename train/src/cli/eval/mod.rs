@@ -13,16 +13,18 @@ use super::Done;
 use super::shared::DeviceArgs;
 use super::trained::{OutsideArgs, WeightsArgs};
 
-/// Measure a trained model: accuracy, per class, confusion matrix; or perplexity.
+/// Measure a trained model: accuracy, per class, confusion matrix; perplexity; or the scores of a text encoder's task.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox eval runs/cnn
   tinderbox eval runs/lstm-ptb-small --split test
   tinderbox eval runs/lstm-ptb-small --text essay.txt
+  tinderbox eval runs/sst2 --data path/to/sst-2
 
 Of an image classifier it prints a table and writes eval-SPLIT.json and confusion-SPLIT.svg into the run directory; of a
-language model, perplexity over every token once, and eval-SPLIT.json.")]
+language model, perplexity over every token once, and eval-SPLIT.json; of an encoder, accuracy, F1 and what else its task \
+is measured by, for each class too, and eval-SPLIT.json.")]
 pub(super) struct Args {
     /// The run directory.
     run: PathBuf,
@@ -69,8 +71,14 @@ pub(super) fn run(args: &Args) -> Done {
     match RunDir::open(&args.run) {
         Ok(run) => match run.kind()? {
             RunKind::Image => images::run(args),
-            RunKind::Language => text::run(args, &run),
-            RunKind::Encoder => encoder::run(args, &run),
+            RunKind::Language => {
+                args.outside.refuse(&args.run)?;
+                text::run(args, &run)
+            }
+            RunKind::Encoder => {
+                args.outside.refuse(&args.run)?;
+                encoder::run(args, &run)
+            }
         },
         Err(_) => images::run(args),
     }

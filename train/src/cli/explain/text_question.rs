@@ -4,7 +4,6 @@ use ::data::text::{Encoded, SequenceBatch};
 use ::train::TrainError;
 use ::train::encoder::{LoadedEncoder, input};
 use ::train::task::image::ranked;
-use ::train::task::span::Answering;
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use model_transformer::Head;
@@ -112,19 +111,8 @@ impl TextQuestion {
     }
 
     fn answer(args: &Args, loaded: &LoadedEncoder, device: &Device) -> anyhow::Result<Self> {
-        let question = args.question.clone();
-        let question = question.context("this model answers questions: ask one with --question")?;
-        let data = crate::cli::predict::data_recipe(&args.run)?;
-        let asked = Question {
-            context: args.texts.read_whole()?,
-            stride: data.stride,
-            answering: Answering {
-                max_answer_tokens: data.max_answer_tokens,
-                can_be_impossible: false,
-                null_threshold: data.null_threshold,
-            },
-            question,
-        };
+        let question = args.question.as_ref();
+        let asked = Question::new(&args.run, loaded, question, &args.texts, None)?;
         let (windows, found) = ask(&asked, loaded, device)?;
         let mut places = windows.windows.into_iter().filter_map(|row| {
             let at = |is_end: bool| place_of(&row, &found.range, is_end);

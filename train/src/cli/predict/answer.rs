@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::ops::Range;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use serde::Serialize;
 use super::Args;
 use super::text::data_recipe;
 use crate::cli::Done;
+use crate::cli::texts::TextArgs;
 
 /// Windows that go through the network at once.
 const AT_ONCE: usize = 8;
@@ -24,8 +26,32 @@ const AT_ONCE: usize = 8;
 pub(in crate::cli) struct Question {
     pub(in crate::cli) question: String,
     pub(in crate::cli) context: String,
-    pub(in crate::cli) stride: usize,
-    pub(in crate::cli) answering: Answering,
+    stride: usize,
+    answering: Answering,
+}
+
+impl Question {
+    /// The question and text that are given, to be answered as the run's recipe says. With a `null_threshold` there may be
+    /// no answer, even if the model is not known to have learnt that.
+    pub(in crate::cli) fn new(
+        run: &Path,
+        loaded: &LoadedEncoder,
+        question: Option<&String>,
+        texts: &TextArgs,
+        null_threshold: Option<f64>,
+    ) -> anyhow::Result<Self> {
+        let question = question.context("this model answers questions: ask one with --question")?;
+        let data = data_recipe(run)?;
+        let can_be_impossible = loaded.can_be_impossible || null_threshold.is_some();
+        let mut answering = Answering::new(&data, can_be_impossible);
+        answering.null_threshold = null_threshold.unwrap_or(answering.null_threshold);
+        Ok(Self {
+            question: question.clone(),
+            context: texts.read_whole()?,
+            stride: data.stride,
+            answering,
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -43,24 +69,18 @@ struct Answer<'a> {
 }
 
 pub(super) fn run(args: &Args, loaded: &LoadedEncoder, device: &Device) -> Done {
-    let question = args.question.as_ref();
-    let question = question.context("this model answers questions: ask one with --question")?;
-    let data = data_recipe(&args.run)?;
-    let asked = Question {
-        question: question.clone(),
-        context: args.texts.read_whole()?,
-        stride: data.stride,
-        answering: Answering {
-            max_answer_tokens: data.max_answer_tokens,
-            can_be_impossible: args.null_threshold.is_some(),
-            null_threshold: args.null_threshold.unwrap_or(data.null_threshold),
-        },
-    };
+    let asked = Question::new(
+        &args.run,
+        loaded,
+        args.question.as_ref(),
+        &args.texts,
+        args.null_threshold,
+    )?;
     let (_, found) = ask(&asked, loaded, device)?;
     let context = &asked.context;
     let count = |end: usize| context.get(..end).map_or(0, |text| text.chars().count());
     let answer = Answer {
-        question,
+        question: &asked.question,
         answer: &found.text,
         score: found.score,
         probability: found.probability,
@@ -97,23 +117,12 @@ pub(in crate::cli) fn ask(
 ) -> anyhow::Result<(QuestionWindows, Prediction)> {
     ensure!(!asked.question.trim().is_empty(), "the question is empty");
     let sequences = &loaded.sequences;
-    let question = squad::Question {
-        id: "question".into(),
-        question: asked.question.clone(),
-        context: Arc::from(asked.context.as_str()),
-        title: String::new(),
-        answers: Vec::new(),
-        is_impossible: false,
-    };
+    let question = squad::Question::asked(&asked.question, &asked.context);
     // A third of a row at most, so that windows of a small model get on.
     let stride = asked.stride.min(sequences.max_length() / 3);
     let windows = QuestionWindows::new(Arc::new(question), sequences, stride)?;
-    if let Some(cut) = windows
-        .windows
-        .first()
-        .map(|row| row.left_out)
-        .filter(|cut| *cut > 0)
-    {
+    let cut = windows.windows.first().map_or(0, |row| row.left_out);
+    if cut > 0 {
         eprintln!(
             "warning: the question is too long for the model; {cut} tokens of it are left out"
         );

@@ -19,7 +19,6 @@ use super::trained::{OutsideArgs, WeightsArgs};
 
 pub(super) use answer::{Question, ask};
 pub(super) use image::{add_rows, most_probable, see};
-pub(super) use text::data_recipe;
 
 /// Say what is on an image, or what a text means.
 #[derive(clap::Args)]
@@ -29,6 +28,7 @@ Examples:
   tinderbox predict runs/cnn photo.jpg --top-k 3 --json
   tinderbox predict runs/bert --text \"the film was not bad\"
   tinderbox predict runs/sst2 --file sentences.tsv --json
+  tinderbox predict runs/pairs --file pairs.csv --text-column first --pair-column second
   tinderbox predict runs/squad --question \"Who wrote it?\" --file book.txt
 
 RUN is a run directory or, for text, also a folder of Hugging Face's. What is said of a text is what the model was trained \
@@ -56,7 +56,8 @@ pub(super) struct Args {
     /// Likewise of the second text.
     #[arg(long, value_name = "NAME", requires = "file")]
     pair_column: Option<String>,
-    /// Let a question have no answer, if that scores more than X above the best one.
+    /// Let a question have no answer, if that scores more than X above the best one. A model that was trained on questions
+    /// without answers does so anyway [default: its recipe's data.null_threshold].
     #[arg(
         long,
         value_name = "X",

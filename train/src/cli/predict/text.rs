@@ -33,6 +33,14 @@ pub(super) fn run(args: &Args) -> Done {
         args.pair.is_empty() || head == Head::Sequence,
         "--pair is for models that put texts into classes, and {name} is none"
     );
+    ensure!(
+        args.pair_column.is_none() || head == Head::Sequence,
+        "--pair-column is for models that put texts into classes, and {name} is none"
+    );
+    ensure!(
+        args.text_column.is_none() || head != Head::Span,
+        "--text-column is for tables, and {name} answers a question about a single text"
+    );
     match head {
         Head::Sequence => classes::run(args, &loaded, &texts(args)?, &device),
         Head::Token => tags::run(args, &loaded, &texts(args)?, &device),
@@ -48,7 +56,7 @@ pub(super) fn run(args: &Args) -> Done {
 }
 
 /// What the run's recipe says about data; a folder without one says nothing.
-pub(in crate::cli) fn data_recipe(run: &Path) -> anyhow::Result<SequenceDataRecipe> {
+pub(super) fn data_recipe(run: &Path) -> anyhow::Result<SequenceDataRecipe> {
     if !run.join("recipe.toml").is_file() {
         return Ok(SequenceDataRecipe::default());
     }
@@ -64,6 +72,11 @@ fn texts(args: &Args) -> anyhow::Result<Vec<Text>> {
     ensure!(
         args.text_column.is_none() && args.pair_column.is_none(),
         "--text-column and --pair-column are for tables, whose names end in .tsv, .csv or .jsonl"
+    );
+    ensure!(
+        !args.pair.is_empty() || data_recipe(&args.run)?.columns.pair.is_none(),
+        "{} was trained on pairs of texts: give the second one with --pair, or a table with --file",
+        args.run.display()
     );
     let texts = args.texts.read()?;
     ensure!(

@@ -1,0 +1,203 @@
+//! Weights of Hugging Face's encoders under other heads, under other names, and in networks that they do not fit.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use common::encoders::{ThinEncoder, bert, distilbert, fixture_of, roberta};
+use common::{assert_close, values};
+use model_transformer::huggingface::{HuggingFaceError, load_encoder, open_encoder, save_encoder};
+use model_transformer::weights::{Mismatch, StateDict};
+use model_transformer::{Head, TextEncoder, TextEncoderConfig};
+
+/// A model with another head out of the weights in `folder`.
+fn load(
+    thin: &ThinEncoder,
+    head: Head,
+    labels: usize,
+    path: &Path,
+    new_head: bool,
+) -> Result<(TextEncoder, Mismatch), HuggingFaceError> {
+    let config = thin.config.clone().with_head(head, labels);
+    load_encoder(config.init(&Device::flex()).unwrap(), path, new_head)
+}
+
+#[test]
+fn a_new_head_stands_on_old_weights() {
+    let device = Device::flex();
+    // From masked tokens to sequences: a pooler, too, that the file does not have.
+    let path = fixture_of("bert");
+    let (model, mismatch) = load(&bert(), Head::Sequence, 5, &path, true).unwrap();
+    let new = [
+        "bert.pooler.dense.weight",
+        "bert.pooler.dense.bias",
+        "classifier.weight",
+        "classifier.bias",
+    ];
+    let mut missing = mismatch.missing.clone();
+    missing.sort();
+    let mut expected = new.map(String::from);
+    expected.sort();
+    assert_eq!(missing, expected);
+    assert_eq!(mismatch.unexpected.len(), 5);
+    assert!(
+        mismatch
+            .unexpected
+            .iter()
+            .all(|name| name.starts_with("cls.predictions."))
+    );
+    let input = bert().input("plain", &device);
+    assert_eq!(model.forward_sequence(&input).dims(), [2, 5]);
+    let features = values(model.forward_features(&input));
+    assert_close(
+        "features",
+        &features,
+        &bert().fixture.floats("plain.features"),
+        1e-4,
+    );
+    // Which is no model that was trained, and is not taken for one.
+    let error = load(&bert(), Head::Sequence, 5, &path, false).unwrap_err();
+    assert!(error.to_string().contains("4 missing"), "{error}");
+    // The pooler of a file is read.
+    let (_, mismatch) = load(&bert(), Head::Sequence, 5, &fixture_of("bert_hub"), true).unwrap();
+    assert_eq!(mismatch.missing.len(), 2);
+    assert!(
+        mismatch
+            .missing
+            .iter()
+            .all(|name| name.starts_with("classifier."))
+    );
+    // And left out where there is no use for it.
+    let (_, mismatch) = load(&bert(), Head::Token, 5, &fixture_of("bert_hub"), true).unwrap();
+    let has = |start: &str| {
+        mismatch
+            .unexpected
+            .iter()
+            .any(|name| name.starts_with(start))
+    };
+    assert!(has("bert.pooler.") && has("cls.seq_relationship."));
+}
+
+#[test]
+fn a_head_is_new_where_the_old_one_does_not_fit() {
+    let thin = distilbert();
+    let path = fixture_of("distilbert");
+    let labels = |model: &TextEncoder| thin.answer(model, Head::Sequence);
+    let old = labels(&open_encoder(&path, &Device::flex()).unwrap().model);
+    let (model, mismatch) = load(&thin, Head::Sequence, 3, &path, true).unwrap();
+    assert_eq!(labels(&model), old);
+    assert!(mismatch.is_empty(), "{mismatch}");
+    // With another number of labels only a new one will do; what lies before it is read.
+    let (_, mismatch) = load(&thin, Head::Sequence, 4, &path, true).unwrap();
+    assert_eq!(mismatch.different.len(), 2, "{mismatch}");
+    assert!(mismatch.missing.is_empty(), "{mismatch}");
+    let error = load(&thin, Head::Sequence, 4, &path, false).unwrap_err();
+    assert!(
+        error.to_string().contains("2 different (classifier."),
+        "{error}"
+    );
+    // Two heads of one name and of different parts.
+    let (_, mismatch) = load(&roberta(), Head::Sequence, 3, &fixture_of("roberta"), true).unwrap();
+    assert_eq!(mismatch.missing.len(), 4);
+    assert_eq!(
+        mismatch.unexpected,
+        ["classifier.bias", "classifier.weight"]
+    );
+    load(&roberta(), Head::Sequence, 3, &fixture_of("roberta"), false).unwrap_err();
+}
+
+#[test]
+fn a_head_for_masked_tokens_is_read_where_it_is() {
+    let (model, mismatch) = load(&bert(), Head::MaskedLm, 2, &fixture_of("bert"), true).unwrap();
+    assert!(mismatch.is_empty(), "{mismatch}");
+    let expected = bert().fixture.floats("plain.masked_lm.logits");
+    let got = bert().answer(&model, Head::MaskedLm);
+    assert_close("logits", &got, &expected, 1e-4);
+    let (_, mismatch) = load(&roberta(), Head::MaskedLm, 2, &fixture_of("roberta"), true).unwrap();
+    assert_eq!(mismatch.missing.len(), 5);
+}
+
+#[test]
+fn a_file_without_a_prefix_fits_under_any_head() {
+    let thin = bert();
+    let device = Device::flex();
+    let written = tempfile::tempdir().unwrap();
+    let (config, model) = (thin.config(Head::None), thin.model(Head::None, &device));
+    save_encoder(&model, &config, &[], 0, written.path()).unwrap();
+    // A file in place of a folder.
+    let path = written.path().join("model.safetensors");
+    let (model, mismatch) = load(&thin, Head::Sequence, 3, &path, true).unwrap();
+    assert_eq!(mismatch.missing.len(), 2);
+    let input = thin.input("padded", &device);
+    let expected = thin.fixture.floats("padded.features");
+    assert_close(
+        "features",
+        &values(model.forward_features(&input)),
+        &expected,
+        1e-4,
+    );
+}
+
+/// The bytes of the fixture's BERT for masked tokens, with names as `rename` would have them.
+fn renamed(rename: impl FnMut(&str) -> Option<String>) -> tempfile::NamedTempFile {
+    let dict = StateDict::read(&fixture_of("bert").join("model.safetensors")).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let bytes = dict.rename(rename).unwrap().to_safetensors().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    file
+}
+
+#[test]
+fn a_bias_under_its_second_name_alone_is_read() {
+    let file = renamed(|name| Some(name.replace("predictions.bias", "predictions.decoder.bias")));
+    let (model, mismatch) = load(&bert(), Head::MaskedLm, 2, file.path(), false).unwrap();
+    assert!(mismatch.is_empty(), "{mismatch}");
+    let expected = bert().fixture.floats("plain.masked_lm.logits");
+    let got = bert().answer(&model, Head::MaskedLm);
+    assert_close("logits", &got, &expected, 1e-4);
+}
+
+#[test]
+fn weights_of_another_network_are_refused_whatever_the_head() {
+    let path = fixture_of("bert");
+    for new_head in [false, true] {
+        let message = |change: fn(&mut model_transformer::BertConfig)| {
+            let TextEncoderConfig::Bert(mut config) = bert().config(Head::MaskedLm) else {
+                unreachable!()
+            };
+            change(&mut config);
+            let model = TextEncoder::from(config.init(&Device::flex()).unwrap());
+            load_encoder(model, &path, new_head)
+                .unwrap_err()
+                .to_string()
+        };
+        let error = message(|config| config.vocab_size = 60);
+        let table =
+            "bert.embeddings.word_embeddings.weight: the model has [60, 8], the file [50, 8]";
+        assert!(error.contains(table), "{error}");
+        assert!(error.contains("model.safetensors"), "{error}");
+        let error = message(|config| config.num_hidden_layers = 1);
+        assert!(
+            error.contains("16 unexpected (bert.encoder.layer.1."),
+            "{error}"
+        );
+        let error = message(|config| config.num_hidden_layers = 3);
+        assert!(
+            error.contains("16 missing (bert.encoder.layer.2."),
+            "{error}"
+        );
+        let error = message(|config| config.intermediate_size = 13);
+        assert!(error.contains("different"), "{error}");
+        // Of another family, nothing fits.
+        let error = load(&roberta(), Head::MaskedLm, 2, &path, new_head).unwrap_err();
+        assert!(error.to_string().contains("missing"), "{error}");
+    }
+    let file = renamed(|name| Some(name.replace("cls.predictions.bias", "mystery")));
+    let error = load(&bert(), Head::Sequence, 2, file.path(), true).unwrap_err();
+    assert!(
+        error.to_string().contains("1 unexpected (mystery)"),
+        "{error}"
+    );
+}
