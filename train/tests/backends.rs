@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use model_cnn::{ImageClassifierConfig, SimpleCnnConfig};
 use model_rnn::RnnLmConfig;
-use model_transformer::GptConfig;
+use model_transformer::{BertConfig, EncoderInput, GptConfig, Head, TextEncoderConfig};
 use safetensors::SafeTensors;
 use train::device;
 use train::language::{LanguageModel, LanguageModelConfig};
@@ -44,6 +44,21 @@ fn gpt() -> LanguageModelConfig {
     }))
 }
 
+fn bert() -> TextEncoderConfig {
+    let config = BertConfig {
+        vocab_size: 11,
+        hidden_size: 8,
+        num_hidden_layers: 1,
+        num_attention_heads: 2,
+        intermediate_size: 16,
+        max_position_embeddings: 8,
+        hidden_dropout_prob: 0.0,
+        attention_probs_dropout_prob: 0.0,
+        ..BertConfig::default()
+    };
+    TextEncoderConfig::Bert(config).with_head(Head::Sequence, 3)
+}
+
 /// Numbers in [-1, 1] that no generator of any backend has a part in.
 fn numbers(count: usize) -> Vec<f32> {
     (0..count).map(|i| ((i as f32) * 12.9898).sin()).collect()
@@ -61,7 +76,7 @@ struct Kind {
     step: fn(Device, &[u8]) -> Result,
 }
 
-const KINDS: [Kind; 3] = [
+const KINDS: [Kind; 4] = [
     Kind {
         name: "cnn",
         initial: |device| weights::to_bytes(&image_classifier().init(device).unwrap()).unwrap(),
@@ -76,6 +91,11 @@ const KINDS: [Kind; 3] = [
         name: "gpt",
         initial: |device| weights::to_bytes(&gpt().init(device).unwrap()).unwrap(),
         step: |device, initial| step_of_text(&gpt(), device, initial),
+    },
+    Kind {
+        name: "bert",
+        initial: |device| weights::to_bytes(&bert().init(device).unwrap()).unwrap(),
+        step: step_of_sequences,
     },
 ];
 
@@ -103,6 +123,25 @@ fn step_of_text(config: &LanguageModelConfig, device: Device, initial: &[u8]) ->
     };
     let logits = logits.reshape([8, 11]);
     let loss = token_losses(logits.clone(), targets, 0.1).mean();
+    after_step(&model, logits, &loss)
+}
+
+/// The second text is padded.
+fn step_of_sequences(device: Device, initial: &[u8]) -> Result {
+    let device = device.autodiff();
+    let model = bert().init(&device).unwrap();
+    let model = weights::load_bytes(model, initial.to_vec(), "initial".as_ref()).unwrap();
+    let input = EncoderInput {
+        tokens: Tensor::from_ints([[1, 5, 3, 9], [10, 2, 0, 0]], &device),
+        segments: Some(Tensor::from_ints([[0, 0, 1, 1], [0, 0, 0, 0]], &device)),
+        real: Some(Tensor::from_data(
+            [[true, true, true, true], [true, true, false, false]],
+            &device,
+        )),
+    };
+    let logits = model.forward_sequence(&input);
+    let targets = Tensor::<1, Int>::from_ints([2, 0], &device);
+    let loss = token_losses(logits.clone(), targets, 0.0).mean();
     after_step(&model, logits, &loss)
 }
 

@@ -58,7 +58,7 @@ pub(super) struct Args {
 enum PoolingName {
     /// The mean over all tokens.
     Mean,
-    /// The first token, [CLS].
+    /// The first token, `[CLS]`.
     Cls,
     /// The largest value of each feature.
     Max,

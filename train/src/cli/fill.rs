@@ -33,7 +33,7 @@ be guessed; several are guessed each on its own.")]
 pub(super) struct Args {
     /// What is to guess.
     model: PathBuf,
-    /// The text, with [MASK] for each hidden word.
+    /// The text, with `[MASK]` for each hidden word.
     text: String,
     /// How many guesses to list for each.
     #[arg(long, default_value_t = 5, value_name = "K")]

@@ -257,14 +257,14 @@ pub fn squad(
 /// As [`classified`].
 pub fn evaluate_squad(
     recipe: &Recipe,
-    known: EncoderModel,
+    known: &EncoderModel,
     part: Part,
 ) -> Result<(SpanTask, Loader<SpanSource>), TrainError> {
     let data = recipe.sequences()?;
     let splits = squad::open(data.given_path()?, data.validation_fraction)?;
-    let task = span_task(data, &known, splits.has_impossible());
+    let task = span_task(data, known, splits.has_impossible());
     let questions = pick(part, splits.train, splits.validation, None)?;
-    let source = SquadEvaluation::new(questions, &sequences(data, &known)?, data.stride)?;
+    let source = SquadEvaluation::new(questions, &sequences(data, known)?, data.stride)?;
     Ok((task, evaluation(recipe, SpanSource::Evaluation(source))?))
 }
 

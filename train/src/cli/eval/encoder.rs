@@ -118,7 +118,7 @@ fn measure(
             tally(&task, &loader, model, device)
         }
         SequenceDataSource::Squad => {
-            let (task, loader) = encoder_data::evaluate_squad(recipe, known, part)?;
+            let (task, loader) = encoder_data::evaluate_squad(recipe, &known, part)?;
             tally(&task, &loader, model, device)
         }
         SequenceDataSource::Masked => {

@@ -101,7 +101,17 @@ fn most_probable(loaded: &LoadedEncoder, logits: &[f32], top_k: usize) -> Vec<Cl
         class: loaded.label(class),
         probability,
     };
-    ranked(logits).into_iter().take(top_k).map(class).collect()
+    let probable = probabilities(logits).into_iter();
+    probable.take(top_k).map(class).collect()
+}
+
+/// Classes with their probabilities, most probable first. A single logit is that of something that holds or not, as for
+/// cross-encoders that judge a pair.
+fn probabilities(logits: &[f32]) -> Vec<(usize, f64)> {
+    match logits {
+        [logit] => vec![(0, 1.0 / (1.0 + f64::from(-logit).exp()))],
+        logits => ranked(logits),
+    }
 }
 
 /// The beginning of a text, on one line.
@@ -114,5 +124,17 @@ fn shown(text: &Text) -> String {
     match line.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_logit_says_how_much_something_holds() {
+        assert_eq!(probabilities(&[0.0]), [(0, 0.5)]);
+        assert!(probabilities(&[3.0])[0].1 > 0.95);
+        assert_eq!(probabilities(&[0.0, 0.0]), [(0, 0.5), (1, 0.5)]);
     }
 }
