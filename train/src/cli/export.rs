@@ -12,6 +12,7 @@ use ::train::run::{RunDir, RunKind};
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 use model_transformer::huggingface;
+use serde_json::json;
 use weights::StateDict;
 
 use super::Done;
@@ -51,7 +52,7 @@ pub(super) struct Args {
 enum Format {
     /// The weights, with PyTorch's names and layout.
     Safetensors,
-    /// Of a GPT, a Llama or an encoder: a folder with config.json, model.safetensors and tokenizer.json.
+    /// Of a GPT, a Llama or an encoder: a folder with config, weights and tokenizer.
     Huggingface,
     /// Of a run with adapters: a folder with these alone, for Hugging Face's PEFT.
     Peft,
@@ -136,11 +137,40 @@ fn encoder(args: &Args, run: &RunDir) -> Done {
     huggingface::save_encoder(model, config, labels, sequences.pad_id(), folder)?;
     let tokenizer = sequences.tokenizer().to_json();
     write_into(folder, "tokenizer.json", tokenizer.as_bytes())?;
+    let settings = tokenizer_config(&loaded)?;
+    write_into(folder, "tokenizer_config.json", settings.as_bytes())?;
     println!(
         "{}: weights of {origin}, with config and tokenizer",
         folder.display()
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// What has `AutoTokenizer` take `tokenizer.json` as it is. By itself it would take the tokenizer that published models of the
+/// family have, in lower case.
+fn tokenizer_config(loaded: &LoadedEncoder) -> anyhow::Result<String> {
+    let sequences = &loaded.sequences;
+    let tokenizer = sequences.tokenizer();
+    let token = |id: Option<u32>| id.and_then(|id| tokenizer.token(id));
+    let around = sequences.encode("", None)?.ids;
+    let unknown = ["[UNK]", "<unk>"]
+        .iter()
+        .find_map(|token| tokenizer.id(token));
+    let mut inputs = vec!["input_ids", "attention_mask"];
+    if loaded.config.segment_kinds() > 1 {
+        inputs.insert(1, "token_type_ids");
+    }
+    let settings = json!({
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": sequences.max_length(),
+        "model_input_names": inputs,
+        "cls_token": token(around.first().copied()),
+        "sep_token": token(around.last().copied()),
+        "pad_token": token(Some(sequences.pad_id())),
+        "mask_token": token(sequences.mask_id()),
+        "unk_token": token(unknown),
+    });
+    Ok(format!("{settings:#}\n"))
 }
 
 fn peft(args: &Args, run: &RunDir) -> Done {

@@ -137,6 +137,13 @@ fn a_run_is_what_the_next_one_begins_with() {
         .args(["--format", "huggingface"])
         .assert()
         .success();
+    // Hugging Face's library takes the tokenizer as it is, whatever the family's usual one would do.
+    let settings: Value =
+        serde_json::from_slice(&fs::read(exported.join("tokenizer_config.json")).unwrap()).unwrap();
+    assert_eq!(settings["tokenizer_class"], "PreTrainedTokenizerFast");
+    assert_eq!(settings["model_max_length"], 48);
+    assert_eq!(settings["cls_token"], "[CLS]");
+    assert_eq!(settings["pad_token"], "[PAD]");
     // Two classes there, tags here: the head is left new, which is said.
     names(&data);
     let weights = format!("model.weights='{}'", exported.display());
