@@ -82,6 +82,22 @@ impl TextEncoder {
         }
     }
 
+    /// The same model without its pooler, if it has one.
+    #[must_use]
+    pub(crate) fn without_pooler(self) -> Self {
+        match self {
+            Self::Bert(mut model) => {
+                model.bert = model.bert.without_pooler();
+                Self::Bert(model)
+            }
+            Self::DistilBert(model) => Self::DistilBert(model),
+            Self::Roberta(mut model) => {
+                model.roberta = model.roberta.without_pooler();
+                Self::Roberta(model)
+            }
+        }
+    }
+
     /// Number of layers.
     pub fn num_layers(&self) -> usize {
         match self {

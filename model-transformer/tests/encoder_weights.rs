@@ -80,6 +80,22 @@ fn a_new_head_stands_on_old_weights() {
     assert!(has("bert.pooler.") && has("cls.seq_relationship."));
 }
 
+/// Sentence encoders that take the mean are published without one.
+#[test]
+fn a_model_without_a_head_does_without_a_pooler() {
+    let file = renamed(|name| (!name.starts_with("cls.")).then(|| name.to_string()));
+    let (model, mismatch) = load(&bert(), Head::None, 2, file.path(), false).unwrap();
+    assert!(mismatch.is_empty(), "{mismatch}");
+    let input = bert().input("plain", &Device::flex());
+    let features = model.forward_features(&input);
+    assert!(model.pool(features.clone()).is_none());
+    let expected = bert().fixture.floats("plain.features");
+    assert_close("features", &values(features), &expected, 1e-4);
+    // A head for sequences reads the pooler.
+    let error = load(&bert(), Head::Sequence, 2, file.path(), false).unwrap_err();
+    assert!(error.to_string().contains("pooler"), "{error}");
+}
+
 #[test]
 fn a_head_is_new_where_the_old_one_does_not_fit() {
     let thin = distilbert();

@@ -164,6 +164,10 @@ fn an_exported_folder_is_the_same_model() {
     for name in ["config.json", "model.safetensors", "tokenizer.json"] {
         assert!(exported.join(name).is_file(), "{name}");
     }
+    let settings = fs::read(exported.join("tokenizer_config.json")).unwrap();
+    let settings: Value = serde_json::from_slice(&settings).unwrap();
+    assert_eq!(settings["tokenizer_class"], "PreTrainedTokenizerFast");
+    assert_eq!(settings["eos_token"], "<eos>");
     let greedy = [
         "--prompt",
         "the",

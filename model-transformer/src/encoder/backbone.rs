@@ -71,6 +71,13 @@ impl Backbone {
         Some(pooler.dense.forward(first_token(features)).tanh())
     }
 
+    /// The same, but nothing is known of a text as a whole.
+    #[must_use]
+    pub(crate) fn without_pooler(mut self) -> Self {
+        self.pooler = None;
+        self
+    }
+
     pub(crate) fn has_pooler(&self) -> bool {
         self.pooler.is_some()
     }

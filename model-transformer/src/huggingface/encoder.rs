@@ -69,7 +69,8 @@ pub fn is_encoder(folder: &Path) -> bool {
 /// without the prefix of the family (`bert.`), with norms' `gamma` and `beta`, with constants that are no weights, with or
 /// without a second copy of the tied table.
 ///
-/// Heads in the file that the model does not have, and a pooler, are left out. With `new_head`, which is how training for
+/// Heads in the file that the model does not have, and a pooler, are left out. A model without a head loses its pooler if the
+/// file has none, as sentence encoders have that take the mean. With `new_head`, which is how training for
 /// something else begins, a head that the file does not have, or has for another number of labels, keeps the values of the
 /// model, and so does a pooler that the file does not have.
 ///
@@ -98,6 +99,10 @@ fn fit(
     let names = KnownNames::of(&model);
     let dict = Spelling::of(&dict, &model).normalise(dict)?;
     let (dict, left_out) = names.select(dict)?;
+    let model = match names.can_do_without_pooler(&dict) {
+        true => model.without_pooler(),
+        false => model,
+    };
     let output = names.output().filter(|_| new_head);
     // What differs is judged below.
     let options = LoadOptions {

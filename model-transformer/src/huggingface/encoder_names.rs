@@ -174,6 +174,12 @@ impl KnownNames {
         is_other_head || is_spare_pooler || name.starts_with(NEXT_SENTENCE)
     }
 
+    /// Whether the file has no pooler, and no head of the model is there to ask for it.
+    pub(super) fn can_do_without_pooler(&self, dict: &StateDict) -> bool {
+        let has_pooler = dict.names().any(|name| name.starts_with(&self.pooler));
+        self.own_head.is_empty() && !has_pooler
+    }
+
     fn is_any_head(&self, name: &str) -> bool {
         self.head_modules.contains(&module(name))
     }

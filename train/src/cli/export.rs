@@ -58,6 +58,10 @@ enum Format {
     Peft,
 }
 
+/// What has `AutoTokenizer` take `tokenizer.json` as it is. By itself it would make the tokenizer that published models of the
+/// family have: byte-level for a GPT, in lower case for BERT.
+const TOKENIZER_CLASS: &str = "PreTrainedTokenizerFast";
+
 pub(super) fn run(args: &Args) -> Done {
     let output = args.output.display();
     ensure!(
@@ -106,8 +110,17 @@ fn hugging_face(args: &Args, run: &RunDir) -> Done {
     let output = &args.output;
     fs::create_dir_all(output).with_context(|| output.display().to_string())?;
     huggingface::save(model, config, output)?;
-    let tokenizer = text_model.tokenizer.to_json();
-    write_into(output, "tokenizer.json", tokenizer.as_bytes())?;
+    let tokenizer = &text_model.tokenizer;
+    write_into(output, "tokenizer.json", tokenizer.to_json().as_bytes())?;
+    let token = |id: Option<u32>| id.and_then(|id| tokenizer.token(id));
+    let settings = json!({
+        "tokenizer_class": TOKENIZER_CLASS,
+        "model_max_length": config.context_length(),
+        "bos_token": token(tokenizer.beginning_of_text()),
+        "eos_token": token(tokenizer.end_of_text()),
+    });
+    let settings = format!("{settings:#}\n");
+    write_into(output, "tokenizer_config.json", settings.as_bytes())?;
     println!(
         "{}: weights of {origin}, with config and tokenizer",
         output.display()
@@ -146,8 +159,7 @@ fn encoder(args: &Args, run: &RunDir) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What has `AutoTokenizer` take `tokenizer.json` as it is. By itself it would take the tokenizer that published models of the
-/// family have, in lower case.
+/// How `AutoTokenizer` is to treat `tokenizer.json`, with the special tokens.
 fn tokenizer_config(loaded: &LoadedEncoder) -> anyhow::Result<String> {
     let sequences = &loaded.sequences;
     let tokenizer = sequences.tokenizer();
@@ -161,7 +173,7 @@ fn tokenizer_config(loaded: &LoadedEncoder) -> anyhow::Result<String> {
         inputs.insert(1, "token_type_ids");
     }
     let settings = json!({
-        "tokenizer_class": "PreTrainedTokenizerFast",
+        "tokenizer_class": TOKENIZER_CLASS,
         "model_max_length": sequences.max_length(),
         "model_input_names": inputs,
         "cls_token": token(around.first().copied()),
