@@ -6,8 +6,7 @@ use burn::tensor::{Device, Tensor};
 use data::text::{MaskedBatch, MaskedSource};
 use model_transformer::{TextEncoder, TextEncoderConfig};
 
-use super::language::token_losses;
-use super::outputs::{hits, indices, largest, places, read};
+use super::outputs::{Guesses, hits, indices};
 use super::{Carry, Task};
 use crate::TrainError;
 use crate::encoder;
@@ -23,9 +22,7 @@ pub struct MaskedTask {
 
 /// Loss, guesses and targets of a training batch, not yet read from the device.
 pub struct MaskedOutput {
-    loss: Tensor<1>,
-    /// The largest logit's place for each hidden token.
-    found: Tensor<1>,
+    guesses: Guesses,
     targets: Vec<u32>,
 }
 
@@ -54,10 +51,10 @@ impl MaskedTask {
     }
 }
 
-fn count(loss: f64, found: &[f32], targets: &[u32]) -> Tally {
+fn count(loss: f64, found: &[u32], targets: &[u32]) -> Tally {
     let sums = [
         ("loss", loss * targets.len() as f64),
-        ("accuracy", hits(&places(found), targets) as f64),
+        ("accuracy", hits(found, targets) as f64),
     ];
     Tally::new(targets.len(), sums)
 }
@@ -95,22 +92,16 @@ impl Task for MaskedTask {
         device: &Device,
     ) -> Result<(Tensor<1>, MaskedOutput), TrainError> {
         let logits = self.logits(model, &batch, device);
-        let loss = token_losses(
-            logits.clone(),
-            indices(&batch.targets, device),
-            self.label_smoothing,
-        )
-        .mean();
+        let (loss, guesses) = Guesses::of(logits, &batch.targets, self.label_smoothing);
         let output = MaskedOutput {
-            loss: loss.clone().inner(),
-            found: largest(logits.inner()),
+            guesses,
             targets: batch.targets,
         };
         Ok((loss, output))
     }
 
     fn tally(&self, output: MaskedOutput) -> Result<Tally, TrainError> {
-        let (loss, found) = read(output.loss, output.found)?;
+        let (loss, found) = output.guesses.read()?;
         Ok(count(loss, &found, &output.targets))
     }
 
@@ -122,8 +113,8 @@ impl Task for MaskedTask {
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let logits = self.logits(model, &batch, device);
-        let losses = token_losses(logits.clone(), indices(&batch.targets, device), 0.0);
-        let (loss, found) = read(losses.mean(), largest(logits))?;
+        let (_, guesses) = Guesses::of(logits, &batch.targets, 0.0);
+        let (loss, found) = guesses.read()?;
         Ok(count(loss, &found, &batch.targets))
     }
 }

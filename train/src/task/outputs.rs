@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData, Transaction};
 
+use super::language::token_losses;
 use crate::TrainError;
 
 /// Classes, tokens or places, `[count]`.
@@ -12,33 +13,46 @@ pub(super) fn indices(numbers: &[u32], device: &Device) -> Tensor<1, Int> {
     Tensor::from_data(TensorData::new(numbers, shape), device)
 }
 
-/// The place of the largest logit of each row, `[count]`, as a number that is read together with the loss.
-pub(super) fn largest(logits: Tensor<2>) -> Tensor<1> {
-    let [rows, _] = logits.dims();
-    logits.argmax(1).reshape([rows]).float()
-}
-
-/// What [`largest`] found, once it is read: numbers far below 2^24, up to which float32 counts exactly.
-pub(super) fn places(found: &[f32]) -> Vec<u32> {
-    found.iter().map(|place| *place as u32).collect()
-}
-
 /// How many of `found` are as they should be.
 pub(super) fn hits(found: &[u32], truth: &[u32]) -> usize {
     found.iter().zip(truth).filter(|(a, b)| a == b).count()
 }
 
-/// A mean loss and what else is read with it.
-///
-/// # Errors
-/// The device failed.
-pub(super) fn read<const D: usize>(
+/// The mean loss of a batch and the class that each row of its logits guesses, not yet read from the device.
+pub(super) struct Guesses {
     loss: Tensor<1>,
-    other: Tensor<D>,
-) -> Result<(f64, Vec<f32>), TrainError> {
-    let [loss, other] = read_all(Transaction::default().register(loss).register(other))?;
-    let loss = loss.first().copied().unwrap_or(f32::NAN);
-    Ok((f64::from(loss), other))
+    /// The place of the largest logit of each row, as a number that is read together with the loss.
+    found: Tensor<1>,
+}
+
+impl Guesses {
+    /// Of logits `[count, classes]` and the right classes, with the mean loss to learn from, `[1]`.
+    pub(super) fn of(logits: Tensor<2>, truth: &[u32], smoothing: f64) -> (Tensor<1>, Self) {
+        let [count, _] = logits.dims();
+        let targets = indices(truth, &logits.device());
+        let found = logits.clone().inner().argmax(1).reshape([count]).float();
+        let loss = token_losses(logits, targets, smoothing).mean();
+        let guesses = Self {
+            loss: loss.clone().inner(),
+            found,
+        };
+        (loss, guesses)
+    }
+
+    /// The mean loss, and the guesses.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub(super) fn read(self) -> Result<(f64, Vec<u32>), TrainError> {
+        let both = Transaction::default()
+            .register(self.loss)
+            .register(self.found);
+        let [loss, found] = read_all(both)?;
+        let loss = loss.first().copied().unwrap_or(f32::NAN);
+        // Places are far below 2^24, up to which float32 counts exactly.
+        let found = found.iter().map(|place| *place as u32).collect();
+        Ok((f64::from(loss), found))
+    }
 }
 
 /// All tensors of a transaction in one go, because every read waits for the device.

@@ -4,8 +4,7 @@ use burn::tensor::{Device, Tensor};
 use data::text::{LabelledBatch, SequenceSource};
 use model_transformer::{TextEncoder, TextEncoderConfig};
 
-use super::language::token_losses;
-use super::outputs::{hits, indices, largest, places, read};
+use super::outputs::{Guesses, hits};
 use super::{Carry, Task, score};
 use crate::TrainError;
 use crate::encoder;
@@ -21,9 +20,7 @@ pub struct SequenceTask {
 
 /// Loss, guesses and labels of a training batch, not yet read from the device.
 pub struct SequenceOutput {
-    loss: Tensor<1>,
-    /// The class of the largest logit of each text.
-    found: Tensor<1>,
+    guesses: Guesses,
     labels: Vec<u32>,
 }
 
@@ -48,17 +45,14 @@ impl SequenceTask {
     }
 
     /// What guesses with this mean loss add to the metrics.
-    fn count(&self, loss: f64, found: &[f32], labels: &[u32]) -> Tally {
-        let found = places(found);
+    fn count(&self, loss: f64, found: &[u32], labels: &[u32]) -> Tally {
         let sums = [
             ("loss", loss * labels.len() as f64),
-            ("accuracy", hits(&found, labels) as f64),
+            ("accuracy", hits(found, labels) as f64),
         ];
         let mut tally = Tally::new(labels.len(), sums);
         let classes = self.config.num_labels();
-        tally
-            .sums
-            .extend(score::class_sums(&found, labels, classes));
+        tally.sums.extend(score::class_sums(found, labels, classes));
         tally
     }
 }
@@ -95,18 +89,16 @@ impl Task for SequenceTask {
         device: &Device,
     ) -> Result<(Tensor<1>, SequenceOutput), TrainError> {
         let logits = self.logits(model, &batch, device);
-        let targets = indices(&batch.labels, device);
-        let loss = token_losses(logits.clone(), targets, self.label_smoothing).mean();
+        let (loss, guesses) = Guesses::of(logits, &batch.labels, self.label_smoothing);
         let output = SequenceOutput {
-            loss: loss.clone().inner(),
-            found: largest(logits.inner()),
+            guesses,
             labels: batch.labels,
         };
         Ok((loss, output))
     }
 
     fn tally(&self, output: SequenceOutput) -> Result<Tally, TrainError> {
-        let (loss, found) = read(output.loss, output.found)?;
+        let (loss, found) = output.guesses.read()?;
         Ok(self.count(loss, &found, &output.labels))
     }
 
@@ -118,8 +110,8 @@ impl Task for SequenceTask {
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let logits = self.logits(model, &batch, device);
-        let loss = token_losses(logits.clone(), indices(&batch.labels, device), 0.0).mean();
-        let (loss, found) = read(loss, largest(logits))?;
+        let (_, guesses) = Guesses::of(logits, &batch.labels, 0.0);
+        let (loss, found) = guesses.read()?;
         Ok(self.count(loss, &found, &batch.labels))
     }
 }

@@ -4,8 +4,7 @@ use burn::tensor::{Device, Tensor};
 use data::text::{TaggedBatch, TaggedSource};
 use model_transformer::{TextEncoder, TextEncoderConfig};
 
-use super::language::token_losses;
-use super::outputs::{hits, indices, largest, places, read};
+use super::outputs::{Guesses, hits, indices};
 use super::{Carry, Task, score};
 use crate::TrainError;
 use crate::encoder;
@@ -22,8 +21,7 @@ pub struct TaggedTask {
 
 /// Loss and the most probable tags of a training batch, not yet read from the device.
 pub struct TaggedOutput {
-    loss: Tensor<1>,
-    found: Tensor<1>,
+    guesses: Guesses,
     words: Words,
 }
 
@@ -90,11 +88,10 @@ impl TaggedTask {
         logits.select(0, indices(&words.positions, device))
     }
 
-    fn count(&self, loss: f64, found: &[f32], words: &Words) -> Tally {
-        let found = places(found);
+    fn count(&self, loss: f64, found: &[u32], words: &Words) -> Tally {
         let sums = [
             ("loss", loss * words.tags.len() as f64),
-            ("accuracy", hits(&found, &words.tags) as f64),
+            ("accuracy", hits(found, &words.tags) as f64),
         ];
         let mut tally = Tally::new(words.tags.len(), sums);
         let (mut correct, mut predicted, mut real) = (0, 0, 0);
@@ -162,18 +159,13 @@ impl Task for TaggedTask {
     ) -> Result<(Tensor<1>, TaggedOutput), TrainError> {
         let words = Words::of(&batch);
         let logits = self.logits(model, &batch, &words, device);
-        let targets = indices(&words.tags, device);
-        let loss = token_losses(logits.clone(), targets, self.label_smoothing).mean();
-        let output = TaggedOutput {
-            loss: loss.clone().inner(),
-            found: largest(logits.inner()),
-            words,
-        };
+        let (loss, guesses) = Guesses::of(logits, &words.tags, self.label_smoothing);
+        let output = TaggedOutput { guesses, words };
         Ok((loss, output))
     }
 
     fn tally(&self, output: TaggedOutput) -> Result<Tally, TrainError> {
-        let (loss, found) = read(output.loss, output.found)?;
+        let (loss, found) = output.guesses.read()?;
         Ok(self.count(loss, &found, &output.words))
     }
 
@@ -186,8 +178,8 @@ impl Task for TaggedTask {
     ) -> Result<Tally, TrainError> {
         let words = Words::of(&batch);
         let logits = self.logits(model, &batch, &words, device);
-        let loss = token_losses(logits.clone(), indices(&words.tags, device), 0.0).mean();
-        let (loss, found) = read(loss, largest(logits))?;
+        let (_, guesses) = Guesses::of(logits, &words.tags, 0.0);
+        let (loss, found) = guesses.read()?;
         Ok(self.count(loss, &found, &words))
     }
 }

@@ -15,7 +15,7 @@ use clap::ValueEnum;
 use model_cnn::explain::{self, SmoothGrad};
 use serde::Serialize;
 
-use super::{Args, class_index};
+use super::{Args, class_index, refuse_others};
 use crate::cli::predict::{ClassProbability, add_rows, most_probable, see};
 use crate::cli::shared::table;
 use crate::cli::trained::Trained;
@@ -141,13 +141,7 @@ impl Question {
     fn new(args: &Args, method: ImageMethod) -> anyhow::Result<Self> {
         let default = SmoothGrad::default();
         let of_others = |given: bool, option: &str, owner: ImageMethod| {
-            ensure!(
-                !given || method == owner,
-                "--{option} is for --method {}, not for {}",
-                owner.name(),
-                method.name()
-            );
-            Ok(())
+            refuse_others(given, option, owner.name(), method.name())
         };
         of_others(args.layer.is_some(), "layer", ImageMethod::GradCam)?;
         of_others(args.samples.is_some(), "samples", ImageMethod::SmoothGrad)?;

@@ -101,6 +101,15 @@ enum Method {
     Text(TextMethod),
 }
 
+/// An option that only another method has is refused, rather than ignored.
+fn refuse_others(is_given: bool, option: &str, owner: &str, method: &str) -> anyhow::Result<()> {
+    ensure!(
+        !is_given || method == owner,
+        "--{option} is for --method {owner}, not for {method}"
+    );
+    Ok(())
+}
+
 impl ValueEnum for Method {
     fn value_variants<'a>() -> &'a [Self] {
         &[

@@ -7,7 +7,7 @@ use ::data::text::SequenceBatch;
 use ::train::TrainError;
 use ::train::encoder::{LoadedEncoder, input};
 use ::train::report::tokens::{Labelled, Scored, ScoredText};
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use clap::ValueEnum;
 use model_transformer::EncoderInput;
@@ -16,9 +16,9 @@ use model_transformer::explain::{
 };
 use serde::Serialize;
 
-use super::Args;
 use super::text_output::{Format, write};
 use super::text_question::{Target, TextQuestion};
+use super::{Args, refuse_others};
 use crate::cli::{Done, encoder};
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
@@ -63,13 +63,7 @@ pub(super) fn run(args: &Args) -> Done {
     let method = args.text_method()?;
     let format = Format::of(args.output.as_deref())?;
     let of_others = |given: bool, option: &str, owner: TextMethod| {
-        ensure!(
-            !given || method == owner,
-            "--{option} is for --method {}, not for {}",
-            owner.name(),
-            method.name()
-        );
-        Ok(())
+        refuse_others(given, option, owner.name(), method.name())
     };
     of_others(args.layer.is_some(), "layer", TextMethod::Attention)?;
     of_others(args.head.is_some(), "head", TextMethod::Attention)?;
