@@ -1,0 +1,195 @@
+//! Matrix products, by the `gemm` crate.
+
+use gemm::Parallelism;
+
+/// A matrix in somebody else's memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Matrix<'a> {
+    values: &'a [f32],
+    rows: usize,
+    cols: usize,
+    row_stride: usize,
+    col_stride: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// `rows` rows of `cols` numbers, one row after the other.
+    pub(crate) fn new(values: &'a [f32], rows: usize, cols: usize) -> Self {
+        Self::strided(values, rows, cols, [cols, 1])
+    }
+
+    /// Number `[r, c]` is `values[r * strides[0] + c * strides[1]]`.
+    pub(crate) fn strided(
+        values: &'a [f32],
+        rows: usize,
+        cols: usize,
+        strides: [usize; 2],
+    ) -> Self {
+        let [row_stride, col_stride] = strides;
+        assert!(needed(rows, cols, strides) <= values.len());
+        Self {
+            values,
+            rows,
+            cols,
+            row_stride,
+            col_stride,
+        }
+    }
+
+    /// The transposed matrix, without moving anything.
+    pub(crate) fn t(self) -> Self {
+        Self {
+            rows: self.cols,
+            cols: self.rows,
+            row_stride: self.col_stride,
+            col_stride: self.row_stride,
+            ..self
+        }
+    }
+}
+
+/// A matrix to be written to.
+#[derive(Debug)]
+pub(crate) struct MatrixMut<'a> {
+    values: &'a mut [f32],
+    rows: usize,
+    cols: usize,
+    row_stride: usize,
+}
+
+impl<'a> MatrixMut<'a> {
+    /// `rows` rows of `cols` numbers, one row after the other.
+    pub(crate) fn new(values: &'a mut [f32], rows: usize, cols: usize) -> Self {
+        Self::strided(values, rows, cols, cols)
+    }
+
+    /// Rows that begin `row_stride` numbers apart, at least `cols`.
+    pub(crate) fn strided(
+        values: &'a mut [f32],
+        rows: usize,
+        cols: usize,
+        row_stride: usize,
+    ) -> Self {
+        assert!(rows <= 1 || cols <= row_stride);
+        assert!(needed(rows, cols, [row_stride, 1]) <= values.len());
+        Self {
+            values,
+            rows,
+            cols,
+            row_stride,
+        }
+    }
+}
+
+/// How many numbers a matrix reaches over.
+fn needed(rows: usize, cols: usize, [row_stride, col_stride]: [usize; 2]) -> usize {
+    match rows == 0 || cols == 0 {
+        true => 0,
+        false => (rows - 1) * row_stride + (cols - 1) * col_stride + 1,
+    }
+}
+
+/// Who works on a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Threads {
+    /// The calling thread: for products that are made side by side.
+    One,
+    /// All of them, if the product is large enough.
+    All,
+}
+
+/// `out = beta * out + lhs rhs`. With `beta` 0 what `out` held does not matter, not even if it was NaN.
+pub(crate) fn multiply(
+    out: MatrixMut<'_>,
+    beta: f32,
+    lhs: Matrix<'_>,
+    rhs: Matrix<'_>,
+    threads: Threads,
+) {
+    assert_eq!(
+        (lhs.rows, rhs.cols, lhs.cols),
+        (out.rows, out.cols, rhs.rows)
+    );
+    let parallelism = match threads {
+        Threads::One => Parallelism::None,
+        Threads::All => Parallelism::Rayon(0),
+    };
+    // SAFETY: the constructors checked that every index of each matrix lies in its slice, `out` is borrowed for writing
+    // alone and its rows do not overlap, and the sizes agree.
+    unsafe {
+        gemm::gemm(
+            out.rows,
+            out.cols,
+            lhs.cols,
+            out.values.as_mut_ptr(),
+            1,
+            out.row_stride as isize,
+            beta != 0.0,
+            lhs.values.as_ptr(),
+            lhs.col_stride as isize,
+            lhs.row_stride as isize,
+            rhs.values.as_ptr(),
+            rhs.col_stride as isize,
+            rhs.row_stride as isize,
+            beta,
+            1.0,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_of_transposed_and_strided_matrices() {
+        // 2 x 3 in rows of 4, and 2 x 3 to be transposed.
+        let a = [1.0, 2.0, 3.0, 99.0, 4.0, 5.0, 6.0];
+        let b = [1.0, 0.0, 2.0, 0.0, 1.0, 1.0];
+        let lhs = Matrix::strided(&a, 2, 3, [4, 1]);
+        let rhs = Matrix::new(&b, 2, 3).t();
+        let mut out = [f32::NAN; 5];
+        multiply(
+            MatrixMut::strided(&mut out, 2, 2, 3),
+            0.0,
+            lhs,
+            rhs,
+            Threads::One,
+        );
+        assert_eq!([out[0], out[1], out[3], out[4]], [7.0, 5.0, 16.0, 11.0]);
+        multiply(
+            MatrixMut::strided(&mut out, 2, 2, 3),
+            1.0,
+            lhs,
+            rhs,
+            Threads::All,
+        );
+        assert_eq!([out[0], out[1], out[3], out[4]], [14.0, 10.0, 32.0, 22.0]);
+        assert!(out[2].is_nan());
+    }
+
+    #[test]
+    #[should_panic]
+    fn a_matrix_that_does_not_fit_is_refused() {
+        let _ = Matrix::new(&[0.0; 5], 2, 3);
+    }
+
+    #[test]
+    fn a_product_over_nothing_is_zero() {
+        let mut out = [7.0; 4];
+        let nothing: [f32; 0] = [];
+        let lhs = Matrix::new(&nothing, 2, 0);
+        multiply(
+            MatrixMut::new(&mut out, 2, 2),
+            0.0,
+            lhs,
+            lhs.t(),
+            Threads::All,
+        );
+        assert_eq!(out, [0.0; 4]);
+    }
+}

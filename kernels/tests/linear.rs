@@ -1,0 +1,60 @@
+//! `linear` against its composition in f64.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use burn::tensor::{DType, Tensor};
+use common::{assert_close, leaf, numbers, values};
+use kernels::linear::linear;
+use proptest::prelude::*;
+
+/// Output and gradients of x, weight and bias, when the output is weighted by fixed numbers and summed.
+fn run(dtype: DType, [rows, inputs, outputs]: [usize; 3], bias: bool, seed: u64) -> [Vec<f64>; 4] {
+    let x = leaf(&numbers(rows * inputs, seed), [1, rows, inputs], dtype);
+    let weight = leaf(
+        &numbers(inputs * outputs, seed + 1),
+        [inputs, outputs],
+        dtype,
+    );
+    let b = leaf(&numbers(outputs, seed + 2), [outputs], dtype);
+    let y = linear(x.clone(), weight.clone(), bias.then(|| b.clone()));
+    let weights = leaf(
+        &numbers(rows * outputs, seed + 3),
+        [1, rows, outputs],
+        dtype,
+    )
+    .detach();
+    let gradients = (y.clone() * weights).sum().backward();
+    let b = match bias {
+        true => values(b.grad(&gradients).unwrap()),
+        false => vec![],
+    };
+    [
+        values(y),
+        values(x.grad(&gradients).unwrap()),
+        values(weight.grad(&gradients).unwrap()),
+        b,
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn values_and_gradients_equal_those_in_f64(
+        rows in 1usize..40, inputs in 1usize..70, outputs in 1usize..70, bias: bool, seed in 0u64..1000,
+    ) {
+        let got = run(DType::F32, [rows, inputs, outputs], bias, seed);
+        let expected = run(DType::F64, [rows, inputs, outputs], bias, seed);
+        for (name, i) in [("y", 0), ("dx", 1), ("dw", 2), ("db", 3)] {
+            assert_close(name, &got[i], &expected[i], 1e-5);
+        }
+    }
+}
+
+#[test]
+fn a_transposed_input_is_read_as_it_is() {
+    let x = leaf(&numbers(35, 1), [5, 7], DType::F32);
+    let weight = leaf(&numbers(10, 2), [5, 2], DType::F32);
+    let y: Tensor<2> = linear(x.clone().transpose(), weight.clone(), None);
+    assert_close("y", &values(y), &values(x.transpose().matmul(weight)), 1e-6);
+}
