@@ -4,6 +4,8 @@ backend := "flex"
 # A GPU backend is compiled in beside the CPU one; ndarray too.
 features := if backend == "flex" { "" } else { "--features " + backend }
 device := if backend == "flex" { "" } else { "--device " + backend }
+peer := ".venv/bin/python bench/peer.py"
+section := if backend == "flex" { "results" } else { backend }
 run := "cargo run --release --locked -p train " + features + " --"
 
 [private]
@@ -62,9 +64,13 @@ deny:
 advisories:
     cargo deny check advisories
 
-# Training speed against PyTorch, alternating in one call; installs PyTorch into .venv the first time
+# Speed and memory against PyTorch, alternating in one call; all of it, without arguments, goes into bench/RESULTS.md
 bench *args: (venv "bench/requirements.txt")
-    {{run}} bench {{device}} --peer ".venv/bin/python bench/peer.py" {{args}}
+    {{run}} bench {{device}} --peer "{{peer}}" {{ if args == "" { "--markdown bench/RESULTS.md --section " + section } else { args } }}
+
+# Training with one thread and all, and with larger batches and images, against PyTorch; kept in bench/RESULTS.md
+bench-scaling *args: (venv "bench/requirements.txt")
+    {{run}} bench {{device}} --peer "{{peer}}" --scaling --kind train --markdown bench/RESULTS.md {{args}}
 
 # Every named model at full size against torchvision, in both directions: golden/PARITY.md
 parity *args: (venv "golden/requirements.txt")

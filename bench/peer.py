@@ -1,11 +1,16 @@
-"""The PyTorch peer of the benchmark: it does blocks of the same work, one for each line it is sent.
+"""The PyTorch peer of the benchmark: it takes steps of the same work, so many for each line it is sent.
 
-The Rust benchmark starts this process once and alternates its own blocks with the peer's, so that both meet the same
-machine. On standard input `train N` or `infer N` asks for a block of N steps and `quit` ends the process; the answer
-to each block is one line of JSON on standard output.
+The Rust benchmark starts this process for one workload and one kind of step, and alternates its own blocks of steps with
+the peer's, so that both meet the same machine. When model and batch are there, the peer says so in a line of JSON on
+standard output. On standard input `steps N` asks for N steps, which are answered by a line with the seconds of each, and
+`quit` ends the process.
+
+What PyTorch does better with can be asked for in the benchmark's `--peer`: `--channels-last`, `--autocast` (bfloat16),
+`--compile`, `--device cuda`.
 """
 
 import argparse
+import contextlib
 import json
 import resource
 import sys
@@ -14,166 +19,210 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "golden"))
-from simple_cnn import SimpleCnn  # noqa: E402
+PROMPT = 16
+IMAGES = ("article-cnn", "resnet20", "resnet18", "vgg11")
 
-WARMUP_STEPS = 10
-VOCAB = 10_000
-
-Work = Callable[[], None]
+Step = Callable[[], None]
 
 
-def article_cnn(batch: int) -> dict[str, Work]:
-    """The article's network: SGD 0.001, momentum 0.9."""
-    model = SimpleCnn()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
-    images = torch.randn(batch, 3, 24, 24)
-    target = torch.randint(10, (batch,))
-    return work(optimizer, lambda: model(images), target)
-
-
-class LstmLm(nn.Module):
-    """Embedding, two LSTM layers of 200 units, linear."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder = nn.Embedding(VOCAB, 200)
-        self.rnn = nn.LSTM(200, 200, num_layers=2, batch_first=True)
-        self.decoder = nn.Linear(200, VOCAB)
-
-    def forward(self, words: torch.Tensor) -> torch.Tensor:
-        return self.decoder(self.rnn(self.encoder(words))[0])
-
-
-class Block(nn.Module):
-    """GPT-2's layer, with PyTorch's fused attention."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.c_attn, self.c_proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.c_fc, self.c_out = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        batch, time, width = x.shape
-        split = (batch, time, self.heads, width // self.heads)
-        q, k, v = (part.view(split).transpose(1, 2) for part in self.c_attn(self.ln_1(x)).chunk(3, 2))
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.c_proj(y.transpose(1, 2).reshape(x.shape))
-        return x + self.c_out(F.gelu(self.c_fc(self.ln_2(x)), approximate="tanh"))
-
-
-class Gpt(nn.Module):
-    """Six layers of width 384, head tied to the embeddings."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.wte, self.wpe = nn.Embedding(VOCAB, 384), nn.Embedding(256, 384)
-        self.h = nn.Sequential(*(Block(384, 6) for _ in range(6)))
-        self.ln_f = nn.LayerNorm(384)
-
-    def forward(self, words: torch.Tensor) -> torch.Tensor:
-        x = self.wte(words) + self.wpe(torch.arange(words.shape[1]))
-        return F.linear(self.ln_f(self.h(x)), self.wte.weight)
-
-
-def language(model: nn.Module, shape: tuple[int, int], optimizer: torch.optim.Optimizer) -> dict[str, Work]:
-    words = torch.randint(VOCAB, shape)
-    target = torch.randint(VOCAB, shape).flatten()
-    return work(optimizer, lambda: model(words).flatten(0, 1), target)
-
-
-def lstm() -> dict[str, Work]:
-    model = LstmLm()
-    return language(model, (20, 20), torch.optim.SGD(model.parameters(), lr=0.001))
-
-
-def gpt() -> dict[str, Work]:
-    model = Gpt()
-    return language(model, (4, 256), torch.optim.AdamW(model.parameters(), lr=0.001, weight_decay=0.0))
-
-
-def work(optimizer: torch.optim.Optimizer, forward: Callable[[], torch.Tensor], target: torch.Tensor) -> dict[str, Work]:
-    """The two kinds of step, on one fixed random batch."""
+def model_step(args: argparse.Namespace, model: nn.Module, forward: Callable[[], Tensor], target: Tensor) -> Step:
+    """A training step or a forward pass on one fixed batch."""
+    model.train(args.kind == "train")
+    match args.workload:
+        case "gpt-6x384" | "bert-small":
+            optimizer = torch.optim.AdamW(model.parameters(), lr=0.001, weight_decay=0.0)
+        case "lstm-2x200" | "lstm-2x650":
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
+        case _:
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
 
     def train() -> None:
         optimizer.zero_grad()
-        loss = F.cross_entropy(forward(), target)
+        with autocast(args):
+            loss = F.cross_entropy(forward(), target)
         loss.backward()
         optimizer.step()
         loss.item()
 
     @torch.inference_mode()
     def infer() -> None:
-        forward()
+        with autocast(args):
+            forward()
+        synchronize(args)
 
-    return {"train": train, "infer": infer}
+    return {"train": train, "infer": infer}[args.kind]
 
 
-def make_work(workload: str, batch: int) -> dict[str, Work]:
-    torch.manual_seed(0)
-    match workload:
-        case "article-cnn":
-            return article_cnn(batch)
-        case "lstm-2x200":
-            return lstm()
+def images(args: argparse.Namespace) -> Step:
+    from models import image_classifier
+
+    model, classes = image_classifier(args.workload, args.size)
+    batch = torch.randn(args.batch, 3, args.size, args.size)
+    if args.channels_last:
+        model = model.to(memory_format=torch.channels_last)
+        batch = batch.to(memory_format=torch.channels_last)
+    run = compiled(args, model)
+    return model_step(args, model, lambda: run(batch), torch.randint(classes, (args.batch,)))
+
+
+def texts(args: argparse.Namespace) -> Step:
+    from models import VOCAB, Gpt, LstmLm
+
+    match args.workload:
         case "gpt-6x384":
-            return gpt()
+            model = Gpt(args.size)
+        case lstm:
+            model = LstmLm(int(lstm.removeprefix("lstm-2x")))
+    words = torch.randint(VOCAB, (args.batch, args.size))
+    target = torch.randint(VOCAB, (args.batch * args.size,))
+    run = compiled(args, model)
+    return model_step(args, model, lambda: run(words).flatten(0, 1), target)
+
+
+def encoder(args: argparse.Namespace) -> Step:
+    from models import WORD_PIECES, Bert
+
+    model = Bert(max(args.size, 512))
+    words = torch.randint(WORD_PIECES, (args.batch, args.size))
+    run = compiled(args, model)
+    return model_step(args, model, lambda: run(words), torch.randint(2, (args.batch,)))
+
+
+def generation(args: argparse.Namespace) -> Step:
+    """Texts of `size` tokens, one after the other, always the most probable token."""
+    from models import Gpt
+
+    model = Gpt(max(256, PROMPT + args.size)).eval()
+    prompt = torch.arange(PROMPT)[None]
+
+    @torch.inference_mode()
+    def write() -> None:
+        for _ in range(args.batch):
+            cache, new, start = model.new_cache(1), prompt, 0
+            for _ in range(args.size):
+                with autocast(args):
+                    logits = model.forward_next(new, cache, start)
+                start += new.shape[1]
+                new = logits.argmax(1, keepdim=True)
+        new.item()
+
+    return write
+
+
+def matmul(args: argparse.Namespace) -> Step:
+    left, right = torch.rand(args.size, args.size), torch.rand(args.size, args.size)
+
+    @torch.inference_mode()
+    def multiply() -> None:
+        left @ right
+        synchronize(args)
+
+    return multiply
+
+
+def loading(args: argparse.Namespace) -> Step:
+    from loading import pipelines
+
+    load = pipelines(str(args.images / "train"), args.batch, args.size)[args.kind]
+    return lambda: load(1)
+
+
+def make_step(args: argparse.Namespace) -> Step:
+    torch.manual_seed(0)
+    match args.workload:
+        case name if name in IMAGES:
+            return images(args)
+        case "lstm-2x200" | "lstm-2x650" | "gpt-6x384":
+            return texts(args)
+        case "bert-small":
+            return encoder(args)
+        case "generation":
+            return generation(args)
+        case "matmul":
+            return matmul(args)
+        case "load-folder" | "load-shards":
+            return loading(args)
         case other:
             raise SystemExit(f"there is no workload {other!r}")
 
 
-def run_block(step: Work, steps: int) -> float:
+def autocast(args: argparse.Namespace) -> contextlib.AbstractContextManager:
+    return torch.autocast(args.device, torch.bfloat16) if args.autocast else contextlib.nullcontext()
+
+
+def compiled(args: argparse.Namespace, model: nn.Module) -> Callable[[Tensor], Tensor]:
+    return torch.compile(model) if args.compile else model
+
+
+def synchronize(args: argparse.Namespace) -> None:
+    if args.device == "cuda":
+        torch.cuda.synchronize()
+
+
+def timed(step: Step) -> float:
     started = time.perf_counter()
-    for _ in range(steps):
-        step()
+    step()
     return time.perf_counter() - started
 
 
-def peak_rss_mb() -> float:
+def peak_mb() -> float:
     """The most memory this process has held; Linux counts it in KiB, macOS in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def resident_mb() -> float:
+    """The memory it holds now, where the system tells it."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return peak_mb()
+    return pages * resource.getpagesize() / 2**20
 
 
 def say(**message: object) -> None:
     print(json.dumps(message), flush=True)
 
 
-def serve(work: dict[str, Work], rounds: int | None) -> None:
-    """Answers lines until `quit`, the end of the input, or `rounds` blocks."""
-    done = 0
-    while rounds is None or done < rounds:
+def serve(step: Step) -> None:
+    """Answers lines until `quit` or the end of the input."""
+    while True:
         match sys.stdin.readline().split():
             case [] | ["quit"]:
                 return
-            case [kind, count] if kind in work and count.isdecimal():
-                steps = int(count)
-                seconds = run_block(work[kind], steps)
-                say(steps=steps, seconds=seconds, rss_mb=round(peak_rss_mb(), 1))
-                done += 1
+            case ["steps", count] if count.isdecimal():
+                say(seconds=[timed(step) for _ in range(int(count))], peak_mb=peak_mb())
             case other:
-                say(error=f"expected 'train N', 'infer N' or 'quit', got '{' '.join(other)}'")
+                say(error=f"expected 'steps N' or 'quit', got '{' '.join(other)}'")
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workload", required=True)
+    parser.add_argument("--kind", choices=["train", "infer", "pil", "turbo"], required=True)
+    parser.add_argument("--batch", type=int, required=True, help="images or texts in a batch")
+    parser.add_argument("--size", type=int, required=True, help="of images, texts, matrices")
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--images", type=Path, help="folder of JPEG files to load: train/CLASS/NAME.jpg")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--channels-last", action="store_true", help="images lie in memory pixel by pixel")
+    parser.add_argument("--autocast", action="store_true", help="products in bfloat16")
+    parser.add_argument("--compile", action="store_true", help="with torch.compile")
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workload", default="article-cnn")
-    parser.add_argument("--batch", type=int, default=64, help="images per batch")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, help="leave after this many blocks (default: when told to)")
-    args = parser.parse_args()
-
+    args = parse_args()
     torch.set_num_threads(args.threads)
-    work = make_work(args.workload, args.batch)
-    for step in work.values():
-        run_block(step, WARMUP_STEPS)
-    say(ready=True, torch=torch.__version__.split("+")[0])
-    serve(work, args.rounds)
+    if args.device != "cpu":
+        # Not for the CPU, which it is anyway: the mode costs every operation some microseconds.
+        torch.set_default_device(args.device)
+    step = make_step(args)
+    say(version=f"PyTorch {torch.__version__.split('+')[0]}", rss_mb=resident_mb())
+    serve(step)
 
 
 if __name__ == "__main__":

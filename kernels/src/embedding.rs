@@ -1,1 +1,83 @@
-//! embedding
+//! Rows of a table.
+
+use burn::tensor::{Int, Tensor, module};
+
+/// The rows `[batch, time, width]` of a table `[count, width]` at indices `[batch, time]`.
+pub fn embedding(weight: Tensor<2>, indices: Tensor<2, Int>) -> Tensor<3> {
+    #[cfg(feature = "flex")]
+    if let Some(output) = fast::embedding(&weight, &indices) {
+        return output;
+    }
+    module::embedding(weight, indices)
+}
+
+#[cfg(feature = "flex")]
+mod fast {
+    use std::sync::Arc;
+
+    use burn::tensor::{Int, Tensor};
+    use multiversion::multiversion;
+
+    use crate::flex::{Array, Backward, Buffer, array, for_each_rows, indices, record};
+
+    pub(super) fn embedding(weight: &Tensor<2>, places: &Tensor<2, Int>) -> Option<Tensor<3>> {
+        let input = weight.clone().into_dispatch();
+        let [count, width] = weight.dims();
+        let [batch, time] = places.dims();
+        let (weight, places) = (array(weight)?, indices(places)?);
+        for &place in &places {
+            assert!(
+                place < count,
+                "index {} is none of {count} rows",
+                place.cast_signed()
+            );
+        }
+        let mut output = Buffer::new(places.len() * width);
+        for_each_rows(&mut output, width, |row, output| {
+            for (output, place) in output.chunks_exact_mut(width.max(1)).zip(&places[row..]) {
+                output.copy_from_slice(&weight.values()[place * width..][..width]);
+            }
+        });
+        let saved = Embedding {
+            places: places.into(),
+            shape: [count, width],
+        };
+        let output = Array::new(output, [batch, time, width]);
+        Some(record(output, saved, [Some(input)]))
+    }
+
+    #[derive(Clone, Debug)]
+    struct Embedding {
+        places: Arc<[usize]>,
+        /// Of the table.
+        shape: [usize; 2],
+    }
+
+    impl Backward<1> for Embedding {
+        fn backward(self, gradient: Array, _: [bool; 1]) -> [Option<Array>; 1] {
+            let [count, width] = self.shape;
+            // Ordered by row of the table, so that each piece of the table finds its own, and then by where they stand, so
+            // that they are always added in the same order.
+            let mut order: Vec<(usize, usize)> = self.places.iter().copied().zip(0..).collect();
+            order.sort_unstable();
+            let mut sums = Buffer::new(count * width);
+            for_each_rows(&mut sums, width, |first, sums| {
+                sums.fill(0.0);
+                let begin = order.partition_point(|&(place, _)| place < first);
+                let end = first + sums.len() / width.max(1);
+                for &(place, at) in order[begin..].iter().take_while(|(place, _)| *place < end) {
+                    let sum = &mut sums[(place - first) * width..][..width];
+                    add_to(sum, &gradient.values()[at * width..][..width]);
+                }
+            });
+            [Some(Array::new(sums, self.shape))]
+        }
+    }
+
+    #[multiversion(targets = "simd")]
+    fn add_to(sum: &mut [f32], values: &[f32]) {
+        for (sum, value) in sum.iter_mut().zip(values) {
+            *sum += value;
+        }
+    }
+}

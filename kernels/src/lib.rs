@@ -26,6 +26,19 @@
 //! composes. Results do not depend on the number of threads: work is cut by its size, and partial sums are added in order.
 
 #![warn(clippy::undocumented_unsafe_blocks)]
+#![allow(
+    clippy::excessive_precision,
+    clippy::approx_constant,
+    reason = "coefficients stand as they were fitted"
+)]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "a loop over the index of several arrays is what the compiler turns into vectors"
+)]
+#![allow(
+    clippy::ifs_same_cond,
+    reason = "`multiversion` asks for each version of a function in turn"
+)]
 
 pub mod activation;
 pub mod attention;
@@ -42,3 +55,22 @@ pub mod recurrent;
 
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(feature = "flex")]
+mod lanes;
+#[cfg(feature = "flex")]
+mod math;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static COMPOSE_ONLY: AtomicBool = AtomicBool::new(false);
+
+/// Whether every operation of this process is to be composed of Burn's own, even where there is a kernel: to compare the
+/// two, in speed or when a result is in doubt.
+pub fn compose_only(yes: bool) {
+    COMPOSE_ONLY.store(yes, Ordering::Relaxed);
+}
+
+/// What [`compose_only`] was last told.
+pub fn composes_only() -> bool {
+    COMPOSE_ONLY.load(Ordering::Relaxed)
+}

@@ -1,6 +1,10 @@
 //! Linear layers.
 
+mod transposed;
+
 use burn::tensor::Tensor;
+
+pub use transposed::linear_transposed;
 
 /// `x W + b`: rows `[.., in_features]` to `[.., out_features]`, with a weight `[in_features, out_features]` as in Burn's
 /// `Linear` and GPT-2's `Conv1D`, and a bias `[out_features]`.

@@ -5,7 +5,7 @@ mod common;
 
 use burn::tensor::{DType, Tensor};
 use common::{assert_close, leaf, numbers, values};
-use kernels::linear::linear;
+use kernels::linear::{linear, linear_transposed};
 use proptest::prelude::*;
 
 /// Output and gradients of x, weight and bias, when the output is weighted by fixed numbers and summed.
@@ -57,4 +57,45 @@ fn a_transposed_input_is_read_as_it_is() {
     let weight = leaf(&numbers(10, 2), [5, 2], DType::F32);
     let y: Tensor<2> = linear(x.clone().transpose(), weight.clone(), None);
     assert_close("y", &values(y), &values(x.transpose().matmul(weight)), 1e-6);
+}
+
+/// Output and gradients of x and a weight that lies the other way round.
+fn run_transposed(dtype: DType, [rows, inputs, outputs]: [usize; 3], seed: u64) -> [Vec<f64>; 3] {
+    let x = leaf(&numbers(rows * inputs, seed), [1, rows, inputs], dtype);
+    let shape = [outputs, inputs];
+    let weight = leaf(&numbers(outputs * inputs, seed + 1), shape, dtype);
+    let y = linear_transposed(x.clone(), weight.clone());
+    let weights = leaf(
+        &numbers(rows * outputs, seed + 3),
+        [1, rows, outputs],
+        dtype,
+    );
+    let gradients = (y.clone() * weights.detach()).sum().backward();
+    let [dx, dw] = [
+        x.grad(&gradients).map(values),
+        weight.grad(&gradients).map(values),
+    ];
+    [values(y), dx.unwrap(), dw.unwrap()]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_transposed_weight_gives_the_values_and_gradients_of_f64(
+        rows in prop_oneof![Just(1usize), 1usize..40], inputs in 1usize..70, outputs in 1usize..70, seed in 0u64..1000,
+    ) {
+        let got = run_transposed(DType::F32, [rows, inputs, outputs], seed);
+        let expected = run_transposed(DType::F64, [rows, inputs, outputs], seed);
+        for (i, name) in ["y", "dx", "dw"].into_iter().enumerate() {
+            assert_close(name, &got[i], &expected[i], 1e-5);
+        }
+    }
+}
+
+#[test]
+fn a_single_row_through_a_large_table() {
+    let size = [1, 40, 5000];
+    let got = run_transposed(DType::F32, size, 1);
+    let expected = run_transposed(DType::F64, size, 1);
+    assert_close("y", &got[0], &expected[0], 1e-5);
 }

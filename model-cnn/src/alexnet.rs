@@ -13,6 +13,7 @@ use burn::nn::activation::Relu;
 use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2dConfig};
 use burn::nn::{DropoutConfig, LinearConfig};
 use burn::tensor::{Device, Tensor};
+use kernels::nn;
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
@@ -159,7 +160,7 @@ impl AlexNet {
 
     /// The map of [`forward_features`](Self::forward_features) to logits `[batch, num_classes]`.
     pub fn forward_head(&self, features: Tensor<4>) -> Tensor<2> {
-        let map = self.avgpool.forward(features);
+        let map = nn::adaptive_avg_pool2d(&self.avgpool, features);
         forward_dense(&self.classifier, map.flatten(1, 3))
     }
 

@@ -13,12 +13,14 @@
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::{Initializer, Linear, LinearConfig};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, s};
+use kernels::nn;
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
-use crate::layers::{BatchNorm2d, Tap, conv2d, forward_linear, normal, padding, pooled};
+use crate::layers::{
+    BatchNorm2d, Tap, conv2d, forward_bn_relu, forward_linear, normal, padding, pooled,
+};
 
 /// Configuration of a [`CifarResNet`]. The default is `resnet20`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -160,9 +162,8 @@ impl CifarResNet {
     /// As [`forward_features`](Self::forward_features); `tap` sees `conv1`, `bn1`, and every block and layer, as in
     /// `layer3.1` and `layer3`.
     pub fn forward_features_tapped(&self, images: Tensor<4>, tap: &mut Tap) -> Tensor<4> {
-        let x = tap.at(format_args!("conv1"), self.conv1.forward(images));
-        let x = tap.at(format_args!("bn1"), self.bn1.forward(x));
-        let mut x = relu(x);
+        let x = tap.at(format_args!("conv1"), nn::conv2d(&self.conv1, images));
+        let mut x = forward_bn_relu(&self.bn1, x, "bn1", tap);
         for (number, blocks) in (1..).zip([&self.layer1, &self.layer2, &self.layer3]) {
             for (index, block) in blocks.iter().enumerate() {
                 x = tap.at(format_args!("layer{number}.{index}"), block.forward(x));
@@ -236,9 +237,9 @@ impl CifarBlock {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let branch = relu(self.bn1.forward(self.conv1.forward(x.clone())));
-        let branch = self.bn2.forward(self.conv2.forward(branch));
-        relu(branch + self.shortcut(x))
+        let branch = self.bn1.forward_relu(nn::conv2d(&self.conv1, x.clone()));
+        let branch = nn::conv2d(&self.conv2, branch);
+        self.bn2.forward_add_relu(branch, self.shortcut(x))
     }
 
     fn shortcut(&self, x: Tensor<4>) -> Tensor<4> {

@@ -13,6 +13,8 @@ use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Gelu, Initializer, Linear};
 use burn::tensor::{Device, Tensor};
+use kernels::activation::gelu;
+use kernels::nn;
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
@@ -209,7 +211,7 @@ impl ConvNeXt {
                     norm.forward_channels_last(map).reshape([batch, channels])
                 }
                 Classifier::Flatten(_) => x,
-                Classifier::Linear(linear) => linear.forward(x),
+                Classifier::Linear(linear) => nn::linear(linear, x),
             };
         }
         x
@@ -295,11 +297,11 @@ impl Block {
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let branch = self.block.iter().fold(x.clone(), |x, layer| match layer {
-            BlockLayer::Conv2d(layer) => layer.forward(x),
+            BlockLayer::Conv2d(layer) => nn::conv2d(layer, x),
             BlockLayer::Permute(_) => x.permute([0, 2, 3, 1]),
             BlockLayer::LayerNorm2d(layer) => layer.forward_channels_last(x),
-            BlockLayer::Linear(layer) => layer.forward(x),
-            BlockLayer::Gelu(layer) => layer.forward(x),
+            BlockLayer::Linear(layer) => nn::linear(layer, x),
+            BlockLayer::Gelu(_) => gelu(x),
         });
         let branch = branch.permute([0, 3, 1, 2]) * self.layer_scale.val().unsqueeze::<4>();
         x + self.stochastic_depth.forward(branch)

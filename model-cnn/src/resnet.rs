@@ -20,14 +20,14 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use kernels::nn;
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
 use crate::layers::{
-    BatchNorm2d, Layer, Tap, conv2d, forward_layers, forward_linear, kaiming_normal, linear_head,
-    padding, pooled,
+    BatchNorm2d, Layer, Tap, conv2d, forward_bn_relu, forward_layers, forward_linear,
+    kaiming_normal, linear_head, padding, pooled,
 };
 
 /// The two kinds of block.
@@ -247,9 +247,9 @@ impl ResNet {
     /// As [`forward_features`](Self::forward_features); `tap` sees `conv1`, `bn1`, and every block and layer, as in
     /// `layer4.1` and `layer4`.
     pub fn forward_features_tapped(&self, images: Tensor<4>, tap: &mut Tap) -> Tensor<4> {
-        let x = tap.at(format_args!("conv1"), self.conv1.forward(images));
-        let x = tap.at(format_args!("bn1"), self.bn1.forward(x));
-        let mut x = self.maxpool.forward(relu(x));
+        let x = tap.at(format_args!("conv1"), nn::conv2d(&self.conv1, images));
+        let x = forward_bn_relu(&self.bn1, x, "bn1", tap);
+        let mut x = nn::max_pool2d(&self.maxpool, x);
         let layers = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
         for (number, blocks) in (1..).zip(layers) {
             for (index, block) in blocks.iter().enumerate() {
@@ -385,9 +385,10 @@ struct BasicBlock {
 
 impl BasicBlock {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let branch = relu(self.bn1.forward(self.conv1.forward(x.clone())));
-        let branch = self.bn2.forward(self.conv2.forward(branch));
-        relu(branch + shortcut(&self.downsample, x))
+        let branch = self.bn1.forward_relu(nn::conv2d(&self.conv1, x.clone()));
+        let branch = nn::conv2d(&self.conv2, branch);
+        self.bn2
+            .forward_add_relu(branch, shortcut(&self.downsample, x))
     }
 }
 
@@ -404,9 +405,10 @@ struct Bottleneck {
 
 impl Bottleneck {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let branch = relu(self.bn1.forward(self.conv1.forward(x.clone())));
-        let branch = relu(self.bn2.forward(self.conv2.forward(branch)));
-        let branch = self.bn3.forward(self.conv3.forward(branch));
-        relu(branch + shortcut(&self.downsample, x))
+        let branch = self.bn1.forward_relu(nn::conv2d(&self.conv1, x.clone()));
+        let branch = self.bn2.forward_relu(nn::conv2d(&self.conv2, branch));
+        let branch = nn::conv2d(&self.conv3, branch);
+        self.bn3
+            .forward_add_relu(branch, shortcut(&self.downsample, x))
     }
 }

@@ -14,12 +14,13 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Linear, LinearConfig};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use kernels::activation::relu;
+use kernels::nn;
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
-use crate::layers::{Tap, forward_linear, linear_head, padding};
+use crate::layers::{Tap, forward_conv_relu, forward_linear, linear_head, padding};
 
 /// The two pools halve each side twice.
 const STRIDE: usize = 4;
@@ -123,15 +124,15 @@ impl SimpleCnn {
 
     /// As [`forward_features`](Self::forward_features); `tap` sees `conv1` and `conv2`.
     pub fn forward_features_tapped(&self, images: Tensor<4>, tap: &mut Tap) -> Tensor<4> {
-        let x = tap.at(format_args!("conv1"), self.conv1.forward(images));
-        let x = self.pool.forward(relu(x));
-        let x = tap.at(format_args!("conv2"), self.conv2.forward(x));
-        self.pool.forward(relu(x))
+        let x = forward_conv_relu(&self.conv1, images, "conv1", tap);
+        let x = nn::max_pool2d(&self.pool, x);
+        let x = forward_conv_relu(&self.conv2, x, "conv2", tap);
+        nn::max_pool2d(&self.pool, x)
     }
 
     /// The map of [`forward_features`](Self::forward_features) to logits `[batch, num_classes]`.
     pub fn forward_head(&self, features: Tensor<4>) -> Tensor<2> {
-        let x = relu(self.fc1.forward(features.flatten(1, 3)));
+        let x = relu(nn::linear(&self.fc1, features.flatten(1, 3)));
         forward_linear(self.fc2.as_ref(), x)
     }
 

@@ -14,8 +14,9 @@ use burn::nn::activation::Relu;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Dropout, DropoutConfig, Initializer};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use kernels::activation::relu;
+use kernels::nn;
 use serde::{Deserialize, Serialize};
 
 use crate::ConfigError;
@@ -202,9 +203,9 @@ impl SqueezeNet {
         let mut x = images;
         for (index, layer) in self.features.iter().enumerate() {
             let output = match layer {
-                Feature::Conv2d(layer) => layer.forward(x),
-                Feature::Relu(layer) => layer.forward(x),
-                Feature::MaxPool2d(layer) => layer.forward(x),
+                Feature::Conv2d(layer) => nn::conv2d(layer, x),
+                Feature::Relu(_) => relu(x),
+                Feature::MaxPool2d(layer) => nn::max_pool2d(layer, x),
                 Feature::Fire(layer) => layer.forward(x),
             };
             x = tap.at(format_args!("features.{index}"), output);
@@ -218,9 +219,9 @@ impl SqueezeNet {
             .classifier
             .iter()
             .fold(features, |x, layer| match layer {
-                Classifier::Dropout(layer) => layer.forward(x),
-                Classifier::Conv2d(layer) => layer.forward(x),
-                Classifier::Relu(layer) => layer.forward(x),
+                Classifier::Dropout(layer) => nn::dropout(layer, x),
+                Classifier::Conv2d(layer) => nn::conv2d(layer, x),
+                Classifier::Relu(_) => relu(x),
             });
         pooled(map)
     }
@@ -275,9 +276,9 @@ impl Fire {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = relu(self.squeeze.forward(x));
+        let x = nn::conv2d_relu(&self.squeeze, x);
         let [expand1x1, expand3x3] =
-            [&self.expand1x1, &self.expand3x3].map(|conv| relu(conv.forward(x.clone())));
+            [&self.expand1x1, &self.expand3x3].map(|conv| nn::conv2d_relu(conv, x.clone()));
         Tensor::cat(vec![expand1x1, expand3x3], 1)
     }
 }

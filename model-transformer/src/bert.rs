@@ -14,6 +14,7 @@ mod config;
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, Linear};
 use burn::tensor::{Device, Tensor};
+use kernels::nn;
 
 use crate::encoder::{
     Backbone, EncoderInput, Head, Parts, Positions, VocabularyTransform, tied_logits,
@@ -77,7 +78,7 @@ impl Bert {
     /// Features `[batch, time, hidden_size]` to logits `[batch, num_labels]`; `None` without that head.
     pub fn sequence_head(&self, features: Tensor<3>) -> Option<Tensor<2>> {
         let classifier = self.classifier.as_ref()?;
-        let pooled = self.dropout.forward(self.bert.pool(features)?);
+        let pooled = nn::dropout(&self.dropout, self.bert.pool(features)?);
         Some(classifier.forward(pooled))
     }
 
@@ -86,7 +87,7 @@ impl Bert {
         let classifier = self.classifier.as_ref()?;
         // The classifier of whole texts reads the pooler.
         let is_of_tokens = !self.bert.has_pooler();
-        is_of_tokens.then(|| forward_rows(classifier, self.dropout.forward(features)))
+        is_of_tokens.then(|| forward_rows(classifier, nn::dropout(&self.dropout, features)))
     }
 
     /// Features `[batch, time, hidden_size]` to the logits of start and end `[batch, time, 2]`; `None` without that head.

@@ -91,11 +91,11 @@ impl Cache {
     }
 }
 
-/// `[batch, kv_heads, capacity, head_dim]` each, of which the first `len` positions are in use.
+/// `[batch, capacity, kv_heads * head_dim]` each, of which the first `len` positions are in use.
 #[derive(Clone, Debug, Default)]
 struct LayerCache {
-    keys: Option<Tensor<4>>,
-    values: Option<Tensor<4>>,
+    keys: Option<Tensor<3>>,
+    values: Option<Tensor<3>>,
 }
 
 /// One layer of a cache during a forward pass.
@@ -106,8 +106,8 @@ pub(crate) struct Slot<'a> {
 }
 
 impl Slot<'_> {
-    /// Adds the keys and values `[batch, kv_heads, time, head_dim]` of new tokens, and returns those of all tokens.
-    pub(crate) fn append(self, keys: Tensor<4>, values: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+    /// Adds the keys and values `[batch, time, kv_heads * head_dim]` of new tokens, and returns those of all tokens.
+    pub(crate) fn append(self, keys: Tensor<3>, values: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
         let (start, limit) = (self.start, self.limit);
         (
             append(&mut self.layer.keys, keys, start, limit),
@@ -116,14 +116,14 @@ impl Slot<'_> {
     }
 }
 
-fn append(buffer: &mut Option<Tensor<4>>, new: Tensor<4>, start: usize, limit: usize) -> Tensor<4> {
-    let end = start + new.dims()[2];
+fn append(buffer: &mut Option<Tensor<3>>, new: Tensor<3>, start: usize, limit: usize) -> Tensor<3> {
+    let end = start + new.dims()[1];
     // Taken out, so that nobody else holds it and it is written in place.
     let room = with_room(buffer.take(), &new, start, end, limit);
-    let room = room.slice_assign(s![.., .., start..end, ..], new.clone());
+    let room = room.slice_assign(s![.., start..end, ..], new.clone());
     let all = match start {
         0 => new,
-        _ => room.clone().slice(s![.., .., 0..end, ..]),
+        _ => room.clone().slice(s![.., 0..end, ..]),
     };
     *buffer = Some(room);
     all
@@ -131,23 +131,23 @@ fn append(buffer: &mut Option<Tensor<4>>, new: Tensor<4>, start: usize, limit: u
 
 /// `buffer` if it reaches to `end`, or else a larger one with its first `start` positions.
 fn with_room(
-    buffer: Option<Tensor<4>>,
-    new: &Tensor<4>,
+    buffer: Option<Tensor<3>>,
+    new: &Tensor<3>,
     start: usize,
     end: usize,
     limit: usize,
-) -> Tensor<4> {
-    let capacity = buffer.as_ref().map_or(0, |buffer| buffer.dims()[2]);
+) -> Tensor<3> {
+    let capacity = buffer.as_ref().map_or(0, |buffer| buffer.dims()[1]);
     match buffer {
         Some(buffer) if end <= capacity => buffer,
         buffer => {
             let capacity = (2 * capacity).max(FIRST_CAPACITY).min(limit).max(end);
-            let [batch, heads, _, head_dim] = new.dims();
-            let shape = [batch, heads, capacity, head_dim];
+            let [batch, _, width] = new.dims();
+            let shape = [batch, capacity, width];
             let larger = Tensor::zeros(shape, (&new.device(), new.dtype()));
             match buffer {
                 Some(buffer) if start > 0 => {
-                    let used = s![.., .., 0..start, ..];
+                    let used = s![.., 0..start, ..];
                     larger.slice_assign(used, buffer.slice(used))
                 }
                 _ => larger,

@@ -15,6 +15,7 @@ use burn::module::{Module, Param};
 use burn::nn::{Dropout, Linear};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use kernels::nn;
 
 use crate::encoder::{
     Embeddings, EncoderInput, Head, Parts, Positions, first_token, tied_logits, vocabulary_bias,
@@ -91,20 +92,20 @@ impl DistilBert {
     pub fn sequence_head(&self, features: Tensor<3>) -> Option<Tensor<2>> {
         let (first, second) = (self.pre_classifier.as_ref()?, self.classifier.as_ref()?);
         let x = relu(first.forward(first_token(features)));
-        Some(second.forward(self.dropout.forward(x)))
+        Some(second.forward(nn::dropout(&self.dropout, x)))
     }
 
     /// Features `[batch, time, dim]` to logits `[batch, time, num_labels]`; `None` without that head.
     pub fn token_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
         let classifier = self.classifier.as_ref()?;
         let is_of_tokens = self.pre_classifier.is_none();
-        is_of_tokens.then(|| forward_rows(classifier, self.dropout.forward(features)))
+        is_of_tokens.then(|| forward_rows(classifier, nn::dropout(&self.dropout, features)))
     }
 
     /// Features `[batch, time, dim]` to the logits of start and end `[batch, time, 2]`; `None` without that head.
     pub fn span_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
         let outputs = self.qa_outputs.as_ref()?;
-        Some(forward_rows(outputs, self.dropout.forward(features)))
+        Some(forward_rows(outputs, nn::dropout(&self.dropout, features)))
     }
 
     /// Features of chosen tokens `[count, dim]` to logits `[count, vocab_size]`; `None` without that head.
@@ -113,7 +114,7 @@ impl DistilBert {
             self.vocab_transform.as_ref()?,
             self.vocab_layer_norm.as_ref()?,
         );
-        let x = self.activation.forward(transform.forward(features));
+        let x = self.activation.forward(nn::linear(transform, features));
         let table = self.distilbert.embeddings.table();
         let bias = self.vocab_projector.as_ref()?.bias.val();
         Some(tied_logits(norm.forward(x), table, bias))

@@ -14,8 +14,10 @@ mod config;
 use burn::module::Module;
 use burn::nn::{Dropout, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor};
+use kernels::activation::add;
+use kernels::nn;
 
-use crate::attention::{Mask, attention, merge_heads, split_heads};
+use crate::attention::{Heads, Mask, attention, packed_attention, thirds};
 use crate::cache::{Cache, Slot};
 use crate::layers::{Activation, Conv1D, LayerNorm, forward_rows, positions, tied_head};
 
@@ -125,11 +127,10 @@ impl Transformer {
             start + time <= context,
             "{time} tokens in a context of {context}"
         );
-        let words = self.wte.forward(tokens);
-        let mut x = self
-            .drop
-            .forward(words + positions::learned(&self.wpe, start, time));
-        let mask = Mask::causal(time, start + time, &x.device());
+        let words = nn::embedding(&self.wte, tokens);
+        let places = positions::learned(&self.wpe, start, time);
+        let mut x = nn::dropout(&self.drop, words + places);
+        let mask = Mask::causal();
         let mut slots = cache.as_mut().map(|cache| cache.slots());
         for block in &self.h {
             x = block.forward(x, &mask, slots.as_mut().and_then(Iterator::next));
@@ -173,8 +174,11 @@ impl Block {
     }
 
     fn forward(&self, x: Tensor<3>, mask: &Mask, slot: Option<Slot<'_>>) -> Tensor<3> {
-        let x = x.clone() + self.attn.forward(self.ln_1.forward(x), mask, slot);
-        x.clone() + self.mlp.forward(self.ln_2.forward(x))
+        let x = add(
+            x.clone(),
+            self.attn.forward(self.ln_1.forward(x), mask, slot),
+        );
+        add(x.clone(), self.mlp.forward(self.ln_2.forward(x)))
     }
 
     fn with_biases(mut self) -> Self {
@@ -199,14 +203,17 @@ struct Attention {
 
 impl Attention {
     fn forward(&self, x: Tensor<3>, mask: &Mask, slot: Option<Slot<'_>>) -> Tensor<3> {
-        let parts = self.c_attn.forward_split(x);
-        let [q, k, v] = parts.map(|part| split_heads(part, self.n_head));
-        let (k, v) = match slot {
-            Some(slot) => slot.append(k, v),
-            None => (k, v),
+        let qkv = self.c_attn.forward(x);
+        let mixed = match slot {
+            None => packed_attention(qkv, self.n_head, mask, &self.attn_dropout),
+            Some(slot) => {
+                let [q, k, v] = thirds(&qkv);
+                let (k, v) = slot.append(k, v);
+                let heads = Heads::new(self.n_head);
+                attention(q, k, v, heads, mask, &self.attn_dropout)
+            }
         };
-        let mixed = merge_heads(attention(q, k, v, mask, &self.attn_dropout));
-        self.resid_dropout.forward(self.c_proj.forward(mixed))
+        nn::dropout(&self.resid_dropout, self.c_proj.forward(mixed))
     }
 }
 
@@ -222,6 +229,6 @@ struct Mlp {
 impl Mlp {
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let inner = self.act.forward(self.c_fc.forward(x));
-        self.dropout.forward(self.c_proj.forward(inner))
+        nn::dropout(&self.dropout, self.c_proj.forward(inner))
     }
 }

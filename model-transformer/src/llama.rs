@@ -15,11 +15,13 @@ mod config;
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor};
+use kernels::activation::{add, swiglu};
+use kernels::nn;
 
-use crate::attention::{Mask, attention, merge_heads};
+use crate::attention::{Heads, Mask, attention};
 use crate::cache::{Cache, Slot};
 use crate::layers::positions::{Rotary, Rotation};
-use crate::layers::{RmsNorm, forward_rows, swiglu, tied_head};
+use crate::layers::{RmsNorm, forward_rows, tied_head};
 
 pub use config::LlamaConfig;
 
@@ -115,8 +117,8 @@ impl Decoder {
             start + time <= context,
             "{time} tokens in a context of {context}"
         );
-        let mut x = self.embed_tokens.forward(tokens);
-        let mask = Mask::causal(time, start + time, &x.device());
+        let mut x = nn::embedding(&self.embed_tokens, tokens);
+        let mask = Mask::causal();
         let rotation = self.rotary.at(start, time, &x.device());
         let mut slots = cache.as_mut().map(|cache| cache.slots());
         for layer in &self.layers {
@@ -158,8 +160,9 @@ impl DecoderLayer {
         slot: Option<Slot<'_>>,
     ) -> Tensor<3> {
         let normal = self.input_layernorm.forward(x.clone());
-        let x = x + self.self_attn.forward(normal, rotation, mask, slot);
-        x.clone() + self.mlp.forward(self.post_attention_layernorm.forward(x))
+        let x = add(x, self.self_attn.forward(normal, rotation, mask, slot));
+        let normal = self.post_attention_layernorm.forward(x.clone());
+        add(x, self.mlp.forward(normal))
     }
 }
 
@@ -196,22 +199,16 @@ impl Attention {
         mask: &Mask,
         slot: Option<Slot<'_>>,
     ) -> Tensor<3> {
-        let q = rotation.forward(self.heads(forward_rows(&self.q_proj, x.clone())));
-        let k = rotation.forward(self.heads(forward_rows(&self.k_proj, x.clone())));
-        let v = self.heads(forward_rows(&self.v_proj, x));
-        let [q, k, v] = [q, k, v].map(|x| x.swap_dims(1, 2));
+        let q = rotation.forward(forward_rows(&self.q_proj, x.clone()), self.head_dim);
+        let k = rotation.forward(forward_rows(&self.k_proj, x.clone()), self.head_dim);
+        let v = forward_rows(&self.v_proj, x);
+        let heads = Heads::shared(q.dims()[2] / self.head_dim, k.dims()[2] / self.head_dim);
         let (k, v) = match slot {
             Some(slot) => slot.append(k, v),
             None => (k, v),
         };
-        let mixed = merge_heads(attention(q, k, v, mask, &self.dropout));
+        let mixed = attention(q, k, v, heads, mask, &self.dropout);
         forward_rows(&self.o_proj, mixed)
-    }
-
-    /// `[batch, time, heads * head_dim]` to `[batch, time, heads, head_dim]`.
-    fn heads(&self, x: Tensor<3>) -> Tensor<4> {
-        let [batch, time, width] = x.dims();
-        x.reshape([batch, time, width / self.head_dim, self.head_dim])
     }
 }
 

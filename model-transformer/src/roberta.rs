@@ -12,8 +12,9 @@ mod config;
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, Linear};
-use burn::tensor::activation::gelu;
 use burn::tensor::{Device, Tensor};
+use kernels::activation::gelu;
+use kernels::nn;
 
 use crate::encoder::{
     Backbone, EncoderInput, Head, Parts, Positions, first_token, tied_logits, vocabulary_bias,
@@ -88,8 +89,8 @@ impl Roberta {
         let Some(Classifier::Sequence(classifier)) = &self.classifier else {
             return None;
         };
-        let x = self.dropout.forward(first_token(features));
-        let x = self.dropout.forward(classifier.dense.forward(x).tanh());
+        let x = nn::dropout(&self.dropout, first_token(features));
+        let x = nn::dropout(&self.dropout, classifier.dense.forward(x).tanh());
         Some(classifier.out_proj.forward(x))
     }
 
@@ -98,7 +99,7 @@ impl Roberta {
         let Some(Classifier::Token(classifier)) = &self.classifier else {
             return None;
         };
-        let features = self.dropout.forward(features);
+        let features = nn::dropout(&self.dropout, features);
         Some(forward_rows(classifier, features))
     }
 
@@ -112,7 +113,9 @@ impl Roberta {
     pub fn masked_lm_head(&self, features: Tensor<2>) -> Option<Tensor<2>> {
         let head = self.lm_head.as_ref()?;
         // The exact nonlinearity, whatever the layers have.
-        let x = head.layer_norm.forward(gelu(head.dense.forward(features)));
+        let x = head
+            .layer_norm
+            .forward(gelu(nn::linear(&head.dense, features)));
         let table = self.roberta.embeddings.table();
         Some(tied_logits(x, table, head.bias.val()))
     }

@@ -6,11 +6,13 @@ mod names;
 use burn::module::Module;
 use burn::tensor::{Bool, Int, Tensor};
 
-use crate::attention::LOWEST;
 use crate::encoder::{Embeddings, EncoderInput};
 use crate::{Bert, DistilBert, Roberta};
 
 pub use config::TextEncoderConfig;
+
+/// The lowest number that every float type has.
+const LOWEST: f64 = -65504.0;
 
 /// Any encoder of this crate: one type for code that chooses by name.
 ///

@@ -186,7 +186,7 @@ fn image_classifier(
         model = model.freeze_backbone();
     }
     Ok(Prepared {
-        task: ImageTask::new(config.num_classes(), smoothing, &device),
+        task: ImageTask::new(config.num_classes(), smoothing),
         model,
         train,
         validation,

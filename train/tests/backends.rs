@@ -4,6 +4,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use kernels::loss::cross_entropy;
 use model_cnn::{ImageClassifierConfig, SimpleCnnConfig};
 use model_rnn::RnnLmConfig;
 use model_transformer::{BertConfig, EncoderInput, GptConfig, Head, TextEncoderConfig};
@@ -13,7 +14,6 @@ use train::language::{LanguageModel, LanguageModelConfig};
 use train::params;
 use train::recipe::OptimizerRecipe;
 use train::task::image::ImageTask;
-use train::task::language::token_losses;
 use train::trainer::optimizer::Optimizer;
 
 /// Small: a software GPU compiles each kernel for seconds.
@@ -107,7 +107,7 @@ fn step_of_images(device: Device, initial: &[u8]) -> Result {
     let images = Tensor::<4>::from_data(images, &device);
     let targets = Tensor::<1, Int>::from_ints([0, 1, 4, 2], &device);
     let logits = model.forward(images);
-    let loss = ImageTask::new(5, 0.1, &device).loss(logits.clone(), targets);
+    let loss = ImageTask::new(5, 0.1).loss(logits.clone(), targets);
     after_step(&model, logits, &loss)
 }
 
@@ -122,7 +122,7 @@ fn step_of_text(config: &LanguageModelConfig, device: Device, initial: &[u8]) ->
         LanguageModel::Attention(model) => model.forward(tokens),
     };
     let logits = logits.reshape([8, 11]);
-    let loss = token_losses(logits.clone(), targets, 0.1).mean();
+    let loss = cross_entropy(logits.clone(), targets, 0.1).mean();
     after_step(&model, logits, &loss)
 }
 
@@ -141,7 +141,7 @@ fn step_of_sequences(device: Device, initial: &[u8]) -> Result {
     };
     let logits = model.forward_sequence(&input);
     let targets = Tensor::<1, Int>::from_ints([2, 0], &device);
-    let loss = token_losses(logits.clone(), targets, 0.0).mean();
+    let loss = cross_entropy(logits.clone(), targets, 0.0).mean();
     after_step(&model, logits, &loss)
 }
 

@@ -46,7 +46,7 @@ fn batch(device: &Device) -> (Tensor<4>, Tensor<1, Int>) {
 }
 
 fn gradients(model: &ImageClassifier, images: Tensor<4>, targets: Tensor<1, Int>) -> ByName {
-    let task = ImageTask::new(5, 0.0, &images.device());
+    let task = ImageTask::new(5, 0.0);
     let loss = task.loss(model.forward(images), targets);
     params::gradients(model, loss.backward())
 }

@@ -48,16 +48,21 @@ impl Array {
         &self.tensor.storage::<f32>()[start..start + len]
     }
 
+    /// Whether nobody else has the memory, so that [`values_mut`](Self::values_mut) copies nothing.
+    pub(crate) fn is_unique(&self) -> bool {
+        self.tensor.is_unique()
+    }
+
+    /// The numbers, to be changed where they are. If somebody else has them too, they are copied first.
+    pub(crate) fn values_mut(&mut self) -> &mut [f32] {
+        let start = self.tensor.layout().start_offset();
+        let len = self.tensor.layout().num_elements();
+        &mut self.tensor.storage_mut::<f32>()[start..start + len]
+    }
+
     /// The numbers, to be written over: in place if nobody else has them, otherwise in a copy.
     pub(crate) fn into_buffer(self) -> Buffer {
         Buffer::copy(self.values())
-    }
-
-    /// The same numbers in another shape of as many.
-    pub(crate) fn reshaped(self, shape: impl Into<Shape>) -> Self {
-        Self {
-            tensor: self.tensor.reshape(shape.into()),
-        }
     }
 
     pub(super) fn into_flex(self) -> FlexTensor {

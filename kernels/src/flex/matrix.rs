@@ -98,6 +98,10 @@ pub(crate) enum Threads {
     All,
 }
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "whoever has `out` may write to it"
+)]
 /// `out = beta * out + lhs rhs`. With `beta` 0 what `out` held does not matter, not even if it was NaN.
 pub(crate) fn multiply(
     out: MatrixMut<'_>,

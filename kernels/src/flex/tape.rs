@@ -26,12 +26,32 @@ pub(crate) trait Backward<const N: usize>: Clone + Debug + Send + 'static {
 
 /// The numbers of a tensor that a kernel can work on: on `flex`, in `f32`.
 pub(crate) fn array<const D: usize>(tensor: &Tensor<D>) -> Option<Array> {
-    if tensor.dtype() != DType::F32 {
+    if tensor.dtype() != DType::F32 || crate::composes_only() {
         return None;
     }
     Some(Array::contiguous(primitive(
         tensor.clone().into_dispatch().kind,
     )?))
+}
+
+/// The numbers of a tensor that is not needed any more, so that they can be changed where they are.
+///
+/// # Panics
+/// If the tensor is one that [`array`] gives nothing of.
+pub(crate) fn into_array<const D: usize>(tensor: Tensor<D>) -> Array {
+    match primitive(tensor.into_dispatch().kind) {
+        Some(tensor) => Array::contiguous(tensor),
+        None => unreachable!("the caller has asked `array`"),
+    }
+}
+
+/// An array as a tensor that is not differentiated.
+pub(crate) fn tensor<const D: usize>(array: Array) -> Tensor<D> {
+    Tensor::from_dispatch(
+        <DispatchTensor as DispatchKindConversion<Flex>>::from_backend(BackendTensor::Float(
+            array.into_flex(),
+        )),
+    )
 }
 
 /// The numbers of a tensor of indices on `flex`.
@@ -58,7 +78,7 @@ pub(crate) fn indices<const D: usize>(tensor: &Tensor<D, Int>) -> Option<Vec<usi
     }
 }
 
-fn primitive(kind: DispatchTensorKind) -> Option<FlexTensor> {
+pub(super) fn primitive(kind: DispatchTensorKind) -> Option<FlexTensor> {
     match kind {
         DispatchTensorKind::Flex(BackendTensor::Float(tensor)) => Some(tensor),
         DispatchTensorKind::Flex(BackendTensor::Autodiff(tensor)) => Some(tensor.into_primitive()),
@@ -80,11 +100,7 @@ pub(crate) fn record<const D: usize, const N: usize>(
         .into_iter()
         .find(|context| *context != DispatchAutodiffContext::Disabled);
     Tensor::from_dispatch(match context {
-        None | Some(DispatchAutodiffContext::Disabled) => {
-            <DispatchTensor as DispatchKindConversion<Flex>>::from_backend(BackendTensor::Float(
-                output.into_flex(),
-            ))
-        }
+        None | Some(DispatchAutodiffContext::Disabled) => return tensor(output),
         Some(DispatchAutodiffContext::Enabled(GradientCheckpointingStrategy::Disabled)) => {
             record_on::<NoCheckpointing, N>(output, backward, inputs)
         }

@@ -2,8 +2,11 @@
 
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::nn::Initializer;
-use burn::tensor::module::{batch_norm, batch_norm_train};
 use burn::tensor::{Device, Tensor};
+use kernels::activation::relu;
+use kernels::norm::{Fused, batch_norm, batch_norm_train};
+
+use super::Tap;
 
 /// `torch.nn.BatchNorm2d`: `y = (x - mean) / sqrt(var + eps) * weight + bias` per channel (Ioffe & Szegedy 2015,
 /// <https://arxiv.org/abs/1502.03167>).
@@ -47,25 +50,49 @@ impl BatchNorm2d {
 
     /// `[batch, channels, height, width]` to the same shape.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.forward_fused(x, Fused::default())
+    }
+
+    /// `relu(forward(x))` in one pass.
+    pub fn forward_relu(&self, x: Tensor<4>) -> Tensor<4> {
+        let fused = Fused {
+            residual: None,
+            relu: true,
+        };
+        self.forward_fused(x, fused)
+    }
+
+    /// `relu(forward(x) + residual)` in one pass: the end of a residual block.
+    pub fn forward_add_relu(&self, x: Tensor<4>, residual: Tensor<4>) -> Tensor<4> {
+        let fused = Fused {
+            residual: Some(residual),
+            relu: true,
+        };
+        self.forward_fused(x, fused)
+    }
+
+    fn forward_fused(&self, x: Tensor<4>, fused: Fused) -> Tensor<4> {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
         if self.training.is_enabled() && x.device().is_autodiff() {
-            return self.forward_train(x);
+            let [batch, _, height, width] = x.dims();
+            let output = batch_norm_train(x, weight, bias, self.eps, fused);
+            self.update_statistics(batch * height * width, output.mean, output.variance);
+            return output.output;
         }
         let device = x.device();
         let mean = self.running_mean.value().to_device(&device);
         let var = self.running_var.value().to_device(&device);
-        batch_norm(x, self.weight.val(), self.bias.val(), mean, var, self.eps)
+        batch_norm(x, weight, bias, mean, var, self.eps, fused)
     }
 
-    fn forward_train(&self, x: Tensor<4>) -> Tensor<4> {
-        let [batch, _, height, width] = x.dims();
-        let count = (batch * height * width) as f64;
-        let output = batch_norm_train(x, self.weight.val(), self.bias.val(), self.eps);
+    /// `count` values a channel had this mean and this biased variance.
+    fn update_statistics(&self, count: usize, mean: Tensor<1>, variance: Tensor<1>) {
+        let count = count as f64;
         // A single value a channel has no unbiased variance. PyTorch refuses to train on it; the biased one, zero, is kept
         // here, so that a last batch of one image does not end a run.
-        let unbiased = output.variance * (count / (count - 1.0).max(1.0));
-        self.update(&self.running_mean, output.mean);
+        let unbiased = variance * (count / (count - 1.0).max(1.0));
+        self.update(&self.running_mean, mean);
         self.update(&self.running_var, unbiased);
-        output.output
     }
 
     fn update(&self, running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
@@ -73,5 +100,18 @@ impl BatchNorm2d {
         running.update((kept + batch.detach() * self.momentum).detach());
         // An update waits in a side buffer until the next one. What is saved must not be one step old.
         let _ = running.value_sync();
+    }
+}
+
+/// `bn` and ReLU; `tap` sees what is between them as `name`.
+pub(crate) fn forward_bn_relu(
+    bn: &BatchNorm2d,
+    x: Tensor<4>,
+    name: &str,
+    tap: &mut Tap,
+) -> Tensor<4> {
+    match tap.is_idle() {
+        true => bn.forward_relu(x),
+        false => relu(tap.at(format_args!("{name}"), bn.forward(x))),
     }
 }

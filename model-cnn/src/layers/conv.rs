@@ -2,7 +2,10 @@
 
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Initializer, PaddingConfig2d};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
+use kernels::activation::relu;
+
+use super::Tap;
 
 /// A square convolution with PyTorch's default initialisation.
 pub(crate) fn conv2d(in_channels: usize, out_channels: usize, kernel: usize) -> Conv2dConfig {
@@ -37,4 +40,17 @@ pub(crate) fn zero_bias(mut conv: Conv2d, device: &Device) -> Conv2d {
         conv.bias = Some(Initializer::Zeros.init(bias.lazy_shape(), device));
     }
     conv
+}
+
+/// `conv` and ReLU; `tap` sees what is between them as `name`.
+pub(crate) fn forward_conv_relu(
+    conv: &Conv2d,
+    x: Tensor<4>,
+    name: &str,
+    tap: &mut Tap,
+) -> Tensor<4> {
+    match tap.is_idle() {
+        true => kernels::nn::conv2d_relu(conv, x),
+        false => relu(tap.at(format_args!("{name}"), kernels::nn::conv2d(conv, x))),
+    }
 }

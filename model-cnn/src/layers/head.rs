@@ -3,12 +3,11 @@
 use burn::module::Module;
 use burn::nn::{Initializer, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
+use kernels::pool::adaptive_avg_pool2d;
 
 /// The average over the map: `[batch, channels, height, width]` to `[batch, channels]`.
 pub(crate) fn pooled(features: Tensor<4>) -> Tensor<2> {
-    let [batch, channels, height, width] = features.dims();
-    let map = features.reshape([batch, channels, height * width]);
-    map.mean_dim(2).reshape([batch, channels])
+    adaptive_avg_pool2d(features, [1, 1]).flatten(1, 3)
 }
 
 /// The last linear layer with PyTorch's default initialisation; none for 0 classes.
@@ -33,7 +32,7 @@ pub(crate) fn normal_linear(from: usize, to: usize, std: f64, device: &Device) -
 /// `head` of the features; a network without one gives the features themselves.
 pub(crate) fn forward_linear(head: Option<&Linear>, features: Tensor<2>) -> Tensor<2> {
     match head {
-        Some(head) => head.forward(features),
+        Some(head) => kernels::nn::linear(head, features),
         None => features,
     }
 }

@@ -15,6 +15,7 @@ pub use sequential::{Dense, Layer};
 pub use stochastic_depth::StochasticDepth;
 pub use tap::Tap;
 
-pub(crate) use conv::{conv2d, kaiming_normal, normal, padding, zero_bias};
+pub(crate) use batch_norm::forward_bn_relu;
+pub(crate) use conv::{conv2d, forward_conv_relu, kaiming_normal, normal, padding, zero_bias};
 pub(crate) use head::{forward_linear, linear_head, normal_linear, pooled, unfreeze_from};
 pub(crate) use sequential::{forward_dense, forward_layers};

@@ -7,6 +7,7 @@ use burn::nn::conv::Conv2d;
 use burn::nn::pool::MaxPool2d;
 use burn::nn::{Dropout, Linear};
 use burn::tensor::Tensor;
+use kernels::activation::relu;
 
 use super::{BatchNorm2d, LayerNorm2d, Tap};
 
@@ -29,11 +30,11 @@ impl Layer {
     /// `[batch, channels, height, width]` to `[batch, channels', height', width']`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
-            Self::Conv2d(layer) => layer.forward(x),
+            Self::Conv2d(layer) => kernels::nn::conv2d(layer, x),
             Self::BatchNorm2d(layer) => layer.forward(x),
             Self::LayerNorm2d(layer) => layer.forward(x),
-            Self::Relu(layer) => layer.forward(x),
-            Self::MaxPool2d(layer) => layer.forward(x),
+            Self::Relu(_) => relu(x),
+            Self::MaxPool2d(layer) => kernels::nn::max_pool2d(layer, x),
         }
     }
 }
@@ -45,10 +46,27 @@ pub(crate) fn forward_layers(
     name: &str,
     tap: &mut Tap,
 ) -> Tensor<4> {
+    if tap.is_idle() {
+        return forward_fused(layers, x);
+    }
     for (index, layer) in layers.iter().enumerate() {
         x = tap.at(format_args!("{name}.{index}"), layer.forward(x));
     }
     tap.at(format_args!("{name}"), x)
+}
+
+/// One layer after the other, a ReLU together with the layer before it.
+fn forward_fused(mut layers: &[Layer], mut x: Tensor<4>) -> Tensor<4> {
+    loop {
+        (x, layers) = match layers {
+            [] => return x,
+            [Layer::Conv2d(conv), Layer::Relu(_), rest @ ..] => {
+                (kernels::nn::conv2d_relu(conv, x), rest)
+            }
+            [Layer::BatchNorm2d(norm), Layer::Relu(_), rest @ ..] => (norm.forward_relu(x), rest),
+            [layer, rest @ ..] => (layer.forward(x), rest),
+        };
+    }
 }
 
 /// A layer from features to features.
@@ -65,8 +83,8 @@ pub enum Dense {
 /// One layer after the other, `[batch, features]` to `[batch, features']`.
 pub(crate) fn forward_dense(layers: &[Dense], x: Tensor<2>) -> Tensor<2> {
     layers.iter().fold(x, |x, layer| match layer {
-        Dense::Linear(layer) => layer.forward(x),
-        Dense::Relu(layer) => layer.forward(x),
-        Dense::Dropout(layer) => layer.forward(x),
+        Dense::Linear(layer) => kernels::nn::linear(layer, x),
+        Dense::Relu(_) => relu(x),
+        Dense::Dropout(layer) => kernels::nn::dropout(layer, x),
     })
 }

@@ -22,6 +22,11 @@ impl<'a> Tap<'a> {
         Self(Some(visit))
     }
 
+    /// Whether nobody looks: then layers may be done together.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub(crate) fn at(&mut self, name: fmt::Arguments, output: Tensor<4>) -> Tensor<4> {
         match &mut self.0 {
             None => output,

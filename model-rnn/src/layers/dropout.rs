@@ -5,8 +5,9 @@
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
-use burn::tensor::module::embedding;
 use burn::tensor::{Int, Tensor};
+use kernels::embedding::embedding;
+use kernels::nn;
 
 use crate::ConfigError;
 
@@ -40,11 +41,11 @@ impl SequenceDropout {
     /// `[time, batch, width]` to the same shape.
     pub fn forward(&self, sequence: Tensor<3>) -> Tensor<3> {
         if !self.locked || !acts(&self.dropout, &sequence) {
-            return self.dropout.forward(sequence);
+            return nn::dropout(&self.dropout, sequence);
         }
         let [_, batch, width] = sequence.dims();
         let mask = Tensor::ones([1, batch, width], &sequence.device());
-        sequence * self.dropout.forward(mask)
+        sequence * nn::dropout(&self.dropout, mask)
     }
 }
 
@@ -78,7 +79,7 @@ impl WordDropout {
         }
         // The mask is looked up as the words are: a few thousand products instead of one for every weight.
         let mask = Tensor::ones([weight.dims()[0], 1], &weight.device());
-        let mask = self.dropout.forward(mask);
+        let mask = nn::dropout(&self.dropout, mask);
         embedding(weight, words.clone()) * embedding(mask, words)
     }
 }

@@ -2,12 +2,11 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, Initializer};
-use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
+use kernels::recurrent::{Activation, Reset, Walk, Weights, gru, lstm, rnn};
 
-use super::cell::{Cell, CellKind, CellState};
+use super::cell::{CellKind, CellState};
 use super::lengths::Alive;
-use super::unstack::unstack;
 
 /// One layer in one direction. Weights lie as PyTorch's do.
 #[derive(Module, Debug)]
@@ -77,56 +76,50 @@ impl RecurrentLayer {
     pub(super) fn forward(
         &self,
         input: Tensor<3>,
-        mut state: CellState,
+        state: CellState,
         alive: Option<&Alive>,
         weight_drop: &Dropout,
     ) -> (Tensor<3>, CellState) {
-        let (input_bias, bias_hh) = self.biases();
-        let cell = Cell {
-            kind: self.kind,
-            reset_after: self.reset_after,
-            weight_hh: weight_drop.forward(self.weight_hh.val()).transpose(),
-            bias_hh,
+        let weights = &self.weights(weight_drop);
+        let walk = Walk {
+            reverse: self.reverse,
+            lengths: alive.map(Alive::lengths),
         };
-        let steps = unstack(self.project(input, input_bias));
-        let mut steps: Vec<(usize, Tensor<2>)> = steps.into_iter().enumerate().collect();
-        if self.reverse {
-            steps.reverse();
-        }
-        let mut outputs = Vec::with_capacity(steps.len());
-        for (t, input) in steps {
-            let old = alive.is_some().then(|| state.clone());
-            state = cell.step(input, state);
-            if let (Some(alive), Some(old)) = (alive, old) {
-                state = alive.keep(t, state, old);
+        let hidden = state.hidden;
+        let (output, hidden, cell) = match self.kind {
+            CellKind::Lstm => {
+                let cell = state.cell.unwrap_or_else(|| hidden.zeros_like());
+                let after = lstm(input, weights, [hidden, cell], walk);
+                (after.output, after.hidden, Some(after.cell))
             }
-            outputs.push(state.hidden.clone());
-        }
-        if self.reverse {
-            outputs.reverse();
-        }
-        (Tensor::stack(outputs, 0), state)
-    }
-
-    /// The input's side of all gates at all time steps in one product: `[time, batch, gates * hidden]`.
-    fn project(&self, input: Tensor<3>, bias: Option<Tensor<1>>) -> Tensor<3> {
-        let [time, batch, width] = input.dims();
-        let rows = input.reshape([time * batch, width]);
-        let projected = linear(rows, self.weight_ih.val().transpose(), bias);
-        let width = projected.dims()[1];
-        projected.reshape([time, batch, width])
-    }
-
-    /// The bias on the input's side and the one inside the recurrence. Only the reset gate of a GRU that comes after the
-    /// product keeps them apart; elsewhere their sum is added once, for all time steps.
-    fn biases(&self) -> (Option<Tensor<1>>, Option<Tensor<1>>) {
-        let (Some(bias_ih), Some(bias_hh)) = (&self.bias_ih, &self.bias_hh) else {
-            return (None, None);
+            CellKind::Gru => without_cell(gru(input, weights, hidden, self.reset(), walk)),
+            CellKind::RnnTanh => without_cell(rnn(input, weights, hidden, Activation::Tanh, walk)),
+            CellKind::RnnRelu => without_cell(rnn(input, weights, hidden, Activation::Relu, walk)),
         };
-        let (bias_ih, bias_hh) = (bias_ih.val(), bias_hh.val());
-        match self.kind == CellKind::Gru && self.reset_after {
-            true => (Some(bias_ih), Some(bias_hh)),
-            false => (Some(bias_ih + bias_hh), None),
+        (output, CellState { hidden, cell })
+    }
+
+    fn weights(&self, weight_drop: &Dropout) -> Weights {
+        Weights {
+            ih: self.weight_ih.val(),
+            hh: kernels::nn::dropout(weight_drop, self.weight_hh.val()),
+            bias: match (&self.bias_ih, &self.bias_hh) {
+                (Some(ih), Some(hh)) => Some([ih.val(), hh.val()]),
+                _ => None,
+            },
         }
     }
+
+    fn reset(&self) -> Reset {
+        match self.reset_after {
+            true => Reset::After,
+            false => Reset::Before,
+        }
+    }
+}
+
+fn without_cell(
+    (output, hidden): (Tensor<3>, Tensor<2>),
+) -> (Tensor<3>, Tensor<2>, Option<Tensor<2>>) {
+    (output, hidden, None)
 }

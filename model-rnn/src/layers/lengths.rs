@@ -1,8 +1,7 @@
 //! Sequences of different lengths in one batch.
 
-use burn::tensor::{Bool, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
-use super::cell::CellState;
 use crate::LengthsError;
 
 /// Which sequences of a batch are not over yet, at which time steps.
@@ -47,22 +46,9 @@ impl<'a> Alive<'a> {
         })
     }
 
-    /// `new` where the sequence is not over at time step `t`, `old` where it is.
-    pub(super) fn keep(&self, t: usize, new: CellState, old: CellState) -> CellState {
-        if t < self.shortest {
-            return new;
-        }
-        let [batch, width] = new.hidden.dims();
-        let over: Vec<bool> = self.lengths.iter().map(|&length| t >= length).collect();
-        let over = TensorData::new(over, [batch, 1]);
-        let over = Tensor::<2, Bool>::from_data(over, &new.hidden.device()).expand([batch, width]);
-        CellState {
-            hidden: new.hidden.mask_where(over.clone(), old.hidden),
-            cell: match (new.cell, old.cell) {
-                (Some(new), Some(old)) => Some(new.mask_where(over, old)),
-                (new, _) => new,
-            },
-        }
+    /// The length of every sequence.
+    pub(super) fn lengths(&self) -> &[usize] {
+        self.lengths
     }
 
     /// Zeros after the end of every sequence of `output` `[time, batch, width]`.

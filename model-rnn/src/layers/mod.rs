@@ -22,6 +22,9 @@
 //! ```
 //!
 //! Where both biases are only ever added, one of them would do (Keras has one then); PyTorch has two, and so have we.
+//!
+//! A layer goes through all time steps at once, in [`kernels::recurrent`], where each equation is also written out step by
+//! step.
 
 mod cell;
 mod dropout;
@@ -30,7 +33,6 @@ mod lengths;
 mod module;
 mod recurrent;
 mod state;
-mod unstack;
 
 pub use cell::CellKind;
 pub use dropout::{SequenceDropout, WordDropout};

@@ -49,7 +49,7 @@ impl Decoder {
         let [batch, time, width] = x.dims();
         let rows = x.reshape([batch * time, width]);
         let logits = match self {
-            Self::Linear(decoder) => decoder.forward(rows),
+            Self::Linear(decoder) => kernels::nn::linear(decoder, rows),
             Self::Tied(decoder) => {
                 let weight = encoder.weight.val().transpose();
                 linear(rows, weight, Some(decoder.bias.val()))

@@ -1,6 +1,8 @@
 use burn::module::Module;
 use burn::nn::{Dropout, Linear};
 use burn::tensor::{Device, Tensor};
+use kernels::activation::add;
+use kernels::nn;
 
 use crate::attention::Mask;
 use crate::encoder::{Parts, Projections};
@@ -42,9 +44,9 @@ impl TransformerBlock {
     /// `[batch, time, dim]` to the same.
     pub(super) fn forward(&self, x: Tensor<3>, mask: &Mask) -> Tensor<3> {
         let mixed = self.attention.forward(&x, mask);
-        let x = self.sa_layer_norm.forward(mixed + x);
+        let x = self.sa_layer_norm.forward(add(mixed, x));
         let inner = self.ffn.forward(x.clone());
-        self.output_layer_norm.forward(inner + x)
+        self.output_layer_norm.forward(add(inner, x))
     }
 
     /// How much each token looks at each: `[batch, heads, time, time]`.
@@ -91,6 +93,6 @@ struct FeedForward {
 impl FeedForward {
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let inner = self.activation.forward(forward_rows(&self.lin1, x));
-        self.dropout.forward(forward_rows(&self.lin2, inner))
+        nn::dropout(&self.dropout, forward_rows(&self.lin2, inner))
     }
 }

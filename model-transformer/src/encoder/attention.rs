@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::Parts;
 use super::layer::AddNorm;
-use crate::attention::{Mask, attention, merge_heads, probabilities, split_heads};
+use crate::attention::{Heads, Mask, attention, probabilities};
 use crate::layers::forward_rows;
 
 /// What a visitor is told that it is in.
@@ -28,18 +28,15 @@ pub(crate) struct Projections<'a> {
 impl Projections<'_> {
     /// What each token takes from those that it looks at: `[batch, time, width]` to the same.
     pub(crate) fn mix(&self, x: &Tensor<3>, mask: &Mask) -> Tensor<3> {
-        let [q, k, v] = [self.query, self.key, self.value].map(|part| self.project(part, x));
-        merge_heads(attention(q, k, v, mask, self.dropout))
+        let [q, k, v] =
+            [self.query, self.key, self.value].map(|part| forward_rows(part, x.clone()));
+        attention(q, k, v, Heads::new(self.heads), mask, self.dropout)
     }
 
     /// How much each token looks at each: `[batch, heads, time, time]`.
     pub(crate) fn probabilities(&self, x: &Tensor<3>, mask: &Mask) -> Tensor<4> {
-        let [q, k] = [self.query, self.key].map(|part| self.project(part, x));
-        probabilities(q, k, mask)
-    }
-
-    fn project(&self, part: &Linear, x: &Tensor<3>) -> Tensor<4> {
-        split_heads(forward_rows(part, x.clone()), self.heads)
+        let [q, k] = [self.query, self.key].map(|part| forward_rows(part, x.clone()));
+        probabilities(q, k, Heads::new(self.heads), mask)
     }
 }
 

@@ -4,6 +4,7 @@
 use burn::module::Module;
 use burn::nn::{Dropout, Embedding};
 use burn::tensor::{Bool, Device, Int, Tensor};
+use kernels::nn;
 
 use super::{EncoderInput, Parts};
 use crate::layers::{LayerNorm, positions};
@@ -72,7 +73,7 @@ impl Embeddings {
 
     /// The rows of the table: tokens `[batch, time]` to `[batch, time, width]`.
     pub(crate) fn words(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
-        self.word_embeddings.forward(tokens)
+        nn::embedding(&self.word_embeddings, tokens)
     }
 
     /// The table of words `[vocab_size, width]`, from which the logits of masked tokens come, too.
@@ -92,7 +93,7 @@ impl Embeddings {
         if let Some(table) = &self.token_type_embeddings {
             sum = sum + segments(table, input.segments.clone());
         }
-        self.dropout.forward(self.LayerNorm.forward(sum))
+        nn::dropout(&self.dropout, self.LayerNorm.forward(sum))
     }
 
     /// The position of the first token.
@@ -111,7 +112,7 @@ impl Embeddings {
                 // 1, 2, 3, .. for tokens, 0 for what fills up.
                 let real = real.clone().int();
                 let counted = real.clone().cumsum(1) * real;
-                table.forward(counted + pad as i64)
+                nn::embedding(table, counted + pad as i64)
             }
             _ => positions::learned(table, self.first(), time),
         }
@@ -122,7 +123,7 @@ impl Embeddings {
 fn segments(table: &Embedding, segments: Option<Tensor<2, Int>>) -> Tensor<3> {
     let kinds = table.weight.lazy_shape()[0];
     match segments.filter(|_| kinds > 1) {
-        Some(segments) => table.forward(segments),
+        Some(segments) => nn::embedding(table, segments),
         None => positions::learned(table, 0, 1),
     }
 }

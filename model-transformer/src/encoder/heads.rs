@@ -5,8 +5,9 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear};
-use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
+use kernels::linear::linear_transposed;
+use kernels::nn;
 
 use super::Parts;
 use crate::layers::{Activation, LayerNorm};
@@ -31,7 +32,7 @@ impl VocabularyTransform {
 
     /// `[count, width]` to the same.
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let x = self.act.forward(self.dense.forward(x));
+        let x = self.act.forward(nn::linear(&self.dense, x));
         self.LayerNorm.forward(x)
     }
 }
@@ -43,7 +44,7 @@ pub(crate) fn vocabulary_bias(parts: &Parts, device: &Device) -> Param<Tensor<1>
 
 /// Logits of `rows` `[count, width]` from the table of embeddings `[vocab_size, width]`: `[count, vocab_size]`.
 pub(crate) fn tied_logits(rows: Tensor<2>, table: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
-    linear(rows, table.transpose(), Some(bias))
+    linear_transposed(rows, table) + bias.unsqueeze()
 }
 
 /// Features `[batch, time, width]` of the first token alone, `[batch, width]`: of `[CLS]` or `<s>`, which stands for the

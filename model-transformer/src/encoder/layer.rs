@@ -4,6 +4,8 @@
 use burn::module::Module;
 use burn::nn::{Dropout, Linear};
 use burn::tensor::{Device, Tensor};
+use kernels::activation::add;
+use kernels::nn;
 
 use super::Parts;
 use super::attention::Attention;
@@ -76,7 +78,7 @@ impl AddNorm {
 
     /// `inner` `[batch, time, inputs]` added to `x` `[batch, time, width]`.
     pub(super) fn forward(&self, inner: Tensor<3>, x: Tensor<3>) -> Tensor<3> {
-        let added = self.dropout.forward(forward_rows(&self.dense, inner));
-        self.LayerNorm.forward(added + x)
+        let added = nn::dropout(&self.dropout, forward_rows(&self.dense, inner));
+        self.LayerNorm.forward(add(added, x))
     }
 }

@@ -27,26 +27,6 @@ impl Conv1D {
         linear_rows(x, self.weight.val(), bias)
     }
 
-    /// As [`forward`](Self::forward), and the output cut into `N` equal parts: `[batch, time, out / N]` each.
-    ///
-    /// In training the weight is cut instead of the output: what slicing costs in the backward pass, a tensor of zeros of
-    /// the full size for each part, is then paid for a matrix and not for a batch.
-    pub fn forward_split<const N: usize>(&self, x: Tensor<3>) -> [Tensor<3>; N] {
-        if !x.device().is_autodiff() {
-            let whole = self.forward(x);
-            let part = whole.dims()[2] / N;
-            return std::array::from_fn(|i| whole.clone().narrow(2, i * part, part));
-        }
-        let weight = self.weight.val();
-        let bias = self.bias.as_ref().map(|bias| bias.val());
-        let part = weight.dims()[1] / N;
-        std::array::from_fn(|i| {
-            let weight = weight.clone().narrow(1, i * part, part);
-            let bias = bias.clone().map(|bias| bias.narrow(0, i * part, part));
-            linear_rows(x.clone(), weight, bias)
-        })
-    }
-
     /// The same layer with a bias; zeros if it had none.
     #[must_use]
     pub(crate) fn with_bias(mut self) -> Self {

@@ -1,7 +1,7 @@
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
-use burn::tensor::module::layer_norm;
 use burn::tensor::{Device, Tensor};
+use kernels::norm::{layer_norm, rms_norm};
 
 /// Layer normalisation over the last dimension: `(x - mean) / sqrt(var + epsilon) * weight + bias`.
 ///
@@ -27,18 +27,7 @@ impl LayerNorm {
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let weight = self.weight.val();
         let bias = self.bias.as_ref().map(|bias| bias.val());
-        if !x.device().is_autodiff() {
-            return layer_norm(x, weight, bias, self.epsilon);
-        }
-        // Burn would divide by the deviation, and going back through a division takes twice as many passes as through a
-        // product.
-        let centred = x.clone() - x.mean_dim(D - 1);
-        let variance = centred.clone().square().mean_dim(D - 1);
-        let scaled = centred * inverse_root(variance, self.epsilon) * weight.unsqueeze();
-        match bias {
-            Some(bias) => scaled + bias.unsqueeze(),
-            None => scaled,
-        }
+        layer_norm(x, weight, bias, self.epsilon)
     }
 
     /// The same layer with a bias; zeros if it had none.
@@ -72,12 +61,6 @@ impl RmsNorm {
 
     /// `[.., width]` to `[.., width]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let mean_square = x.clone().square().mean_dim(D - 1);
-        x * inverse_root(mean_square, self.epsilon) * self.weight.val().unsqueeze()
+        rms_norm(x, self.weight.val(), self.epsilon)
     }
-}
-
-/// `1 / sqrt(x + epsilon)`, of one number a row.
-fn inverse_root<const D: usize>(x: Tensor<D>, epsilon: f64) -> Tensor<D> {
-    (x + epsilon).sqrt().recip()
 }

@@ -147,10 +147,13 @@ pub struct Rotation {
 }
 
 impl Rotation {
-    /// Turns queries or keys `[batch, time, heads, head_dim]`.
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    /// Turns queries or keys `[batch, time, heads * head_dim]`.
+    pub fn forward(&self, x: Tensor<3>, head_dim: usize) -> Tensor<3> {
+        let [batch, time, width] = x.dims();
+        let x = x.reshape([batch, time, width / head_dim, head_dim]);
         let partners = self.partners(x.clone());
-        x * self.cos.clone() + partners * self.sin.clone()
+        let turned = x * self.cos.clone() + partners * self.sin.clone();
+        turned.reshape([batch, time, width])
     }
 
     /// Each number's partner in its place. A reversal has a reversal as its backward pass, which is cheaper than cutting

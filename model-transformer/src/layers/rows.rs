@@ -5,7 +5,7 @@
 
 use burn::nn::{Embedding, Linear};
 use burn::tensor::Tensor;
-use burn::tensor::module::linear;
+use kernels::linear::{linear, linear_transposed};
 
 /// `x` `[batch, time, in]` times `weight` `[in, out]`, plus `bias`: `[batch, time, out]`.
 pub(crate) fn linear_rows(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
@@ -26,5 +26,5 @@ pub(crate) fn forward_rows(layer: &Linear, x: Tensor<3>) -> Tensor<3> {
 ///
 /// Press and Wolf 2017, <https://arxiv.org/abs/1608.05859>.
 pub(crate) fn tied_head(features: Tensor<3>, table: &Embedding) -> Tensor<3> {
-    linear_rows(features, table.weight.val().transpose(), None)
+    linear_transposed(features, table.weight.val())
 }

@@ -79,7 +79,7 @@ fn step(device: &Device) -> Result<(), String> {
         ..SimpleCnnConfig::new(2)
     });
     let model = config.init(&device).map_err(|e| e.to_string())?;
-    let task = ImageTask::new(2, 0.0, &device);
+    let task = ImageTask::new(2, 0.0);
     let images = Tensor::ones([2, 3, 8, 8], &device);
     let targets = Tensor::<1, Int>::from_ints([0, 1], &device);
     let loss = task.loss(model.forward(images), targets);

@@ -1,9 +1,8 @@
 //! Image classification.
 
-use burn::nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig};
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Tensor, Transaction};
+use burn::tensor::{Device, Int, Tensor, Transaction};
 use data::image::{ImageBatch, ImageSource};
+use kernels::loss::{cross_entropy, log_softmax};
 use model_cnn::ImageClassifier;
 
 use super::{Carry, Task};
@@ -15,9 +14,8 @@ use crate::trainer::metrics::{MetricInfo, Tally};
 /// Where images of a training batch are mixed with each other, so are their labels in the loss; the training accuracy
 /// then counts the label with the larger share.
 pub struct ImageTask {
-    loss: CrossEntropyLoss,
     metrics: Vec<MetricInfo>,
-    label_smoothing: f32,
+    label_smoothing: f64,
     num_classes: usize,
 }
 
@@ -31,14 +29,12 @@ pub struct ImageOutput {
 impl ImageTask {
     /// `label_smoothing` is the share of each target that is spread over all classes (Szegedy et al. 2016,
     /// <https://arxiv.org/abs/1512.00567>); validation never smooths.
-    pub fn new(num_classes: usize, label_smoothing: f64, device: &Device) -> Self {
+    pub fn new(num_classes: usize, label_smoothing: f64) -> Self {
         let mut metrics = vec![MetricInfo::lower("loss"), MetricInfo::fraction("accuracy")];
         if num_classes > 5 {
             metrics.push(MetricInfo::fraction("top5_accuracy"));
         }
-        let label_smoothing = label_smoothing as f32;
         Self {
-            loss: cross_entropy(label_smoothing, device),
             metrics,
             label_smoothing,
             num_classes,
@@ -50,21 +46,14 @@ impl ImageTask {
     pub fn soft_loss(&self, logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
         let [_, classes] = targets.dims();
         let smoothing = self.label_smoothing;
-        let targets = targets * (1.0 - smoothing) + smoothing / classes as f32;
-        -(targets * log_softmax(logits, 1)).sum_dim(1).mean()
+        let targets = targets * (1.0 - smoothing) + smoothing / classes as f64;
+        -(targets * log_softmax(logits)).sum_dim(1).mean()
     }
 
     /// The mean loss over a batch of logits `[batch, num_classes]`, `[1]`.
-    pub fn loss(&self, logits: Tensor<2>, targets: Tensor<1, burn::tensor::Int>) -> Tensor<1> {
-        self.loss.forward(logits, targets)
+    pub fn loss(&self, logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
+        cross_entropy(logits, targets, self.label_smoothing).mean()
     }
-}
-
-fn cross_entropy(label_smoothing: f32, device: &Device) -> CrossEntropyLoss {
-    let smoothing = (label_smoothing > 0.0).then_some(label_smoothing);
-    CrossEntropyLossConfig::new()
-        .with_smoothing(smoothing)
-        .init(device)
 }
 
 impl Task for ImageTask {
@@ -229,7 +218,7 @@ mod tests {
         let loss = |smoothing, targets: [[f32; 3]; 2]| {
             let logits = Tensor::<2>::from_floats([[0.0, 2.0, 1.0], [3.0, 3.0, 0.0]], &device);
             let targets = Tensor::<2>::from_floats(targets, &device);
-            let task = ImageTask::new(3, smoothing, &device);
+            let task = ImageTask::new(3, smoothing);
             task.soft_loss(logits, targets).into_scalar::<f32>()
         };
         let soft = [[0.25, 0.75, 0.0], [0.0, 0.3, 0.7]];
@@ -238,7 +227,7 @@ mod tests {
             assert!((got - expected).abs() < 1e-6, "{smoothing}: {got}");
         }
         // Targets that are not soft give the loss on labels.
-        let task = ImageTask::new(3, 0.1, &device);
+        let task = ImageTask::new(3, 0.1);
         let logits = Tensor::<2>::from_floats([[0.0, 2.0, 1.0], [3.0, 3.0, 0.0]], &device);
         let labels = Tensor::from_ints([1, 2], &device);
         let hard = task.loss(logits, labels).into_scalar::<f32>();

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor};
 use data::text::{TokenBatch, Tokenizer};
+use kernels::loss::cross_entropy;
 use model_rnn::{RnnState, regularization};
 
 use super::token_source::TokenSource;
@@ -69,25 +70,6 @@ impl LanguageTask {
 }
 
 const BITS: &str = "bits_per_character";
-
-/// `-log softmax(logits)[target]` for each position, `[count]`, of logits `[count, vocab]` and targets `[count]`.
-///
-/// With `smoothing`, this share of the target is spread evenly over the vocabulary.
-pub fn token_losses(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
-    let [count, vocab] = logits.dims();
-    // log softmax(x)[t] = x[t] - log(sum(exp(x))). The vocabulary is large: nothing of its size is made that is not needed.
-    let largest = logits.clone().detach().max_dim(1);
-    let shifted = logits - largest;
-    let of_target = shifted.clone().gather(1, targets.reshape([count, 1]));
-    let log_sum = shifted.clone().exp().sum_dim(1).log();
-    let losses = if smoothing > 0.0 {
-        let mean = shifted.sum_dim(1) / vocab as f64;
-        log_sum - of_target * (1.0 - smoothing) - mean * smoothing
-    } else {
-        log_sum - of_target
-    };
-    losses.reshape([count])
-}
 
 /// The logits of a batch as `[batch * time, vocab]`; what a recurrent model leaves goes into `carry`.
 fn logits(
@@ -160,7 +142,7 @@ impl Task for LanguageTask {
     ) -> Result<(Tensor<1>, LanguageOutput), TrainError> {
         let (logits, activations) = logits(model, &batch, carry, device)?;
         let targets = flat_targets(&batch, device);
-        let losses = token_losses(logits, targets, self.label_smoothing);
+        let losses = cross_entropy(logits, targets, self.label_smoothing);
         let tokens = batch.tokens();
         // All targets of a training batch count.
         let mut loss = losses.mean();
@@ -191,7 +173,7 @@ impl Task for LanguageTask {
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let (logits, _) = logits(model, &batch, carry, device)?;
-        let losses = token_losses(logits, flat_targets(&batch, device), 0.0);
+        let losses = cross_entropy(logits, flat_targets(&batch, device), 0.0);
         let losses = losses
             .try_into_vec_as::<f32>()
             .map_err(|e| TrainError::Execution(e.to_string()))?;
@@ -213,7 +195,7 @@ mod tests {
         for (smoothing, expected) in PYTORCHS {
             let logits = Tensor::from_floats([[0.0, 2.0, 1.0], [3.0, 3.0, 0.0]], &device);
             let targets = Tensor::from_ints([1, 0], &device);
-            let losses = token_losses(logits, targets, smoothing);
+            let losses = cross_entropy(logits, targets, smoothing);
             for (got, expected) in losses
                 .try_into_vec_as::<f32>()
                 .unwrap()
@@ -233,7 +215,7 @@ mod tests {
     fn large_logits_stay_finite() {
         let device = Device::flex();
         let logits = Tensor::from_floats([[1e30, -1e30]], &device);
-        let losses = token_losses(logits, Tensor::from_ints([0], &device), 0.0);
+        let losses = cross_entropy(logits, Tensor::from_ints([0], &device), 0.0);
         assert_eq!(losses.try_into_vec_as::<f32>().unwrap(), [0.0]);
     }
 

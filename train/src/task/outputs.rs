@@ -1,8 +1,8 @@
 //! What the tasks of encoders hand to the device, and read from it.
 
 use burn::tensor::{Device, Int, Tensor, TensorData, Transaction};
+use kernels::loss::cross_entropy;
 
-use super::language::token_losses;
 use crate::TrainError;
 
 /// Classes, tokens or places, `[count]`.
@@ -31,7 +31,7 @@ impl Guesses {
         let [count, _] = logits.dims();
         let targets = indices(truth, &logits.device());
         let found = logits.clone().inner().argmax(1).reshape([count]).float();
-        let loss = token_losses(logits, targets, smoothing).mean();
+        let loss = cross_entropy(logits, targets, smoothing).mean();
         let guesses = Self {
             loss: loss.clone().inner(),
             found,

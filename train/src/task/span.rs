@@ -11,9 +11,9 @@ use data::text::squad::{
     Prediction, QuestionBatch, QuestionWindows, SpanBatch, SquadEvaluation, SquadTraining,
     best_answer,
 };
+use kernels::loss::cross_entropy;
 use model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
 
-use super::language::token_losses;
 use super::outputs::{indices, read_all};
 use super::{Carry, Task};
 use crate::TrainError;
@@ -199,8 +199,8 @@ impl SpanTask {
             indices(&places, &device)
         };
         // Nothing is smoothed: padding, too, would get a share of the target.
-        let start = token_losses(start, at(0), 0.0);
-        (start + token_losses(end, at(1), 0.0)) / 2.0
+        let start = cross_entropy(start, at(0), 0.0);
+        (start + cross_entropy(end, at(1), 0.0)) / 2.0
     }
 }
 

@@ -1,6 +1,7 @@
 //! Gradients between `backward` and the optimizer: averaged over batches, clipped by their global norm.
 
 use burn::tensor::Tensor;
+use kernels::optim::sum_of_squares;
 
 use crate::TrainError;
 use crate::params::ByName;
@@ -50,7 +51,7 @@ impl Accumulator {
 pub fn clip_by_global_norm(gradients: ByName, max_norm: f64) -> Result<(ByName, f64), TrainError> {
     let mut squares: Option<Tensor<1>> = None;
     for gradient in gradients.values() {
-        let square = gradient.clone().square().sum();
+        let square = sum_of_squares(gradient.clone());
         squares = Some(match squares {
             None => square,
             Some(total) => total + square,

@@ -3,12 +3,13 @@
 //! Burn's optimizers are not used, for three reasons. Their state is keyed by parameter numbers that are drawn anew in
 //! each process, so that two equal runs write different files; it is restored onto `Device::default()`, which fails in a
 //! build that has a GPU backend on a machine that has no GPU; and their defaults differ from PyTorch's (dampening 0.1,
-//! epsilon 1e-5, decay of biases). The rules themselves are a line or two each.
+//! epsilon 1e-5, decay of biases). The rules themselves are in `kernels::optim`.
 
 use std::collections::BTreeMap;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use kernels::optim;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 
@@ -64,74 +65,53 @@ impl Optimizer {
         };
         match self.recipe.name {
             OptimizerName::Sgd => self.sgd(&name, value, gradient, rate, decay),
-            OptimizerName::Adam => {
-                let gradient = with_decay(gradient, &value, decay);
-                self.adam(&name, value, gradient, rate)
-            }
-            OptimizerName::AdamW => {
-                let value = if decay > 0.0 {
-                    value * (1.0 - rate * decay)
-                } else {
-                    value
-                };
-                self.adam(&name, value, gradient, rate)
-            }
+            OptimizerName::Adam => self.adam(&name, value, gradient, rate, decay),
+            OptimizerName::AdamW => self.adam(&name, value, gradient, rate, decay),
         }
     }
 
-    /// `d = g + decay * p; b = momentum * b + d; p -= rate * b`, with Nesterov `p -= rate * (d + momentum * b)`.
-    /// <https://pytorch.org/docs/stable/generated/torch.optim.SGD.html>, dampening 0.
     fn sgd(
         &mut self,
         name: &str,
         value: Tensor<1>,
         gradient: Tensor<1>,
         rate: f64,
-        decay: f64,
+        weight_decay: f64,
     ) -> Tensor<1> {
-        let momentum = self.recipe.momentum;
-        let gradient = with_decay(gradient, &value, decay);
-        if momentum == 0.0 {
-            return value - gradient * rate;
-        }
+        let options = optim::Sgd {
+            rate,
+            momentum: self.recipe.momentum,
+            nesterov: self.recipe.nesterov,
+            weight_decay,
+        };
         let key = format!("{name}.momentum_buffer");
-        let buffer = match self.state.remove(&key) {
-            Some(buffer) => buffer * momentum + gradient.clone(),
-            None => gradient.clone(),
-        };
-        self.state.insert(key, buffer.clone());
-        let direction = if self.recipe.nesterov {
-            gradient + buffer * momentum
-        } else {
-            buffer
-        };
-        value - direction * rate
+        let buffer = self.state.remove(&key);
+        let (value, buffer) = optim::sgd(value, gradient, buffer, &options);
+        self.state.extend(buffer.map(|buffer| (key, buffer)));
+        value
     }
 
-    /// `m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; p -= rate m' / (sqrt(v') + eps)` with the bias-corrected
-    /// `m' = m / (1 - b1^t)`, `v' = v / (1 - b2^t)`. Kingma & Ba 2015, <https://arxiv.org/abs/1412.6980>; Loshchilov &
-    /// Hutter 2019, <https://arxiv.org/abs/1711.05101>.
-    fn adam(&mut self, name: &str, value: Tensor<1>, gradient: Tensor<1>, rate: f64) -> Tensor<1> {
-        let [beta1, beta2] = self.recipe.betas;
-        let square = gradient.clone().square();
-        let first = self.moment(format!("{name}.exp_avg"), gradient, beta1);
-        let second = self.moment(format!("{name}.exp_avg_sq"), square, beta2);
-        let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
-        let step_size = rate / (1.0 - beta1.powi(steps));
-        let correction = (1.0 - beta2.powi(steps)).sqrt();
-        let denominator = second.sqrt() / correction + self.recipe.eps;
-        value - first / denominator * step_size
-    }
-
-    /// The running average `beta * average + (1 - beta) * now`, which begins at zero.
-    fn moment(&mut self, key: String, now: Tensor<1>, beta: f64) -> Tensor<1> {
-        let now = now * (1.0 - beta);
-        let average = match self.state.remove(&key) {
-            Some(average) => average * beta + now,
-            None => now,
+    fn adam(
+        &mut self,
+        name: &str,
+        value: Tensor<1>,
+        gradient: Tensor<1>,
+        rate: f64,
+        weight_decay: f64,
+    ) -> Tensor<1> {
+        let options = optim::Adam {
+            rate,
+            betas: self.recipe.betas,
+            eps: self.recipe.eps,
+            weight_decay,
+            decoupled: self.recipe.name == OptimizerName::AdamW,
+            step: self.steps,
         };
-        self.state.insert(key, average.clone());
-        average
+        let keys = ["exp_avg", "exp_avg_sq"].map(|state| format!("{name}.{state}"));
+        let [first, second] = keys.each_ref().map(|key| self.state.remove(key));
+        let (value, first, second) = optim::adam(value, gradient, first, second, &options);
+        self.state.extend(keys.into_iter().zip([first, second]));
+        value
     }
 
     /// The state as safetensors, ordered by name: equal states give equal bytes.
@@ -186,13 +166,5 @@ impl Optimizer {
             optimizer.state.insert(name.to_string(), tensor);
         }
         Ok(optimizer)
-    }
-}
-
-fn with_decay(gradient: Tensor<1>, value: &Tensor<1>, decay: f64) -> Tensor<1> {
-    if decay > 0.0 {
-        gradient + value.clone() * decay
-    } else {
-        gradient
     }
 }

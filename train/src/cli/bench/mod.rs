@@ -1,242 +1,241 @@
 //! `tinderbox bench`
+//!
+//! Every workload and kind runs in a process of its own, so that its memory can be told: this program again, as
+//! [`serve`], and the peer. [`measure`] drives them alike.
 
-mod peer;
+mod flops;
+mod machine;
+mod measure;
+mod photographs;
+mod plan;
+mod real_run;
+mod report;
+mod results;
+mod serve;
+mod side;
+mod work;
 mod workload;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
 
-use ::train::TrainError;
-use ::train::recipe::Recipe;
-use ::train::report::View;
-use ::train::report::plain::thousands;
-use ::train::session::{self, Begin, Surroundings};
-use ::train::trainer::StepTimes;
-use anyhow::ensure;
-use burn::tensor::Device;
-use burn::train::Interrupter;
+use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use serde_json::json;
 
 use super::Done;
-use super::shared::{DeviceArgs, with_data};
-use peer::Peer;
-use workload::Workload;
+use super::shared::{DeviceArgs, table};
+use measure::Measurement;
+use photographs::Images;
+use real_run::Shares;
+use report::{LEGEND, Report};
+use work::Job;
+use workload::{Kind, Shape, Workload};
 
-/// Steps before anything is measured, on both sides.
-const WARM_UP: usize = 10;
-
-/// Measure training speed, alone or against PyTorch.
+/// Measure the speed of training, inference and loading, alone or against PyTorch.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  tinderbox bench
+  tinderbox bench --list
   tinderbox bench lstm-2x200 gpt-6x384 --peer \"python3 bench/peer.py\"
+  tinderbox bench resnet18 --kind train --scaling
 
-Bare steps on one fixed batch, in blocks that alternate with the same steps in the peer process, give the ratio to it; the
-medians over the blocks are printed. For the article's network there is a real run besides (loader, metrics, logging,
-everything but evaluation), which gives the share of a step spent outside the model. Compare ratios, not times: machines
-differ and are noisy.")]
+Bare steps on one fixed batch, in blocks that alternate with the same steps in the peer process. For the article's network
+there is a real run besides (loader, metrics, logging, everything but evaluation), which gives the share of a step spent
+outside the model. Compare ratios, not times: machines differ and are noisy.")]
 pub(super) struct Args {
     /// What to measure; everything if nothing is said.
     workloads: Vec<Workload>,
+    /// Say what can be measured.
+    #[arg(long)]
+    list: bool,
+    /// Only steps of this kind.
+    #[arg(long)]
+    kind: Option<Kind>,
     /// The command that starts the peer.
-    #[arg(long, value_name = "COMMAND")]
+    #[arg(long, value_name = "COMMAND", overrides_with = "peer")]
     peer: Option<String>,
-    /// Images per batch.
-    #[arg(long, default_value_t = 64)]
-    batch_size: usize,
-    /// Blocks of bare steps on each side.
-    #[arg(long, default_value_t = 5)]
+    /// Measure Burn's own operations too, without our kernels.
+    #[arg(long)]
+    plain: bool,
+    /// Threads of both sides; by default one for each processor.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Images or texts in a batch, in place of each workload's own number.
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
+    /// Height and width of images, length of texts, in place of each workload's own.
+    #[arg(long, value_name = "N")]
+    size: Option<usize>,
+    /// Measure with one thread and with all, and with batches and images (or texts) that become larger.
+    #[arg(long)]
+    scaling: bool,
+    /// Blocks of steps on each side.
+    #[arg(long, default_value_t = 6, value_name = "N")]
     rounds: usize,
-    /// Steps per block.
-    #[arg(long, default_value_t = 20)]
-    steps: usize,
-    /// Steps of the real run.
-    #[arg(long, default_value_t = 300)]
+    /// Steps in a block; by default half a second's, at least 4.
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
+    /// Steps of the real run of the article's network; 0 leaves it out.
+    #[arg(long, default_value_t = 300, value_name = "N")]
     run_steps: u64,
+    /// Load these images, FOLDER/train/CLASS/NAME.jpg, in place of generated ones. A few hundred are enough.
+    #[arg(long, value_name = "FOLDER")]
+    images: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
+    /// Keep the result in a section of this Markdown file.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// The section's name; by default `results`, or `scaling`.
+    #[arg(long, value_name = "NAME", requires = "markdown")]
+    section: Option<String>,
+    /// Be one side of a measurement: take steps of this kind on request.
+    #[arg(long, hide = true, value_name = "KIND")]
+    serve: Option<Kind>,
     #[command(flatten)]
     device: DeviceArgs,
 }
 
 pub(super) fn run(args: &Args) -> Done {
+    if args.list {
+        print_list();
+        return Ok(ExitCode::SUCCESS);
+    }
+    let counts = [args.threads, args.batch_size, args.size, args.steps];
     ensure!(
-        args.batch_size > 0 && args.rounds > 0 && args.steps > 0 && args.run_steps > 0,
+        args.rounds > 0 && !counts.contains(&Some(0)),
         "all counts must be at least 1"
     );
-    let device = args.device.open()?;
-    let workloads = match args.workloads.as_slice() {
-        [] => Workload::value_variants(),
-        some => some,
-    };
-    let times = match workloads.contains(&Workload::ArticleCnn) {
-        true => Some(real_run(args, &device)?),
+    match args.serve {
+        Some(kind) => serve::serve(args, served(args, kind)?),
+        None => compare(args),
+    }
+}
+
+fn print_list() {
+    let mut list = table(["workload", "", "batch", "size"], &[2, 3]);
+    for workload in Workload::value_variants() {
+        let facts = workload.facts();
+        let Shape { batch, size } = facts.shape;
+        list.add_row([
+            facts.name,
+            facts.summary,
+            &batch.to_string(),
+            &size.to_string(),
+        ]);
+    }
+    println!("{}", list.trim_fmt());
+}
+
+/// The one job of a side.
+fn served(args: &Args, kind: Kind) -> anyhow::Result<Job> {
+    let workload = args.workloads.first().context("which workload?")?;
+    let usual = workload.facts().shape;
+    Ok(Job {
+        workload: *workload,
+        kind,
+        shape: Shape {
+            batch: args.batch_size.unwrap_or(usual.batch),
+            size: args.size.unwrap_or(usual.size),
+        },
+    })
+}
+
+fn compare(args: &Args) -> Done {
+    let plan = plan::plan(args)?;
+    ensure!(!plan.is_empty(), "no workload has steps of this kind");
+    let (report, all_well) = measured(&plan, args)?;
+    let run = match is_real_run_wanted(args) {
+        true => Some(Shares::measure(args.run_steps, &args.device.open()?)?),
         false => None,
     };
-    if let Some(times) = times.as_ref().filter(|_| !args.json) {
-        print_run(times);
-    }
-    let mut all = Vec::new();
-    for &workload in workloads {
-        let steps = bare_steps(workload, args, &device)?;
-        if !args.json {
-            print_steps(&steps);
-        }
-        all.push(steps);
-    }
     if args.json {
-        print_json(times.as_ref(), &all)?;
+        let all = json!({
+            "date": machine::today(),
+            "cpu": machine::cpu(),
+            "run": run.as_ref().map(Shares::json),
+            "steps": report.json(),
+        });
+        println!("{}", serde_json::to_string_pretty(&all)?);
+    } else {
+        println!("{}", report.table());
+        if let Some(run) = &run {
+            println!("\n{}", run.sentence());
+        }
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The recipe `cnn` as it is, for some steps, in a folder that is thrown away.
-fn real_run(args: &Args, device: &Device) -> anyhow::Result<StepTimes> {
-    let sets = [
-        format!("train.max_steps={}", args.run_steps),
-        format!("train.batch_size={}", args.batch_size),
-    ];
-    let recipe = Recipe::load("cnn", &sets).map_err(TrainError::from)?;
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("run");
-    let begin = Begin::New {
-        path: &path,
-        overwrite: false,
-    };
-    with_data(|access| {
-        let surroundings = Surroundings {
-            device: device.clone(),
-            access,
-            view: &mut |_| View::Quiet,
-            note: &mut |_| (),
-            interrupter: Interrupter::new(),
-        };
-        Ok(session::train(&recipe, &begin, surroundings)?.times)
+    if let Some(path) = &args.markdown {
+        let usual = if args.scaling { "scaling" } else { "results" };
+        let section = args.section.as_deref().unwrap_or(usual);
+        results::replace_section(path, section, &markdown(&report, run.as_ref()))?;
+    }
+    Ok(match all_well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     })
 }
 
-/// Median seconds of a bare step.
-struct Steps {
-    workload: Workload,
-    /// What an item is called.
-    items: &'static str,
-    items_per_step: usize,
-    ours: f64,
-    theirs: Option<f64>,
+fn is_real_run_wanted(args: &Args) -> bool {
+    let is_selected = args.workloads.is_empty() || args.workloads.contains(&Workload::ArticleCnn);
+    is_selected && !args.scaling && args.kind.is_none() && args.run_steps > 0
 }
 
-/// Blocks of steps that alternate with blocks of the peer's, both warmed up.
-fn bare_steps(workload: Workload, args: &Args, device: &Device) -> anyhow::Result<Steps> {
-    let mut peer = match &args.peer {
-        Some(command) => Some(Peer::start(command, workload.name(), args.batch_size)?),
-        None => None,
+/// What could be measured, and whether that is all. A measurement that fails, of a large model on a small machine
+/// perhaps, does not cost the others.
+fn measured(plan: &[Measurement], args: &Args) -> anyhow::Result<(Report, bool)> {
+    let loads_images = |m: &Measurement| m.job.workload.loads_images();
+    let images = match plan.iter().any(loads_images) {
+        true => Some(Images::make(args.images.as_deref())?),
+        false => None,
     };
-    let mut work = workload.work(args.batch_size, device)?;
-    work.take(WARM_UP)?;
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..args.rounds {
-        let start = Instant::now();
-        work.take(args.steps)?;
-        ours.push(start.elapsed().as_secs_f64() / args.steps as f64);
-        if let Some(peer) = &mut peer {
-            theirs.push(peer.take(args.steps)? / args.steps as f64);
+    let mut rows = Vec::new();
+    for (number, measurement) in plan.iter().enumerate() {
+        let name = measurement.to_string();
+        eprint!("{:2}/{} {name}: ", number + 1, plan.len());
+        let images = images.as_ref().filter(|_| loads_images(measurement));
+        match measure::measure(*measurement, args, images) {
+            Ok(row) => {
+                eprintln!("{}", report::in_short(&row));
+                rows.push(row);
+            }
+            Err(error) => eprintln!("\nerror: {name}: {error:#}"),
         }
     }
-    Ok(Steps {
-        workload,
-        items: work.items,
-        items_per_step: work.items_per_step,
-        ours: median(ours),
-        theirs: peer.is_some().then(|| median(theirs)),
-    })
+    let all_well = rows.len() == plan.len();
+    let is_scaling = args.scaling;
+    Ok((Report { rows, is_scaling }, all_well))
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => f64::NAN,
-        len if len % 2 == 1 => values[middle],
-        _ => (values[middle - 1] + values[middle]) / 2.0,
-    }
-}
-
-fn print_json(run: Option<&StepTimes>, steps: &[Steps]) -> anyhow::Result<()> {
-    let run = run.map(|times| {
-        let shares = Shares::of(times);
-        json!({
-            "images_per_second": shares.items_per_second,
-            "share_waiting_for_loader": shares.loading,
-            "share_metrics_and_logging": shares.rest,
-        })
-    });
-    let steps: Vec<_> = steps
-        .iter()
-        .map(|steps| {
-            json!({
-                "workload": steps.workload.name(),
-                "items_per_second": steps.items_per_step as f64 / steps.ours,
-                "milliseconds": steps.ours * 1e3,
-                "peer_milliseconds": steps.theirs.map(|s| s * 1e3),
-                "ratio_to_peer": steps.theirs.map(|s| steps.ours / s),
-            })
-        })
-        .collect();
-    println!(
-        "{}",
-        serde_json::to_string_pretty(&json!({"run": run, "steps": steps}))?
-    );
-    Ok(())
-}
-
-fn print_run(times: &StepTimes) {
-    let shares = Shares::of(times);
-    println!(
-        "a real run of the recipe `cnn`: {} images/s, {:.1} % of a step outside the model (loader {:.1} %, metrics and \
-         logging {:.1} %)",
-        thousands(shares.items_per_second as u64),
-        (shares.loading + shares.rest) * 100.0,
-        shares.loading * 100.0,
-        shares.rest * 100.0,
-    );
-}
-
-fn print_steps(steps: &Steps) {
-    println!("{}", steps.workload.name());
-    let line = |name: &str, seconds: f64| {
-        let speed = thousands((steps.items_per_step as f64 / seconds) as u64);
-        println!(
-            "  {name:11} {speed:>8} {}/s   {:.2} ms a step",
-            steps.items,
-            seconds * 1e3
-        );
-    };
-    line("ours", steps.ours);
-    if let Some(theirs) = steps.theirs {
-        line("the peer's", theirs);
-        println!("  ours / peer's time: {:.2}", steps.ours / theirs);
-    }
-}
-
-/// Where the time of a real run's steps went.
-struct Shares {
-    items_per_second: f64,
-    loading: f64,
-    rest: f64,
-}
-
-impl Shares {
-    fn of(times: &StepTimes) -> Self {
-        let [model, loading, rest] =
-            [times.model, times.loading, times.rest].map(|time| time.as_secs_f64());
-        let total = model + loading + rest;
-        Self {
-            items_per_second: times.items as f64 / total,
-            loading: loading / total,
-            rest: rest / total,
+/// The section of a file: what was measured, on what, and how.
+fn markdown(report: &Report, run: Option<&Shares>) -> String {
+    let mut versions: Vec<&str> = Vec::new();
+    for row in &report.rows {
+        for times in [Some(&row.ours), row.peer.as_ref()].into_iter().flatten() {
+            if !versions.contains(&times.version.as_str()) {
+                versions.push(&times.version);
+            }
         }
+    }
+    let words: Vec<String> = std::env::args().skip(1).map(quoted).collect();
+    let mut text = format!(
+        "{}, {}; {}; `tinderbox {}`\n\n{}\n\n{LEGEND}\n",
+        machine::today(),
+        machine::cpu(),
+        versions.join(", "),
+        words.join(" "),
+        report.markdown(),
+    );
+    if let Some(run) = run {
+        text += &format!("\n{}\n", run.sentence());
+    }
+    text
+}
+
+/// As it is written in a shell.
+fn quoted(word: String) -> String {
+    match word.contains(' ') {
+        true => format!("\"{word}\""),
+        false => word,
     }
 }

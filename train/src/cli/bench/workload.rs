@@ -1,166 +1,158 @@
-//! What a step is, on one fixed random batch.
+//! What can be measured, and at which sizes.
 
-use ::data::random;
-use ::train::TrainError;
-use ::train::language::{LanguageModel, LanguageModelConfig};
-use ::train::params::{self, ByName};
-use ::train::recipe::{OptimizerName, OptimizerRecipe};
-use ::train::session::init_model;
-use ::train::task::image::ImageTask;
-use ::train::task::language::token_losses;
-use ::train::trainer::optimizer::Optimizer;
-use anyhow::ensure;
-use burn::module::Module;
-use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use clap::ValueEnum;
-use model_cnn::{ImageClassifierConfig, SimpleCnnConfig};
-use model_rnn::RnnLmConfig;
-use model_transformer::GptConfig;
+use clap::builder::PossibleValue;
 
 /// Words that the language models know, as many as Penn Treebank has.
-const VOCAB: usize = 10_000;
+pub(super) const VOCAB: usize = 10_000;
+/// Word pieces that BERT knows.
+pub(super) const WORD_PIECES: usize = 30_522;
+/// Tokens that generation begins with.
+pub(super) const PROMPT: usize = 16;
 
 /// What can be measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Workload {
-    /// The article's network on images of 24 by 24 pixels.
+    Matmul,
     ArticleCnn,
-    /// A language model of two LSTM layers of 200 units, 20 texts of 20 words, SGD.
-    #[value(name = "lstm-2x200")]
+    Resnet20,
+    Resnet18,
+    Vgg11,
     Lstm2x200,
-    /// A GPT of 6 layers of width 384, 4 texts of 256 words, AdamW.
-    #[value(name = "gpt-6x384")]
+    Lstm2x650,
     Gpt6x384,
+    BertSmall,
+    Generation,
+    LoadFolder,
+    LoadShards,
 }
 
-/// A training step that can be taken again and again.
-pub(super) struct Work {
+/// What a step does with a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Kind {
+    /// Forward, backward, optimizer.
+    Train,
+    /// Forward, without gradients.
+    Infer,
+    /// Files become a batch.
+    Load,
+}
+
+/// A workload in words and numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    /// As on the command line, and as the peer knows it.
+    pub(super) name: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) kinds: &'static [Kind],
     /// What an item is called.
     pub(super) items: &'static str,
-    /// Items in a step.
-    pub(super) items_per_step: usize,
-    step: Box<dyn FnMut() -> anyhow::Result<()>>,
+    pub(super) shape: Shape,
 }
 
-impl Work {
-    pub(super) fn take(&mut self, steps: usize) -> anyhow::Result<()> {
-        (0..steps).try_for_each(|_| (self.step)())
-    }
+/// How much there is in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Images or texts.
+    pub(super) batch: usize,
+    /// Height and width of an image in pixels, length of a text in tokens, rows and columns of a matrix.
+    pub(super) size: usize,
 }
+
+const STEPS: &[Kind] = &[Kind::Train, Kind::Infer];
 
 impl Workload {
-    /// As on the command line, and as the peer knows it.
-    pub(super) fn name(self) -> &'static str {
+    #[rustfmt::skip]
+    pub(super) const fn facts(self) -> Facts {
         match self {
-            Self::ArticleCnn => "article-cnn",
-            Self::Lstm2x200 => "lstm-2x200",
-            Self::Gpt6x384 => "gpt-6x384",
+            Self::Matmul => facts("matmul", "a product of two square matrices: what the processor can do", &[Kind::Infer], "products", [1, 2048]),
+            Self::ArticleCnn => facts("article-cnn", "the article's network of two convolutions", STEPS, "images", [64, 24]),
+            Self::Resnet20 => facts("resnet20", "ResNet-20, for CIFAR-10", STEPS, "images", [128, 32]),
+            Self::Resnet18 => facts("resnet18", "ResNet-18, for ImageNet", STEPS, "images", [8, 224]),
+            Self::Vgg11 => facts("vgg11", "VGG-11, for ImageNet", STEPS, "images", [4, 224]),
+            Self::Lstm2x200 => facts("lstm-2x200", "a language model of two LSTM layers of 200 units", STEPS, "tokens", [20, 20]),
+            Self::Lstm2x650 => facts("lstm-2x650", "a language model of two LSTM layers of 650 units", STEPS, "tokens", [20, 35]),
+            Self::Gpt6x384 => facts("gpt-6x384", "a GPT of 6 layers of width 384", STEPS, "tokens", [4, 256]),
+            Self::BertSmall => facts("bert-small", "BERT-small (4 layers of width 512) with a classifier", STEPS, "texts", [16, 128]),
+            Self::Generation => facts("generation", "the same GPT writes, with its cache, from a prompt of 16 tokens", &[Kind::Infer], "tokens", [1, 128]),
+            Self::LoadFolder => facts("load-folder", "JPEG files in class folders: random crops, flips, batches", &[Kind::Load], "images", [32, 224]),
+            Self::LoadShards => facts("load-shards", "the same from shards of images of at most 256 pixels", &[Kind::Load], "images", [32, 224]),
         }
     }
 
-    /// The step on `device`; `batch_size` is for images.
-    pub(super) fn work(self, batch_size: usize, device: &Device) -> anyhow::Result<Work> {
-        let device = device.clone().autodiff();
-        device.seed(random::seed(0, "bench", 0));
-        match self {
-            Self::ArticleCnn => images(batch_size, &device),
-            Self::Lstm2x200 => {
-                let config = RnnLmConfig::lstm_small().with_vocab_size(VOCAB);
-                let config = LanguageModelConfig::Recurrent(config);
-                text(&config, [20, 20], OptimizerName::Sgd, &device)
-            }
-            Self::Gpt6x384 => {
-                let config = GptConfig {
-                    vocab_size: VOCAB,
-                    n_positions: 256,
-                    embd_pdrop: 0.0,
-                    attn_pdrop: 0.0,
-                    resid_pdrop: 0.0,
-                    ..GptConfig::new(6, 6, 384)
-                };
-                let config = model_transformer::LanguageModelConfig::Gpt(config);
-                let config = LanguageModelConfig::Attention(config);
-                text(&config, [4, 256], OptimizerName::AdamW, &device)
-            }
+    pub(super) const fn name(self) -> &'static str {
+        self.facts().name
+    }
+
+    pub(super) const fn loads_images(self) -> bool {
+        matches!(self, Self::LoadFolder | Self::LoadShards)
+    }
+
+    /// Items in a step.
+    pub(super) fn items_per_step(self, Shape { batch, size }: Shape) -> usize {
+        match self.facts().items {
+            "tokens" => batch * size,
+            _ => batch,
         }
     }
 }
 
-/// SGD 0.001, momentum 0.9, cross-entropy.
-fn images(batch_size: usize, device: &Device) -> anyhow::Result<Work> {
-    let config = ImageClassifierConfig::SimpleCnn(SimpleCnnConfig::default());
-    let targets: Vec<i64> = (0..batch_size).map(|i| (i % 10) as i64).collect();
-    let targets = Tensor::<1, Int>::from_ints(targets.as_slice(), device);
-    let images = Tensor::<4>::random([batch_size, 3, 24, 24], Distribution::Default, device);
-    let task = ImageTask::new(10, 0.0, device);
-    let mut model = init_model(0, device, || Ok(config.init(device)?))?;
-    let mut optimizer = Optimizer::new(OptimizerRecipe {
-        learning_rate: 0.001,
-        ..OptimizerRecipe::default()
-    });
-    let step = move || {
-        let logits = model.forward(images.clone());
-        let loss = task.loss(logits, targets.clone());
-        let gradients = params::gradients(&model, loss.backward());
-        model = updated(&mut optimizer, &model, gradients);
-        read(loss)
-    };
-    Ok(Work {
-        items: "images",
-        items_per_step: batch_size,
-        step: Box::new(step),
-    })
+const fn facts(
+    name: &'static str,
+    summary: &'static str,
+    kinds: &'static [Kind],
+    items: &'static str,
+    [batch, size]: [usize; 2],
+) -> Facts {
+    Facts {
+        name,
+        summary,
+        kinds,
+        items,
+        shape: Shape { batch, size },
+    }
 }
 
-fn text(
-    config: &LanguageModelConfig,
-    shape: [usize; 2],
-    optimizer: OptimizerName,
-    device: &Device,
-) -> anyhow::Result<Work> {
-    let count = shape[0] * shape[1];
-    // Numbers that both sides need not agree on: what a word is does not matter to the time.
-    let words = |offset: usize| {
-        let words: Vec<i32> = (0..count)
-            .map(|i| ((i * 7919 + offset) % VOCAB) as i32)
-            .collect();
-        TensorData::new(words, shape)
-    };
-    let inputs = Tensor::<2, Int>::from_data(words(0), device);
-    let targets = Tensor::<2, Int>::from_data(words(1), device).reshape([count]);
-    let mut model = init_model(0, device, || config.init(device))?;
-    let mut optimizer = Optimizer::new(OptimizerRecipe {
-        name: optimizer,
-        learning_rate: 0.001,
-        momentum: 0.0,
-        ..OptimizerRecipe::default()
-    });
-    let step = move || {
-        let logits = match &model {
-            LanguageModel::Recurrent(model) => model.forward(inputs.clone(), None).logits,
-            LanguageModel::Attention(model) => model.forward(inputs.clone()),
-        };
-        let logits = logits.reshape([count, VOCAB]);
-        let loss = token_losses(logits, targets.clone(), 0.0).mean();
-        let gradients = params::gradients(&model, loss.backward());
-        model = updated(&mut optimizer, &model, gradients);
-        read(loss)
-    };
-    Ok(Work {
-        items: "tokens",
-        items_per_step: count,
-        step: Box::new(step),
-    })
+impl ValueEnum for Workload {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self::Matmul,
+            Self::ArticleCnn,
+            Self::Resnet20,
+            Self::Resnet18,
+            Self::Vgg11,
+            Self::Lstm2x200,
+            Self::Lstm2x650,
+            Self::Gpt6x384,
+            Self::BertSmall,
+            Self::Generation,
+            Self::LoadFolder,
+            Self::LoadShards,
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let facts = self.facts();
+        Some(PossibleValue::new(facts.name).help(facts.summary))
+    }
 }
 
-fn updated<M: Module>(optimizer: &mut Optimizer, model: &M, mut gradients: ByName) -> M {
-    optimizer.step(model.clone(), &mut gradients, 0.001)
-}
+impl Kind {
+    /// As in the peer's options.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Infer => "infer",
+            Self::Load => "load",
+        }
+    }
 
-/// The loss is read after every step, as the trainer does.
-fn read(loss: Tensor<1>) -> anyhow::Result<()> {
-    let loss = loss.inner().try_into_scalar::<f32>();
-    let loss = loss.map_err(|e| TrainError::Execution(e.to_string()))?;
-    ensure!(loss.is_finite(), "the loss is not finite");
-    Ok(())
+    /// As in a table.
+    pub(super) const fn label(self) -> &'static str {
+        match self {
+            Self::Train => "training",
+            Self::Infer => "inference",
+            Self::Load => "loading",
+        }
+    }
 }

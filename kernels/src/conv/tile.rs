@@ -1,0 +1,197 @@
+//! The inner loop: a block of channels by a few vectors of pixels, summed over all channels and kernel elements.
+
+use multiversion::multiversion;
+use multiversion::target::target_cfg_f;
+
+use super::pixels::{LANES, Lanes, Pixels, Vector};
+
+/// Vectors that a tile has at most.
+pub(super) const WIDEST: usize = 8;
+
+/// How many channels and vectors a tile has: as many sums as fit into the registers, in about a square, so that a number
+/// that is loaded is used as often as possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TileShape {
+    pub(super) channels: usize,
+    pub(super) vectors: usize,
+}
+
+impl TileShape {
+    /// For so many channels.
+    pub(super) fn new(channels: usize) -> Self {
+        let [channels, vectors] = match (wide_registers(), channels) {
+            (true, 5..) => [8, 3],
+            (true, 3..) => [4, 6],
+            (true, 2) => [2, 8],
+            (true, _) => [1, 8],
+            (false, 3..) => [4, 1],
+            (false, _) => [1, 4],
+        };
+        Self { channels, vectors }
+    }
+
+    /// How many vectors the last of several tiles may have, rather than leave one or two for a tile of their own.
+    pub(super) fn most(self) -> usize {
+        match self.channels {
+            8 => self.vectors + 2,
+            _ => self.vectors,
+        }
+    }
+}
+
+/// Whether a vector is one register, of which there are 32.
+#[multiversion(targets("x86_64+avx+avx2+avx512bw+avx512cd+avx512dq+avx512f+avx512vl+fma"))]
+pub(super) fn wide_registers() -> bool {
+    target_cfg_f!(target_feature = "avx512f")
+}
+
+/// What the tiles of a block of channels have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sum<'a> {
+    /// The copy of the image.
+    pub(super) source: &'a [f32],
+    /// What each kernel element of each channel adds to the place of a pixel.
+    pub(super) offsets: &'a [usize],
+    /// `[kernel elements of channels, channels of the tile]`.
+    pub(super) weights: &'a [f32],
+    /// One for each channel of the tile.
+    pub(super) bias: &'a [f32],
+    /// How many channels there really are, at most as many as the tile's.
+    pub(super) channels: usize,
+    pub(super) relu: bool,
+}
+
+/// Writes the tile of these vectors of `pixels`, at most as many as the shape says, to `out`, which begins with the first
+/// of the channels.
+#[multiversion(targets(
+    "x86_64+avx+avx2+avx512bw+avx512cd+avx512dq+avx512f+avx512vl+bmi1+bmi2+fma",
+    "x86_64+avx+avx2+bmi1+bmi2+fma"
+))]
+pub(super) fn tile(
+    shape: TileShape,
+    sum: &Sum<'_>,
+    pixels: &Pixels,
+    vectors: &[Vector],
+    out: &mut [f32],
+) {
+    const FMA: bool = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+    match (shape.channels, vectors.len()) {
+        (8, 3) => run::<8, 8, 3, FMA>(sum, pixels, vectors, out),
+        (8, 2) => run::<8, 4, 2, FMA>(sum, pixels, vectors, out),
+        (8, _) => run::<8, 4, 1, FMA>(sum, pixels, vectors, out),
+        (4, 6) => run::<4, 4, 6, FMA>(sum, pixels, vectors, out),
+        (4, 2..) => run::<4, 4, 2, FMA>(sum, pixels, vectors, out),
+        (4, _) => run::<4, 4, 1, FMA>(sum, pixels, vectors, out),
+        (2, 5..) => run::<2, 2, 8, FMA>(sum, pixels, vectors, out),
+        (2, _) => run::<2, 2, 4, FMA>(sum, pixels, vectors, out),
+        (_, 5..) => run::<1, 1, 8, FMA>(sum, pixels, vectors, out),
+        (_, _) => run::<1, 1, 4, FMA>(sum, pixels, vectors, out),
+    }
+}
+
+/// The tile's `W` channels, `C` at a time, by its vectors, `V` at a time.
+#[inline(always)]
+fn run<const W: usize, const C: usize, const V: usize, const FMA: bool>(
+    sum: &Sum<'_>,
+    pixels: &Pixels,
+    vectors: &[Vector],
+    out: &mut [f32],
+) {
+    for first in (0..W).step_by(C) {
+        for vectors in vectors.chunks(V) {
+            let mut at = [0; V];
+            for (at, vector) in at.iter_mut().zip(vectors) {
+                *at = vector.at;
+            }
+            let sums = sums::<W, C, V, FMA>(sum, first, at);
+            for (channel, sums) in (first..sum.channels).zip(&sums) {
+                store(
+                    sums,
+                    sum.relu,
+                    pixels,
+                    vectors,
+                    &mut out[channel * pixels.plane..],
+                );
+            }
+        }
+    }
+}
+
+/// The sums for the channels from `first` and the vectors at these places.
+#[inline(always)]
+fn sums<const W: usize, const C: usize, const V: usize, const FMA: bool>(
+    sum: &Sum<'_>,
+    first: usize,
+    at: [usize; V],
+) -> [[Lanes; V]; C] {
+    let mut sums = [[[0.0; LANES]; V]; C];
+    for (sums, bias) in sums.iter_mut().zip(&sum.bias[first..first + C]) {
+        *sums = [[*bias; LANES]; V];
+    }
+    let (weights, _) = sum.weights.as_chunks::<W>();
+    for (offset, weights) in sum.offsets.iter().zip(weights) {
+        let mut pixels = [[0.0; LANES]; V];
+        for (pixels, at) in pixels.iter_mut().zip(&at) {
+            *pixels = lanes(sum.source, at + offset);
+        }
+        for (sums, weight) in sums.iter_mut().zip(&weights[first..first + C]) {
+            add_product::<V, FMA>(*weight, &pixels, sums);
+        }
+    }
+    sums
+}
+
+/// Adds `weight pixels` to `sums`. All vectors are one run of numbers here: nested loops are vectorised the wrong way.
+#[inline(always)]
+pub(super) fn add_product<const V: usize, const FMA: bool>(
+    weight: f32,
+    pixels: &[Lanes; V],
+    sums: &mut [Lanes; V],
+) {
+    for (sum, pixel) in sums
+        .as_flattened_mut()
+        .iter_mut()
+        .zip(pixels.as_flattened())
+    {
+        *sum = fused::<FMA>(weight, *pixel, *sum);
+    }
+}
+
+/// Writes the sums of a channel.
+#[inline(always)]
+pub(super) fn store<const V: usize>(
+    sums: &[Lanes; V],
+    relu: bool,
+    pixels: &Pixels,
+    vectors: &[Vector],
+    out: &mut [f32],
+) {
+    let mut padded = [0.0; (WIDEST + 1) * LANES];
+    for (padded, sum) in padded.iter_mut().zip(sums.as_flattened()) {
+        *padded = if relu { rectified(*sum) } else { *sum };
+    }
+    pixels.store(&padded, vectors, out);
+}
+
+#[inline(always)]
+pub(super) fn lanes(values: &[f32], at: usize) -> Lanes {
+    let mut lanes = [0.0; LANES];
+    lanes.copy_from_slice(&values[at..at + LANES]);
+    lanes
+}
+
+/// NaN stays NaN.
+#[inline(always)]
+fn rectified(value: f32) -> f32 {
+    if value > 0.0 || value.is_nan() {
+        value
+    } else {
+        0.0
+    }
+}
+
+/// `a b + c`, in one instruction where there is one.
+#[inline(always)]
+pub(super) fn fused<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
+}

@@ -1,0 +1,188 @@
+//! The gates of one sequence at one time step, forwards and backwards, each in one pass.
+//!
+//! A pass takes the units in groups of [`LANES`], copied into arrays of their own: the compiler then knows that no two of
+//! them overlap, and makes vectors of them.
+
+use multiversion::multiversion;
+
+use crate::math::{sigmoid, tanh};
+
+/// Units that are worked on together: one vector of AVX-512, two of AVX2, four of NEON.
+const LANES: usize = 16;
+
+type Group = [f32; LANES];
+
+/// The units from `at` on, and zeros behind the last one.
+#[inline(always)]
+fn load(values: &[f32], at: usize) -> Group {
+    let values = &values[at..];
+    match values.first_chunk() {
+        Some(group) => *group,
+        None => {
+            let mut group = [0.0; LANES];
+            group[..values.len()].copy_from_slice(values);
+            group
+        }
+    }
+}
+
+#[inline(always)]
+fn store(values: &mut [f32], at: usize, group: &Group) {
+    let values = &mut values[at..];
+    match values.first_chunk_mut() {
+        Some(values) => *values = *group,
+        None => values.copy_from_slice(&group[..values.len()]),
+    }
+}
+
+/// An LSTM's step, row by row of its state, `[hidden]` each; `gates` `[4 * hidden]` are the sums `i, f, g, o` before, and
+/// the gates after.
+#[multiversion(targets = "simd")]
+pub(super) fn lstm(
+    gates: &mut [f32],
+    bias: &[f32],
+    before: &[f32],
+    cell: &mut [f32],
+    hidden: &mut [f32],
+) {
+    let width = hidden.len();
+    for at in (0..width).step_by(LANES) {
+        let part = |gate: usize| gate * width..(gate + 1) * width;
+        let mut i = load(&gates[part(0)], at);
+        let mut f = load(&gates[part(1)], at);
+        let mut g = load(&gates[part(2)], at);
+        let mut o = load(&gates[part(3)], at);
+        let [bi, bf] = [load(&bias[part(0)], at), load(&bias[part(1)], at)];
+        let [bg, bo] = [load(&bias[part(2)], at), load(&bias[part(3)], at)];
+        let mut c = load(before, at);
+        let mut h = [0.0; LANES];
+        for l in 0..LANES {
+            i[l] = sigmoid(i[l] + bi[l]);
+            f[l] = sigmoid(f[l] + bf[l]);
+            g[l] = tanh(g[l] + bg[l]);
+            o[l] = sigmoid(o[l] + bo[l]);
+            c[l] = f[l] * c[l] + i[l] * g[l];
+            h[l] = o[l] * tanh(c[l]);
+        }
+        store(&mut gates[part(0)], at, &i);
+        store(&mut gates[part(1)], at, &f);
+        store(&mut gates[part(2)], at, &g);
+        store(&mut gates[part(3)], at, &o);
+        store(cell, at, &c);
+        store(hidden, at, &h);
+    }
+}
+
+/// Back through [`lstm`]: from the gradients of the hidden state and the cell's state after the step to those of the sums
+/// `d_gates`, and of the cell's state before it, in place.
+#[multiversion(targets = "simd")]
+pub(super) fn lstm_backward(
+    d_gates: &mut [f32],
+    gates: &[f32],
+    before: &[f32],
+    cell: &[f32],
+    d_hidden: &[f32],
+    d_cell: &mut [f32],
+) {
+    let width = cell.len();
+    for at in (0..width).step_by(LANES) {
+        let part = |gate: usize| gate * width..(gate + 1) * width;
+        let mut i = load(&gates[part(0)], at);
+        let mut f = load(&gates[part(1)], at);
+        let mut g = load(&gates[part(2)], at);
+        let mut o = load(&gates[part(3)], at);
+        let [before, c] = [load(before, at), load(cell, at)];
+        let dh = load(d_hidden, at);
+        let mut dc = load(d_cell, at);
+        for l in 0..LANES {
+            let tanh = tanh(c[l]);
+            let through = dc[l] + dh[l] * o[l] * (1.0 - tanh * tanh);
+            dc[l] = through * f[l];
+            let [di, df] = [through * g[l], through * before[l]];
+            let [dg, d_o] = [through * i[l], dh[l] * tanh];
+            i[l] = di * i[l] * (1.0 - i[l]);
+            f[l] = df * f[l] * (1.0 - f[l]);
+            g[l] = dg * (1.0 - g[l] * g[l]);
+            o[l] = d_o * o[l] * (1.0 - o[l]);
+        }
+        store(&mut d_gates[part(0)], at, &i);
+        store(&mut d_gates[part(1)], at, &f);
+        store(&mut d_gates[part(2)], at, &g);
+        store(&mut d_gates[part(3)], at, &o);
+        store(d_cell, at, &dc);
+    }
+}
+
+/// A GRU's step, row by row of its state; `gates` `[3 * hidden]` are the input's side of `r, z, n` before, and the gates
+/// after; `recurrent` is the hidden state's side with its bias, of which `inner`, `Whn h + bhn`, is kept.
+#[multiversion(targets = "simd")]
+pub(super) fn gru(
+    gates: &mut [f32],
+    bias: &[f32],
+    recurrent: &[f32],
+    inner: &mut [f32],
+    before: &[f32],
+    hidden: &mut [f32],
+) {
+    let width = hidden.len();
+    for at in (0..width).step_by(LANES) {
+        let part = |gate: usize| gate * width..(gate + 1) * width;
+        let mut r = load(&gates[part(0)], at);
+        let mut z = load(&gates[part(1)], at);
+        let mut n = load(&gates[part(2)], at);
+        let [br, bz] = [load(&bias[part(0)], at), load(&bias[part(1)], at)];
+        let [hr, hz] = [load(&recurrent[part(0)], at), load(&recurrent[part(1)], at)];
+        let [bn, hn] = [load(&bias[part(2)], at), load(&recurrent[part(2)], at)];
+        let mut h = load(before, at);
+        for l in 0..LANES {
+            r[l] = sigmoid(r[l] + br[l] + hr[l]);
+            z[l] = sigmoid(z[l] + bz[l] + hz[l]);
+            n[l] = tanh(n[l] + bn[l] + r[l] * hn[l]);
+            h[l] = n[l] + z[l] * (h[l] - n[l]);
+        }
+        store(&mut gates[part(0)], at, &r);
+        store(&mut gates[part(1)], at, &z);
+        store(&mut gates[part(2)], at, &n);
+        store(inner, at, &hn);
+        store(hidden, at, &h);
+    }
+}
+
+/// Back through [`gru`]: from the gradient of the hidden state after the step to those of the sums on the input's side
+/// `d_input` and on the hidden state's `d_recurrent`, and of what reaches the hidden state before it directly, in place.
+#[multiversion(targets = "simd")]
+pub(super) fn gru_backward(
+    d_input: &mut [f32],
+    d_recurrent: &mut [f32],
+    gates: &[f32],
+    inner: &[f32],
+    before: &[f32],
+    d_hidden: &mut [f32],
+) {
+    let width = inner.len();
+    for at in (0..width).step_by(LANES) {
+        let part = |gate: usize| gate * width..(gate + 1) * width;
+        let mut r = load(&gates[part(0)], at);
+        let mut z = load(&gates[part(1)], at);
+        let mut n = load(&gates[part(2)], at);
+        let [inner, before] = [load(inner, at), load(before, at)];
+        let mut dh = load(d_hidden, at);
+        let mut d_inner = [0.0; LANES];
+        for l in 0..LANES {
+            let dz = dh[l] * (before[l] - n[l]);
+            let dn = dh[l] * (1.0 - z[l]) * (1.0 - n[l] * n[l]);
+            dh[l] *= z[l];
+            d_inner[l] = dn * r[l];
+            r[l] = dn * inner[l] * r[l] * (1.0 - r[l]);
+            z[l] = dz * z[l] * (1.0 - z[l]);
+            n[l] = dn;
+        }
+        store(&mut d_input[part(0)], at, &r);
+        store(&mut d_input[part(1)], at, &z);
+        store(&mut d_input[part(2)], at, &n);
+        store(&mut d_recurrent[part(0)], at, &r);
+        store(&mut d_recurrent[part(1)], at, &z);
+        store(&mut d_recurrent[part(2)], at, &d_inner);
+        store(d_hidden, at, &dh);
+    }
+}

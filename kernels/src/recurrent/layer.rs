@@ -1,0 +1,259 @@
+//! What the fast paths of both cells have in common.
+
+use burn::backend::DispatchTensor;
+use burn::tensor::Tensor;
+use rayon::prelude::*;
+
+use super::panels::Factor;
+use super::{Walk, Weights};
+use crate::flex::{Array, Buffer, GRAIN, Matrix, MatrixMut, Threads, array, multiply};
+
+/// A layer's input, weights and first hidden state, and the way through them.
+#[derive(Clone, Debug)]
+pub(super) struct Layer {
+    /// `[time, batch, input]`.
+    pub(super) x: Array,
+    /// `[gates * hidden, input]`.
+    pub(super) ih: Array,
+    /// `[gates * hidden, hidden]`.
+    pub(super) hh: Array,
+    /// `[batch, hidden]`.
+    pub(super) first: Array,
+    reverse: bool,
+    lengths: Option<Vec<usize>>,
+}
+
+impl Layer {
+    /// Nothing if there is no fast path for these tensors, or nothing to be done.
+    pub(super) fn new(
+        x: &Tensor<3>,
+        weights: &Weights,
+        first: &Tensor<2>,
+        walk: Walk<'_>,
+    ) -> Option<Self> {
+        let layer = Self {
+            x: array(x)?,
+            ih: array(&weights.ih)?,
+            hh: array(&weights.hh)?,
+            first: array(first)?,
+            reverse: walk.reverse,
+            lengths: walk.lengths.map(<[usize]>::to_vec),
+        };
+        let [time, batch, _] = layer.x.dims();
+        (time > 0 && batch > 0 && layer.width() > 0).then_some(layer)
+    }
+
+    pub(super) fn time(&self) -> usize {
+        self.x.dims::<3>()[0]
+    }
+
+    pub(super) fn batch(&self) -> usize {
+        self.x.dims::<3>()[1]
+    }
+
+    /// Hidden units.
+    pub(super) fn width(&self) -> usize {
+        self.hh.dims::<2>()[1]
+    }
+
+    /// Units times gates.
+    pub(super) fn rows(&self) -> usize {
+        self.hh.dims::<2>()[0]
+    }
+
+    /// The time steps as the layer goes through them.
+    pub(super) fn steps(&self) -> Vec<usize> {
+        self.in_order((0..self.time()).collect())
+    }
+
+    /// The time steps as the layer goes through them, and which one is before each.
+    pub(super) fn steps_and_before(&self) -> std::vec::IntoIter<(usize, Option<usize>)> {
+        let steps = self.steps();
+        let before = std::iter::once(None).chain(steps.iter().map(|&t| Some(t)));
+        let pairs: Vec<_> = steps.iter().copied().zip(before).collect();
+        pairs.into_iter()
+    }
+
+    /// What is there for every time step, as the layer goes through them.
+    pub(super) fn in_order<T>(&self, mut steps: Vec<T>) -> Vec<T> {
+        if self.reverse {
+            steps.reverse();
+        }
+        steps
+    }
+
+    /// The last time step that the layer comes to.
+    pub(super) fn last(&self) -> usize {
+        match self.reverse {
+            true => 0,
+            false => self.time() - 1,
+        }
+    }
+
+    /// Whether a sequence is over at a time step.
+    pub(super) fn is_over(&self, sequence: usize, t: usize) -> bool {
+        match &self.lengths {
+            Some(lengths) => t >= lengths[sequence],
+            None => false,
+        }
+    }
+
+    /// How many sequences are taken through time together. Each is computed by itself, so results do not depend on it;
+    /// few of them at once make poor use of the weights that they share.
+    pub(super) fn sequences(&self) -> usize {
+        const FEWEST: usize = 4;
+        let work = self.time() * self.batch() * self.rows() * self.width();
+        match work < 16 * GRAIN {
+            true => self.batch(),
+            false => self
+                .batch()
+                .div_ceil(rayon::current_num_threads())
+                .max(FEWEST),
+        }
+    }
+
+    /// `values` `[time, batch, width]` in parts of [`sequences`](Self::sequences), each of them a list over the steps in
+    /// the order of the walk.
+    pub(super) fn parts<'a>(&self, values: &'a mut [f32], width: usize) -> Vec<Rows<'a>> {
+        let sequences = self.sequences();
+        let count = self.batch().div_ceil(sequences);
+        let mut parts: Vec<_> = (0..count)
+            .map(|_| Vec::with_capacity(self.time()))
+            .collect();
+        for step in values.chunks_exact_mut(self.batch() * width) {
+            for (part, values) in parts.iter_mut().zip(step.chunks_mut(sequences * width)) {
+                part.push(values);
+            }
+        }
+        let in_order = |part| self.in_order(part).into_iter();
+        parts.into_iter().map(in_order).collect()
+    }
+
+    /// `Wi x` at all time steps, `[time, batch, gates * hidden]`.
+    pub(super) fn project(&self) -> Buffer {
+        let [time, batch, input] = self.x.dims();
+        let mut projected = Buffer::new(time * batch * self.rows());
+        multiply(
+            MatrixMut::new(&mut projected, time * batch, self.rows()),
+            0.0,
+            Matrix::new(self.x.values(), time * batch, input),
+            Matrix::new(self.ih.values(), self.rows(), input).t(),
+            Threads::All,
+        );
+        projected
+    }
+
+    /// What a hidden state is multiplied by: `Wh h` for rows `h`.
+    pub(super) fn recurrent(&self) -> Factor<'_> {
+        let sizes = [self.width(), self.rows()];
+        Factor::transposed(self.hh.values(), sizes, self.time())
+    }
+
+    /// What the gradient of `Wh h` is multiplied by.
+    pub(super) fn recurrent_back(&self) -> Factor<'_> {
+        let sizes = [self.rows(), self.width()];
+        Factor::new(self.hh.values(), sizes, self.time())
+    }
+
+    /// The gradient of the input from that of the sums on its side, `[time, batch, gates * hidden]`.
+    pub(super) fn input_gradient(&self, sums: &[f32]) -> Array {
+        let [time, batch, input] = self.x.dims();
+        let sums = Matrix::new(sums, time * batch, self.rows());
+        let ih = Matrix::new(self.ih.values(), self.rows(), input);
+        Array::new(
+            product(sums, ih, [time * batch, input]),
+            [time, batch, input],
+        )
+    }
+
+    /// The gradient of the input's weight from that of the sums on its side.
+    pub(super) fn input_weight_gradient(&self, sums: &[f32]) -> Array {
+        let [time, batch, input] = self.x.dims();
+        let sums = Matrix::new(sums, time * batch, self.rows());
+        let x = Matrix::new(self.x.values(), time * batch, input);
+        let sizes = [self.rows(), input];
+        Array::new(product(sums.t(), x, sizes), sizes)
+    }
+
+    /// The gradient of the recurrent weight from that of the sums on its side and from the `output`.
+    pub(super) fn recurrent_weight_gradient(&self, sums: &[f32], output: &[f32]) -> Array {
+        let before = self.states_before(output);
+        let count = self.time() * self.batch();
+        let sums = Matrix::new(sums, count, self.rows());
+        let before = Matrix::new(&before, count, self.width());
+        let sizes = [self.rows(), self.width()];
+        Array::new(product(sums.t(), before, sizes), sizes)
+    }
+
+    /// The hidden states that the steps began from, `[time, batch, hidden]`.
+    fn states_before(&self, output: &[f32]) -> Buffer {
+        let mut before = Buffer::new(output.len());
+        let one = self.first.values().len();
+        let others = output.len() - one;
+        match self.reverse {
+            false => {
+                before[..one].copy_from_slice(self.first.values());
+                before[one..].copy_from_slice(&output[..others]);
+            }
+            true => {
+                before[..others].copy_from_slice(&output[one..]);
+                before[others..].copy_from_slice(self.first.values());
+            }
+        }
+        before
+    }
+
+    /// The gradient of a bias from that of the sums on its side.
+    pub(super) fn bias_gradient(&self, sums: &[f32]) -> Array {
+        const COLS: usize = 256;
+        let rows = self.rows();
+        let mut totals = Buffer::zeros(rows);
+        totals
+            .par_chunks_mut(COLS)
+            .enumerate()
+            .for_each(|(part, totals)| {
+                for row in sums.chunks_exact(rows) {
+                    for (total, value) in totals.iter_mut().zip(&row[part * COLS..]) {
+                        *total += value;
+                    }
+                }
+            });
+        Array::new(totals, [rows])
+    }
+}
+
+/// Some sequences of a buffer, step by step.
+pub(super) type Rows<'a> = std::vec::IntoIter<&'a mut [f32]>;
+
+pub(super) fn add(to: &mut [f32], values: &[f32]) {
+    for (to, value) in to.iter_mut().zip(values) {
+        *to += value;
+    }
+}
+
+/// The biases of a layer, zeros if it has none.
+pub(super) fn biases(weights: &Weights) -> Option<[Buffer; 2]> {
+    let rows = weights.hh.dims()[0];
+    match &weights.bias {
+        None => Some([Buffer::zeros(rows), Buffer::zeros(rows)]),
+        Some([ih, hh]) => Some([
+            Buffer::copy(array(ih)?.values()),
+            Buffer::copy(array(hh)?.values()),
+        ]),
+    }
+}
+
+/// The biases of a layer in the record.
+pub(super) fn recorded(bias: Option<&[Tensor<1>; 2]>) -> [Option<DispatchTensor>; 2] {
+    match bias {
+        None => [None, None],
+        Some([ih, hh]) => [ih, hh].map(|bias| Some(bias.clone().into_dispatch())),
+    }
+}
+
+fn product(lhs: Matrix<'_>, rhs: Matrix<'_>, [rows, cols]: [usize; 2]) -> Buffer {
+    let mut out = Buffer::new(rows * cols);
+    let to = MatrixMut::new(&mut out, rows, cols);
+    multiply(to, 0.0, lhs, rhs, Threads::All);
+    out
+}
