@@ -33,6 +33,11 @@ def rgb(width: int = 37, height: int = 21) -> Image.Image:
     return Image.fromarray(planes(width, height, 3))
 
 
+def noise(width: int = 59, height: int = 43) -> Image.Image:
+    """Rare and long codes, and samples that leave 0 to 255."""
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
 def grey(width: int = 21, height: int = 19) -> Image.Image:
     return Image.fromarray(planes(width, height, 1)[:, :, 0])
 
@@ -127,6 +132,14 @@ def jpeg_cases():
     # One component has no other that it could be sampled more finely than; some encoders say 2x2 all the same.
     yield "jpeg grey that says 2x2", patched(save(grey()), 0xC0, 11, 0x22)
     yield "jpeg grey 1x5", save(grey(1, 5))
+    yield "jpeg of 2x40 4:2:0", save(rgb(2, 40))
+    yield "jpeg of 5x3 4:2:0", save(rgb(5, 3))
+    for subsampling in ["4:4:4", "4:2:2", "4:2:0"]:
+        yield f"jpeg noise {subsampling}", save(noise(), subsampling=subsampling, quality=97)
+    yield "jpeg noise with its own codes", save(noise(), optimize=True, quality=97)
+    yield "jpeg noise with restart markers", save(noise(), restart_marker_blocks=3)
+    # Pillow writes no 4:4:0. As many blocks of 4:2:2, said to be on top of each other instead of side by side, are one.
+    yield "jpeg 4:4:0", patched(save(rgb(48, 48), subsampling="4:2:2"), 0xC0, 11, 0x12)
     yield "jpeg CMYK", save(cmyk())
     yield "jpeg CMYK progressive", save(cmyk(), progressive=True)
     yield "jpeg CMYK without Adobe segment", without(save(cmyk()), 0xEE)

@@ -269,7 +269,7 @@ fn what_is_not_finite_comes_through() {
     for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         for input in 0..3 {
             let [got, expected] = [DType::F32, DType::F64].map(|dtype| {
-                let mut inputs = case.inputs(dtype).map(|input| values(input));
+                let mut inputs = case.inputs(dtype).map(values);
                 inputs[input][3] = number;
                 let shapes = case.inputs(dtype).map(|input| input.dims());
                 let mut shapes = shapes.into_iter();

@@ -237,7 +237,7 @@ fn only_what_is_needed_gets_a_gradient() {
         &weight.clone().inner(),
         &residual.clone().inner(),
     );
-    let of_x = run(&x, &weight.clone().inner(), &residual.clone().inner());
+    let of_x = run(&x, &weight.inner(), &residual.inner());
     assert_eq!(
         values(bias.grad(&constants).unwrap()),
         values(bias.grad(&all).unwrap())

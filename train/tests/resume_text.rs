@@ -30,8 +30,9 @@ fn a_recurrent_run_goes_on_with_its_hidden_state() {
         "train.activation_decay=2.0",
         "train.slowness_decay=1.0",
         "train.average_after=1",
+        "train.eval_every=10",
         "optimizer.name=sgd",
-        "optimizer.learning_rate=20.0",
+        "optimizer.learning_rate=8.0",
         "schedule.name=plateau",
         "schedule.warmup_steps=0",
     ];

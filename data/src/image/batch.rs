@@ -170,9 +170,16 @@ impl Source for ImageSource {
     }
 
     fn item(&self, epoch: u64, index: usize) -> Result<PreparedImage, DataError> {
-        let image = self.dataset.decode(index)?;
         let mut rng = random::rng(self.seed, "augment", epoch, index as u64);
-        let prepared = self.preprocess.prepare(image, &mut rng)?;
+        let prepared = match self.dataset.file(index)? {
+            Some(file) => {
+                let name = self.name(index);
+                self.preprocess.prepare_file(&file, &name, &mut rng)?
+            }
+            None => self
+                .preprocess
+                .prepare(self.dataset.decode(index)?, &mut rng)?,
+        };
         let image = &prepared.image;
         if (image.width, image.height) != (self.width, self.height) {
             let reason = format!(

@@ -5,15 +5,16 @@
 //! EXIF orientation is not applied: photographs taken sideways lie on their side, for training as for use, as they do in
 //! torchvision. Colour profiles and gamma are not applied either, and alpha is dropped.
 //!
-//! PNG files give Pillow's pixels exactly, with one exception: of 16-bit grey samples the upper 8 bits are taken, where
-//! Pillow makes everything above 255 white. JPEG decoders may differ in rounding and in how they interpolate subsampled
-//! colours: on photographs this one differs from Pillow's (libjpeg-turbo) by at most 5, by less than 0.4 on average. On
-//! images that are only some pixels wide or high it can be more, since beyond an edge libjpeg repeats the last row and
-//! zune-jpeg reads the padding.
+//! Files give Pillow's pixels exactly, with two exceptions. Of 16-bit grey PNG samples the upper 8 bits are taken, where
+//! Pillow makes everything above 255 white. And unusual JPEG files (progressive ones, CMYK, RGB without YCbCr) go through
+//! another decoder than the rest, which rounds and interpolates subsampled colours in other ways: on photographs it
+//! differs from Pillow's (libjpeg-turbo) by at most 5, by less than 0.4 on average; on images that are only some pixels
+//! wide or high it can be more, since beyond an edge libjpeg repeats the last row and zune-jpeg reads the padding.
 
 mod jpeg;
 
 use super::Image;
+use super::transforms::Rect;
 use crate::error::DataError;
 use image::{DynamicImage, ImageFormat, Limits};
 use std::fs;
@@ -39,9 +40,38 @@ pub fn decode(path: &Path) -> Result<Image, DataError> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_bytes(bytes: &[u8], name: &str) -> Result<Image, DataError> {
+    decode_part(bytes, name, whole)
+}
+
+/// The part of an image that `choose` names, given the image's width and height: the same pixels that [`decode_bytes`]
+/// and a crop would give, but of most JPEG files no more is decoded than that takes. What is damaged below the part may
+/// go unnoticed; truncated files are errors as ever.
+///
+/// # Errors
+/// As [`decode`].
+///
+/// # Panics
+/// If the part does not lie within the image, or has no pixel.
+pub fn decode_part(
+    bytes: &[u8],
+    name: &str,
+    choose: impl FnOnce(usize, usize) -> Rect,
+) -> Result<Image, DataError> {
+    let choose = |width, height| {
+        let part = choose(width, height);
+        let is_within = part.left + part.width <= width && part.top + part.height <= height;
+        assert!(
+            is_within && part.width > 0 && part.height > 0,
+            "{part:?} of an image of {width}x{height}"
+        );
+        part
+    };
     let decoded = match image::guess_format(bytes) {
-        Ok(ImageFormat::Jpeg) => jpeg::decode(bytes),
-        Ok(ImageFormat::Png) => png(bytes),
+        Ok(ImageFormat::Jpeg) => jpeg::decode(bytes, choose),
+        Ok(ImageFormat::Png) => png(bytes).map(|image| {
+            let part = choose(image.width, image.height);
+            cut(image, part)
+        }),
         Ok(other) => Err(format!(
             "is a {other:?} file; only JPEG and PNG are read, convert it"
         )),
@@ -54,6 +84,25 @@ pub fn decode_bytes(bytes: &[u8], name: &str) -> Result<Image, DataError> {
 /// Whether `bytes` are a JPEG file, going by how it begins.
 pub(super) fn is_jpeg(bytes: &[u8]) -> bool {
     matches!(image::guess_format(bytes), Ok(ImageFormat::Jpeg))
+}
+
+/// All of an image.
+fn whole(width: usize, height: usize) -> Rect {
+    Rect {
+        top: 0,
+        left: 0,
+        height,
+        width,
+    }
+}
+
+/// A part that lies within `image`.
+fn cut(image: Image, part: Rect) -> Image {
+    if part == whole(image.width, image.height) {
+        return image;
+    }
+    let (top, left) = (part.top as isize, part.left as isize);
+    image.crop(top, left, part.height, part.width)
 }
 
 fn png(bytes: &[u8]) -> Result<Image, String> {

@@ -1,7 +1,7 @@
 //! From a stored image to what a model is given: transforms, channels, normalisation.
 
-use super::Image;
 use super::transforms::{Prepared, Transform};
+use super::{Image, decode};
 use crate::error::DataError;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -57,13 +57,43 @@ impl Preprocess {
     /// # Errors
     /// As [`Transform::apply`].
     pub fn prepare(&self, image: Image, rng: &mut ChaCha8Rng) -> Result<Prepared, DataError> {
-        // One channel is less to transform than three, so grey comes first and RGB last.
-        let mut prepared = Prepared::from(if self.channels == 1 {
-            replace(image, Image::grey)
-        } else {
-            image
-        });
-        for transform in &self.transforms {
+        self.transformed(self.reduced(image), &self.transforms, rng)
+    }
+
+    /// [`prepare`](Self::prepare) of a JPEG or PNG file that errors call `name`: the same image, but where the transforms
+    /// begin with a [`RandomResizedCrop`](super::transforms::RandomResizedCrop), no more is decoded than it cuts out.
+    ///
+    /// # Errors
+    /// As [`decode::decode_part`] and [`Transform::apply`].
+    pub fn prepare_file(
+        &self,
+        bytes: &[u8],
+        name: &str,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Prepared, DataError> {
+        let [Transform::RandomResizedCrop(crop), rest @ ..] = &self.transforms[..] else {
+            return self.prepare(decode::decode_bytes(bytes, name)?, rng);
+        };
+        let part = decode::decode_part(bytes, name, |width, height| crop.draw(width, height, rng))?;
+        self.transformed(crop.scale(self.reduced(part))?, rest, rng)
+    }
+
+    /// One channel is less to transform than three, so grey comes first and RGB last.
+    fn reduced(&self, image: Image) -> Image {
+        match self.channels {
+            1 => replace(image, Image::grey),
+            _ => image,
+        }
+    }
+
+    fn transformed(
+        &self,
+        image: Image,
+        transforms: &[Transform],
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Prepared, DataError> {
+        let mut prepared = Prepared::from(image);
+        for transform in transforms {
             prepared = transform.apply(prepared, rng)?;
         }
         if self.channels == 3 {
@@ -152,9 +182,11 @@ fn replace(image: Image, convert: impl Fn(&Image) -> Cow<'_, Image>) -> Image {
 mod tests {
     use super::*;
     use crate::image::tests::numbered;
-    use crate::image::transforms::{Erased, Rect};
+    use crate::image::transforms::{Erased, RandomResizedCrop, Rect};
     use crate::image::{CenterCrop, Interpolation, RandomHorizontalFlip, Resize};
     use crate::random;
+    use image::ExtendedColorType;
+    use image::codecs::jpeg::JpegEncoder;
 
     fn preprocess(channels: usize, transforms: Vec<Transform>) -> Preprocess {
         Preprocess {
@@ -235,6 +267,50 @@ mod tests {
         assert_eq!(rgb.pixels, [8, 8, 8]);
         let back = preprocess(1, vec![]).prepare(rgb, &mut rng).unwrap().image;
         assert_eq!(back, grey);
+    }
+
+    #[test]
+    fn a_file_is_prepared_as_what_is_in_it() {
+        let Image {
+            width,
+            height,
+            pixels,
+            ..
+        } = numbered(61, 47, 3);
+        let mut jpeg = Vec::new();
+        let (w, h) = (width as u32, height as u32);
+        JpegEncoder::new_with_quality(&mut jpeg, 90)
+            .encode(&pixels, w, h, ExtendedColorType::Rgb8)
+            .unwrap();
+        let crop = Transform::RandomResizedCrop(RandomResizedCrop {
+            size: 24,
+            scale: [0.08, 1.0],
+            ratio: [0.75, 1.25],
+            interpolation: Interpolation::Bilinear,
+        });
+        let flip = Transform::RandomHorizontalFlip(RandomHorizontalFlip { probability: 0.5 });
+        let lists = [
+            vec![crop.clone(), flip.clone()],
+            vec![flip.clone(), crop],
+            vec![],
+        ];
+        for (transforms, channels) in lists.into_iter().flat_map(|t| [(t.clone(), 1), (t, 3)]) {
+            let preprocess = preprocess(channels, transforms);
+            for epoch in 0..20 {
+                let rng = || random::rng(0, "test", epoch, 0);
+                let whole = decode::decode_bytes(&jpeg, "a").unwrap();
+                assert_eq!(
+                    preprocess.prepare_file(&jpeg, "a", &mut rng()).unwrap(),
+                    preprocess.prepare(whole, &mut rng()).unwrap()
+                );
+            }
+        }
+        let cut_off = &jpeg[..jpeg.len() - 2];
+        let mut rng = random::rng(0, "test", 0, 0);
+        let error = preprocess(3, vec![flip])
+            .prepare_file(cut_off, "a.jpg", &mut rng)
+            .unwrap_err();
+        assert!(error.to_string().starts_with("a.jpg: is a truncated"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! An operation in `f32`, which takes the hand-made path, against the same function in `f64`, which is composed of Burn's
 //! operations.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 

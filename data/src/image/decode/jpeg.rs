@@ -1,22 +1,48 @@
-//! JPEG files, with the decoder that the image crate wraps: through that crate it cannot be told to refuse truncated
+//! JPEG files: the usual ones by [`baseline`], which decodes as much as is asked for, all others whole.
+//!
+//! The general decoder is the one that the image crate wraps: through that crate it cannot be told to refuse truncated
 //! files. CMYK and YCCK become RGB with Pillow's arithmetic; four components are always taken for inverted, with or
 //! without Adobe's segment, as Pillow does.
 
-use super::check_size;
+mod baseline;
+mod segments;
+
+use super::{check_size, cut};
 use crate::image::Image;
+use crate::image::transforms::Rect;
+use baseline::Baseline;
+use segments::{START_OF_SCAN, Segment, segments};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-const END_OF_IMAGE: u8 = 0xD9;
-const START_OF_SCAN: u8 = 0xDA;
 const APP0: u8 = 0xE0;
 const APP14: u8 = 0xEE;
 const APP15: u8 = 0xEF;
 const COMMENT: u8 = 0xFE;
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Image, String> {
+/// The part that `choose` names, given the image's width and height.
+pub(super) fn decode(
+    bytes: &[u8],
+    choose: impl FnOnce(usize, usize) -> Rect,
+) -> Result<Image, String> {
+    let Some(file) = Baseline::read(bytes) else {
+        let image = general(bytes)?;
+        let part = choose(image.width, image.height);
+        return Ok(cut(image, part));
+    };
+    let (width, height) = file.size();
+    check_size(width as u64, height as u64)?;
+    let part = choose(width, height);
+    match file.decode(part) {
+        Some(image) => Ok(image),
+        // Damaged, which the general decoder tells of.
+        None => general(bytes).map(|image| cut(image, part)),
+    }
+}
+
+fn general(bytes: &[u8]) -> Result<Image, String> {
     let essential = essential(bytes)?;
     let options = DecoderOptions::default()
         .set_strict_mode(true)
@@ -57,46 +83,27 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Image, String> {
 fn essential(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let mut kept = Vec::with_capacity(bytes.len());
     kept.extend_from_slice(&bytes[..2]);
-    let mut at = 2;
-    while let Some(&[marker, kind, high, low]) = bytes.get(at..at + 4) {
-        // A marker is 0xFF and a byte that is neither 0xFF (which fills) nor 0 (which escapes).
-        if marker != 0xFF || kind == 0xFF || kind == 0 {
-            at += 1;
-            continue;
+    for segment in segments(bytes) {
+        if is_essential(&segment) {
+            kept.extend_from_slice(segment.whole);
         }
-        if kind == START_OF_SCAN {
-            // The decoder checks for the end of its input at the beginning of each row of blocks, so not in the last
-            // one. In the scans themselves 0xFF is always escaped, and thumbnails, which have an end of their own, lie
-            // in segments before them.
-            let scans = &bytes[at..];
-            if !scans
-                .windows(2)
-                .rev()
-                .any(|pair| pair == [0xFF, END_OF_IMAGE])
-            {
-                break;
-            }
-            kept.extend_from_slice(scans);
+        // The decoder checks for the end of its input at the beginning of each row of blocks, so not in the last one.
+        // In the scans themselves 0xFF is always escaped, and thumbnails, which have an end of their own, lie in
+        // segments before them.
+        if segment.kind == START_OF_SCAN && segment.has_end() {
             return Ok(kept);
         }
-        let end = at + 2 + usize::from(u16::from_be_bytes([high, low]));
-        let Some(segment) = bytes.get(at..end) else {
-            break;
-        };
-        if is_essential(kind, segment) {
-            kept.extend_from_slice(segment);
-        }
-        at = end;
     }
     Err("is a truncated JPEG file: it has no end marker".to_owned())
 }
 
-fn is_essential(kind: u8, segment: &[u8]) -> bool {
-    match kind {
+fn is_essential(segment: &Segment<'_>) -> bool {
+    let content = segment.content();
+    match segment.kind {
         // May say that this is a frame of a film, which goes without Huffman tables.
         APP0 => true,
         // May say what the components are: RGB (or CMYK), YCbCr, YCCK. libjpeg passes over other numbers.
-        APP14 => segment.get(4..9) == Some(b"Adobe") && segment.get(15).is_some_and(|&t| t <= 2),
+        APP14 => content.starts_with(b"Adobe") && content.get(11).is_some_and(|&t| t <= 2),
         APP0..=APP15 | COMMENT => false,
         _ => true,
     }

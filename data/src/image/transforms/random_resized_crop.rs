@@ -43,7 +43,11 @@ impl RandomResizedCrop {
         let part = self.draw(image.width, image.height, rng);
         // torchvision cuts first and scales then, so that nothing outside of the part is seen through the filter.
         let (top, left) = (part.top as isize, part.left as isize);
-        let part = image.crop(top, left, part.height, part.width);
+        self.scale(image.crop(top, left, part.height, part.width))
+    }
+
+    /// What has been cut out, at the size that is asked for.
+    pub(in crate::image) fn scale(&self, part: Image) -> Result<Image, DataError> {
         resize(part, self.size, self.size, self.interpolation)
     }
 

@@ -16,8 +16,8 @@ pub(super) fn step(job: Job, device: &Device) -> anyhow::Result<Step> {
     let Shape { batch, size } = job.shape;
     let count = batch * size;
     let (config, optimizer) = match job.workload {
-        Workload::Lstm2x200 => (lstm(RnnLmConfig::lstm_small()), OptimizerName::Sgd),
-        Workload::Lstm2x650 => (lstm(RnnLmConfig::lstm_medium()), OptimizerName::Sgd),
+        Workload::Lstm2x200 => (lstm(&RnnLmConfig::lstm_small()), OptimizerName::Sgd),
+        Workload::Lstm2x650 => (lstm(&RnnLmConfig::lstm_medium()), OptimizerName::Sgd),
         _ => (gpt(size), OptimizerName::AdamW),
     };
     let inputs = words([batch, size], VOCAB, 0, device);
@@ -42,11 +42,11 @@ pub(super) fn step(job: Job, device: &Device) -> anyhow::Result<Step> {
     Ok(learner.step(job.kind, device))
 }
 
-fn lstm(config: RnnLmConfig) -> LanguageModelConfig {
+fn lstm(config: &RnnLmConfig) -> LanguageModelConfig {
     LanguageModelConfig::Recurrent(RnnLmConfig {
         vocab_size: VOCAB,
         dropout: 0.0,
-        ..config
+        ..config.clone()
     })
 }
 
