@@ -184,13 +184,14 @@ pub struct Parameter {
     pub value: Tensor<1>,
 }
 
-/// Replaces the value of every parameter for which `new_value` gives one.
-pub fn update<M: Module>(model: M, new_value: impl FnMut(Parameter) -> Option<Tensor<1>>) -> M {
+/// Replaces the value of every parameter by what `new_value` makes of it. If nobody else has the model, nobody else has a
+/// value that `new_value` gets: it can be changed where it is.
+pub fn update<M: Module>(model: M, new_value: impl FnMut(Parameter) -> Tensor<1>) -> M {
     struct Update<F> {
         path: ParamPath,
         new_value: F,
     }
-    impl<F: FnMut(Parameter) -> Option<Tensor<1>>> ModuleMapper for Update<F> {
+    impl<F: FnMut(Parameter) -> Tensor<1>> ModuleMapper for Update<F> {
         fn enter_module(&mut self, name: &str, container_type: &str) {
             self.path.enter(name, container_type);
         }
@@ -202,30 +203,39 @@ pub fn update<M: Module>(model: M, new_value: impl FnMut(Parameter) -> Option<Te
             let shape = tensor.shape();
             let require_grad = tensor.is_require_grad();
             let autodiff = tensor.is_autodiff();
-            let parameter = Parameter {
+            let value = (self.new_value)(Parameter {
                 name: self.path.name(),
                 rank: D,
-                value: flat(tensor.clone().inner()),
+                value: flat(tensor.inner()),
+            });
+            let value = value.reshape(shape);
+            let value = match autodiff {
+                true => Tensor::from_inner(value),
+                false => value,
             };
-            let tensor = match (self.new_value)(parameter) {
-                None => tensor,
-                Some(value) => {
-                    let value = value.reshape(shape);
-                    let value = if autodiff {
-                        Tensor::from_inner(value)
-                    } else {
-                        value
-                    };
-                    value.set_require_grad(require_grad)
-                }
-            };
-            Param::from_mapped_value(id, tensor, mapper)
+            Param::from_mapped_value(id, value.set_require_grad(require_grad), mapper)
         }
     }
     model.map(&mut Update {
         path: ParamPath::default(),
         new_value,
     })
+}
+
+/// The model itself, not a clone that shares the parameters that learn; `model` is left without these, to be replaced.
+pub fn take<M: Module>(model: &mut M) -> M {
+    struct Empty;
+    impl ModuleMapper for Empty {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            // Running statistics, which do not learn, stay shared between clones whatever is done: they must not change.
+            match param.is_require_grad() {
+                true => param.map(|tensor| Tensor::empty([0; D], &tensor.device())),
+                false => param,
+            }
+        }
+    }
+    let empty = model.clone().map(&mut Empty);
+    std::mem::replace(model, empty)
 }
 
 fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
@@ -265,13 +275,27 @@ mod tests {
 
     #[test]
     fn an_update_changes_what_it_names_and_keeps_it_trainable() {
-        let model = update(model(), |parameter| {
-            (parameter.name == "fc2.bias").then(|| parameter.value.zeros_like() + 3.0)
+        let model = update(model(), |parameter| match parameter.name == "fc2.bias" {
+            true => parameter.value.zeros_like() + 3.0,
+            false => parameter.value,
         });
         let values = values(&model);
         let bias = values["fc2.bias"].clone().try_into_vec_as::<f32>().unwrap();
         assert_eq!(bias, [3.0; 10]);
         assert_eq!(values.len(), 8);
+    }
+
+    #[test]
+    fn a_model_that_is_taken_is_whole() {
+        let config = ImageClassifierConfig::CifarResNet(model_cnn::CifarResNetConfig::new(20, 10));
+        let mut left: model_cnn::ImageClassifier = config.init(&Device::flex().autodiff()).unwrap();
+        let before = state(&left);
+        let taken = state(&take(&mut left));
+        assert_eq!(before.len(), taken.len());
+        for (name, value) in before {
+            assert_eq!(value.into_data(), taken[&name].to_data(), "{name}");
+        }
+        assert_eq!(shapes(&left)["conv1.weight"], [0; 4]);
     }
 
     #[test]
@@ -289,11 +313,12 @@ mod tests {
         assert!(are_finite(&model()).unwrap());
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let broken = update(model(), |parameter| {
-                (parameter.name == "conv1.weight").then(|| {
-                    let mut values = parameter.value.to_data().iter::<f32>().collect::<Vec<_>>();
-                    values[5] = bad;
-                    Tensor::from_floats(values.as_slice(), &parameter.value.device())
-                })
+                if parameter.name != "conv1.weight" {
+                    return parameter.value;
+                }
+                let mut values = parameter.value.to_data().iter::<f32>().collect::<Vec<_>>();
+                values[5] = bad;
+                Tensor::from_floats(values.as_slice(), &parameter.value.device())
             });
             assert!(!are_finite(&broken).unwrap(), "{bad}");
         }

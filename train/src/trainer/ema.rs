@@ -69,7 +69,8 @@ impl Ema {
     pub fn apply<M: Module>(&self, model: &M) -> M {
         // Clones share their running statistics; `valid` makes a copy that has its own.
         params::update(model.valid(), |parameter| {
-            self.average.get(&parameter.name).cloned()
+            let average = self.average.get(&parameter.name).cloned();
+            average.unwrap_or(parameter.value)
         })
     }
 }

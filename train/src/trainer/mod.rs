@@ -187,8 +187,8 @@ impl<T: Task> Trainer<'_, T> {
             norm = Some(before);
         }
         let state = &mut self.state;
-        // A clone of a module shares its tensors: this moves it through the optimizer without copying any.
-        let model = state.model.clone();
+        // A clone would share its tensors with this one, and the optimizer would have to copy them.
+        let model = params::take(&mut state.model);
         state.model = state.optimizer.step(model, &mut gradients, learning_rate);
         if let Some(ema) = &mut state.ema {
             ema.update(&state.model, state.progress.step + 1);

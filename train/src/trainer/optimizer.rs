@@ -48,9 +48,9 @@ impl Optimizer {
     /// Takes one step along `gradients` (by parameter name). Parameters without a gradient stay as they are.
     pub fn step<M: Module>(&mut self, model: M, gradients: &mut ByName, learning_rate: f64) -> M {
         self.steps += 1;
-        params::update(model, |parameter| {
-            let gradient = gradients.remove(&parameter.name)?;
-            Some(self.updated(parameter, gradient, learning_rate))
+        params::update(model, |parameter| match gradients.remove(&parameter.name) {
+            Some(gradient) => self.updated(parameter, gradient, learning_rate),
+            None => parameter.value,
         })
     }
 

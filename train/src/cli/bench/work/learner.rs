@@ -52,7 +52,7 @@ where
         Box::new(move || {
             let loss = loss(logits(&model));
             let mut gradients = params::gradients(&model, loss.backward());
-            model = optimizer.step(model.clone(), &mut gradients, LEARNING_RATE);
+            model = optimizer.step(params::take(&mut model), &mut gradients, LEARNING_RATE);
             read(loss)
         })
     }
