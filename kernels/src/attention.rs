@@ -15,6 +15,7 @@ mod mask;
 
 use burn::tensor::Tensor;
 
+use crate::linear::linear;
 pub use mask::Mask;
 
 /// How a token's numbers are cut into heads.
@@ -101,6 +102,31 @@ pub fn packed(qkv: Tensor<3>, heads: usize, mask: &Mask, dropout: f64) -> Tensor
         return output;
     }
     let [q, k, v] = thirds(&qkv);
+    attention(q, k, v, Heads::new(heads), mask, dropout)
+}
+
+/// [`attention`] of what three linear layers make of `x` `[batch, time, width]`: queries, keys and values, as many heads of
+/// each, with weights `[width, heads * head_dim]` and biases `[heads * head_dim]`; to `[batch, time, heads * head_dim]`.
+///
+/// # Panics
+/// As [`attention`] does.
+pub fn projected(
+    x: Tensor<3>,
+    weights: [Tensor<2>; 3],
+    biases: [Option<Tensor<1>>; 3],
+    heads: usize,
+    mask: &Mask,
+    dropout: f64,
+) -> Tensor<3> {
+    #[cfg(feature = "flex")]
+    if let Some(qkv) = crate::linear::packed(&x, &weights, &biases) {
+        return packed(qkv, heads, mask, dropout);
+    }
+    let [wq, wk, wv] = weights;
+    let [bq, bk, bv] = biases;
+    let q = linear(x.clone(), wq, bq);
+    let k = linear(x.clone(), wk, bk);
+    let v = linear(x, wv, bv);
     attention(q, k, v, Heads::new(heads), mask, dropout)
 }
 

@@ -3,7 +3,7 @@
 //!
 //! All of it is in [`kernels::attention`]; here it is told what a layer's dropout does.
 
-use burn::nn::Dropout;
+use burn::nn::{Dropout, Linear};
 use burn::tensor::Tensor;
 
 pub use kernels::attention::{Heads, Mask, probabilities, thirds};
@@ -32,6 +32,23 @@ pub fn attention(
 /// If the width is no multiple of three times the heads, or the mask does not agree.
 pub fn packed_attention(qkv: Tensor<3>, heads: usize, mask: &Mask, dropout: &Dropout) -> Tensor<3> {
     kernels::attention::packed(qkv, heads, mask, rate(dropout))
+}
+
+/// [`attention`] of what `layers` make of `x` `[batch, time, width]`, the queries, keys and values: to
+/// `[batch, time, heads * head_dim]`; see [`kernels::attention::projected`].
+///
+/// # Panics
+/// If the width is no multiple of the heads, or the mask does not agree.
+pub fn projected_attention(
+    x: Tensor<3>,
+    layers: [&Linear; 3],
+    heads: usize,
+    mask: &Mask,
+    dropout: &Dropout,
+) -> Tensor<3> {
+    let weights = layers.map(|layer| layer.weight.val());
+    let biases = layers.map(|layer| layer.bias.as_ref().map(|bias| bias.val()));
+    kernels::attention::projected(x, weights, biases, heads, mask, rate(dropout))
 }
 
 /// The probability to drop, as long as the layer is not frozen.

@@ -20,7 +20,6 @@ use crate::encoder::{
     Backbone, EncoderInput, Head, Parts, Positions, VocabularyTransform, tied_logits,
     vocabulary_bias,
 };
-use crate::layers::forward_rows;
 
 pub use config::BertConfig;
 
@@ -87,13 +86,13 @@ impl Bert {
         let classifier = self.classifier.as_ref()?;
         // The classifier of whole texts reads the pooler.
         let is_of_tokens = !self.bert.has_pooler();
-        is_of_tokens.then(|| forward_rows(classifier, nn::dropout(&self.dropout, features)))
+        is_of_tokens.then(|| nn::linear(classifier, nn::dropout(&self.dropout, features)))
     }
 
     /// Features `[batch, time, hidden_size]` to the logits of start and end `[batch, time, 2]`; `None` without that head.
     pub fn span_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
         let outputs = self.qa_outputs.as_ref()?;
-        Some(forward_rows(outputs, features))
+        Some(nn::linear(outputs, features))
     }
 
     /// Features of chosen tokens `[count, hidden_size]` to logits `[count, vocab_size]`; `None` without that head.

@@ -20,7 +20,7 @@ use kernels::nn;
 use crate::encoder::{
     Embeddings, EncoderInput, Head, Parts, Positions, first_token, tied_logits, vocabulary_bias,
 };
-use crate::layers::{Activation, LayerNorm, forward_rows};
+use crate::layers::{Activation, LayerNorm};
 use layer::TransformerBlock;
 
 pub use config::DistilBertConfig;
@@ -99,13 +99,13 @@ impl DistilBert {
     pub fn token_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
         let classifier = self.classifier.as_ref()?;
         let is_of_tokens = self.pre_classifier.is_none();
-        is_of_tokens.then(|| forward_rows(classifier, nn::dropout(&self.dropout, features)))
+        is_of_tokens.then(|| nn::linear(classifier, nn::dropout(&self.dropout, features)))
     }
 
     /// Features `[batch, time, dim]` to the logits of start and end `[batch, time, 2]`; `None` without that head.
     pub fn span_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
         let outputs = self.qa_outputs.as_ref()?;
-        Some(forward_rows(outputs, nn::dropout(&self.dropout, features)))
+        Some(nn::linear(outputs, nn::dropout(&self.dropout, features)))
     }
 
     /// Features of chosen tokens `[count, dim]` to logits `[count, vocab_size]`; `None` without that head.

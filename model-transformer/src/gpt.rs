@@ -15,11 +15,12 @@ use burn::module::Module;
 use burn::nn::{Dropout, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor};
 use kernels::activation::add;
+use kernels::linear::linear_transposed;
 use kernels::nn;
 
 use crate::attention::{Heads, Mask, attention, packed_attention, thirds};
 use crate::cache::{Cache, Slot};
-use crate::layers::{Activation, Conv1D, LayerNorm, forward_rows, positions, tied_head};
+use crate::layers::{Activation, Conv1D, LayerNorm, positions};
 
 pub use config::GptConfig;
 
@@ -51,8 +52,9 @@ impl Gpt {
     /// The features of [`forward_features`](Self::forward_features) to logits `[batch, time, vocab_size]`.
     pub fn forward_head(&self, features: Tensor<3>) -> Tensor<3> {
         match &self.lm_head {
-            Some(lm_head) => forward_rows(lm_head, features),
-            None => tied_head(features, &self.transformer.wte),
+            Some(lm_head) => nn::linear(lm_head, features),
+            // Press and Wolf 2017, <https://arxiv.org/abs/1608.05859>.
+            None => linear_transposed(features, self.transformer.wte.weight.val(), None),
         }
     }
 

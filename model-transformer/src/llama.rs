@@ -16,12 +16,13 @@ use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor};
 use kernels::activation::{add, swiglu};
+use kernels::linear::linear_transposed;
 use kernels::nn;
 
 use crate::attention::{Heads, Mask, attention};
 use crate::cache::{Cache, Slot};
+use crate::layers::RmsNorm;
 use crate::layers::positions::{Rotary, Rotation};
-use crate::layers::{RmsNorm, forward_rows, tied_head};
 
 pub use config::LlamaConfig;
 
@@ -53,8 +54,8 @@ impl Llama {
     /// The features of [`forward_features`](Self::forward_features) to logits `[batch, time, vocab_size]`.
     pub fn forward_head(&self, features: Tensor<3>) -> Tensor<3> {
         match &self.lm_head {
-            Some(lm_head) => forward_rows(lm_head, features),
-            None => tied_head(features, &self.model.embed_tokens),
+            Some(lm_head) => nn::linear(lm_head, features),
+            None => linear_transposed(features, self.model.embed_tokens.weight.val(), None),
         }
     }
 
@@ -199,16 +200,16 @@ impl Attention {
         mask: &Mask,
         slot: Option<Slot<'_>>,
     ) -> Tensor<3> {
-        let q = rotation.forward(forward_rows(&self.q_proj, x.clone()), self.head_dim);
-        let k = rotation.forward(forward_rows(&self.k_proj, x.clone()), self.head_dim);
-        let v = forward_rows(&self.v_proj, x);
+        let q = rotation.forward(nn::linear(&self.q_proj, x.clone()), self.head_dim);
+        let k = rotation.forward(nn::linear(&self.k_proj, x.clone()), self.head_dim);
+        let v = nn::linear(&self.v_proj, x);
         let heads = Heads::shared(q.dims()[2] / self.head_dim, k.dims()[2] / self.head_dim);
         let (k, v) = match slot {
             Some(slot) => slot.append(k, v),
             None => (k, v),
         };
         let mixed = attention(q, k, v, heads, mask, &self.dropout);
-        forward_rows(&self.o_proj, mixed)
+        nn::linear(&self.o_proj, mixed)
     }
 }
 
@@ -231,8 +232,8 @@ impl Mlp {
     }
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let gate = forward_rows(&self.gate_proj, x.clone());
-        let inner = swiglu(gate, forward_rows(&self.up_proj, x));
-        forward_rows(&self.down_proj, inner)
+        let gate = nn::linear(&self.gate_proj, x.clone());
+        let inner = swiglu(gate, nn::linear(&self.up_proj, x));
+        nn::linear(&self.down_proj, inner)
     }
 }

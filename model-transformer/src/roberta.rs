@@ -19,7 +19,7 @@ use kernels::nn;
 use crate::encoder::{
     Backbone, EncoderInput, Head, Parts, Positions, first_token, tied_logits, vocabulary_bias,
 };
-use crate::layers::{LayerNorm, forward_rows};
+use crate::layers::LayerNorm;
 
 pub use config::RobertaConfig;
 
@@ -100,13 +100,13 @@ impl Roberta {
             return None;
         };
         let features = nn::dropout(&self.dropout, features);
-        Some(forward_rows(classifier, features))
+        Some(nn::linear(classifier, features))
     }
 
     /// Features `[batch, time, hidden_size]` to the logits of start and end `[batch, time, 2]`; `None` without that head.
     pub fn span_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
         let outputs = self.qa_outputs.as_ref()?;
-        Some(forward_rows(outputs, features))
+        Some(nn::linear(outputs, features))
     }
 
     /// Features of chosen tokens `[count, hidden_size]` to logits `[count, vocab_size]`; `None` without that head.

@@ -2,6 +2,8 @@
 
 use gemm::Parallelism;
 
+use super::Buffer;
+
 /// A matrix in somebody else's memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Matrix<'a> {
@@ -143,6 +145,15 @@ pub(crate) fn multiply(
             parallelism,
         );
     }
+}
+
+/// `lhs rhs` in memory of its own, made by all threads.
+pub(crate) fn product(lhs: Matrix<'_>, rhs: Matrix<'_>) -> Buffer {
+    let (rows, cols) = (lhs.rows, rhs.cols);
+    let mut out = Buffer::new(rows * cols);
+    let to = MatrixMut::new(&mut out, rows, cols);
+    multiply(to, 0.0, lhs, rhs, Threads::All);
+    out
 }
 
 #[cfg(test)]

@@ -12,10 +12,11 @@ mod strided;
 mod tape;
 
 pub(crate) use array::Array;
-pub(crate) use matrix::{Matrix, MatrixMut, Threads, multiply};
+pub(crate) use matrix::{Matrix, MatrixMut, Threads, multiply, product};
 pub(crate) use parallel::{GRAIN, for_each_chunk};
 pub(crate) use pieces::{
-    for_each_piece, for_each_rows, for_each_rows_of_two, rows_in_piece, update, update_rows,
+    for_each_piece, for_each_rows, for_each_rows_of_two, rows_in_piece, sum_of_rows, update,
+    update_rows,
 };
 pub(crate) use pool::Buffer;
 pub(crate) use strided::{Bools, Columns, Panel, Rows, bools, columns, rows};

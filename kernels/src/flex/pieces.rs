@@ -97,6 +97,27 @@ fn collect_rows<T: Send>(
         .collect()
 }
 
+/// The sum of all rows of `width` numbers, each column added up in the order of the rows.
+pub(crate) fn sum_of_rows(values: &[f32], width: usize) -> Buffer {
+    const COLS: usize = 128;
+    let mut sums = Buffer::zeros(width);
+    let add_up = |start: usize, sums: &mut [f32]| {
+        for row in values.chunks_exact(width.max(1)) {
+            for (sum, value) in sums.iter_mut().zip(&row[start..]) {
+                *sum += value;
+            }
+        }
+    };
+    match values.len() <= GRAIN {
+        true => add_up(0, &mut sums),
+        false => {
+            let parts = sums.par_chunks_mut(COLS).enumerate();
+            parts.for_each(|(part, sums)| add_up(part * COLS, sums));
+        }
+    }
+    sums
+}
+
 /// Changes the numbers of `array`, piece by piece: in place if nobody else has them, otherwise in a copy that is made
 /// along the way. `work` gets the index of the first number of a piece.
 pub(crate) fn update(array: Array, work: impl Fn(usize, &mut [f32]) + Sync) -> Array {

@@ -10,6 +10,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProperty, Bytes};
+use bytemuck::allocation::zeroed_vec;
 
 /// What is kept at most, in bytes; what is dropped beyond it goes back to the allocator.
 const MOST_KEPT: usize = 1 << 30;
@@ -38,7 +39,8 @@ impl Buffer {
     pub(crate) fn new(len: usize) -> Self {
         let count = len.div_ceil(LINE);
         let lines = POOL.lock().take(count);
-        let lines = lines.unwrap_or_else(|| vec![Line([0.0; LINE]); count]);
+        // Zeroed memory straight from the system has not been written to.
+        let lines = lines.unwrap_or_else(|| zeroed_vec(count));
         Self { lines, len }
     }
 

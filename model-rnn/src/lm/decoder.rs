@@ -2,8 +2,8 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, Initializer, Linear};
-use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
+use kernels::linear::linear_transposed;
 
 /// From the outputs of the last layer to logits.
 #[derive(Module, Debug)]
@@ -46,16 +46,11 @@ impl Decoder {
 
     /// `[batch, time, width]` to `[batch, time, vocabulary]`.
     pub(super) fn forward(&self, x: Tensor<3>, encoder: &Embedding) -> Tensor<3> {
-        let [batch, time, width] = x.dims();
-        let rows = x.reshape([batch * time, width]);
-        let logits = match self {
-            Self::Linear(decoder) => kernels::nn::linear(decoder, rows),
+        match self {
+            Self::Linear(decoder) => kernels::nn::linear(decoder, x),
             Self::Tied(decoder) => {
-                let weight = encoder.weight.val().transpose();
-                linear(rows, weight, Some(decoder.bias.val()))
+                linear_transposed(x, encoder.weight.val(), Some(decoder.bias.val()))
             }
-        };
-        let [_, vocab_size] = logits.dims();
-        logits.reshape([batch, time, vocab_size])
+        }
     }
 }

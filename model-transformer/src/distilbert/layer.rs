@@ -6,7 +6,7 @@ use kernels::nn;
 
 use crate::attention::Mask;
 use crate::encoder::{Parts, Projections};
-use crate::layers::{Activation, LayerNorm, forward_rows};
+use crate::layers::{Activation, LayerNorm};
 
 /// A layer: attention, then two matrices with a nonlinearity between, each added to what came in and normalised. What BERT's
 /// does, under other names, and without dropout of what attention gives.
@@ -67,7 +67,7 @@ struct Attention {
 
 impl Attention {
     fn forward(&self, x: &Tensor<3>, mask: &Mask) -> Tensor<3> {
-        forward_rows(&self.out_lin, self.projections().mix(x, mask))
+        nn::linear(&self.out_lin, self.projections().mix(x, mask))
     }
 
     fn projections(&self) -> Projections<'_> {
@@ -92,7 +92,7 @@ struct FeedForward {
 
 impl FeedForward {
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let inner = self.activation.forward(forward_rows(&self.lin1, x));
-        nn::dropout(&self.dropout, forward_rows(&self.lin2, inner))
+        let inner = self.activation.forward(nn::linear(&self.lin1, x));
+        nn::dropout(&self.dropout, nn::linear(&self.lin2, inner))
     }
 }

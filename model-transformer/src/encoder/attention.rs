@@ -5,11 +5,11 @@ use burn::module::{
 };
 use burn::nn::{Dropout, Linear};
 use burn::tensor::{Device, Tensor};
+use kernels::nn;
 
 use super::Parts;
 use super::layer::AddNorm;
-use crate::attention::{Heads, Mask, attention, probabilities};
-use crate::layers::forward_rows;
+use crate::attention::{Heads, Mask, probabilities, projected_attention};
 
 /// What a visitor is told that it is in.
 const CONTAINER: &str = "Struct:Attention";
@@ -28,14 +28,13 @@ pub(crate) struct Projections<'a> {
 impl Projections<'_> {
     /// What each token takes from those that it looks at: `[batch, time, width]` to the same.
     pub(crate) fn mix(&self, x: &Tensor<3>, mask: &Mask) -> Tensor<3> {
-        let [q, k, v] =
-            [self.query, self.key, self.value].map(|part| forward_rows(part, x.clone()));
-        attention(q, k, v, Heads::new(self.heads), mask, self.dropout)
+        let layers = [self.query, self.key, self.value];
+        projected_attention(x.clone(), layers, self.heads, mask, self.dropout)
     }
 
     /// How much each token looks at each: `[batch, heads, time, time]`.
     pub(crate) fn probabilities(&self, x: &Tensor<3>, mask: &Mask) -> Tensor<4> {
-        let [q, k] = [self.query, self.key].map(|part| forward_rows(part, x.clone()));
+        let [q, k] = [self.query, self.key].map(|part| nn::linear(part, x.clone()));
         probabilities(q, k, Heads::new(self.heads), mask)
     }
 }

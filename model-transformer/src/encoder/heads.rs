@@ -44,7 +44,7 @@ pub(crate) fn vocabulary_bias(parts: &Parts, device: &Device) -> Param<Tensor<1>
 
 /// Logits of `rows` `[count, width]` from the table of embeddings `[vocab_size, width]`: `[count, vocab_size]`.
 pub(crate) fn tied_logits(rows: Tensor<2>, table: Tensor<2>, bias: Tensor<1>) -> Tensor<2> {
-    linear_transposed(rows, table) + bias.unsqueeze()
+    linear_transposed(rows, table, Some(bias))
 }
 
 /// Features `[batch, time, width]` of the first token alone, `[batch, width]`: of `[CLS]` or `<s>`, which stands for the

@@ -10,7 +10,7 @@ use kernels::nn;
 use super::Parts;
 use super::attention::Attention;
 use crate::attention::Mask;
-use crate::layers::{Activation, LayerNorm, forward_rows};
+use crate::layers::{Activation, LayerNorm};
 
 /// A layer of BERT and RoBERTa: attention, then two matrices with a nonlinearity between, each added to what came in and
 /// normalised.
@@ -55,7 +55,7 @@ struct Intermediate {
 
 impl Intermediate {
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.act.forward(forward_rows(&self.dense, x))
+        self.act.forward(nn::linear(&self.dense, x))
     }
 }
 
@@ -78,7 +78,7 @@ impl AddNorm {
 
     /// `inner` `[batch, time, inputs]` added to `x` `[batch, time, width]`.
     pub(super) fn forward(&self, inner: Tensor<3>, x: Tensor<3>) -> Tensor<3> {
-        let added = nn::dropout(&self.dropout, forward_rows(&self.dense, inner));
+        let added = nn::dropout(&self.dropout, nn::linear(&self.dense, inner));
         self.LayerNorm.forward(add(added, x))
     }
 }

@@ -1,8 +1,7 @@
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
-
-use super::linear_rows;
+use kernels::linear::linear;
 
 /// Hugging Face's `Conv1D`: a linear layer whose weight lies as `[in, out]`, as in OpenAI's GPT and as Burn multiplies.
 #[derive(Module, Debug)]
@@ -24,7 +23,7 @@ impl Conv1D {
     /// `[batch, time, in]` to `[batch, time, out]`.
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let bias = self.bias.as_ref().map(|bias| bias.val());
-        linear_rows(x, self.weight.val(), bias)
+        linear(x, self.weight.val(), bias)
     }
 
     /// The same layer with a bias; zeros if it had none.

@@ -1,0 +1,142 @@
+//! Linear layers on flex.
+
+use burn::tensor::Tensor;
+use rayon::prelude::*;
+
+use crate::flex::{
+    Array, Backward, Buffer, GRAIN, Matrix, MatrixMut, Threads, array, for_each_rows, multiply,
+    product, record, sum_of_rows,
+};
+
+/// How a weight lies in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// `[in_features, out_features]`
+    InOut,
+    /// `[out_features, in_features]`
+    OutIn,
+}
+
+pub(super) fn linear<const D: usize>(
+    x: &Tensor<D>,
+    weight: &Tensor<2>,
+    bias: Option<&Tensor<1>>,
+    layout: Layout,
+) -> Option<Tensor<D>> {
+    let bias_values = match bias {
+        Some(bias) => Some(array(bias)?),
+        None => None,
+    };
+    let saved = Linear {
+        x: array(x)?,
+        weight: array(weight)?,
+        layout,
+    };
+    let [_, inputs, outputs] = saved.sizes();
+    let mut shape = x.dims();
+    assert_eq!(shape[D - 1], inputs, "numbers of a row");
+    shape[D - 1] = outputs;
+    let output = Array::new(saved.forward(bias_values.as_ref()), shape);
+    let inputs = [
+        Some(x.clone().into_dispatch()),
+        Some(weight.clone().into_dispatch()),
+        bias.map(|bias| bias.clone().into_dispatch()),
+    ];
+    Some(record(output, saved, inputs))
+}
+
+/// As many rows, for a product to be added to.
+pub(super) fn rows_of(row: &[f32], rows: usize) -> Buffer {
+    let width = row.len();
+    let mut output = Buffer::new(rows * width);
+    for_each_rows(&mut output, width, |_, output| {
+        for output in output.chunks_exact_mut(width.max(1)) {
+            output.copy_from_slice(row);
+        }
+    });
+    output
+}
+
+#[derive(Clone, Debug)]
+struct Linear {
+    x: Array,
+    weight: Array,
+    layout: Layout,
+}
+
+impl Linear {
+    /// Rows, inputs and outputs.
+    fn sizes(&self) -> [usize; 3] {
+        let [first, second] = self.weight.dims();
+        let [inputs, outputs] = match self.layout {
+            Layout::InOut => [first, second],
+            Layout::OutIn => [second, first],
+        };
+        [self.x.values().len() / inputs.max(1), inputs, outputs]
+    }
+
+    fn x(&self) -> Matrix<'_> {
+        let [rows, inputs, _] = self.sizes();
+        Matrix::new(self.x.values(), rows, inputs)
+    }
+
+    /// Some columns of `W`, `[in_features, count]`.
+    fn weight(&self, first: usize, count: usize) -> Matrix<'_> {
+        let [_, inputs, outputs] = self.sizes();
+        let values = self.weight.values();
+        match self.layout {
+            Layout::InOut => {
+                let values = values.get(first..).unwrap_or_default();
+                Matrix::strided(values, inputs, count, [outputs, 1])
+            }
+            Layout::OutIn => Matrix::new(&values[first * inputs..], count, inputs).t(),
+        }
+    }
+
+    fn forward(&self, bias: Option<&Array>) -> Buffer {
+        let [rows, inputs, outputs] = self.sizes();
+        let (mut output, beta) = match bias {
+            Some(bias) => (rows_of(bias.values(), rows), 1.0),
+            None => (Buffer::new(rows * outputs), 0.0),
+        };
+        if rows != 1 {
+            let weight = self.weight(0, outputs);
+            let out = MatrixMut::new(&mut output, rows, outputs);
+            multiply(out, beta, self.x(), weight, Threads::All);
+            return output;
+        }
+        // A single row: all of the work is to read the weight, and a product with it is not cut for all threads.
+        let piece = GRAIN.div_ceil(inputs.max(1)).next_multiple_of(16);
+        let pieces = output.par_chunks_mut(piece).enumerate();
+        pieces.for_each(|(i, output)| {
+            let count = output.len();
+            let weight = self.weight(i * piece, count);
+            let output = MatrixMut::new(output, 1, count);
+            multiply(output, beta, self.x(), weight, Threads::One);
+        });
+        output
+    }
+}
+
+impl Backward<3> for Linear {
+    fn backward(self, gradient: Array, needed: [bool; 3]) -> [Option<Array>; 3] {
+        let [rows, _, outputs] = self.sizes();
+        let dy = Matrix::new(gradient.values(), rows, outputs);
+        let dx = needed[0].then(|| {
+            let dx = product(dy, self.weight(0, outputs).t());
+            Array::new(dx, self.x.shape())
+        });
+        let dw = needed[1].then(|| {
+            let dw = match self.layout {
+                Layout::InOut => product(self.x().t(), dy),
+                Layout::OutIn => product(dy.t(), self.x()),
+            };
+            Array::new(dw, self.weight.shape())
+        });
+        let db = needed[2].then(|| {
+            let sums = sum_of_rows(gradient.values(), outputs);
+            Array::new(sums, [outputs])
+        });
+        [dx, dw, db]
+    }
+}
