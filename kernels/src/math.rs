@@ -82,27 +82,28 @@ pub(crate) fn normal(x: f32) -> (f32, f32) {
     (below, e * FRAC_1_SQRT_2PI)
 }
 
+/// Adding this pushes the fraction out of a number; what is left in its low bits is the integer.
+pub(crate) const ROUND: f32 = 12_582_912.0;
+/// ln 2 in two parts. The first has so few bits that its product with the power is exact.
+pub(crate) const LN_2_HIGH: f32 = 0.693_359_4;
+pub(crate) const LN_2_LOW: f32 = -0.000_212_194_44;
+/// `(e^r - 1 - r) / r²`, fitted to the smallest error of e^r.
+pub(crate) const EXP: [f32; 5] = [
+    0.5,
+    0.166_665_19,
+    0.041_666_206,
+    0.008_368_918,
+    0.001_395_054,
+];
+
 /// `x = power * ln 2 + r` with `r` in [-0.35, 0.35]: `e^r - 1`, and the power. `x` must lie within ±1000.
 #[inline(always)]
 fn expm1_and_power(x: f32) -> (f32, i32) {
-    // Adding this pushes the fraction out of a number; what is left in its low bits is the integer.
-    const ROUND: f32 = 12_582_912.0;
-    // ln 2 in two parts. The first has so few bits that its product with the power is exact.
-    const LN_2_HIGH: f32 = 0.693_359_4;
-    const LN_2_LOW: f32 = -0.000_212_194_44;
-    // (e^r - 1 - r) / r², fitted to the smallest error of e^r.
-    const Q: [f32; 5] = [
-        0.5,
-        0.166_665_19,
-        0.041_666_206,
-        0.008_368_918,
-        0.001_395_054,
-    ];
     let shifted = x * LOG2_E + ROUND;
     let whole = shifted - ROUND;
     let r = x - whole * LN_2_HIGH - whole * LN_2_LOW;
     let power = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
-    (r + r * r * polynomial(Q, r), power)
+    (r + r * r * polynomial(EXP, r), power)
 }
 
 /// `2^power` for a power in [-126, 127].

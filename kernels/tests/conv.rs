@@ -37,10 +37,24 @@ impl Case {
     }
 
     fn run_on(&self, x: &[f64], weight: &[f64], dtype: DType, seed: u64) -> [Vec<f64>; 4] {
+        self.results(x, weight, dtype, seed, |y| y)
+    }
+
+    /// Output and gradients of x, weight and bias, when what `finish` makes of the output is weighted by fixed numbers and
+    /// summed.
+    fn results(
+        &self,
+        x: &[f64],
+        weight: &[f64],
+        dtype: DType,
+        seed: u64,
+        finish: impl FnOnce(Tensor<4>) -> Tensor<4>,
+    ) -> [Vec<f64>; 4] {
         let x = leaf(x, self.x, dtype);
         let weight = leaf(weight, self.weight(), dtype);
         let bias = leaf(&numbers(self.out, seed + 2), [self.out], dtype);
         let y = self.apply(x.clone(), weight.clone(), self.bias.then(|| bias.clone()));
+        let y = finish(y);
         let shape = y.dims();
         let weights = leaf(&numbers(shape.iter().product(), seed + 3), shape, dtype).detach();
         let gradients = (y.clone() * weights).sum().backward();
@@ -81,33 +95,13 @@ impl Case {
     /// In f64, with the mask that f32 has chosen.
     fn rectified(&self, output: &[f64], seed: u64) -> [Vec<f64>; 4] {
         let data = |shape: [usize; 4], seed| numbers(shape.iter().product(), seed);
-        let x = leaf(&data(self.x, seed), self.x, DType::F64);
-        let weight = leaf(&data(self.weight(), seed + 1), self.weight(), DType::F64);
-        let bias = leaf(&numbers(self.out, seed + 2), [self.out], DType::F64);
-        let y = self.apply(x.clone(), weight.clone(), self.bias.then(|| bias.clone()));
-        let shape = y.dims();
-        let mask: Vec<f64> = output
-            .iter()
-            .map(|y| f64::from(u8::from(*y > 0.0)))
-            .collect();
-        let y = y * leaf(&mask, shape, DType::F64).detach();
-        let weights = leaf(
-            &numbers(shape.iter().product(), seed + 3),
-            shape,
-            DType::F64,
-        )
-        .detach();
-        let gradients = (y.clone() * weights).sum().backward();
-        let bias = match self.bias {
-            true => values(bias.grad(&gradients).unwrap()),
-            false => vec![],
-        };
-        [
-            values(y),
-            values(x.grad(&gradients).unwrap()),
-            values(weight.grad(&gradients).unwrap()),
-            bias,
-        ]
+        let (x, weight) = (data(self.x, seed), data(self.weight(), seed + 1));
+        let mask = output.iter().map(|y| f64::from(u8::from(*y > 0.0)));
+        let mask: Vec<f64> = mask.collect();
+        self.results(&x, &weight, DType::F64, seed, |y| {
+            let shape = y.dims();
+            y * leaf(&mask, shape, DType::F64).detach()
+        })
     }
 }
 

@@ -35,6 +35,19 @@ fn store(values: &mut [f32], at: usize, group: &Group) {
     }
 }
 
+/// The units of each gate from `at` on, of `N` gates of `width` units.
+#[inline(always)]
+fn load_gates<const N: usize>(gates: &[f32], width: usize, at: usize) -> [Group; N] {
+    std::array::from_fn(|gate| load(&gates[gate * width..(gate + 1) * width], at))
+}
+
+#[inline(always)]
+fn store_gates<const N: usize>(gates: &mut [f32], width: usize, at: usize, groups: &[Group; N]) {
+    for (gate, group) in groups.iter().enumerate() {
+        store(&mut gates[gate * width..(gate + 1) * width], at, group);
+    }
+}
+
 /// An LSTM's step, row by row of its state, `[hidden]` each; `gates` `[4 * hidden]` are the sums `i, f, g, o` before, and
 /// the gates after.
 #[multiversion(targets = "simd")]
@@ -47,13 +60,8 @@ pub(super) fn lstm(
 ) {
     let width = hidden.len();
     for at in (0..width).step_by(LANES) {
-        let part = |gate: usize| gate * width..(gate + 1) * width;
-        let mut i = load(&gates[part(0)], at);
-        let mut f = load(&gates[part(1)], at);
-        let mut g = load(&gates[part(2)], at);
-        let mut o = load(&gates[part(3)], at);
-        let [bi, bf] = [load(&bias[part(0)], at), load(&bias[part(1)], at)];
-        let [bg, bo] = [load(&bias[part(2)], at), load(&bias[part(3)], at)];
+        let [mut i, mut f, mut g, mut o] = load_gates(gates, width, at);
+        let [bi, bf, bg, bo] = load_gates(bias, width, at);
         let mut c = load(before, at);
         let mut h = [0.0; LANES];
         for l in 0..LANES {
@@ -64,10 +72,7 @@ pub(super) fn lstm(
             c[l] = f[l] * c[l] + i[l] * g[l];
             h[l] = o[l] * tanh(c[l]);
         }
-        store(&mut gates[part(0)], at, &i);
-        store(&mut gates[part(1)], at, &f);
-        store(&mut gates[part(2)], at, &g);
-        store(&mut gates[part(3)], at, &o);
+        store_gates(gates, width, at, &[i, f, g, o]);
         store(cell, at, &c);
         store(hidden, at, &h);
     }
@@ -86,11 +91,7 @@ pub(super) fn lstm_backward(
 ) {
     let width = cell.len();
     for at in (0..width).step_by(LANES) {
-        let part = |gate: usize| gate * width..(gate + 1) * width;
-        let mut i = load(&gates[part(0)], at);
-        let mut f = load(&gates[part(1)], at);
-        let mut g = load(&gates[part(2)], at);
-        let mut o = load(&gates[part(3)], at);
+        let [mut i, mut f, mut g, mut o] = load_gates(gates, width, at);
         let [before, c] = [load(before, at), load(cell, at)];
         let dh = load(d_hidden, at);
         let mut dc = load(d_cell, at);
@@ -105,10 +106,7 @@ pub(super) fn lstm_backward(
             g[l] = dg * (1.0 - g[l] * g[l]);
             o[l] = d_o * o[l] * (1.0 - o[l]);
         }
-        store(&mut d_gates[part(0)], at, &i);
-        store(&mut d_gates[part(1)], at, &f);
-        store(&mut d_gates[part(2)], at, &g);
-        store(&mut d_gates[part(3)], at, &o);
+        store_gates(d_gates, width, at, &[i, f, g, o]);
         store(d_cell, at, &dc);
     }
 }
@@ -126,13 +124,9 @@ pub(super) fn gru(
 ) {
     let width = hidden.len();
     for at in (0..width).step_by(LANES) {
-        let part = |gate: usize| gate * width..(gate + 1) * width;
-        let mut r = load(&gates[part(0)], at);
-        let mut z = load(&gates[part(1)], at);
-        let mut n = load(&gates[part(2)], at);
-        let [br, bz] = [load(&bias[part(0)], at), load(&bias[part(1)], at)];
-        let [hr, hz] = [load(&recurrent[part(0)], at), load(&recurrent[part(1)], at)];
-        let [bn, hn] = [load(&bias[part(2)], at), load(&recurrent[part(2)], at)];
+        let [mut r, mut z, mut n] = load_gates(gates, width, at);
+        let [br, bz, bn] = load_gates(bias, width, at);
+        let [hr, hz, hn] = load_gates(recurrent, width, at);
         let mut h = load(before, at);
         for l in 0..LANES {
             r[l] = sigmoid(r[l] + br[l] + hr[l]);
@@ -140,9 +134,7 @@ pub(super) fn gru(
             n[l] = tanh(n[l] + bn[l] + r[l] * hn[l]);
             h[l] = n[l] + z[l] * (h[l] - n[l]);
         }
-        store(&mut gates[part(0)], at, &r);
-        store(&mut gates[part(1)], at, &z);
-        store(&mut gates[part(2)], at, &n);
+        store_gates(gates, width, at, &[r, z, n]);
         store(inner, at, &hn);
         store(hidden, at, &h);
     }
@@ -161,10 +153,7 @@ pub(super) fn gru_backward(
 ) {
     let width = inner.len();
     for at in (0..width).step_by(LANES) {
-        let part = |gate: usize| gate * width..(gate + 1) * width;
-        let mut r = load(&gates[part(0)], at);
-        let mut z = load(&gates[part(1)], at);
-        let mut n = load(&gates[part(2)], at);
+        let [mut r, mut z, mut n] = load_gates(gates, width, at);
         let [inner, before] = [load(inner, at), load(before, at)];
         let mut dh = load(d_hidden, at);
         let mut d_inner = [0.0; LANES];
@@ -177,12 +166,8 @@ pub(super) fn gru_backward(
             z[l] = dz * z[l] * (1.0 - z[l]);
             n[l] = dn;
         }
-        store(&mut d_input[part(0)], at, &r);
-        store(&mut d_input[part(1)], at, &z);
-        store(&mut d_input[part(2)], at, &n);
-        store(&mut d_recurrent[part(0)], at, &r);
-        store(&mut d_recurrent[part(1)], at, &z);
-        store(&mut d_recurrent[part(2)], at, &d_inner);
+        store_gates(d_input, width, at, &[r, z, n]);
+        store_gates(d_recurrent, width, at, &[r, z, d_inner]);
         store(d_hidden, at, &dh);
     }
 }

@@ -53,16 +53,10 @@ impl Gru {
         let mut inner = Buffer::new(shape.iter().product());
         let mut output = Buffer::new(shape.iter().product());
         let weight = layer.recurrent();
-        let parts = layer.parts(&mut gates, rows).into_iter();
-        let parts = parts.zip(layer.parts(&mut inner, width));
-        let parts = parts.zip(layer.parts(&mut output, width));
-        let parts: Vec<_> = parts.enumerate().collect();
-        parts
-            .into_par_iter()
-            .for_each(|(part, ((gates, inner), output))| {
-                let first = part * layer.sequences();
-                forward(&layer, &weight, biases, first, [gates, inner, output]);
-            });
+        let parts = layer.parts_of(&mut gates, [&mut inner, &mut output]);
+        parts.into_par_iter().for_each(|(first, parts)| {
+            forward(&layer, &weight, biases, first, parts);
+        });
         drop(weight);
         Self {
             gates: Array::new(gates, [shape[0], shape[1], rows]),

@@ -2,11 +2,10 @@
 
 use burn::backend::DispatchTensor;
 use burn::tensor::Tensor;
-use rayon::prelude::*;
 
 use super::panels::Factor;
 use super::{Walk, Weights};
-use crate::flex::{Array, Buffer, GRAIN, Matrix, MatrixMut, Threads, array, multiply};
+use crate::flex::{Array, Buffer, GRAIN, Matrix, array, product, sum_of_rows};
 
 /// A layer's input, weights and first hidden state, and the way through them.
 #[derive(Clone, Debug)]
@@ -129,18 +128,28 @@ impl Layer {
         parts.into_iter().map(in_order).collect()
     }
 
+    /// Gates `[time, batch, gates * hidden]` and two states `[time, batch, hidden]` in [`parts`](Self::parts), each with
+    /// the index of its first sequence.
+    pub(super) fn parts_of<'a>(
+        &self,
+        gates: &'a mut [f32],
+        [first, second]: [&'a mut [f32]; 2],
+    ) -> Vec<(usize, [Rows<'a>; 3])> {
+        let gates = self.parts(gates, self.rows()).into_iter();
+        let first = self.parts(first, self.width());
+        let second = self.parts(second, self.width());
+        let parts = gates.zip(first).zip(second).enumerate();
+        let parts = parts.map(|(part, ((gates, first), second))| {
+            (part * self.sequences(), [gates, first, second])
+        });
+        parts.collect()
+    }
+
     /// `Wi x` at all time steps, `[time, batch, gates * hidden]`.
     pub(super) fn project(&self) -> Buffer {
         let [time, batch, input] = self.x.dims();
-        let mut projected = Buffer::new(time * batch * self.rows());
-        multiply(
-            MatrixMut::new(&mut projected, time * batch, self.rows()),
-            0.0,
-            Matrix::new(self.x.values(), time * batch, input),
-            Matrix::new(self.ih.values(), self.rows(), input).t(),
-            Threads::All,
-        );
-        projected
+        let x = Matrix::new(self.x.values(), time * batch, input);
+        product(x, Matrix::new(self.ih.values(), self.rows(), input).t())
     }
 
     /// What a hidden state is multiplied by: `Wh h` for rows `h`.
@@ -160,10 +169,7 @@ impl Layer {
         let [time, batch, input] = self.x.dims();
         let sums = Matrix::new(sums, time * batch, self.rows());
         let ih = Matrix::new(self.ih.values(), self.rows(), input);
-        Array::new(
-            product(sums, ih, [time * batch, input]),
-            [time, batch, input],
-        )
+        Array::new(product(sums, ih), [time, batch, input])
     }
 
     /// The gradient of the input's weight from that of the sums on its side.
@@ -171,8 +177,7 @@ impl Layer {
         let [time, batch, input] = self.x.dims();
         let sums = Matrix::new(sums, time * batch, self.rows());
         let x = Matrix::new(self.x.values(), time * batch, input);
-        let sizes = [self.rows(), input];
-        Array::new(product(sums.t(), x, sizes), sizes)
+        Array::new(product(sums.t(), x), [self.rows(), input])
     }
 
     /// The gradient of the recurrent weight from that of the sums on its side and from the `output`.
@@ -182,7 +187,7 @@ impl Layer {
         let sums = Matrix::new(sums, count, self.rows());
         let before = Matrix::new(&before, count, self.width());
         let sizes = [self.rows(), self.width()];
-        Array::new(product(sums.t(), before, sizes), sizes)
+        Array::new(product(sums.t(), before), sizes)
     }
 
     /// The hidden states that the steps began from, `[time, batch, hidden]`.
@@ -205,20 +210,7 @@ impl Layer {
 
     /// The gradient of a bias from that of the sums on its side.
     pub(super) fn bias_gradient(&self, sums: &[f32]) -> Array {
-        const COLS: usize = 256;
-        let rows = self.rows();
-        let mut totals = Buffer::zeros(rows);
-        totals
-            .par_chunks_mut(COLS)
-            .enumerate()
-            .for_each(|(part, totals)| {
-                for row in sums.chunks_exact(rows) {
-                    for (total, value) in totals.iter_mut().zip(&row[part * COLS..]) {
-                        *total += value;
-                    }
-                }
-            });
-        Array::new(totals, [rows])
+        Array::new(sum_of_rows(sums, self.rows()), [self.rows()])
     }
 }
 
@@ -249,11 +241,4 @@ pub(super) fn recorded(bias: Option<&[Tensor<1>; 2]>) -> [Option<DispatchTensor>
         None => [None, None],
         Some([ih, hh]) => [ih, hh].map(|bias| Some(bias.clone().into_dispatch())),
     }
-}
-
-fn product(lhs: Matrix<'_>, rhs: Matrix<'_>, [rows, cols]: [usize; 2]) -> Buffer {
-    let mut out = Buffer::new(rows * cols);
-    let to = MatrixMut::new(&mut out, rows, cols);
-    multiply(to, 0.0, lhs, rhs, Threads::All);
-    out
 }

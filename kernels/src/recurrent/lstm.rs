@@ -71,18 +71,12 @@ impl Lstm {
         let mut cells = Buffer::new(shape.iter().product());
         let mut output = Buffer::new(shape.iter().product());
         let weight = layer.recurrent();
-        let parts = layer.parts(&mut gates, rows).into_iter();
-        let parts = parts.zip(layer.parts(&mut cells, width));
-        let parts = parts.zip(layer.parts(&mut output, width));
-        let parts: Vec<_> = parts.enumerate().collect();
+        let parts = layer.parts_of(&mut gates, [&mut cells, &mut output]);
         let state = [layer.first.values(), first_cell.values()];
-        parts
-            .into_par_iter()
-            .for_each(|(part, ((gates, cells), output))| {
-                let first = part * layer.sequences();
-                let state = state.map(|state| &state[first * width..]);
-                forward(&layer, &weight, bias, first, state, [gates, cells, output]);
-            });
+        parts.into_par_iter().for_each(|(first, parts)| {
+            let state = state.map(|state| &state[first * width..]);
+            forward(&layer, &weight, bias, first, state, parts);
+        });
         drop(weight);
         Self {
             gates: Array::new(gates, [shape[0], shape[1], rows]),

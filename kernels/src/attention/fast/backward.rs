@@ -1,7 +1,7 @@
 use rayon::prelude::*;
 
 use super::block::{Block, LANES, Place};
-use super::product::{add_product, add_transposed_product, product};
+use super::product::{add_transposed_product, product};
 use super::softmax::{Constants, dots, gradients};
 use super::{KEYS, Problem, QUERIES, Solved, arrange};
 use crate::flex::{Array, Buffer, Columns, Rows};
@@ -158,14 +158,14 @@ impl Solved {
         } = scratch;
         let (q, dy) = (&q[from..], &dy[from..]);
         let size = block.scores(sizes.head_dim);
-        product(
+        product::<false>(
             scores.as_chunks_mut().0,
             q,
             width,
             k_cols.as_chunks().0,
             size,
         );
-        product(
+        product::<false>(
             dscores.as_chunks_mut().0,
             dy,
             width,
@@ -184,7 +184,7 @@ impl Solved {
         add_transposed_product(dk.as_chunks_mut().0, dscores, stride, q.as_chunks().0, size);
         let size = block.rows_of_queries(lanes);
         let dq = dq[from..].as_chunks_mut().0;
-        add_product(dq, dscores, stride, k_rows.as_chunks().0, size);
+        product::<true>(dq, dscores, stride, k_rows.as_chunks().0, size);
     }
 }
 

@@ -1,31 +1,20 @@
 use std::f32::consts::LOG2_E;
 
+use crate::math::{EXP, LN_2_HIGH, LN_2_LOW, ROUND};
+
 /// `e^x` for an `x` that is not above 0 by more than a rounding, to 2e-7 of it; 0 below -87. NaN gives NaN.
 ///
 /// Half of the steps that any `x` would take. Inline it into a loop in a function that is compiled for the vectors of the
 /// machine, and say whether they can multiply and add at once.
 #[inline(always)]
 pub(super) fn exp<const FMA: bool>(x: f32) -> f32 {
-    // Adding this pushes the fraction out of a number; what is left in its low bits is the integer.
-    const ROUND: f32 = 12_582_912.0;
-    // ln 2 in two parts. The first has so few bits that its product with the power is exact.
-    const LN_2_HIGH: f32 = 0.693_359_4;
-    const LN_2_LOW: f32 = -0.000_212_194_44;
-    // (e^r - 1 - r) / r², fitted to the smallest error of e^r.
-    const Q: [f32; 5] = [
-        0.5,
-        0.166_665_19,
-        0.041_666_206,
-        0.008_368_918,
-        0.001_395_054,
-    ];
     let within = if x < -87.0 { -87.0 } else { x };
     let shifted = fused::<FMA>(within, LOG2_E, ROUND);
     let whole = shifted - ROUND;
     let r = fused::<FMA>(whole, -LN_2_HIGH, within);
     let r = fused::<FMA>(whole, -LN_2_LOW, r);
-    let mut value = Q[4];
-    for c in [Q[3], Q[2], Q[1], Q[0], 1.0, 1.0] {
+    let mut value = EXP[4];
+    for c in [EXP[3], EXP[2], EXP[1], EXP[0], 1.0, 1.0] {
         value = fused::<FMA>(value, r, c);
     }
     // 2 to the power of `whole`, which is -126 to 0.

@@ -22,27 +22,12 @@ pub(super) struct Size {
     pub(super) pitch: usize,
 }
 
-/// `out = lhs rhs`. Rows of `lhs` begin `stride` numbers apart.
+/// `out = lhs rhs`, or `out += lhs rhs` if it is to `ADD`. Rows of `lhs` begin `stride` numbers apart.
 #[multiversion(targets(
     "x86_64+avx+avx2+avx512bw+avx512cd+avx512dq+avx512f+avx512vl+bmi1+bmi2+fma",
     "x86_64+avx+avx2+bmi1+bmi2+fma"
 ))]
-pub(super) fn product(out: &mut [Lanes], lhs: &[f32], stride: usize, rhs: &[Lanes], size: Size) {
-    if target_cfg_f!(target_feature = "avx512f") {
-        all::<8, 2, true, false>(out, lhs, stride, rhs, size);
-    } else if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
-        all::<4, 1, true, false>(out, lhs, stride, rhs, size);
-    } else {
-        all::<2, 1, false, false>(out, lhs, stride, rhs, size);
-    }
-}
-
-/// `out += lhs rhs`, as [`product`].
-#[multiversion(targets(
-    "x86_64+avx+avx2+avx512bw+avx512cd+avx512dq+avx512f+avx512vl+bmi1+bmi2+fma",
-    "x86_64+avx+avx2+bmi1+bmi2+fma"
-))]
-pub(super) fn add_product(
+pub(super) fn product<const ADD: bool>(
     out: &mut [Lanes],
     lhs: &[f32],
     stride: usize,
@@ -50,11 +35,11 @@ pub(super) fn add_product(
     size: Size,
 ) {
     if target_cfg_f!(target_feature = "avx512f") {
-        all::<8, 2, true, true>(out, lhs, stride, rhs, size);
+        all::<8, 2, true, ADD, false>(out, lhs, stride, rhs, size);
     } else if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
-        all::<4, 1, true, true>(out, lhs, stride, rhs, size);
+        all::<4, 1, true, ADD, false>(out, lhs, stride, rhs, size);
     } else {
-        all::<2, 1, false, true>(out, lhs, stride, rhs, size);
+        all::<2, 1, false, ADD, false>(out, lhs, stride, rhs, size);
     }
 }
 
@@ -71,17 +56,17 @@ pub(super) fn add_transposed_product(
     size: Size,
 ) {
     if target_cfg_f!(target_feature = "avx512f") {
-        all_transposed::<8, 2, true>(out, lhs, stride, rhs, size);
+        all::<8, 2, true, true, true>(out, lhs, stride, rhs, size);
     } else if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
-        all_transposed::<4, 1, true>(out, lhs, stride, rhs, size);
+        all::<4, 1, true, true, true>(out, lhs, stride, rhs, size);
     } else {
-        all_transposed::<2, 1, false>(out, lhs, stride, rhs, size);
+        all::<2, 1, false, true, true>(out, lhs, stride, rhs, size);
     }
 }
 
-/// In tiles of `R` rows by `V` lanes, and smaller ones at the edges.
+/// In tiles of `R` rows by `V` lanes, and smaller ones at the edges. `T`: `lhs` is transposed.
 #[inline(always)]
-fn all<const R: usize, const V: usize, const FMA: bool, const ADD: bool>(
+fn all<const R: usize, const V: usize, const FMA: bool, const ADD: bool, const T: bool>(
     out: &mut [Lanes],
     lhs: &[f32],
     stride: usize,
@@ -96,13 +81,13 @@ fn all<const R: usize, const V: usize, const FMA: bool, const ADD: bool>(
             let place = [row, first];
             row += match (size.rows - row, wide) {
                 (rows, true) if rows >= R => {
-                    tile::<R, V, FMA, ADD>(out, lhs, stride, rhs, size, place)
+                    tile::<R, V, FMA, ADD, T>(out, lhs, stride, rhs, size, place)
                 }
                 (rows, false) if rows >= R => {
-                    tile::<R, 1, FMA, ADD>(out, lhs, stride, rhs, size, place)
+                    tile::<R, 1, FMA, ADD, T>(out, lhs, stride, rhs, size, place)
                 }
-                (_, true) => tile::<1, V, FMA, ADD>(out, lhs, stride, rhs, size, place),
-                (_, false) => tile::<1, 1, FMA, ADD>(out, lhs, stride, rhs, size, place),
+                (_, true) => tile::<1, V, FMA, ADD, T>(out, lhs, stride, rhs, size, place),
+                (_, false) => tile::<1, 1, FMA, ADD, T>(out, lhs, stride, rhs, size, place),
             };
         }
         first += if wide { V } else { 1 };
@@ -111,7 +96,7 @@ fn all<const R: usize, const V: usize, const FMA: bool, const ADD: bool>(
 
 /// One tile, and how many rows it has.
 #[inline(always)]
-fn tile<const R: usize, const V: usize, const FMA: bool, const ADD: bool>(
+fn tile<const R: usize, const V: usize, const FMA: bool, const ADD: bool, const T: bool>(
     out: &mut [Lanes],
     lhs: &[f32],
     stride: usize,
@@ -120,7 +105,12 @@ fn tile<const R: usize, const V: usize, const FMA: bool, const ADD: bool>(
     [row, first]: [usize; 2],
 ) -> usize {
     let Size { depth, pitch, .. } = size;
-    let lhs: [&[f32]; R] = std::array::from_fn(|r| &lhs[(row + r) * stride..][..depth]);
+    let lhs: [&[f32]; R] = std::array::from_fn(|r| match T {
+        // Columns of which the compiler does not know that they lie side by side: it would not keep the sums in registers.
+        true => &lhs[row + r..][..depth.saturating_sub(1) * stride + 1],
+        false => &lhs[(row + r) * stride..][..depth],
+    });
+    let step = if T { stride } else { 1 };
     let mut sums = [[[0.0; LANES]; V]; R];
     for (k, rhs) in rhs.chunks(pitch).take(depth).enumerate() {
         let Some(rhs) = rhs[first..].first_chunk::<V>() else {
@@ -129,7 +119,7 @@ fn tile<const R: usize, const V: usize, const FMA: bool, const ADD: bool>(
         for r in 0..R {
             for v in 0..V {
                 for i in 0..LANES {
-                    sums[r][v][i] = fused::<FMA>(lhs[r][k], rhs[v][i], sums[r][v][i]);
+                    sums[r][v][i] = fused::<FMA>(lhs[r][k * step], rhs[v][i], sums[r][v][i]);
                 }
             }
         }
@@ -157,65 +147,6 @@ fn store<const R: usize, const V: usize, const ADD: bool>(
             }
         }
     }
-}
-
-#[inline(always)]
-fn all_transposed<const R: usize, const V: usize, const FMA: bool>(
-    out: &mut [Lanes],
-    lhs: &[f32],
-    stride: usize,
-    rhs: &[Lanes],
-    size: Size,
-) {
-    let mut first = 0;
-    while first < size.lanes {
-        let wide = first + V <= size.lanes;
-        let mut row = 0;
-        while row < size.rows {
-            let place = [row, first];
-            row += match (size.rows - row, wide) {
-                (rows, true) if rows >= R => {
-                    tile_transposed::<R, V, FMA>(out, lhs, stride, rhs, size, place)
-                }
-                (rows, false) if rows >= R => {
-                    tile_transposed::<R, 1, FMA>(out, lhs, stride, rhs, size, place)
-                }
-                (_, true) => tile_transposed::<1, V, FMA>(out, lhs, stride, rhs, size, place),
-                (_, false) => tile_transposed::<1, 1, FMA>(out, lhs, stride, rhs, size, place),
-            };
-        }
-        first += if wide { V } else { 1 };
-    }
-}
-
-#[inline(always)]
-fn tile_transposed<const R: usize, const V: usize, const FMA: bool>(
-    out: &mut [Lanes],
-    lhs: &[f32],
-    stride: usize,
-    rhs: &[Lanes],
-    size: Size,
-    [row, first]: [usize; 2],
-) -> usize {
-    let Size { depth, pitch, .. } = size;
-    // Columns of which the compiler does not know that they lie side by side: it would not keep the sums in registers.
-    let reach = depth.saturating_sub(1) * stride + 1;
-    let lhs: [&[f32]; R] = std::array::from_fn(|r| &lhs[row + r..][..reach]);
-    let mut sums = [[[0.0; LANES]; V]; R];
-    for (k, rhs) in rhs.chunks(pitch).take(depth).enumerate() {
-        let Some(rhs) = rhs[first..].first_chunk::<V>() else {
-            return R;
-        };
-        for r in 0..R {
-            for v in 0..V {
-                for i in 0..LANES {
-                    sums[r][v][i] = fused::<FMA>(lhs[r][k * stride], rhs[v][i], sums[r][v][i]);
-                }
-            }
-        }
-    }
-    store::<R, V, true>(out, &sums, pitch, [row, first]);
-    R
 }
 
 #[cfg(test)]
@@ -247,8 +178,8 @@ mod tests {
                 pitch: lanes,
             };
             let mut out = [0; 3].map(|_| vec![[9.0; LANES]; rows * lanes]);
-            product(&mut out[0], &lhs, depth, rhs, size);
-            add_product(&mut out[1], &lhs, depth, rhs, size);
+            product::<false>(&mut out[0], &lhs, depth, rhs, size);
+            product::<true>(&mut out[1], &lhs, depth, rhs, size);
             add_transposed_product(&mut out[2], &transposed, rows, rhs, size);
             for (out, before) in out.iter().zip([0.0, 9.0, 9.0]) {
                 for (i, out) in out.as_flattened().iter().enumerate() {
