@@ -6,6 +6,8 @@ features := if backend == "flex" { "" } else { "--features " + backend }
 device := if backend == "flex" { "" } else { "--device " + backend }
 peer := ".venv/bin/python bench/peer.py"
 section := if backend == "flex" { "results" } else { backend }
+# Only flex has kernels of ours to be compared with Burn's own operations.
+plain := if backend == "flex" { "--plain" } else { "" }
 run := "cargo run --release --locked -p train " + features + " --"
 
 [private]
@@ -66,7 +68,7 @@ advisories:
 
 # Speed and memory against PyTorch, alternating in one call; all of it, without arguments, goes into bench/RESULTS.md
 bench *args: (venv "bench/requirements.txt")
-    {{run}} bench {{device}} --peer "{{peer}}" {{ if args == "" { "--markdown bench/RESULTS.md --section " + section } else { args } }}
+    {{run}} bench {{device}} --peer "{{peer}}" {{ if args == "" { plain + " --markdown bench/RESULTS.md --section " + section } else { args } }}
 
 # Training with one thread and all, and with larger batches and images, against PyTorch; kept in bench/RESULTS.md
 bench-scaling *args: (venv "bench/requirements.txt")

@@ -5,6 +5,7 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 use assert_cmd::Command;
 use common::{assert_one_line_error, cifar10, class_folder, image, tinderbox, train_tiny};
@@ -300,4 +301,18 @@ fn a_full_disk() {
     assert_one_line_error(&mut command, 1, &words);
     let left: Vec<_> = fs::read_dir(run.join("checkpoints")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+/// `tinderbox ... | head` without a reader from the beginning.
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    for verb in [["models", "--json"], ["recipes", "cnn"], ["bench", "--list"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tinderbox"));
+        let child = command.args(verb).stdout(writer).stderr(Stdio::piped());
+        let output = child.spawn().unwrap().wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{verb:?}: {said}");
+    }
 }

@@ -1,6 +1,9 @@
 //! One file per verb. Printing, exit codes and signals live here and nowhere else.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+#[macro_use]
+mod output;
+
 mod bench;
 mod data;
 mod devices;
