@@ -306,13 +306,20 @@ fn a_full_disk() {
 /// `tinderbox ... | head` without a reader from the beginning.
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    for verb in [["models", "--json"], ["recipes", "cnn"], ["bench", "--list"]] {
+    for verb in [
+        ["models", "--json"],
+        ["recipes", "cnn"],
+        ["bench", "--list"],
+    ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tinderbox"));
         let child = command.args(verb).stdout(writer).stderr(Stdio::piped());
         let output = child.spawn().unwrap().wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && said.is_empty(), "{verb:?}: {said}");
+        assert!(
+            output.status.success() && said.is_empty(),
+            "{verb:?}: {said}"
+        );
     }
 }

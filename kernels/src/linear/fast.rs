@@ -80,16 +80,12 @@ impl Linear {
         Matrix::new(self.x.values(), rows, inputs)
     }
 
-    /// Some columns of `W`, `[in_features, count]`.
-    fn weight(&self, first: usize, count: usize) -> Matrix<'_> {
+    /// `W`, `[in_features, out_features]`.
+    fn weight(&self) -> Matrix<'_> {
         let [_, inputs, outputs] = self.sizes();
-        let values = self.weight.values();
         match self.layout {
-            Layout::InOut => {
-                let values = values.get(first..).unwrap_or_default();
-                Matrix::strided(values, inputs, count, [outputs, 1])
-            }
-            Layout::OutIn => Matrix::new(&values[first * inputs..], count, inputs).t(),
+            Layout::InOut => Matrix::new(self.weight.values(), inputs, outputs),
+            Layout::OutIn => Matrix::new(self.weight.values(), outputs, inputs).t(),
         }
     }
 
@@ -99,21 +95,22 @@ impl Linear {
             Some(bias) => (rows_of(bias.values(), rows), 1.0),
             None => (Buffer::new(rows * outputs), 0.0),
         };
-        if rows != 1 {
-            let weight = self.weight(0, outputs);
-            let out = MatrixMut::new(&mut output, rows, outputs);
-            multiply(out, beta, self.x(), weight, Threads::All);
+        if rows == 1 && inputs > 0 && self.layout == Layout::OutIn {
+            // A single row through a table: all of the work is to read it, and a product with it is not cut for all threads.
+            // The weight of a layer is read faster by one thread than others wake up.
+            let piece = (GRAIN / inputs).max(1);
+            let weight = self.weight.values().par_chunks(piece * inputs);
+            let pieces = output.par_chunks_mut(piece).zip(weight);
+            pieces.for_each(|(output, weight)| {
+                let outputs = output.len();
+                let weight = Matrix::new(weight, outputs, inputs).t();
+                let output = MatrixMut::new(output, 1, outputs);
+                multiply(output, beta, self.x(), weight, Threads::One);
+            });
             return output;
         }
-        // A single row: all of the work is to read the weight, and a product with it is not cut for all threads.
-        let piece = GRAIN.div_ceil(inputs.max(1)).next_multiple_of(16);
-        let pieces = output.par_chunks_mut(piece).enumerate();
-        pieces.for_each(|(i, output)| {
-            let count = output.len();
-            let weight = self.weight(i * piece, count);
-            let output = MatrixMut::new(output, 1, count);
-            multiply(output, beta, self.x(), weight, Threads::One);
-        });
+        let out = MatrixMut::new(&mut output, rows, outputs);
+        multiply(out, beta, self.x(), self.weight(), Threads::All);
         output
     }
 }
@@ -123,7 +120,7 @@ impl Backward<3> for Linear {
         let [rows, _, outputs] = self.sizes();
         let dy = Matrix::new(gradient.values(), rows, outputs);
         let dx = needed[0].then(|| {
-            let dx = product(dy, self.weight(0, outputs).t());
+            let dx = product(dy, self.weight().t());
             Array::new(dx, self.x.shape())
         });
         let dw = needed[1].then(|| {
