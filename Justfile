@@ -46,6 +46,11 @@ test:
 test-wgpu:
     cargo test --locked -p train --features ndarray,wgpu --test backends -- --nocapture
 
+# The kernels' tests under AddressSanitizer, for their unsafe parts; needs a nightly toolchain
+sanitize:
+    RUSTFLAGS=-Zsanitizer=address cargo +nightly test --locked -p kernels --features flex --lib --tests \
+        --target "$(rustc -vV | sed -n 's/host: //p')" --target-dir "${CARGO_TARGET_DIR:-target}/sanitize"
+
 # Everything that needs no test run: format, lints, docs, licences
 check: lint doc deny
 

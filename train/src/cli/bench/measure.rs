@@ -90,11 +90,13 @@ pub(super) fn measure(
     args: &Args,
     images: Option<&Images>,
 ) -> anyhow::Result<Row> {
+    // Loading has no kernels.
+    let has_plain = args.plain && measurement.job.kind != Kind::Load;
     let mut sides = vec![Timed::start(
         None,
         &mut ours(measurement, args, images, false)?,
     )?];
-    if args.plain {
+    if has_plain {
         sides.push(Timed::start(
             None,
             &mut ours(measurement, args, images, true)?,
@@ -110,7 +112,7 @@ pub(super) fn measure(
 
     let mut times = sides.into_iter().map(|side| side.times);
     let ours = times.next().context("nothing was measured")?;
-    let plain = if args.plain { times.next() } else { None };
+    let plain = if has_plain { times.next() } else { None };
     Ok(Row {
         measurement,
         ours,
