@@ -24,6 +24,9 @@
 //! A file here has the public function, which asks for the memory of its arguments (`flex::array`). Where it gets it, it
 //! computes the output and hands it, with what the backward pass needs, to `flex::record`; where it does not, it
 //! composes. Results do not depend on the number of threads: work is cut by its size, and partial sums are added in order.
+//!
+//! `unsafe` is in three files of `flex` alone: buffers that are lent to Burn (`pool`), pointers for `gemm` (`matrix`), and
+//! columns that threads write to side by side (`strided`). `just sanitize` runs all tests under AddressSanitizer.
 
 #![warn(clippy::undocumented_unsafe_blocks)]
 #![allow(

@@ -1,7 +1,7 @@
 use rayon::prelude::*;
 
 use super::block::{Block, LANES, Place};
-use super::product::{add_transposed_product, product};
+use super::product::{ADD, COLUMNS, ROWS, SET, product};
 use super::softmax::{Constants, dots, gradients};
 use super::{KEYS, Problem, QUERIES, Solved, arrange};
 use crate::flex::{Array, Buffer, Columns, Rows};
@@ -158,14 +158,14 @@ impl Solved {
         } = scratch;
         let (q, dy) = (&q[from..], &dy[from..]);
         let size = block.scores(sizes.head_dim);
-        product::<false>(
+        product::<SET, ROWS>(
             scores.as_chunks_mut().0,
             q,
             width,
             k_cols.as_chunks().0,
             size,
         );
-        product::<false>(
+        product::<SET, ROWS>(
             dscores.as_chunks_mut().0,
             dy,
             width,
@@ -180,11 +180,11 @@ impl Solved {
         };
         gradients(scores, dscores, block, constants);
         let (size, stride) = (block.rows_of_keys(lanes), block.stride());
-        add_transposed_product(dv.as_chunks_mut().0, scores, stride, dy.as_chunks().0, size);
-        add_transposed_product(dk.as_chunks_mut().0, dscores, stride, q.as_chunks().0, size);
+        product::<ADD, COLUMNS>(dv.as_chunks_mut().0, scores, stride, dy.as_chunks().0, size);
+        product::<ADD, COLUMNS>(dk.as_chunks_mut().0, dscores, stride, q.as_chunks().0, size);
         let size = block.rows_of_queries(lanes);
         let dq = dq[from..].as_chunks_mut().0;
-        product::<true>(dq, dscores, stride, k_rows.as_chunks().0, size);
+        product::<ADD, ROWS>(dq, dscores, stride, k_rows.as_chunks().0, size);
     }
 }
 

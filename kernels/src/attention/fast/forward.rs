@@ -3,7 +3,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::block::{LANES, Place};
-use super::product::product;
+use super::product::{ADD, ROWS, SET, product};
 use super::softmax::{Running, exponentials};
 use super::{KEYS, Problem, QUERIES, arrange, heads};
 use crate::flex::{Buffer, Columns};
@@ -84,7 +84,7 @@ impl Problem {
                 };
                 let (from, stride) = (first_query * lanes * LANES, lanes * LANES);
                 let size = block.scores(head_dim);
-                product::<false>(
+                product::<SET, ROWS>(
                     scores.as_chunks_mut().0,
                     &q[from..],
                     stride,
@@ -95,7 +95,7 @@ impl Problem {
                 exponentials(scores, &block, &mut running, mixed);
                 let size = block.rows_of_queries(lanes);
                 let (mixed, v) = (mixed.as_chunks_mut().0, v.as_chunks().0);
-                product::<true>(mixed, scores, block.stride(), v, size);
+                product::<ADD, ROWS>(mixed, scores, block.stride(), v, size);
             }
         }
         for (query, mixed) in mixed.chunks_exact(lanes * LANES).take(queries).enumerate() {

@@ -22,12 +22,22 @@ pub(super) struct Size {
     pub(super) pitch: usize,
 }
 
-/// `out = lhs rhs`, or `out += lhs rhs` if it is to `ADD`. Rows of `lhs` begin `stride` numbers apart.
+/// A product takes the place of what was there.
+pub(super) const SET: bool = false;
+/// A product is added to what was there.
+pub(super) const ADD: bool = true;
+/// The left operand lies as `[rows, depth]`.
+pub(super) const ROWS: bool = false;
+/// It lies as `[depth, rows]`.
+pub(super) const COLUMNS: bool = true;
+
+/// `out = lhs rhs`, or `out += lhs rhs` if it is to be `A`dded. `lhs` lies in rows, or in columns if it is `T`ransposed, which begin
+/// `stride` numbers apart.
 #[multiversion(targets(
     "x86_64+avx+avx2+avx512bw+avx512cd+avx512dq+avx512f+avx512vl+bmi1+bmi2+fma",
     "x86_64+avx+avx2+bmi1+bmi2+fma"
 ))]
-pub(super) fn product<const ADD: bool>(
+pub(super) fn product<const A: bool, const T: bool>(
     out: &mut [Lanes],
     lhs: &[f32],
     stride: usize,
@@ -35,38 +45,17 @@ pub(super) fn product<const ADD: bool>(
     size: Size,
 ) {
     if target_cfg_f!(target_feature = "avx512f") {
-        all::<8, 2, true, ADD, false>(out, lhs, stride, rhs, size);
+        all::<8, 2, true, A, T>(out, lhs, stride, rhs, size);
     } else if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
-        all::<4, 1, true, ADD, false>(out, lhs, stride, rhs, size);
+        all::<4, 1, true, A, T>(out, lhs, stride, rhs, size);
     } else {
-        all::<2, 1, false, ADD, false>(out, lhs, stride, rhs, size);
+        all::<2, 1, false, A, T>(out, lhs, stride, rhs, size);
     }
 }
 
-/// `out += lhsᵀ rhs`, as [`product`], but `lhs` is `[depth, rows]`.
-#[multiversion(targets(
-    "x86_64+avx+avx2+avx512bw+avx512cd+avx512dq+avx512f+avx512vl+bmi1+bmi2+fma",
-    "x86_64+avx+avx2+bmi1+bmi2+fma"
-))]
-pub(super) fn add_transposed_product(
-    out: &mut [Lanes],
-    lhs: &[f32],
-    stride: usize,
-    rhs: &[Lanes],
-    size: Size,
-) {
-    if target_cfg_f!(target_feature = "avx512f") {
-        all::<8, 2, true, true, true>(out, lhs, stride, rhs, size);
-    } else if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
-        all::<4, 1, true, true, true>(out, lhs, stride, rhs, size);
-    } else {
-        all::<2, 1, false, true, true>(out, lhs, stride, rhs, size);
-    }
-}
-
-/// In tiles of `R` rows by `V` lanes, and smaller ones at the edges. `T`: `lhs` is transposed.
+/// In tiles of `R` rows by `V` lanes, and smaller ones at the edges.
 #[inline(always)]
-fn all<const R: usize, const V: usize, const FMA: bool, const ADD: bool, const T: bool>(
+fn all<const R: usize, const V: usize, const FMA: bool, const A: bool, const T: bool>(
     out: &mut [Lanes],
     lhs: &[f32],
     stride: usize,
@@ -81,13 +70,13 @@ fn all<const R: usize, const V: usize, const FMA: bool, const ADD: bool, const T
             let place = [row, first];
             row += match (size.rows - row, wide) {
                 (rows, true) if rows >= R => {
-                    tile::<R, V, FMA, ADD, T>(out, lhs, stride, rhs, size, place)
+                    tile::<R, V, FMA, A, T>(out, lhs, stride, rhs, size, place)
                 }
                 (rows, false) if rows >= R => {
-                    tile::<R, 1, FMA, ADD, T>(out, lhs, stride, rhs, size, place)
+                    tile::<R, 1, FMA, A, T>(out, lhs, stride, rhs, size, place)
                 }
-                (_, true) => tile::<1, V, FMA, ADD, T>(out, lhs, stride, rhs, size, place),
-                (_, false) => tile::<1, 1, FMA, ADD, T>(out, lhs, stride, rhs, size, place),
+                (_, true) => tile::<1, V, FMA, A, T>(out, lhs, stride, rhs, size, place),
+                (_, false) => tile::<1, 1, FMA, A, T>(out, lhs, stride, rhs, size, place),
             };
         }
         first += if wide { V } else { 1 };
@@ -96,7 +85,7 @@ fn all<const R: usize, const V: usize, const FMA: bool, const ADD: bool, const T
 
 /// One tile, and how many rows it has.
 #[inline(always)]
-fn tile<const R: usize, const V: usize, const FMA: bool, const ADD: bool, const T: bool>(
+fn tile<const R: usize, const V: usize, const FMA: bool, const A: bool, const T: bool>(
     out: &mut [Lanes],
     lhs: &[f32],
     stride: usize,
@@ -124,12 +113,12 @@ fn tile<const R: usize, const V: usize, const FMA: bool, const ADD: bool, const 
             }
         }
     }
-    store::<R, V, ADD>(out, &sums, pitch, [row, first]);
+    store::<R, V, A>(out, &sums, pitch, [row, first]);
     R
 }
 
 #[inline(always)]
-fn store<const R: usize, const V: usize, const ADD: bool>(
+fn store<const R: usize, const V: usize, const A: bool>(
     out: &mut [Lanes],
     sums: &[[Lanes; V]; R],
     pitch: usize,
@@ -139,7 +128,7 @@ fn store<const R: usize, const V: usize, const ADD: bool>(
         let out = &mut out[(row + r) * pitch + first..][..V];
         for v in 0..V {
             for i in 0..LANES {
-                out[v][i] = if ADD {
+                out[v][i] = if A {
                     out[v][i] + sums[r][v][i]
                 } else {
                     sums[r][v][i]
@@ -178,9 +167,9 @@ mod tests {
                 pitch: lanes,
             };
             let mut out = [0; 3].map(|_| vec![[9.0; LANES]; rows * lanes]);
-            product::<false>(&mut out[0], &lhs, depth, rhs, size);
-            product::<true>(&mut out[1], &lhs, depth, rhs, size);
-            add_transposed_product(&mut out[2], &transposed, rows, rhs, size);
+            product::<SET, ROWS>(&mut out[0], &lhs, depth, rhs, size);
+            product::<ADD, ROWS>(&mut out[1], &lhs, depth, rhs, size);
+            product::<ADD, COLUMNS>(&mut out[2], &transposed, rows, rhs, size);
             for (out, before) in out.iter().zip([0.0, 9.0, 9.0]) {
                 for (i, out) in out.as_flattened().iter().enumerate() {
                     let cols = lanes * LANES;
