@@ -1,13 +1,16 @@
 //! Explanations add up, agree with finite differences and do not depend on what is around a text.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::{Mutex, PoisonError};
+
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use model_transformer::explain::{
     ExplainError, IntegratedGradients, attention_of, attention_rollout, explain_class,
     explain_span, integrated_gradients,
 };
 use model_transformer::{
-    BertConfig, DistilBertConfig, EncoderInput, Head, RobertaConfig, TextEncoder, TextEncoderConfig,
+    BertConfig, DistilBertConfig, EncoderInput, Head, RobertaConfig, TextEncoder,
+    TextEncoderConfig, weights,
 };
 
 fn settings(steps: usize) -> IntegratedGradients {
@@ -16,6 +19,9 @@ fn settings(steps: usize) -> IntegratedGradients {
         ..IntegratedGradients::default()
     }
 }
+
+/// The seed is the process's: weights are drawn by one test at a time.
+static SEED: Mutex<()> = Mutex::new(());
 
 /// A tiny model of each family, with weights large enough for its answers to move.
 fn models(head: Head, device: &Device) -> Vec<TextEncoder> {
@@ -50,11 +56,15 @@ fn models(head: Head, device: &Device) -> Vec<TextEncoder> {
         TextEncoderConfig::DistilBert(distilbert),
         TextEncoderConfig::Roberta(roberta),
     ];
+    let _lock = SEED.lock().unwrap_or_else(PoisonError::into_inner);
     device.seed(5);
-    configs
-        .into_iter()
-        .map(|config| config.with_head(head, 3).init(device).unwrap())
-        .collect()
+    let init = |config: TextEncoderConfig| {
+        let model = config.with_head(head, 3).init(device).unwrap();
+        // A weight is drawn when it is first looked at: here, and in this order.
+        weights::to_bytes(&model).unwrap();
+        model
+    };
+    configs.map(init).into()
 }
 
 const TEXT: [i32; 6] = [3, 7, 9, 12, 5, 4];
@@ -99,7 +109,7 @@ fn scores_add_up_to_the_difference_that_the_text_makes() {
         for class in 0..3 {
             let explain =
                 |steps| explain_class(&model, &input(&device), &baseline, class, &settings(steps));
-            let found = explain(200).unwrap();
+            let found = explain(1000).unwrap();
             let difference = (found.output - found.baseline).abs();
             let total: f32 = found.scores.iter().map(|score| score.abs()).sum();
             assert!(total > 0.02, "nothing to explain: {found:?}");
