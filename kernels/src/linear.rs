@@ -39,7 +39,7 @@ pub fn linear_transposed<const D: usize>(
     composed(x, weight.transpose(), bias)
 }
 
-/// With all rows as one matrix: Burn leaves many shapes as batches of matrices. On its CPU backends training is a tenth
+/// With all rows as one matrix: Burn leaves many shapes as batches of matrices. On Burn's own `flex` training is a tenth
 /// faster without, and a single token times a transposed matrix, as in generation with a tied head, nearly twenty times.
 fn composed<const D: usize>(x: Tensor<D>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<D> {
     let mut shape = x.dims();

@@ -100,10 +100,12 @@ impl Backward<7> for Packed {
         let dw = |i: usize| {
             needed[1 + i].then(|| Array::new(product(x.t(), thirds[i]), [inputs, outputs]))
         };
-        let sums = sum_of_rows(gradient.values(), 3 * outputs);
+        let has_bias = needed[4..].contains(&true);
+        let sums = has_bias.then(|| sum_of_rows(gradient.values(), 3 * outputs));
         let db = |i: usize| {
-            let sums = &sums[i * outputs..(i + 1) * outputs];
-            needed[4 + i].then(|| Array::new(Buffer::copy(sums), [outputs]))
+            let sums = sums.as_ref().filter(|_| needed[4 + i])?;
+            let sums = Buffer::copy(&sums[i * outputs..(i + 1) * outputs]);
+            Some(Array::new(sums, [outputs]))
         };
         [dx, dw(0), dw(1), dw(2), db(0), db(1), db(2)]
     }

@@ -1,6 +1,5 @@
 //! `tinderbox models`
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use ::train::language::LanguageModelInfo;
@@ -89,7 +88,7 @@ pub(super) fn run(args: &Args) -> Done {
             model.paper.to_string(),
         ]);
     }
-    writeln!(std::io::stdout(), "{table}")?;
+    println!("{table}");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -122,10 +121,6 @@ fn list_weights(json: bool) -> Done {
         ]);
     }
     let accuracy = "accuracy on ImageNet-1k as published by torchvision";
-    writeln!(
-        std::io::stdout(),
-        "{table}\n\n{accuracy}; {}",
-        known::LICENCE
-    )?;
+    println!("{table}\n\n{accuracy}; {}", known::LICENCE);
     Ok(ExitCode::SUCCESS)
 }

@@ -31,8 +31,8 @@ pub(super) const ROWS: bool = false;
 /// It lies as `[depth, rows]`.
 pub(super) const COLUMNS: bool = true;
 
-/// `out = lhs rhs`, or `out += lhs rhs` if it is to be `A`dded. `lhs` lies in rows, or in columns if it is `T`ransposed, which begin
-/// `stride` numbers apart.
+/// `out = lhs rhs` or `out += lhs rhs`: `A` is [`SET`] or [`ADD`]. The rows or columns of `lhs`, as `T` is [`ROWS`] or
+/// [`COLUMNS`], begin `stride` numbers apart.
 #[multiversion(targets(
     "x86_64+avx+avx2+avx512bw+avx512cd+avx512dq+avx512f+avx512vl+bmi1+bmi2+fma",
     "x86_64+avx+avx2+bmi1+bmi2+fma"

@@ -89,13 +89,13 @@ pub(super) fn write(args: &Args, format: Format, explained: &Explained) -> anyho
     }
     if args.json {
         let json = serde_json::to_string(&object(explained))?;
-        writeln!(std::io::stdout(), "{json}")?;
+        println!("{json}");
         return Ok(());
     }
     let words: Vec<ScoredText> = texts.iter().map(ScoredText::by_word).collect();
     show(explained, &words)?;
     if let Some(path) = &args.output {
-        writeln!(std::io::stdout(), "\n{}", path.display())?;
+        println!("\n{}", path.display());
     }
     Ok(())
 }

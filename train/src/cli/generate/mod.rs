@@ -129,7 +129,7 @@ pub(super) fn run(args: &Args) -> Done {
     for (number, prompt) in prompts.iter().enumerate() {
         for sample in 0..args.num_samples {
             if !args.json && (number > 0 || sample > 0) {
-                writeln!(std::io::stdout(), "{RULE}")?;
+                println!("{RULE}");
             }
             let start = Instant::now();
             // Every text of a call draws its own random numbers.
