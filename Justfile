@@ -5,10 +5,11 @@ backend := "flex"
 features := if backend == "flex" { "" } else { "--features " + backend }
 device := if backend == "flex" { "" } else { "--device " + backend }
 peer := ".venv/bin/python bench/peer.py"
+bench := "cargo run --release --locked -p tinderbox-bench " + features + " --"
 section := if backend == "flex" { "results" } else { backend }
 # Only flex has kernels of ours to be compared with Burn's own operations.
 plain := if backend == "flex" { "--plain" } else { "" }
-run := "cargo run --release --locked -p train " + features + " --"
+run := "cargo run --release --locked -p tinderbox " + features + " --"
 
 [private]
 default:
@@ -36,19 +37,19 @@ tinderbox *args:
 
 # Put the `tinderbox` command into ~/.cargo/bin
 install:
-    cargo install --locked --path train {{features}}
+    cargo install --locked --path cli {{features}}
 
 # All tests: no network, no GPU
 test:
-    cargo test --workspace --locked --features train/ndarray
+    cargo test --workspace --locked --features tinderbox/ndarray
 
 # The compiled-in backends against each other, wgpu on a software adapter (Debian: mesa-vulkan-drivers)
 test-wgpu:
-    cargo test --locked -p train --features ndarray,wgpu --test backends -- --nocapture
+    cargo test --locked -p tinderbox-train --features ndarray,wgpu --test backends -- --nocapture
 
 # The kernels' tests under AddressSanitizer, for their unsafe parts; needs a nightly toolchain
 sanitize:
-    RUSTFLAGS=-Zsanitizer=address cargo +nightly test --locked -p kernels --features flex --lib --tests \
+    RUSTFLAGS=-Zsanitizer=address cargo +nightly test --locked -p tinderbox-kernels --features flex --lib --tests \
         --target "$(rustc -vV | sed -n 's/host: //p')" --target-dir "${CARGO_TARGET_DIR:-target}/sanitize"
 
 # Everything that needs no test run: format, lints, docs, licences
@@ -57,11 +58,11 @@ check: lint doc deny
 # Format and lints, warnings denied
 lint:
     cargo fmt --all --check
-    cargo clippy --workspace --all-targets --locked --features train/ndarray -- -D warnings
+    cargo clippy --workspace --all-targets --locked --features tinderbox/ndarray -- -D warnings
 
 # Documentation, warnings denied
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --features train/ndarray
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --features tinderbox/ndarray
 
 # Licences, duplicate and unwanted crates; `just advisories` needs a network
 deny:
@@ -73,20 +74,20 @@ advisories:
 
 # Speed and memory against PyTorch, alternating in one call; all of it, without arguments, goes into bench/RESULTS.md
 bench *args: (venv "bench/requirements.txt")
-    {{run}} bench {{device}} --peer "{{peer}}" {{ if args == "" { plain + " --markdown bench/RESULTS.md --section " + section } else { args } }}
+    {{bench}} {{device}} --peer "{{peer}}" {{ if args == "" { plain + " --markdown bench/RESULTS.md --section " + section } else { args } }}
 
 # Training with one thread and all, and with larger batches and images, against PyTorch; kept in bench/RESULTS.md
 bench-scaling *args: (venv "bench/requirements.txt")
-    {{run}} bench {{device}} --peer "{{peer}}" --scaling --kind train --markdown bench/RESULTS.md {{args}}
+    {{bench}} {{device}} --peer "{{peer}}" --scaling --kind train --markdown bench/RESULTS.md {{args}}
 
 # Every named model at full size against torchvision, in both directions: golden/PARITY.md
 parity *args: (venv "golden/requirements.txt")
-    cargo build --release --locked -p train -p model-cnn --bin tinderbox --example logits
+    cargo build --release --locked -p tinderbox -p tinderbox-model-cnn --bin tinderbox --example logits
     .venv/bin/python golden/parity.py --programs "${CARGO_TARGET_DIR:-target}/release" {{args}}
 
 # Embeddings of all-MiniLM-L6-v2 against sentence-transformers: the largest difference, and the speed of both
 parity-bert *args: (venv "golden/requirements.txt")
-    cargo build --release --locked -p train --bin tinderbox
+    cargo build --release --locked -p tinderbox --bin tinderbox
     .venv/bin/python golden/parity_bert.py --programs "${CARGO_TARGET_DIR:-target}/release" {{args}}
 
 # Make the golden fixtures anew

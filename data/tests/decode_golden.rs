@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use base64::Engine;
-use data::image::transforms::Rect;
-use data::image::{Image, decode};
 use flate2::read::ZlibDecoder;
 use proptest::prelude::*;
 use serde::Deserialize;
 use std::io::Read;
+use tinderbox_data::image::transforms::Rect;
+use tinderbox_data::image::{Image, decode};
 
 #[derive(Clone, Debug, Deserialize)]
 struct Case {

@@ -1,11 +1,11 @@
 //! Shards in WebDataset's layout that other tools wrote, whole and damaged.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use data::image::{Image, Shards, Split, write_png};
 use std::fs;
 use std::path::Path;
 use tar::{Builder, EntryType, Header};
 use tempfile::TempDir;
+use tinderbox_data::image::{Image, Shards, Split, write_png};
 
 /// A PNG file whose only pixel is `value`.
 fn png(value: u8) -> Vec<u8> {

@@ -1,16 +1,16 @@
 //! Batches for encoder models, through the loader as the trainer uses it.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use data::loader::{Loader, LoaderConfig, Source};
-use data::text::labelled::LabelledText;
-use data::text::{
-    LabelledBatch, MaskOptions, MaskedBatch, MaskedSource, SequenceBatch, SequenceEncoder,
-    SequenceSource, Tokenizer, Truncated,
-};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use tinderbox_data::loader::{Loader, LoaderConfig, Source};
+use tinderbox_data::text::labelled::LabelledText;
+use tinderbox_data::text::{
+    LabelledBatch, MaskOptions, MaskedBatch, MaskedSource, SequenceBatch, SequenceEncoder,
+    SequenceSource, Tokenizer, Truncated,
+};
 
 /// Words `w0` to `w49`, of which those from `w40` on are two pieces each.
 fn encoder(max_length: usize) -> SequenceEncoder {

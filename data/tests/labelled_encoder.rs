@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use burn::tensor::Device;
-use data::text::{Encoded, EncodedPiece, SequenceBatch, SequenceEncoder, Tokenizer};
 use proptest::prelude::*;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use tinderbox_data::text::{Encoded, EncodedPiece, SequenceBatch, SequenceEncoder, Tokenizer};
 
 #[derive(Deserialize)]
 struct Case {

@@ -1,9 +1,9 @@
 //! The generated sentiment sentences: no counting of words gives their labels away.
 #![allow(clippy::unwrap_used)]
 
-use data::text::labelled::LabelledText;
-use data::text::{SequenceEncoder, sentiment};
 use std::collections::{HashMap, HashSet};
+use tinderbox_data::text::labelled::LabelledText;
+use tinderbox_data::text::{SequenceEncoder, sentiment};
 
 /// Runs of up to `longest` words.
 fn features(text: &str, longest: usize) -> impl Iterator<Item = String> {
@@ -91,7 +91,8 @@ fn every_sentence_fits_into_48_tokens() {
     }
     assert!((10..20).contains(&(total / 5000)), "{total}");
     let json = encoder.tokenizer().to_json();
-    let again = data::text::Tokenizer::from_json(&json, "tokenizer.json".as_ref()).unwrap();
+    let again =
+        tinderbox_data::text::Tokenizer::from_json(&json, "tokenizer.json".as_ref()).unwrap();
     assert_eq!(again.hash(), encoder.tokenizer().hash());
     assert_eq!(json, sentiment::tokenizer().unwrap().to_json());
 }

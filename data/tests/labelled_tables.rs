@@ -1,14 +1,14 @@
 //! Labelled texts from tables and folders: what is read, and what is said of what cannot be.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use data::DataError;
-use data::text::TextLines;
-use data::text::labelled::{
-    Columns, LabelledSplits, LabelledText, open_folders, open_table, read_labelled, read_table,
-};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
+use tinderbox_data::DataError;
+use tinderbox_data::text::TextLines;
+use tinderbox_data::text::labelled::{
+    Columns, LabelledSplits, LabelledText, open_folders, open_table, read_labelled, read_table,
+};
 
 /// A folder with these files.
 fn folder(files: &[(&str, &[u8])]) -> TempDir {

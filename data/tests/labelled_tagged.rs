@@ -1,16 +1,16 @@
 //! Sentences with tagged words: what is read, what is said of what cannot be, and how they become batches.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use data::DataError;
-use data::loader::{Loader, LoaderConfig};
-use data::text::tagged::{
-    TagColumns, TaggedBatch, TaggedSentence, TaggedSource, TaggedSplits, open_tagged, read_tagged,
-};
-use data::text::{SequenceEncoder, Tokenizer, Truncated};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
+use tinderbox_data::DataError;
+use tinderbox_data::loader::{Loader, LoaderConfig};
+use tinderbox_data::text::tagged::{
+    TagColumns, TaggedBatch, TaggedSentence, TaggedSource, TaggedSplits, open_tagged, read_tagged,
+};
+use tinderbox_data::text::{SequenceEncoder, Tokenizer, Truncated};
 
 fn says(message: &str, parts: &[&str]) {
     for part in parts {

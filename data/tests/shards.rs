@@ -1,12 +1,6 @@
 //! Shards that were written here: what is in them, that they are the same every time, and how they are read.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use data::image::{
-    CenterCrop, Image, ImageBatch, ImageDataset, ImageFolder, ImageSource, Preprocess,
-    RandomHorizontalFlip, Shapes, ShardOptions, ShardSize, Shards, Split, Transform, verify_shards,
-    write_png, write_shards,
-};
-use data::loader::{Loader, LoaderConfig};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageFormat};
 use proptest::prelude::*;
@@ -18,6 +12,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
+use tinderbox_data::image::{
+    CenterCrop, Image, ImageBatch, ImageDataset, ImageFolder, ImageSource, Preprocess,
+    RandomHorizontalFlip, Shapes, ShardOptions, ShardSize, Shards, Split, Transform, verify_shards,
+    write_png, write_shards,
+};
+use tinderbox_data::loader::{Loader, LoaderConfig};
 
 /// A picture that no other number gives.
 fn picture(width: usize, height: usize, channels: usize, number: usize) -> Image {
@@ -85,7 +85,10 @@ fn sharded(root: &Path, len: usize, options: &ShardOptions) {
     convert(root, options).unwrap();
 }
 
-fn convert(root: &Path, options: &ShardOptions) -> Result<data::image::WrittenShards, String> {
+fn convert(
+    root: &Path,
+    options: &ShardOptions,
+) -> Result<tinderbox_data::image::WrittenShards, String> {
     let (train, validation) = (
         open_folder(root, Split::Train),
         open_folder(root, Split::Validation),

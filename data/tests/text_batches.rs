@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use data::DataError;
-use data::loader::{Loader, LoaderConfig, Source};
-use data::text::{Streams, TokenBatch, Tokens, Windows};
 use proptest::prelude::*;
 use std::sync::Arc;
+use tinderbox_data::DataError;
+use tinderbox_data::loader::{Loader, LoaderConfig, Source};
+use tinderbox_data::text::{Streams, TokenBatch, Tokens, Windows};
 
 const START: u32 = 1_000_000;
 

@@ -1,12 +1,12 @@
 //! Corpora from files: what becomes of them, and every way in which they can be wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use data::text::plain::{self, By};
-use data::text::{Corpus, Tokenizer, Tokens, penn_treebank, treebank};
-use data::{DataError, text::Pieces};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
+use tinderbox_data::text::plain::{self, By};
+use tinderbox_data::text::{Corpus, Tokenizer, Tokens, penn_treebank, treebank};
+use tinderbox_data::{DataError, text::Pieces};
 
 /// A folder with these files.
 fn folder(files: &[(&str, &str)]) -> TempDir {

@@ -2,15 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
-use data::DataError;
-use data::loader::{Loader, LoaderConfig};
-use data::text::{Split, Streams, TokenShardWriter, TokenShards, Tokenizer, Tokens, Windows};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
+use tinderbox_data::DataError;
+use tinderbox_data::loader::{Loader, LoaderConfig};
+use tinderbox_data::text::{
+    Split, Streams, TokenShardWriter, TokenShards, Tokenizer, Tokens, Windows,
+};
 
 const BLOCK: usize = 32_768;
 

@@ -2,10 +2,10 @@
 //! `golden/make_tokenizers.py`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use data::DataError;
-use data::text::{Algorithm, Tokenizer};
 use std::fs;
 use std::path::{Path, PathBuf};
+use tinderbox_data::DataError;
+use tinderbox_data::text::{Algorithm, Tokenizer};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(concat!(

@@ -2,13 +2,13 @@
 //! `golden/make_tokenizers.py`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use data::text::Tokenizer;
 use proptest::prelude::*;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use tinderbox_data::text::Tokenizer;
 
 #[derive(Deserialize)]
 struct Expected {

@@ -3,13 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use base64::Engine;
-use data::image::transforms::Operation;
-use data::image::{Image, Interpolation, Transform, decode};
 use flate2::read::ZlibDecoder;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use tinderbox_data::image::transforms::Operation;
+use tinderbox_data::image::{Image, Interpolation, Transform, decode};
 
 #[derive(Deserialize)]
 struct Transformed {
@@ -78,7 +78,7 @@ fn transforms_agree_with_torchvision() {
     let json = std::fs::read_to_string(fixture("transforms.json")).unwrap();
     let cases: Vec<Transformed> = serde_json::from_str(&json).unwrap();
     assert_eq!(cases.len(), 34 + 8 + 6);
-    let mut rng = data::random::rng(0, "test", 0, 0);
+    let mut rng = tinderbox_data::random::rng(0, "test", 0, 0);
     for case in cases {
         let what = format!("{:?} of {}", case.transform, case.input);
         let image = decode::decode(&fixture(&case.input)).unwrap();

@@ -5,7 +5,7 @@
 //! the closure:
 //!
 //! ```
-//! use generate::{Sampler, Sampling, generate};
+//! use tinderbox_generate::{Sampler, Sampling, generate};
 //!
 //! // A model that counts upwards among ten tokens.
 //! let model = |new: &[u32]| -> Result<Vec<f32>, std::convert::Infallible> {

@@ -1,6 +1,6 @@
 //! The forward passes of Burn's layers.
 //!
-//! `kernels::nn::conv2d(&self.conv1, x)` is `self.conv1.forward(x)`, by the operations of this crate.
+//! `tinderbox_kernels::nn::conv2d(&self.conv1, x)` is `self.conv1.forward(x)`, by the operations of this crate.
 
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{AdaptiveAvgPool2d, MaxPool2d};

@@ -5,8 +5,8 @@ mod common;
 
 use burn::tensor::{DType, Tensor};
 use common::{assert_close, leaf, numbers, values};
-use kernels::activation::{add, gelu, gelu_tanh, relu, sigmoid, silu, swiglu, tanh};
 use proptest::prelude::*;
+use tinderbox_kernels::activation::{add, gelu, gelu_tanh, relu, sigmoid, silu, swiglu, tanh};
 
 type Function = fn(Tensor<2>) -> Tensor<2>;
 type Pair = fn(Tensor<2>, Tensor<2>) -> Tensor<2>;

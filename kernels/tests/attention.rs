@@ -5,8 +5,8 @@ mod common;
 
 use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 use common::{assert_close, leaf, numbers, values};
-use kernels::attention::{Heads, Mask, attention, packed, probabilities, thirds};
 use proptest::prelude::*;
+use tinderbox_kernels::attention::{Heads, Mask, attention, packed, probabilities, thirds};
 
 /// One call: its sizes, and what hides keys.
 #[derive(Clone, Debug)]

@@ -5,8 +5,8 @@ mod common;
 
 use burn::tensor::{DType, Device, Tensor};
 use common::{assert_close, leaf, numbers, values};
-use kernels::norm::{Fused, batch_norm, batch_norm_train};
 use proptest::prelude::*;
+use tinderbox_kernels::norm::{Fused, batch_norm, batch_norm_train};
 
 /// What is normalised, and how.
 #[derive(Clone, Debug)]

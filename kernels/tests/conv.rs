@@ -5,8 +5,8 @@ mod common;
 
 use burn::tensor::{DType, Tensor};
 use common::{assert_close, leaf, numbers, values};
-use kernels::conv::{Conv2dOptions, conv2d, conv2d_relu};
 use proptest::prelude::*;
+use tinderbox_kernels::conv::{Conv2dOptions, conv2d, conv2d_relu};
 
 /// A convolution to be tried.
 #[derive(Clone, Copy, Debug)]

@@ -5,8 +5,8 @@ mod common;
 
 use burn::tensor::{DType, Device, Tensor};
 use common::{assert_close, leaf, numbers, values};
-use kernels::dropout::dropout;
 use proptest::prelude::*;
+use tinderbox_kernels::dropout::dropout;
 
 /// The seed is the process's, so that tests that set it must not run side by side.
 static SEED: std::sync::Mutex<()> = std::sync::Mutex::new(());

@@ -5,8 +5,8 @@ mod common;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use common::{assert_close, leaf, numbers, values};
-use kernels::embedding::embedding;
 use proptest::prelude::*;
+use tinderbox_kernels::embedding::embedding;
 
 fn places(places: Vec<i32>, shape: [usize; 2]) -> Tensor<2, Int> {
     Tensor::from_data(TensorData::new(places, shape), &Device::flex().autodiff())

@@ -5,8 +5,8 @@ mod common;
 
 use burn::tensor::{DType, Tensor};
 use common::{assert_close, leaf, numbers, values};
-use kernels::norm::{layer_norm, rms_norm};
 use proptest::prelude::*;
+use tinderbox_kernels::norm::{layer_norm, rms_norm};
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {

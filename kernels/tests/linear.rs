@@ -5,8 +5,8 @@ mod common;
 
 use burn::tensor::{DType, Tensor};
 use common::{assert_close, leaf, numbers, values};
-use kernels::linear::{linear, linear_transposed};
 use proptest::prelude::*;
+use tinderbox_kernels::linear::{linear, linear_transposed};
 
 /// Output and gradients of x, weight and bias, when the output is weighted by fixed numbers and summed.
 fn run(dtype: DType, [rows, inputs, outputs]: [usize; 3], bias: bool, seed: u64) -> [Vec<f64>; 4] {

@@ -5,8 +5,8 @@ mod common;
 
 use burn::tensor::{DType, Device, Int, Tensor};
 use common::{assert_close, leaf, numbers, values};
-use kernels::loss::{cross_entropy, log_softmax, softmax};
 use proptest::prelude::*;
+use tinderbox_kernels::loss::{cross_entropy, log_softmax, softmax};
 
 type Rows = fn(Tensor<3>) -> Tensor<3>;
 

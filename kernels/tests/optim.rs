@@ -5,8 +5,8 @@ mod common;
 
 use burn::tensor::{DType, Device, Tensor};
 use common::{assert_close, leaf, numbers, values};
-use kernels::optim::{Adam, Sgd, adam, sgd, sum_of_squares};
 use proptest::prelude::*;
+use tinderbox_kernels::optim::{Adam, Sgd, adam, sgd, sum_of_squares};
 
 fn plain(values: &[f64], dtype: DType) -> Tensor<1> {
     leaf(values, [values.len()], dtype).inner()

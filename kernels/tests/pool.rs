@@ -5,8 +5,8 @@ mod common;
 
 use burn::tensor::{DType, Device, Tensor};
 use common::{assert_close, leaf, numbers, values};
-use kernels::pool::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
 use proptest::prelude::*;
+use tinderbox_kernels::pool::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
 
 /// Output and input gradient of `pool`, when the output is weighted by fixed numbers and summed.
 fn run(

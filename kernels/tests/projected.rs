@@ -5,8 +5,8 @@ mod common;
 
 use burn::tensor::{DType, Tensor};
 use common::{assert_close, leaf, numbers, values};
-use kernels::attention::{Mask, projected};
 use proptest::prelude::*;
+use tinderbox_kernels::attention::{Mask, projected};
 
 #[derive(Clone, Debug)]
 struct Case {

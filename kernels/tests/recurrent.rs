@@ -5,8 +5,8 @@ mod common;
 
 use burn::tensor::{DType, Device, Tensor};
 use common::{assert_close, leaf, numbers, values};
-use kernels::recurrent::{Activation, Reset, Walk, Weights, gru, lstm, rnn};
 use proptest::prelude::*;
+use tinderbox_kernels::recurrent::{Activation, Reset, Walk, Weights, gru, lstm, rnn};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {

@@ -1,12 +1,12 @@
 //! The whole of what another project needs: a network, weights from PyTorch, logits.
 //!
 //! ```sh
-//! cargo run -p model-cnn --example classify -- weights.safetensors
+//! cargo run -p tinderbox-model-cnn --example classify -- weights.safetensors
 //! ```
 #![allow(clippy::print_stdout)]
 
 use burn::tensor::{Device, Tensor};
-use model_cnn::{SimpleCnnConfig, weights};
+use tinderbox_model_cnn::{SimpleCnnConfig, weights};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The device is the backend: `Device::wgpu(..)` or `Device::cuda(0)` with the feature of that name on `burn`.

@@ -2,15 +2,15 @@
 //! with torchvision's.
 //!
 //! ```sh
-//! cargo run --release -p model-cnn --example logits -- resnet50 weights.safetensors images.safetensors logits.safetensors
+//! cargo run --release -p tinderbox-model-cnn --example logits -- resnet50 weights.safetensors images.safetensors logits.safetensors
 //! ```
 //!
 //! The images are a tensor `images` of `f32`, `[batch, channels, height, width]`; the logits become a tensor `logits`.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use model_cnn::{ImageClassifier, registry, weights};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+use tinderbox_model_cnn::{ImageClassifier, registry, weights};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 

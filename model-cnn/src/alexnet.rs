@@ -13,8 +13,8 @@ use burn::nn::activation::Relu;
 use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2dConfig};
 use burn::nn::{DropoutConfig, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use kernels::nn;
 use serde::{Deserialize, Serialize};
+use tinderbox_kernels::nn;
 
 use crate::ConfigError;
 use crate::layers::{

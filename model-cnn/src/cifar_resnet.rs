@@ -14,8 +14,8 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::{Initializer, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor, s};
-use kernels::nn;
 use serde::{Deserialize, Serialize};
+use tinderbox_kernels::nn;
 
 use crate::ConfigError;
 use crate::layers::{

@@ -13,9 +13,9 @@ use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Gelu, Initializer, Linear};
 use burn::tensor::{Device, Tensor};
-use kernels::activation::gelu;
-use kernels::nn;
 use serde::{Deserialize, Serialize};
+use tinderbox_kernels::activation::gelu;
+use tinderbox_kernels::nn;
 
 use crate::ConfigError;
 use crate::layers::{

@@ -5,13 +5,13 @@
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
-//! use model_cnn::SimpleCnnConfig;
+//! use tinderbox_model_cnn::SimpleCnnConfig;
 //!
 //! let device = Device::flex();
 //! let model = SimpleCnnConfig::new(10).init(&device)?;
 //! let logits = model.forward(Tensor::zeros([1, 3, 24, 24], &device));
 //! assert_eq!(logits.dims(), [1, 10]);
-//! # Ok::<(), model_cnn::ConfigError>(())
+//! # Ok::<(), tinderbox_model_cnn::ConfigError>(())
 //! ```
 //!
 //! One module per family; [`registry`] lists every named model, [`ImageClassifier`] is any of them chosen by name,

@@ -21,8 +21,8 @@ use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::tensor::{Device, Tensor};
-use kernels::nn;
 use serde::{Deserialize, Serialize};
+use tinderbox_kernels::nn;
 
 use crate::ConfigError;
 use crate::layers::{

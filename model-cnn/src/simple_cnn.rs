@@ -15,9 +15,9 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use kernels::activation::relu;
-use kernels::nn;
 use serde::{Deserialize, Serialize};
+use tinderbox_kernels::activation::relu;
+use tinderbox_kernels::nn;
 
 use crate::ConfigError;
 use crate::layers::{Tap, forward_conv_relu, forward_linear, linear_head, padding};

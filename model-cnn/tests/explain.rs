@@ -8,15 +8,15 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{Fixture, assert_close, values};
-use model_cnn::explain::{
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use tinderbox_model_cnn::explain::{
     ExplainError, SmoothGrad, grad_cam, input_gradient, layer_names, smooth_grad, upsample,
 };
-use model_cnn::{
+use tinderbox_model_cnn::{
     CifarResNetConfig, ImageClassifier, ImageClassifierConfig, ResNetConfig, SimpleCnnConfig,
     VggConfig, weights,
 };
-use safetensors::Dtype;
-use safetensors::tensor::TensorView;
 
 /// The maps under `family.` in the fixture, of a model on a device with and on one without gradients.
 fn agrees_with_pytorch(

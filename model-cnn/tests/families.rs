@@ -7,8 +7,8 @@ use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Tensor};
 use common::{Fixture, assert_close, compare_gradients, families, values};
-use model_cnn::{ImageClassifier, ImageClassifierConfig, weights};
 use safetensors::SafeTensors;
+use tinderbox_model_cnn::{ImageClassifier, ImageClassifierConfig, weights};
 
 /// Checks everything that a fixture has, for the network of `config`.
 fn check(config: &ImageClassifierConfig, fixture: &Fixture) {

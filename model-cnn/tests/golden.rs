@@ -6,8 +6,8 @@ mod common;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use common::{Fixture, assert_close, compare_gradients, values};
-use model_cnn::{SimpleCnn, SimpleCnnConfig, weights};
 use safetensors::SafeTensors;
+use tinderbox_model_cnn::{SimpleCnn, SimpleCnnConfig, weights};
 
 fn fixture() -> Fixture {
     Fixture::new(include_bytes!("fixtures/simple_cnn.safetensors"))

@@ -5,10 +5,12 @@ use std::path::Path;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Distribution, Gradients, Tensor};
-use model_cnn::layers::Tap;
-use model_cnn::registry::{self, MODELS, ModelInfo};
-use model_cnn::weights::{self, WeightsError};
-use model_cnn::{ImageClassifier, ImageClassifierConfig, SimpleCnnConfig, num_parameters};
+use tinderbox_model_cnn::layers::Tap;
+use tinderbox_model_cnn::registry::{self, MODELS, ModelInfo};
+use tinderbox_model_cnn::weights::{self, WeightsError};
+use tinderbox_model_cnn::{
+    ImageClassifier, ImageClassifierConfig, SimpleCnnConfig, num_parameters,
+};
 
 /// The same network with few channels: layers, names and shapes are what the tests are about, and a hundred million
 /// random numbers would only make them slow.

@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use model_cnn::weights::{self, LoadOptions, StateDict, WeightsError};
-use model_cnn::{SimpleCnn, SimpleCnnConfig};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+use tinderbox_model_cnn::weights::{self, LoadOptions, StateDict, WeightsError};
+use tinderbox_model_cnn::{SimpleCnn, SimpleCnnConfig};
 
 fn fixture(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/weights");

@@ -5,8 +5,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::path::Path;
 
-use model_cnn::weights::StateDict;
 use proptest::prelude::*;
+use tinderbox_model_cnn::weights::StateDict;
 
 thread_local! {
     static HELD: Cell<usize> = const { Cell::new(0) };

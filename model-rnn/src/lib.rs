@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
-//! use model_rnn::RnnLmConfig;
+//! use tinderbox_model_rnn::RnnLmConfig;
 //!
 //! let device = Device::flex();
 //! let model = RnnLmConfig::default().with_vocab_size(50).init(&device)?;
@@ -15,7 +15,7 @@
 //! // The next three words of the same two texts go on from `output.state`.
 //! let words = Tensor::from_ints([[5, 35, 8], [9, 7, 9]], &device);
 //! model.forward(words, Some(output.state));
-//! # Ok::<(), model_rnn::ConfigError>(())
+//! # Ok::<(), tinderbox_model_rnn::ConfigError>(())
 //! ```
 //!
 //! [`layers`] has the recurrent layers on their own, [`lm`] the language models, [`registry`] lists those that have a name,

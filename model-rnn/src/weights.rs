@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::RnnLm;
 
-pub use ::weights::{
+pub use tinderbox_weights::{
     LoadOptions, Mismatch, StateDict, WeightsError, load, load_backbone, load_bytes, load_with,
     parameter_names, save, to_bytes,
 };

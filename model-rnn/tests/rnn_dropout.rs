@@ -8,8 +8,8 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{assert_close, random, values, words};
-use model_rnn::layers::{SequenceDropout, WordDropout};
-use model_rnn::{
+use tinderbox_model_rnn::layers::{SequenceDropout, WordDropout};
+use tinderbox_model_rnn::{
     Activations, CellKind, Recurrent, RecurrentConfig, RnnLmConfig, RnnState, regularization,
     weights,
 };

@@ -10,8 +10,8 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{Fixture, assert_all_close, assert_close, gradients, parameters, values};
-use model_rnn::weights::{self, WeightsError};
-use model_rnn::{
+use tinderbox_model_rnn::weights::{self, WeightsError};
+use tinderbox_model_rnn::{
     CellKind, Recurrent, RecurrentConfig, RnnLm, RnnLmConfig, RnnState, regularization,
 };
 

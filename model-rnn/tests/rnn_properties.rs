@@ -5,10 +5,10 @@ mod common;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{assert_close, random, values, words};
-use model_rnn::{
+use proptest::prelude::*;
+use tinderbox_model_rnn::{
     CellKind, LengthsError, Recurrent, RecurrentConfig, RnnLmConfig, RnnState, StateError,
 };
-use proptest::prelude::*;
 
 const CELLS: [CellKind; 4] = [
     CellKind::RnnTanh,

@@ -9,9 +9,9 @@ use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use common::{gradients, logits_of, words};
-use model_rnn::registry::{self, MODELS, ModelInfo};
-use model_rnn::weights::{self, WeightsError};
-use model_rnn::{CellKind, RnnLmConfig, num_parameters};
+use tinderbox_model_rnn::registry::{self, MODELS, ModelInfo};
+use tinderbox_model_rnn::weights::{self, WeightsError};
+use tinderbox_model_rnn::{CellKind, RnnLmConfig, num_parameters};
 
 /// The same model with few units, but enough that dropout never drops all of them: names, order and shapes are what the
 /// tests are about.

@@ -1,15 +1,15 @@
 //! Scaled dot-product attention, `softmax(q kᵀ / sqrt(head_dim) + mask) v`, of queries, keys and values as the matrices
 //! before it leave them: `[batch, time, heads * head_dim]`.
 //!
-//! All of it is in [`kernels::attention`]; here it is told what a layer's dropout does.
+//! All of it is in [`tinderbox_kernels::attention`]; here it is told what a layer's dropout does.
 
 use burn::nn::{Dropout, Linear};
 use burn::tensor::Tensor;
 
-pub use kernels::attention::{Heads, Mask, probabilities, thirds};
+pub use tinderbox_kernels::attention::{Heads, Mask, probabilities, thirds};
 
 /// `q` `[batch, queries, heads * head_dim]`, `k` and `v` `[batch, keys, key heads * head_dim]` to
-/// `[batch, queries, heads * head_dim]`; see [`kernels::attention::attention`]. `dropout` acts on the probabilities, in
+/// `[batch, queries, heads * head_dim]`; see [`tinderbox_kernels::attention::attention`]. `dropout` acts on the probabilities, in
 /// training only.
 ///
 /// # Panics
@@ -22,7 +22,7 @@ pub fn attention(
     mask: &Mask,
     dropout: &Dropout,
 ) -> Tensor<3> {
-    kernels::attention::attention(q, k, v, heads, mask, rate(dropout))
+    tinderbox_kernels::attention::attention(q, k, v, heads, mask, rate(dropout))
 }
 
 /// [`attention`] of queries, keys and values side by side, `[batch, time, 3 * heads * head_dim]`, to
@@ -31,11 +31,11 @@ pub fn attention(
 /// # Panics
 /// If the width is no multiple of three times the heads, or the mask does not agree.
 pub fn packed_attention(qkv: Tensor<3>, heads: usize, mask: &Mask, dropout: &Dropout) -> Tensor<3> {
-    kernels::attention::packed(qkv, heads, mask, rate(dropout))
+    tinderbox_kernels::attention::packed(qkv, heads, mask, rate(dropout))
 }
 
 /// [`attention`] of what `layers` make of `x` `[batch, time, width]`, the queries, keys and values: to
-/// `[batch, time, heads * head_dim]`; see [`kernels::attention::projected`].
+/// `[batch, time, heads * head_dim]`; see [`tinderbox_kernels::attention::projected`].
 ///
 /// # Panics
 /// If the width is no multiple of the heads, or the mask does not agree.
@@ -48,7 +48,7 @@ pub fn projected_attention(
 ) -> Tensor<3> {
     let weights = layers.map(|layer| layer.weight.val());
     let biases = layers.map(|layer| layer.bias.as_ref().map(|bias| bias.val()));
-    kernels::attention::projected(x, weights, biases, heads, mask, rate(dropout))
+    tinderbox_kernels::attention::projected(x, weights, biases, heads, mask, rate(dropout))
 }
 
 /// The probability to drop, as long as the layer is not frozen.

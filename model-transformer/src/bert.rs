@@ -14,7 +14,7 @@ mod config;
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, Linear};
 use burn::tensor::{Device, Tensor};
-use kernels::nn;
+use tinderbox_kernels::nn;
 
 use crate::encoder::{
     Backbone, EncoderInput, Head, Parts, Positions, VocabularyTransform, tied_logits,

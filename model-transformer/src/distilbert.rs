@@ -15,7 +15,7 @@ use burn::module::{Module, Param};
 use burn::nn::{Dropout, Linear};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use kernels::nn;
+use tinderbox_kernels::nn;
 
 use crate::encoder::{
     Embeddings, EncoderInput, Head, Parts, Positions, first_token, tied_logits, vocabulary_bias,

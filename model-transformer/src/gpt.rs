@@ -14,9 +14,9 @@ mod config;
 use burn::module::Module;
 use burn::nn::{Dropout, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor};
-use kernels::activation::add;
-use kernels::linear::linear_transposed;
-use kernels::nn;
+use tinderbox_kernels::activation::add;
+use tinderbox_kernels::linear::linear_transposed;
+use tinderbox_kernels::nn;
 
 use crate::attention::{Heads, Mask, attention, packed_attention, thirds};
 use crate::cache::{Cache, Slot};

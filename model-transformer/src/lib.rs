@@ -5,13 +5,13 @@
 //!
 //! ```
 //! use burn::tensor::{Device, Int, Tensor};
-//! use model_transformer::GptConfig;
+//! use tinderbox_model_transformer::GptConfig;
 //!
 //! let device = Device::flex();
 //! let model = GptConfig::small(2, 2, 32, 64).init(&device)?;
 //! let tokens = Tensor::<2, Int>::from_ints([[1, 2, 3]], &device);
 //! assert_eq!(model.forward(tokens).dims(), [1, 3, 256]);
-//! # Ok::<(), model_transformer::ConfigError>(())
+//! # Ok::<(), tinderbox_model_transformer::ConfigError>(())
 //! ```
 //!
 //! One module per family; [`registry`] lists every named model, [`LanguageModel`] is any that continues a text and

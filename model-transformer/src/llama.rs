@@ -15,9 +15,9 @@ mod config;
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor};
-use kernels::activation::{add, swiglu};
-use kernels::linear::linear_transposed;
-use kernels::nn;
+use tinderbox_kernels::activation::{add, swiglu};
+use tinderbox_kernels::linear::linear_transposed;
+use tinderbox_kernels::nn;
 
 use crate::attention::{Heads, Mask, attention};
 use crate::cache::{Cache, Slot};

@@ -13,8 +13,8 @@ mod config;
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, Linear};
 use burn::tensor::{Device, Tensor};
-use kernels::activation::gelu;
-use kernels::nn;
+use tinderbox_kernels::activation::gelu;
+use tinderbox_kernels::nn;
 
 use crate::encoder::{
     Backbone, EncoderInput, Head, Parts, Positions, first_token, tied_logits, vocabulary_bias,

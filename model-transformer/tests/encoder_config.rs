@@ -8,8 +8,8 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use common::encoders::{HEADS, input_of, shallow, thin};
-use model_transformer::registry::{ENCODERS, find_encoder};
-use model_transformer::{Head, TextEncoder, TextEncoderConfig, weights};
+use tinderbox_model_transformer::registry::{ENCODERS, find_encoder};
+use tinderbox_model_transformer::{Head, TextEncoder, TextEncoderConfig, weights};
 
 #[test]
 fn a_configuration_is_the_same_after_json() {

@@ -8,8 +8,8 @@ use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use common::encoders::{HEADS, ThinEncoder, thin_encoders};
 use common::{Fixture, assert_close, gradients_of, values};
-use model_transformer::{EncoderInput, Head, TextEncoder, num_parameters, weights};
 use safetensors::SafeTensors;
+use tinderbox_model_transformer::{EncoderInput, Head, TextEncoder, num_parameters, weights};
 
 const CASES: [&str; 3] = ["plain", "padded", "left"];
 

@@ -11,12 +11,12 @@ use common::encoders::{
     HEADS, ThinEncoder, bert, distilbert, fixture_of, input_of, roberta, thin_encoders,
 };
 use common::{assert_close, values};
-use model_transformer::huggingface::{
+use serde_json::{Value, json};
+use tinderbox_model_transformer::huggingface::{
     HuggingFaceError, OpenedEncoder, is_encoder, open_encoder, read_encoder_config, save_encoder,
 };
-use model_transformer::weights::{StateDict, parameter_names};
-use model_transformer::{Head, TextEncoderConfig};
-use serde_json::{Value, json};
+use tinderbox_model_transformer::weights::{StateDict, parameter_names};
+use tinderbox_model_transformer::{Head, TextEncoderConfig};
 
 fn check(folder: &Path, thin: &ThinEncoder, head: (&str, Head)) -> OpenedEncoder {
     let opened = open_encoder(folder, &Device::flex()).unwrap();

@@ -6,8 +6,8 @@ mod common;
 use burn::tensor::{Device, Tensor};
 use common::encoders::{ThinEncoder, input_of, thin_encoders};
 use common::{assert_close, values};
-use model_transformer::{EncoderInput, Head};
 use proptest::prelude::*;
+use tinderbox_model_transformer::{EncoderInput, Head};
 
 /// Rows of tokens, none of which fills up.
 fn rows() -> impl Strategy<Value = Vec<Vec<i64>>> {

@@ -7,8 +7,8 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use common::encoders::{HEADS, input_of, shallow, thin};
 use common::{gradients_of, values};
-use model_transformer::registry::{ENCODERS, find_encoder};
-use model_transformer::{
+use tinderbox_model_transformer::registry::{ENCODERS, find_encoder};
+use tinderbox_model_transformer::{
     EncoderInput, Head, TextEncoder, TextEncoderConfig, num_parameters, weights,
 };
 

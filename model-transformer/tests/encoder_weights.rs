@@ -8,9 +8,11 @@ use std::path::Path;
 use burn::tensor::Device;
 use common::encoders::{ThinEncoder, bert, distilbert, fixture_of, roberta};
 use common::{assert_close, values};
-use model_transformer::huggingface::{HuggingFaceError, load_encoder, open_encoder, save_encoder};
-use model_transformer::weights::{Mismatch, StateDict};
-use model_transformer::{Head, TextEncoder, TextEncoderConfig};
+use tinderbox_model_transformer::huggingface::{
+    HuggingFaceError, load_encoder, open_encoder, save_encoder,
+};
+use tinderbox_model_transformer::weights::{Mismatch, StateDict};
+use tinderbox_model_transformer::{Head, TextEncoder, TextEncoderConfig};
 
 /// A model with another head out of the weights in `folder`.
 fn load(
@@ -179,7 +181,7 @@ fn a_bias_under_its_second_name_alone_is_read() {
 fn weights_of_another_network_are_refused_whatever_the_head() {
     let path = fixture_of("bert");
     for new_head in [false, true] {
-        let message = |change: fn(&mut model_transformer::BertConfig)| {
+        let message = |change: fn(&mut tinderbox_model_transformer::BertConfig)| {
             let TextEncoderConfig::Bert(mut config) = bert().config(Head::MaskedLm) else {
                 unreachable!()
             };

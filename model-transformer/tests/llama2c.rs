@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use burn::tensor::Device;
 use common::{Fixture, assert_close, fixture_folder, values};
-use model_transformer::LanguageModel;
-use model_transformer::llama2c::{self, Llama2cError};
 use tempfile::TempDir;
+use tinderbox_model_transformer::LanguageModel;
+use tinderbox_model_transformer::llama2c::{self, Llama2cError};
 
 const HEADER: usize = 28;
 

@@ -5,12 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::{Bool, Device, Int, Tensor};
-use model_transformer::huggingface::save_encoder;
-use model_transformer::sentence::{
+use tempfile::TempDir;
+use tinderbox_model_transformer::huggingface::save_encoder;
+use tinderbox_model_transformer::sentence::{
     Pooling, SentenceEncoder, l2_normalize, pool, transformer_folder,
 };
-use model_transformer::{BertConfig, EncoderInput, TextEncoderConfig};
-use tempfile::TempDir;
+use tinderbox_model_transformer::{BertConfig, EncoderInput, TextEncoderConfig};
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.try_into_vec_as::<f32>().unwrap()

@@ -4,11 +4,11 @@
 use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use model_transformer::explain::{
+use tinderbox_model_transformer::explain::{
     ExplainError, IntegratedGradients, attention_of, attention_rollout, explain_class,
     explain_span, integrated_gradients,
 };
-use model_transformer::{
+use tinderbox_model_transformer::{
     BertConfig, DistilBertConfig, EncoderInput, Head, RobertaConfig, TextEncoder,
     TextEncoderConfig, weights,
 };

@@ -6,7 +6,7 @@ mod common;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use common::{Thin, assert_close, gpt2, llama, thin_models, token_values, values};
-use model_transformer::LanguageModel;
+use tinderbox_model_transformer::LanguageModel;
 
 fn load(thin: &Thin, device: &Device) -> LanguageModel {
     thin.fixture.load(thin.config.init(device).unwrap())
@@ -86,7 +86,7 @@ fn a_cache_gives_the_same_logits_however_the_text_is_cut() {
 #[test]
 fn a_cache_grows_past_its_first_size() {
     let device = Device::flex();
-    let config = model_transformer::GptConfig::small(1, 2, 8, 300);
+    let config = tinderbox_model_transformer::GptConfig::small(1, 2, 8, 300);
     let model = LanguageModel::from(config.init(&device).unwrap());
     let tokens: Vec<i64> = (0..600).map(|i| i * 7919 % 256).collect();
     let tokens = Tensor::<1, Int>::from_ints(tokens.as_slice(), &device).reshape([2, 300]);

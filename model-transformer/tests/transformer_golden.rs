@@ -10,11 +10,11 @@ use burn::tensor::{Bool, Device, Tensor};
 use common::{
     Fixture, LLAMA3_SCALING, Thin, assert_close, attention, gradients_of, thin_models, values,
 };
-use model_transformer::attention::Mask;
-use model_transformer::layers::positions::{self, Pairs, Rotary};
-use model_transformer::layers::{Activation, LayerNorm, RmsNorm};
-use model_transformer::{LanguageModel, num_parameters, weights};
 use safetensors::SafeTensors;
+use tinderbox_model_transformer::attention::Mask;
+use tinderbox_model_transformer::layers::positions::{self, Pairs, Rotary};
+use tinderbox_model_transformer::layers::{Activation, LayerNorm, RmsNorm};
+use tinderbox_model_transformer::{LanguageModel, num_parameters, weights};
 
 fn no_dropout() -> Dropout {
     DropoutConfig::new(0.0).init()
@@ -179,7 +179,7 @@ fn activations_are_pytorchs() {
     check("silu", |x| Activation::Silu.forward(x));
     check("relu", |x| Activation::Relu.forward(x));
     check("swiglu", |x| {
-        kernels::activation::swiglu(x.clone(), x.flip([2]))
+        tinderbox_kernels::activation::swiglu(x.clone(), x.flip([2]))
     });
 }
 

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use common::{Thin, assert_close, fixture_folder, gpt2, llama, thin_models, values};
-use model_transformer::huggingface::{self, HuggingFaceError};
-use model_transformer::weights::StateDict;
-use model_transformer::{GptConfig, LanguageModel, LanguageModelConfig};
 use serde_json::{Value, json};
+use tinderbox_model_transformer::huggingface::{self, HuggingFaceError};
+use tinderbox_model_transformer::weights::StateDict;
+use tinderbox_model_transformer::{GptConfig, LanguageModel, LanguageModelConfig};
 
 /// Checks the logits of the model in `folder` against the fixture of `thin`.
 fn check(folder: &Path, thin: &Thin) -> LanguageModel {

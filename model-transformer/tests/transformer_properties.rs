@@ -6,9 +6,9 @@ mod common;
 use burn::nn::DropoutConfig;
 use burn::tensor::{Bool, Device, Distribution, Int, Tensor, TensorData};
 use common::{assert_close, attention, values};
-use model_transformer::attention::Mask;
-use model_transformer::{GptConfig, LanguageModel, LlamaConfig};
 use proptest::prelude::*;
+use tinderbox_model_transformer::attention::Mask;
+use tinderbox_model_transformer::{GptConfig, LanguageModel, LlamaConfig};
 
 fn random(shape: [usize; 4], device: &Device) -> Tensor<4> {
     Tensor::random(shape, Distribution::Normal(0.0, 2.0), device)

@@ -8,8 +8,8 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use common::{gradients_of, values};
-use model_transformer::registry::{self, MODELS, ModelInfo};
-use model_transformer::{LanguageModel, LanguageModelConfig, num_parameters, weights};
+use tinderbox_model_transformer::registry::{self, MODELS, ModelInfo};
+use tinderbox_model_transformer::{LanguageModel, LanguageModelConfig, num_parameters, weights};
 
 /// The same network, narrow: layers, names and shapes are what the tests are about.
 fn thin(info: &ModelInfo) -> LanguageModelConfig {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::module::{Lora, Module, ParamGroup};
 use burn::tensor::Device;
-use model_transformer::TextEncoder;
+use tinderbox_model_transformer::TextEncoder;
 
 use crate::TrainError;
 use crate::params;
@@ -67,7 +67,7 @@ pub fn attach(
         }
     };
     let targets = matrices(&model, &ends, lora.rank)?;
-    device.seed(data::random::seed(seed, "lora", 0));
+    device.seed(tinderbox_data::random::seed(seed, "lora", 0));
     let probe = model.clone();
     // Burn puts the name of the variant of an enum before the path, so that it only contains the name.
     let group = ParamGroup::from_any_predicates(targets);

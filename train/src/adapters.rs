@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::module::Module;
-use weights::StateDict;
+use tinderbox_weights::StateDict;
 
 use crate::TrainError;
 use crate::adaptation::is_factor;
@@ -53,7 +53,9 @@ pub fn write_base<M: Module>(run: &Path, model: &M) -> Result<(), TrainError> {
     let Some(learning) = learning(model) else {
         return Ok(());
     };
-    let base = part(weights::to_bytes(model)?, |name| !learning.contains(name))?;
+    let base = part(tinderbox_weights::to_bytes(model)?, |name| {
+        !learning.contains(name)
+    })?;
     let sum = format!("{}  {BASE}\n", sha256(&base));
     for (name, bytes) in [(BASE, base.as_slice()), (BASE_SUM, sum.as_bytes())] {
         let path = run.join(name);

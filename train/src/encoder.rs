@@ -4,9 +4,9 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use data::text::{SequenceBatch, SequenceEncoder, Tokenizer};
-use model_transformer::huggingface::{self, OpenedEncoder};
-use model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
+use tinderbox_data::text::{SequenceBatch, SequenceEncoder, Tokenizer};
+use tinderbox_model_transformer::huggingface::{self, OpenedEncoder};
+use tinderbox_model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
 
 use crate::TrainError;
 use crate::adaptation;

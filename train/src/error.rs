@@ -13,25 +13,25 @@ pub enum TrainError {
     Recipe(#[from] RecipeError),
     /// The data could not be read.
     #[error(transparent)]
-    Data(#[from] data::DataError),
+    Data(#[from] tinderbox_data::DataError),
     /// The backend is not there.
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// The model's options describe no network.
     #[error(transparent)]
-    Model(#[from] model_cnn::ConfigError),
+    Model(#[from] tinderbox_model_cnn::ConfigError),
     /// The same of a recurrent network.
     #[error(transparent)]
-    Recurrent(#[from] model_rnn::ConfigError),
+    Recurrent(#[from] tinderbox_model_rnn::ConfigError),
     /// The same of an attention model.
     #[error(transparent)]
-    Attention(#[from] model_transformer::ConfigError),
+    Attention(#[from] tinderbox_model_transformer::ConfigError),
     /// A folder of Hugging Face's could not be opened.
     #[error(transparent)]
-    HuggingFace(#[from] model_transformer::huggingface::HuggingFaceError),
+    HuggingFace(#[from] tinderbox_model_transformer::huggingface::HuggingFaceError),
     /// Weights could not be read, written or fitted.
     #[error(transparent)]
-    Weights(#[from] ::weights::WeightsError),
+    Weights(#[from] tinderbox_weights::WeightsError),
     /// The run or recipe is for another kind of work.
     #[error("this is for {wanted}, and {name} is for {found}")]
     OtherKind {

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use model_rnn::{RnnLm, RnnLmConfig, RnnState};
-use model_transformer::{Cache, huggingface};
 use serde::{Deserialize, Serialize};
-use weights::WeightsError;
+use tinderbox_model_rnn::{RnnLm, RnnLmConfig, RnnState};
+use tinderbox_model_transformer::{Cache, huggingface};
+use tinderbox_weights::WeightsError;
 
 use crate::TrainError;
 
@@ -19,7 +19,7 @@ pub enum LanguageModelConfig {
     /// A recurrent network.
     Recurrent(RnnLmConfig),
     /// A decoder of attention layers.
-    Attention(model_transformer::LanguageModelConfig),
+    Attention(tinderbox_model_transformer::LanguageModelConfig),
 }
 
 /// A language model that has a name, from the registry of either crate.
@@ -40,14 +40,16 @@ pub struct LanguageModelInfo {
 impl LanguageModelInfo {
     /// All of them.
     pub fn all() -> Vec<Self> {
-        let recurrent = model_rnn::registry::MODELS.iter().map(|info| Self {
-            name: info.name,
-            summary: info.summary,
-            paper: info.paper,
-            parameters: info.parameters as u64,
-            config: LanguageModelConfig::Recurrent((info.config)()),
-        });
-        let attention = model_transformer::registry::MODELS;
+        let recurrent = tinderbox_model_rnn::registry::MODELS
+            .iter()
+            .map(|info| Self {
+                name: info.name,
+                summary: info.summary,
+                paper: info.paper,
+                parameters: info.parameters as u64,
+                config: LanguageModelConfig::Recurrent((info.config)()),
+            });
+        let attention = tinderbox_model_transformer::registry::MODELS;
         let attention = attention.iter().map(|info| Self {
             name: info.name,
             summary: info.summary,
@@ -107,7 +109,7 @@ pub enum LanguageModel {
     /// A recurrent network.
     Recurrent(RnnLm),
     /// A decoder of attention layers.
-    Attention(model_transformer::LanguageModel),
+    Attention(tinderbox_model_transformer::LanguageModel),
 }
 
 /// What a model remembers of the tokens it has seen.
@@ -206,7 +208,9 @@ impl LanguageModel {
     /// The file cannot be read or is of another model.
     pub fn with_weights(self, path: &Path) -> Result<Self, WeightsError> {
         Ok(match self {
-            Self::Recurrent(model) => Self::Recurrent(model_rnn::weights::load_lm(model, path)?),
+            Self::Recurrent(model) => {
+                Self::Recurrent(tinderbox_model_rnn::weights::load_lm(model, path)?)
+            }
             Self::Attention(model) => Self::Attention(huggingface::load(model, path)?),
         })
     }
@@ -239,7 +243,7 @@ fn row(tokens: &[u32], device: &Device) -> Tensor<2, Int> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use model_transformer::GptConfig;
+    use tinderbox_model_transformer::GptConfig;
 
     fn models() -> [LanguageModelConfig; 2] {
         let gpt = GptConfig {
@@ -252,7 +256,9 @@ mod tests {
             ..RnnLmConfig::default().with_vocab_size(20)
         };
         [
-            LanguageModelConfig::Attention(model_transformer::LanguageModelConfig::Gpt(gpt)),
+            LanguageModelConfig::Attention(tinderbox_model_transformer::LanguageModelConfig::Gpt(
+                gpt,
+            )),
             LanguageModelConfig::Recurrent(lstm),
         ]
     }

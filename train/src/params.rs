@@ -247,11 +247,11 @@ fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use burn::tensor::Device;
-    use model_cnn::{ImageClassifierConfig, SimpleCnnConfig};
+    use tinderbox_model_cnn::{ImageClassifierConfig, SimpleCnnConfig};
 
     use super::*;
 
-    fn model() -> model_cnn::ImageClassifier {
+    fn model() -> tinderbox_model_cnn::ImageClassifier {
         let config = ImageClassifierConfig::SimpleCnn(SimpleCnnConfig {
             image_size: 4,
             channels: [2, 2],
@@ -287,8 +287,10 @@ mod tests {
 
     #[test]
     fn a_model_that_is_taken_is_whole() {
-        let config = ImageClassifierConfig::CifarResNet(model_cnn::CifarResNetConfig::new(20, 10));
-        let mut left: model_cnn::ImageClassifier = config.init(&Device::flex().autodiff()).unwrap();
+        let config =
+            ImageClassifierConfig::CifarResNet(tinderbox_model_cnn::CifarResNetConfig::new(20, 10));
+        let mut left: tinderbox_model_cnn::ImageClassifier =
+            config.init(&Device::flex().autodiff()).unwrap();
         let before = state(&left);
         let taken = state(&take(&mut left));
         assert_eq!(before.len(), taken.len());

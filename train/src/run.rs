@@ -20,12 +20,12 @@ mod weights;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use data::image::Preprocess;
-use data::text::Tokenizer;
-use model_cnn::ImageClassifierConfig;
-use model_transformer::{Head, TextEncoderConfig};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tinderbox_data::image::Preprocess;
+use tinderbox_data::text::Tokenizer;
+use tinderbox_model_cnn::ImageClassifierConfig;
+use tinderbox_model_transformer::{Head, TextEncoderConfig};
 
 use crate::TrainError;
 use crate::encoder::EncoderModel;

@@ -8,7 +8,7 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::Device;
 use burn::train::Interrupter;
-use model_transformer::TextEncoder;
+use tinderbox_model_transformer::TextEncoder;
 
 use crate::TrainError;
 use crate::adaptation;
@@ -272,7 +272,7 @@ pub fn init_model<M: Module>(
     device: &Device,
     init: impl FnOnce() -> Result<M, TrainError>,
 ) -> Result<M, TrainError> {
-    device.seed(data::random::seed(seed, "init", 0));
+    device.seed(tinderbox_data::random::seed(seed, "init", 0));
     let model = init()?;
     // Burn draws a weight when it is first used. Using all of them now, in the order of their names, leaves nothing to
     // be drawn between other random numbers later.

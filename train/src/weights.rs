@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use data::download::{Checksum, RemoteFile, fetch};
-use model_cnn::ImageClassifier;
-use model_cnn::weights::known::{self, KnownWeights};
-use model_cnn::weights::{self, LoadOptions, Mismatch};
-use model_transformer::{TextEncoder, huggingface};
+use tinderbox_data::download::{Checksum, RemoteFile, fetch};
+use tinderbox_model_cnn::ImageClassifier;
+use tinderbox_model_cnn::weights::known::{self, KnownWeights};
+use tinderbox_model_cnn::weights::{LoadOptions, Mismatch};
+use tinderbox_model_transformer::{TextEncoder, huggingface};
 
 use crate::TrainError;
 use crate::language::LanguageModel;
@@ -74,7 +74,7 @@ pub fn begin_with(
         strict: recipe.strict,
         head: Some(head.clone()),
     };
-    let (model, left) = weights::load_with(model, &path, &options)?;
+    let (model, left) = tinderbox_weights::load_with(model, &path, &options)?;
     note(&format!("beginning with the weights of {}", path.display()));
     let (of_head, rest) = left.split(&head);
     if !of_head.is_empty() {
@@ -109,7 +109,7 @@ pub fn begin_language_with(
         strict: false,
         head: None,
     };
-    let (model, left) = weights::load_with(model, name.as_ref(), &options)?;
+    let (model, left) = tinderbox_weights::load_with(model, name.as_ref(), &options)?;
     note(&format!("beginning with the weights of {name}"));
     if !left.is_empty() {
         note(&not_loaded(&left));

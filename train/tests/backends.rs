@@ -4,17 +4,17 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use kernels::loss::cross_entropy;
-use model_cnn::{ImageClassifierConfig, SimpleCnnConfig};
-use model_rnn::RnnLmConfig;
-use model_transformer::{BertConfig, EncoderInput, GptConfig, Head, TextEncoderConfig};
 use safetensors::SafeTensors;
-use train::device;
-use train::language::{LanguageModel, LanguageModelConfig};
-use train::params;
-use train::recipe::OptimizerRecipe;
-use train::task::image::ImageTask;
-use train::trainer::optimizer::Optimizer;
+use tinderbox_kernels::loss::cross_entropy;
+use tinderbox_model_cnn::{ImageClassifierConfig, SimpleCnnConfig};
+use tinderbox_model_rnn::RnnLmConfig;
+use tinderbox_model_transformer::{BertConfig, EncoderInput, GptConfig, Head, TextEncoderConfig};
+use tinderbox_train::device;
+use tinderbox_train::language::{LanguageModel, LanguageModelConfig};
+use tinderbox_train::params;
+use tinderbox_train::recipe::OptimizerRecipe;
+use tinderbox_train::task::image::ImageTask;
+use tinderbox_train::trainer::optimizer::Optimizer;
 
 /// Small: a software GPU compiles each kernel for seconds.
 fn image_classifier() -> ImageClassifierConfig {
@@ -38,10 +38,12 @@ fn lstm() -> LanguageModelConfig {
 
 fn gpt() -> LanguageModelConfig {
     let config = GptConfig::small(1, 2, 8, 8);
-    LanguageModelConfig::Attention(model_transformer::LanguageModelConfig::Gpt(GptConfig {
-        vocab_size: 11,
-        ..config
-    }))
+    LanguageModelConfig::Attention(tinderbox_model_transformer::LanguageModelConfig::Gpt(
+        GptConfig {
+            vocab_size: 11,
+            ..config
+        },
+    ))
 }
 
 fn bert() -> TextEncoderConfig {
@@ -79,22 +81,24 @@ struct Kind {
 const KINDS: [Kind; 4] = [
     Kind {
         name: "cnn",
-        initial: |device| weights::to_bytes(&image_classifier().init(device).unwrap()).unwrap(),
+        initial: |device| {
+            tinderbox_weights::to_bytes(&image_classifier().init(device).unwrap()).unwrap()
+        },
         step: step_of_images,
     },
     Kind {
         name: "lstm",
-        initial: |device| weights::to_bytes(&lstm().init(device).unwrap()).unwrap(),
+        initial: |device| tinderbox_weights::to_bytes(&lstm().init(device).unwrap()).unwrap(),
         step: |device, initial| step_of_text(&lstm(), device, initial),
     },
     Kind {
         name: "gpt",
-        initial: |device| weights::to_bytes(&gpt().init(device).unwrap()).unwrap(),
+        initial: |device| tinderbox_weights::to_bytes(&gpt().init(device).unwrap()).unwrap(),
         step: |device, initial| step_of_text(&gpt(), device, initial),
     },
     Kind {
         name: "bert",
-        initial: |device| weights::to_bytes(&bert().init(device).unwrap()).unwrap(),
+        initial: |device| tinderbox_weights::to_bytes(&bert().init(device).unwrap()).unwrap(),
         step: step_of_sequences,
     },
 ];
@@ -102,7 +106,7 @@ const KINDS: [Kind; 4] = [
 fn step_of_images(device: Device, initial: &[u8]) -> Result {
     let device = device.autodiff();
     let model = image_classifier().init(&device).unwrap();
-    let model = weights::load_bytes(model, initial.to_vec(), "initial".as_ref()).unwrap();
+    let model = tinderbox_weights::load_bytes(model, initial.to_vec(), "initial".as_ref()).unwrap();
     let images = TensorData::new(numbers(4 * 3 * 64), [4, 3, 8, 8]);
     let images = Tensor::<4>::from_data(images, &device);
     let targets = Tensor::<1, Int>::from_ints([0, 1, 4, 2], &device);
@@ -114,7 +118,7 @@ fn step_of_images(device: Device, initial: &[u8]) -> Result {
 fn step_of_text(config: &LanguageModelConfig, device: Device, initial: &[u8]) -> Result {
     let device = device.autodiff();
     let model = config.init(&device).unwrap();
-    let model = weights::load_bytes(model, initial.to_vec(), "initial".as_ref()).unwrap();
+    let model = tinderbox_weights::load_bytes(model, initial.to_vec(), "initial".as_ref()).unwrap();
     let tokens = Tensor::<2, Int>::from_ints([[1, 5, 3, 9], [10, 0, 2, 5]], &device);
     let targets = Tensor::<1, Int>::from_ints([5, 3, 9, 2, 0, 2, 5, 7], &device);
     let logits = match &model {
@@ -130,7 +134,7 @@ fn step_of_text(config: &LanguageModelConfig, device: Device, initial: &[u8]) ->
 fn step_of_sequences(device: Device, initial: &[u8]) -> Result {
     let device = device.autodiff();
     let model = bert().init(&device).unwrap();
-    let model = weights::load_bytes(model, initial.to_vec(), "initial".as_ref()).unwrap();
+    let model = tinderbox_weights::load_bytes(model, initial.to_vec(), "initial".as_ref()).unwrap();
     let input = EncoderInput {
         tokens: Tensor::from_ints([[1, 5, 3, 9], [10, 2, 0, 0]], &device),
         segments: Some(Tensor::from_ints([[0, 0, 1, 1], [0, 0, 0, 0]], &device)),
@@ -151,7 +155,7 @@ fn after_step<M: Module>(model: &M, logits: Tensor<2>, loss: &Tensor<1>) -> Resu
     let model = optimizer.step(model.clone(), &mut gradients, 0.1);
     Result {
         logits: logits.inner().try_into_vec_as::<f32>().unwrap(),
-        weights: weights::to_bytes(&model).unwrap(),
+        weights: tinderbox_weights::to_bytes(&model).unwrap(),
     }
 }
 

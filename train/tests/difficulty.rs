@@ -7,13 +7,13 @@ use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::Device;
-use data::image::{
+use tinderbox_data::image::{
     CenterCrop, ImageDataset, ImageSource, Preprocess, RandomCrop, Shapes, Split, Transform,
 };
-use data::loader::{Loader, LoaderConfig};
-use train::params;
-use train::recipe::{OptimizerName, OptimizerRecipe};
-use train::trainer::optimizer::Optimizer;
+use tinderbox_data::loader::{Loader, LoaderConfig};
+use tinderbox_train::params;
+use tinderbox_train::recipe::{OptimizerName, OptimizerRecipe};
+use tinderbox_train::trainer::optimizer::Optimizer;
 
 const PIXELS: usize = 3 * 24 * 24;
 

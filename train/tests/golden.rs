@@ -9,14 +9,14 @@ mod common;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use common::{Fixture, assert_close, families};
-use model_cnn::{ImageClassifier, ImageClassifierConfig, SimpleCnnConfig, weights};
 use safetensors::SafeTensors;
-use train::params::{self, ByName};
-use train::recipe::{OptimizerName, OptimizerRecipe, ScheduleName, ScheduleRecipe};
-use train::task::image::ImageTask;
-use train::trainer::gradients::{Accumulator, clip_by_global_norm};
-use train::trainer::optimizer::Optimizer;
-use train::trainer::schedule::Schedule;
+use tinderbox_model_cnn::{ImageClassifier, ImageClassifierConfig, SimpleCnnConfig, weights};
+use tinderbox_train::params::{self, ByName};
+use tinderbox_train::recipe::{OptimizerName, OptimizerRecipe, ScheduleName, ScheduleRecipe};
+use tinderbox_train::task::image::ImageTask;
+use tinderbox_train::trainer::gradients::{Accumulator, clip_by_global_norm};
+use tinderbox_train::trainer::optimizer::Optimizer;
+use tinderbox_train::trainer::schedule::Schedule;
 
 const SCHEDULES: &str = include_str!("fixtures/schedules.json");
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::nn::LinearConfig;
 use burn::tensor::{Device, Tensor};
-use weights::{LoadOptions, StateDict, WeightsError, load_dict};
+use tinderbox_weights::{LoadOptions, StateDict, WeightsError, load_dict};
 
 fn dict(tensors: &[(&str, &[usize], &[f32])]) -> Result<StateDict, WeightsError> {
     let owned = |(name, shape, values): &(&str, &[usize], &[f32])| {

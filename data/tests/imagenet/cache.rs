@@ -1,10 +1,10 @@
 //! What was listed is kept, and used only as long as it is true.
 
 use crate::disk::{self, TENCH, put, train};
-use data::image::{ImageNet, Split};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use tinderbox_data::image::{ImageNet, Split};
 
 struct Disk {
     dir: TempDir,

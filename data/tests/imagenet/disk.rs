@@ -1,11 +1,11 @@
 //! A few images, and the ways to put them on a disk.
 
-use data::image::{ImageNet, Split, decode};
 use flate2::{Compression, write::GzEncoder};
 use image::codecs::jpeg::JpegEncoder;
 use std::fs::{self, File};
 use std::path::Path;
 use tempfile::TempDir;
+use tinderbox_data::image::{ImageNet, Split, decode};
 
 pub(crate) const TENCH: &str = "n01440764";
 pub(crate) const CASSETTE_PLAYER: &str = "n02979186";

@@ -1,12 +1,12 @@
 //! What is wrong is told with the place, what was found, and what belongs there.
 
 use crate::disk::{self, PARACHUTE, TENCH, put, validation};
-use data::image::{ImageNet, Split};
 use std::fs;
 use std::path::Path;
+use tinderbox_data::image::{ImageNet, Split};
 
 #[track_caller]
-fn assert_error(dataset: Result<ImageNet, data::DataError>, words: &[&str]) {
+fn assert_error(dataset: Result<ImageNet, tinderbox_data::DataError>, words: &[&str]) {
     let message = dataset.unwrap_err().to_string();
     for word in words {
         assert!(message.contains(word), "no {word:?} in: {message}");

@@ -1,10 +1,10 @@
 //! Every layout gives the same images with the same classes.
 
 use crate::disk::{self, CASSETTE_PLAYER, PARACHUTE, Picture, TENCH, put, train, validation};
-use data::image::{ImageNet, Split};
 use proptest::prelude::*;
 use std::path::Path;
 use tempfile::TempDir;
+use tinderbox_data::image::{ImageNet, Split};
 
 #[track_caller]
 fn assert_complete(root: &Path) {

@@ -1,13 +1,13 @@
 //! Files that are as they should be, and others.
 
 use crate::{ENCODER, folder};
-use data::loader::Source;
-use data::text::squad::metrics::Version;
-use data::text::squad::{SquadEvaluation, SquadTraining, open, read};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use tinderbox_data::loader::Source;
+use tinderbox_data::text::squad::metrics::Version;
+use tinderbox_data::text::squad::{SquadEvaluation, SquadTraining, open, read};
 
 /// Id, and answers with their places.
 type Asked<'a> = (&'a str, &'a [(&'a str, i64)]);

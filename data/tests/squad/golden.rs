@@ -1,11 +1,11 @@
 //! Metrics, windows, answer places and answers are those of Python.
 
 use crate::{ENCODER, EXPECTED, questions};
-use data::text::squad::metrics::{Version, normalize_answer, score};
-use data::text::squad::{Question, QuestionWindows, best_answer};
-use data::text::{Encoded, EncodedPiece};
 use std::ops::Range;
 use std::sync::Arc;
+use tinderbox_data::text::squad::metrics::{Version, normalize_answer, score};
+use tinderbox_data::text::squad::{Question, QuestionWindows, best_answer};
+use tinderbox_data::text::{Encoded, EncodedPiece};
 
 #[test]
 fn metrics_are_the_official_scripts() {

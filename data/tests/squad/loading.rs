@@ -1,11 +1,11 @@
 //! Questions as the trainer meets them.
 
 use crate::{ENCODER, EXPECTED, questions};
-use data::loader::{Loader, LoaderConfig, Source};
-use data::text::squad::{
+use std::sync::Arc;
+use tinderbox_data::loader::{Loader, LoaderConfig, Source};
+use tinderbox_data::text::squad::{
     Question, QuestionBatch, QuestionWindows, SpanBatch, SquadEvaluation, SquadTraining,
 };
-use std::sync::Arc;
 
 fn batches<S: Source>(source: &Arc<S>, workers: usize, first: usize) -> Vec<S::Batch> {
     let config = LoaderConfig {

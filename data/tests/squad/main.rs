@@ -6,14 +6,14 @@ mod files;
 mod golden;
 mod loading;
 
-use data::text::squad::{Question, read};
-use data::text::{SequenceEncoder, Tokenizer};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
+use tinderbox_data::text::squad::{Question, read};
+use tinderbox_data::text::{SequenceEncoder, Tokenizer};
 
 #[derive(Deserialize)]
 struct Expected {

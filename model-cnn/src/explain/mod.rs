@@ -13,7 +13,7 @@
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
-//! use model_cnn::{ImageClassifier, SimpleCnnConfig, explain};
+//! use tinderbox_model_cnn::{ImageClassifier, SimpleCnnConfig, explain};
 //!
 //! let device = Device::flex();
 //! let model: ImageClassifier = SimpleCnnConfig::new(10).init(&device)?.into();

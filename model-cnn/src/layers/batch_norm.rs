@@ -3,8 +3,8 @@
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
-use kernels::activation::relu;
-use kernels::norm::{Fused, batch_norm, batch_norm_train};
+use tinderbox_kernels::activation::relu;
+use tinderbox_kernels::norm::{Fused, batch_norm, batch_norm_train};
 
 use super::Tap;
 

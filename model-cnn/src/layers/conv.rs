@@ -3,7 +3,7 @@
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
-use kernels::activation::relu;
+use tinderbox_kernels::activation::relu;
 
 use super::Tap;
 
@@ -50,7 +50,10 @@ pub(crate) fn forward_conv_relu(
     tap: &mut Tap,
 ) -> Tensor<4> {
     match tap.is_idle() {
-        true => kernels::nn::conv2d_relu(conv, x),
-        false => relu(tap.at(format_args!("{name}"), kernels::nn::conv2d(conv, x))),
+        true => tinderbox_kernels::nn::conv2d_relu(conv, x),
+        false => relu(tap.at(
+            format_args!("{name}"),
+            tinderbox_kernels::nn::conv2d(conv, x),
+        )),
     }
 }

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::nn::{Initializer, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use kernels::pool::adaptive_avg_pool2d;
+use tinderbox_kernels::pool::adaptive_avg_pool2d;
 
 /// The average over the map: `[batch, channels, height, width]` to `[batch, channels]`.
 pub(crate) fn pooled(features: Tensor<4>) -> Tensor<2> {
@@ -32,7 +32,7 @@ pub(crate) fn normal_linear(from: usize, to: usize, std: f64, device: &Device) -
 /// `head` of the features; a network without one gives the features themselves.
 pub(crate) fn forward_linear(head: Option<&Linear>, features: Tensor<2>) -> Tensor<2> {
     match head {
-        Some(head) => kernels::nn::linear(head, features),
+        Some(head) => tinderbox_kernels::nn::linear(head, features),
         None => features,
     }
 }

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
-use kernels::norm::layer_norm;
+use tinderbox_kernels::norm::layer_norm;
 
 /// `torch.nn.LayerNorm` over channels, eps 1e-6 (Ba et al. 2016, <https://arxiv.org/abs/1607.06450>).
 #[derive(Module, Debug)]

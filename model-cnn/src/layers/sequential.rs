@@ -7,7 +7,7 @@ use burn::nn::conv::Conv2d;
 use burn::nn::pool::MaxPool2d;
 use burn::nn::{Dropout, Linear};
 use burn::tensor::Tensor;
-use kernels::activation::relu;
+use tinderbox_kernels::activation::relu;
 
 use super::{BatchNorm2d, LayerNorm2d, Tap};
 
@@ -30,11 +30,11 @@ impl Layer {
     /// `[batch, channels, height, width]` to `[batch, channels', height', width']`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
-            Self::Conv2d(layer) => kernels::nn::conv2d(layer, x),
+            Self::Conv2d(layer) => tinderbox_kernels::nn::conv2d(layer, x),
             Self::BatchNorm2d(layer) => layer.forward(x),
             Self::LayerNorm2d(layer) => layer.forward(x),
             Self::Relu(_) => relu(x),
-            Self::MaxPool2d(layer) => kernels::nn::max_pool2d(layer, x),
+            Self::MaxPool2d(layer) => tinderbox_kernels::nn::max_pool2d(layer, x),
         }
     }
 }
@@ -61,7 +61,7 @@ fn forward_fused(mut layers: &[Layer], mut x: Tensor<4>) -> Tensor<4> {
         (x, layers) = match layers {
             [] => return x,
             [Layer::Conv2d(conv), Layer::Relu(_), rest @ ..] => {
-                (kernels::nn::conv2d_relu(conv, x), rest)
+                (tinderbox_kernels::nn::conv2d_relu(conv, x), rest)
             }
             [Layer::BatchNorm2d(norm), Layer::Relu(_), rest @ ..] => (norm.forward_relu(x), rest),
             [layer, rest @ ..] => (layer.forward(x), rest),
@@ -83,8 +83,8 @@ pub enum Dense {
 /// One layer after the other, `[batch, features]` to `[batch, features']`.
 pub(crate) fn forward_dense(layers: &[Dense], x: Tensor<2>) -> Tensor<2> {
     layers.iter().fold(x, |x, layer| match layer {
-        Dense::Linear(layer) => kernels::nn::linear(layer, x),
+        Dense::Linear(layer) => tinderbox_kernels::nn::linear(layer, x),
         Dense::Relu(_) => relu(x),
-        Dense::Dropout(layer) => kernels::nn::dropout(layer, x),
+        Dense::Dropout(layer) => tinderbox_kernels::nn::dropout(layer, x),
     })
 }

@@ -2,7 +2,7 @@
 
 pub mod known;
 
-pub use ::weights::{
+pub use tinderbox_weights::{
     LoadOptions, Mismatch, StateDict, WeightsError, load, load_backbone, load_bytes, load_with,
     parameter_names, save, to_bytes,
 };

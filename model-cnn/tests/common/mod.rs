@@ -7,14 +7,14 @@ use std::path::Path;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
-use model_cnn::resnet::BlockKind;
-use model_cnn::squeezenet::SqueezeNetVersion;
-use model_cnn::{
+use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+use tinderbox_model_cnn::resnet::BlockKind;
+use tinderbox_model_cnn::squeezenet::SqueezeNetVersion;
+use tinderbox_model_cnn::{
     AlexNetConfig, CifarResNetConfig, ConvNeXtConfig, ImageClassifierConfig, ResNetConfig,
     SqueezeNetConfig, VggConfig, weights,
 };
-use safetensors::SafeTensors;
-use safetensors::tensor::TensorView;
 
 /// A file of named tensors.
 pub struct Fixture(pub SafeTensors<'static>);

@@ -6,8 +6,8 @@
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Int, Tensor};
-use kernels::embedding::embedding;
-use kernels::nn;
+use tinderbox_kernels::embedding::embedding;
+use tinderbox_kernels::nn;
 
 use crate::ConfigError;
 

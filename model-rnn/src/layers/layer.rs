@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, Initializer};
 use burn::tensor::{Device, Tensor};
-use kernels::recurrent::{Activation, Reset, Walk, Weights, gru, lstm, rnn};
+use tinderbox_kernels::recurrent::{Activation, Reset, Walk, Weights, gru, lstm, rnn};
 
 use super::cell::{CellKind, CellState};
 use super::lengths::Alive;
@@ -102,7 +102,7 @@ impl RecurrentLayer {
     fn weights(&self, weight_drop: &Dropout) -> Weights {
         Weights {
             ih: self.weight_ih.val(),
-            hh: kernels::nn::dropout(weight_drop, self.weight_hh.val()),
+            hh: tinderbox_kernels::nn::dropout(weight_drop, self.weight_hh.val()),
             bias: match (&self.bias_ih, &self.bias_hh) {
                 (Some(ih), Some(hh)) => Some([ih.val(), hh.val()]),
                 _ => None,

@@ -23,7 +23,7 @@
 //!
 //! Where both biases are only ever added, one of them would do (Keras has one then); PyTorch has two, and so have we.
 //!
-//! A layer goes through all time steps at once, in [`kernels::recurrent`], where each equation is also written out step by
+//! A layer goes through all time steps at once, in [`tinderbox_kernels::recurrent`], where each equation is also written out step by
 //! step.
 
 mod cell;

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, Initializer, Linear};
 use burn::tensor::{Device, Tensor};
-use kernels::linear::linear_transposed;
+use tinderbox_kernels::linear::linear_transposed;
 
 /// From the outputs of the last layer to logits.
 #[derive(Module, Debug)]
@@ -47,7 +47,7 @@ impl Decoder {
     /// `[batch, time, width]` to `[batch, time, vocabulary]`.
     pub(super) fn forward(&self, x: Tensor<3>, encoder: &Embedding) -> Tensor<3> {
         match self {
-            Self::Linear(decoder) => kernels::nn::linear(decoder, x),
+            Self::Linear(decoder) => tinderbox_kernels::nn::linear(decoder, x),
             Self::Tied(decoder) => {
                 linear_transposed(x, encoder.weight.val(), Some(decoder.bias.val()))
             }

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Distribution, Gradients, Int, Tensor, TensorData};
-use model_rnn::{RnnLm, weights};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
+use tinderbox_model_rnn::{RnnLm, weights};
 
 /// A file of named tensors.
 pub struct Fixture(pub SafeTensors<'static>);

@@ -1,8 +1,8 @@
 use burn::module::Module;
 use burn::nn::{Dropout, Linear};
 use burn::tensor::{Device, Tensor};
-use kernels::activation::add;
-use kernels::nn;
+use tinderbox_kernels::activation::add;
+use tinderbox_kernels::nn;
 
 use crate::attention::Mask;
 use crate::encoder::{Parts, Projections};

@@ -5,7 +5,7 @@ use burn::module::{
 };
 use burn::nn::{Dropout, Linear};
 use burn::tensor::{Device, Tensor};
-use kernels::nn;
+use tinderbox_kernels::nn;
 
 use super::Parts;
 use super::layer::AddNorm;

@@ -4,7 +4,7 @@
 use burn::module::Module;
 use burn::nn::{Dropout, Embedding};
 use burn::tensor::{Bool, Device, Int, Tensor};
-use kernels::nn;
+use tinderbox_kernels::nn;
 
 use super::{EncoderInput, Parts};
 use crate::layers::{LayerNorm, positions};

@@ -6,8 +6,8 @@
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear};
 use burn::tensor::{Device, Tensor};
-use kernels::linear::linear_transposed;
-use kernels::nn;
+use tinderbox_kernels::linear::linear_transposed;
+use tinderbox_kernels::nn;
 
 use super::Parts;
 use crate::layers::{Activation, LayerNorm};

@@ -4,8 +4,8 @@
 use burn::module::Module;
 use burn::nn::{Dropout, Linear};
 use burn::tensor::{Device, Tensor};
-use kernels::activation::add;
-use kernels::nn;
+use tinderbox_kernels::activation::add;
+use tinderbox_kernels::nn;
 
 use super::Parts;
 use super::attention::Attention;

@@ -1,6 +1,6 @@
 use burn::tensor::Tensor;
-use kernels::activation::{gelu, gelu_tanh, relu, silu};
 use serde::{Deserialize, Serialize};
+use tinderbox_kernels::activation::{gelu, gelu_tanh, relu, silu};
 
 /// What a feed-forward layer does between its two matrices. The names are Hugging Face's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
-use kernels::linear::linear;
+use tinderbox_kernels::linear::linear;
 
 /// Hugging Face's `Conv1D`: a linear layer whose weight lies as `[in, out]`, as in OpenAI's GPT and as Burn multiplies.
 #[derive(Module, Debug)]

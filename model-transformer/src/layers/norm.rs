@@ -1,7 +1,7 @@
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
-use kernels::norm::{layer_norm, rms_norm};
+use tinderbox_kernels::norm::{layer_norm, rms_norm};
 
 /// Layer normalisation over the last dimension: `(x - mean) / sqrt(var + epsilon) * weight + bias`.
 ///

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use model_transformer::registry::EncoderInfo;
-use model_transformer::{
+use safetensors::tensor::TensorView;
+use tinderbox_model_transformer::registry::EncoderInfo;
+use tinderbox_model_transformer::{
     BertConfig, DistilBertConfig, EncoderInput, Head, RobertaConfig, TextEncoder,
     TextEncoderConfig, weights,
 };
-use safetensors::tensor::TensorView;
 
 use super::{Fixture, fixture_folder, values};
 

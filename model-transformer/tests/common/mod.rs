@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::Dropout;
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
-use model_transformer::attention::{Heads, Mask};
-use model_transformer::layers::Activation;
-use model_transformer::layers::positions::RopeScaling;
-use model_transformer::{GptConfig, LanguageModelConfig, LlamaConfig, weights};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
+use tinderbox_model_transformer::attention::{Heads, Mask};
+use tinderbox_model_transformer::layers::Activation;
+use tinderbox_model_transformer::layers::positions::RopeScaling;
+use tinderbox_model_transformer::{GptConfig, LanguageModelConfig, LlamaConfig, weights};
 
 /// Attention with the heads apart: `[batch, heads, time, head_dim]` each.
 pub fn attention(
@@ -26,7 +26,7 @@ pub fn attention(
     let [batch, heads, queries, head_dim] = q.dims();
     let shared = Heads::shared(heads, k.dims()[1]);
     let [q, k, v] = [q, k, v].map(|x| x.swap_dims(1, 2).flatten(2, 3));
-    let mixed = model_transformer::attention::attention(q, k, v, shared, mask, dropout);
+    let mixed = tinderbox_model_transformer::attention::attention(q, k, v, shared, mask, dropout);
     mixed
         .reshape([batch, queries, heads, head_dim])
         .swap_dims(1, 2)

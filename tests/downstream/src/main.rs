@@ -1,7 +1,7 @@
 //! Another project that uses `model-cnn`: three lines, no trainer.
 
 use burn::tensor::{Device, Tensor};
-use model_cnn::SimpleCnnConfig;
+use tinderbox_model_cnn::SimpleCnnConfig;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::flex();

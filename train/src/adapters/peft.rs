@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model_transformer::{Head, TextEncoder};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
+use tinderbox_model_transformer::{Head, TextEncoder};
 
 use crate::TrainError;
 use crate::recipe::LoraRecipe;

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use data::image::Transform;
-use data::text::treebank::Options as TreebankOptions;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use tinderbox_data::image::Transform;
+use tinderbox_data::text::treebank::Options as TreebankOptions;
 
 use super::sequence::{SequenceDataRecipe, SequenceDataSource};
 

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use model_cnn::ImageClassifierConfig;
-use model_transformer::{TextEncoderConfig, huggingface, registry};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tinderbox_model_cnn::ImageClassifierConfig;
+use tinderbox_model_transformer::{TextEncoderConfig, huggingface, registry};
 
 use super::ModelRecipe;
 use super::read::{Unknown, nearest};
@@ -21,7 +21,7 @@ impl ModelRecipe {
     /// # Errors
     /// A sentence a problem: an unknown name, an unknown option, a value of the wrong type.
     pub fn image_classifier(&self) -> Result<ImageClassifierConfig, Vec<String>> {
-        let models = model_cnn::registry::MODELS;
+        let models = tinderbox_model_cnn::registry::MODELS;
         let Some(info) = models.iter().find(|info| info.name == self.name) else {
             return Err(self.unknown(models.iter().map(|info| info.name)));
         };

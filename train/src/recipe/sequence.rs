@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use data::text::labelled::Columns;
-use data::text::tagged::TagColumns;
 use serde::{Deserialize, Serialize};
+use tinderbox_data::text::labelled::Columns;
+use tinderbox_data::text::tagged::TagColumns;
 
 use crate::TrainError;
 

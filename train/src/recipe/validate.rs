@@ -1,6 +1,6 @@
 //! Values that have the right type and still make no sense.
 
-use data::image::Transform;
+use tinderbox_data::image::Transform;
 
 use super::model::PRETRAINED;
 use super::{

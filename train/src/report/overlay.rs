@@ -1,6 +1,6 @@
 //! A map of how much each place counts, drawn over the image that it belongs to.
 
-use data::image::Image;
+use tinderbox_data::image::Image;
 
 /// How much of the colour shows where the map is 0, and where it is 1.
 const OPACITY: [f32; 2] = [0.25, 0.75];

@@ -85,7 +85,9 @@ impl RunWeights {
     /// # Errors
     /// They belong to another model.
     pub fn load_into<M: Module>(self, model: M) -> Result<M, TrainError> {
-        Ok(weights::load_bytes(model, self.bytes, &self.path)?)
+        Ok(tinderbox_weights::load_bytes(
+            model, self.bytes, &self.path,
+        )?)
     }
 
     /// As in "step 1880 (moving average)".

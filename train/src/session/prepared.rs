@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use data::loader::Loader;
+use tinderbox_data::loader::Loader;
 
 use super::{Begin, Surroundings, ViewInfo};
 use crate::TrainError;
@@ -80,7 +80,7 @@ impl<T: Task> Prepared<T> {
             epoch: state.progress.epoch,
             step: state.progress.step,
             model: &recipe.model.name,
-            parameters: model_cnn::num_parameters(&state.model),
+            parameters: tinderbox_model_cnn::num_parameters(&state.model),
             sizes,
         });
         let progress = &state.progress;

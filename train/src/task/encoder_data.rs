@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use data::loader::{Loader, LoaderConfig, Source};
-use data::text::labelled::{self, LabelledSplits, LabelledText};
-use data::text::sentiment;
-use data::text::squad::metrics::Version;
-use data::text::squad::{self, SquadEvaluation, SquadTraining};
-use data::text::tagged::{TaggedSplits, open_tagged};
-use data::text::{MaskOptions, MaskedSource, SequenceSource, TaggedSource, TextLines, Truncated};
-use model_transformer::Head;
+use tinderbox_data::loader::{Loader, LoaderConfig, Source};
+use tinderbox_data::text::labelled::{self, LabelledSplits, LabelledText};
+use tinderbox_data::text::sentiment;
+use tinderbox_data::text::squad::metrics::Version;
+use tinderbox_data::text::squad::{self, SquadEvaluation, SquadTraining};
+use tinderbox_data::text::tagged::{TaggedSplits, open_tagged};
+use tinderbox_data::text::{
+    MaskOptions, MaskedSource, SequenceSource, TaggedSource, TextLines, Truncated,
+};
+use tinderbox_model_transformer::Head;
 
 use super::Task;
 pub use super::encoder_fit::known_tokenizer;

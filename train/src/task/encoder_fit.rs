@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use data::text::{Algorithm, SequenceEncoder, Tokenizer, sentiment};
-use model_transformer::{Head, TextEncoderConfig};
+use tinderbox_data::text::{Algorithm, SequenceEncoder, Tokenizer, sentiment};
+use tinderbox_model_transformer::{Head, TextEncoderConfig};
 
 use crate::TrainError;
 use crate::encoder::{EncoderModel, check_tokens};

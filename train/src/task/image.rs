@@ -1,9 +1,9 @@
 //! Image classification.
 
 use burn::tensor::{Device, Int, Tensor, Transaction};
-use data::image::{ImageBatch, ImageSource};
-use kernels::loss::{cross_entropy, log_softmax};
-use model_cnn::ImageClassifier;
+use tinderbox_data::image::{ImageBatch, ImageSource};
+use tinderbox_kernels::loss::{cross_entropy, log_softmax};
+use tinderbox_model_cnn::ImageClassifier;
 
 use super::{Carry, Task};
 use crate::TrainError;

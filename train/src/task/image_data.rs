@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use data::download;
-use data::image::{
+use tinderbox_data::download;
+use tinderbox_data::image::{
     CenterCrop, Cifar10, Idx, ImageDataset, ImageFolder, ImageNet, ImageSource, Interpolation,
     Mixing, Preprocess, Resize, Shapes, Shards, Split, Subset, Transform,
 };
-use data::loader::{Loader, LoaderConfig};
-use model_cnn::ImageClassifierConfig;
-use model_cnn::registry::{self, InputInfo};
+use tinderbox_data::loader::{Loader, LoaderConfig};
+use tinderbox_model_cnn::ImageClassifierConfig;
+use tinderbox_model_cnn::registry::{self, InputInfo};
 
 use crate::TrainError;
 use crate::recipe::{ImageDataRecipe, ImageDataSource, Recipe};
@@ -96,7 +96,8 @@ fn given_path(recipe: &ImageDataRecipe) -> Result<&Path, TrainError> {
         .ok_or_else(|| TrainError::Mismatch("data.path is not given".into()))
 }
 
-type Download = fn(&Path, &mut dyn FnMut(u64, Option<u64>)) -> Result<PathBuf, data::DataError>;
+type Download =
+    fn(&Path, &mut dyn FnMut(u64, Option<u64>)) -> Result<PathBuf, tinderbox_data::DataError>;
 
 /// The folder of a set that can be downloaded: the one given, or the cache.
 fn locate(

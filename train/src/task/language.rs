@@ -1,9 +1,9 @@
 //! Language modelling: the next token.
 
 use burn::tensor::{Device, Int, Tensor};
-use data::text::{TokenBatch, Tokenizer};
-use kernels::loss::cross_entropy;
-use model_rnn::{RnnState, regularization};
+use tinderbox_data::text::{TokenBatch, Tokenizer};
+use tinderbox_kernels::loss::cross_entropy;
+use tinderbox_model_rnn::{RnnState, regularization};
 
 use super::token_source::TokenSource;
 use super::{Carry, Task};
@@ -56,7 +56,7 @@ impl LanguageTask {
         })
     }
 
-    fn regularisation(&self, activations: &model_rnn::Activations) -> Option<Tensor<1>> {
+    fn regularisation(&self, activations: &tinderbox_model_rnn::Activations) -> Option<Tensor<1>> {
         let (alpha, beta) = (self.activation_decay, self.slowness_decay);
         let mut terms = Vec::new();
         if alpha > 0.0 {
@@ -77,7 +77,7 @@ fn logits(
     batch: &TokenBatch,
     carry: &mut Carry,
     device: &Device,
-) -> Result<(Tensor<2>, Option<model_rnn::Activations>), TrainError> {
+) -> Result<(Tensor<2>, Option<tinderbox_model_rnn::Activations>), TrainError> {
     let inputs = batch.inputs(device);
     let (logits, activations) = match model {
         LanguageModel::Attention(model) => (model.forward(inputs), None),

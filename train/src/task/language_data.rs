@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use data::loader::{Loader, LoaderConfig};
-use data::text::plain::By;
-use data::text::{
+use tinderbox_data::loader::{Loader, LoaderConfig};
+use tinderbox_data::text::plain::By;
+use tinderbox_data::text::{
     Corpus, Streams, TokenShards, Tokenizer, Tokens, Windows, grammar, penn_treebank, plain,
     treebank,
 };

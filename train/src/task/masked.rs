@@ -3,8 +3,8 @@
 //! Devlin et al. 2018, <https://arxiv.org/abs/1810.04805>, section 3.1.
 
 use burn::tensor::{Device, Tensor};
-use data::text::{MaskedBatch, MaskedSource};
-use model_transformer::{TextEncoder, TextEncoderConfig};
+use tinderbox_data::text::{MaskedBatch, MaskedSource};
+use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::outputs::{Guesses, hits, indices};
 use super::{Carry, Task};

@@ -1,7 +1,7 @@
 //! What the tasks of encoders hand to the device, and read from it.
 
 use burn::tensor::{Device, Int, Tensor, TensorData, Transaction};
-use kernels::loss::cross_entropy;
+use tinderbox_kernels::loss::cross_entropy;
 
 use crate::TrainError;
 

@@ -1,8 +1,8 @@
 //! Classification of texts and of pairs of texts.
 
 use burn::tensor::{Device, Tensor};
-use data::text::{LabelledBatch, SequenceSource};
-use model_transformer::{TextEncoder, TextEncoderConfig};
+use tinderbox_data::text::{LabelledBatch, SequenceSource};
+use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::outputs::{Guesses, hits};
 use super::{Carry, Task, score};

@@ -3,16 +3,16 @@
 use std::ops::Range;
 
 use burn::tensor::{Device, Int, Tensor, Transaction};
-use data::DataError;
-use data::loader::Source;
-use data::text::SequenceBatch;
-use data::text::squad::metrics::Version;
-use data::text::squad::{
+use tinderbox_data::DataError;
+use tinderbox_data::loader::Source;
+use tinderbox_data::text::SequenceBatch;
+use tinderbox_data::text::squad::metrics::Version;
+use tinderbox_data::text::squad::{
     Prediction, QuestionBatch, QuestionWindows, SpanBatch, SquadEvaluation, SquadTraining,
     best_answer,
 };
-use kernels::loss::cross_entropy;
-use model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
+use tinderbox_kernels::loss::cross_entropy;
+use tinderbox_model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
 
 use super::outputs::{indices, read_all};
 use super::{Carry, Task};

@@ -1,8 +1,8 @@
 //! Token classification: a tag for every word, as for names or parts of speech.
 
 use burn::tensor::{Device, Tensor};
-use data::text::{TaggedBatch, TaggedSource};
-use model_transformer::{TextEncoder, TextEncoderConfig};
+use tinderbox_data::text::{TaggedBatch, TaggedSource};
+use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::outputs::{Guesses, hits, indices};
 use super::{Carry, Task, score};

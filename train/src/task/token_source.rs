@@ -1,8 +1,8 @@
 //! Either way of feeding a language model, as one source of batches.
 
-use data::DataError;
-use data::loader::Source;
-use data::text::{Sequence, Streams, TokenBatch, Windows};
+use tinderbox_data::DataError;
+use tinderbox_data::loader::Source;
+use tinderbox_data::text::{Sequence, Streams, TokenBatch, Windows};
 
 /// Where token batches come from.
 #[derive(Debug)]

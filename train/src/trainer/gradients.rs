@@ -1,7 +1,7 @@
 //! Gradients between `backward` and the optimizer: averaged over batches, clipped by their global norm.
 
 use burn::tensor::Tensor;
-use kernels::optim::sum_of_squares;
+use tinderbox_kernels::optim::sum_of_squares;
 
 use crate::TrainError;
 use crate::params::ByName;

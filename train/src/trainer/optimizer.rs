@@ -3,15 +3,15 @@
 //! Burn's optimizers are not used, for three reasons. Their state is keyed by parameter numbers that are drawn anew in
 //! each process, so that two equal runs write different files; it is restored onto `Device::default()`, which fails in a
 //! build that has a GPU backend on a machine that has no GPU; and their defaults differ from PyTorch's (dampening 0.1,
-//! epsilon 1e-5, decay of biases). The rules themselves are in `kernels::optim`.
+//! epsilon 1e-5, decay of biases). The rules themselves are in `tinderbox_kernels::optim`.
 
 use std::collections::BTreeMap;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use kernels::optim;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
+use tinderbox_kernels::optim;
 
 use crate::TrainError;
 use crate::arrays::{bytes_of, tensor, view};

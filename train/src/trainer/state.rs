@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
-use weights;
+use tinderbox_weights;
 
 use super::checkpoint::Files;
 use super::ema::Ema;
@@ -126,10 +126,13 @@ impl<M: Module> State<M> {
             Some(learning) => adapters::part(bytes, |name| learning.contains(name)),
         };
         let model = if learning.is_some() { ADAPTERS } else { MODEL };
-        files.insert(model.into(), saved(weights::to_bytes(&self.model)?)?);
+        files.insert(
+            model.into(),
+            saved(tinderbox_weights::to_bytes(&self.model)?)?,
+        );
         if let Some(ema) = &self.ema {
             let averaged = ema.apply(&self.model);
-            files.insert(EMA.into(), saved(weights::to_bytes(&averaged)?)?);
+            files.insert(EMA.into(), saved(tinderbox_weights::to_bytes(&averaged)?)?);
         }
         files.insert(OPTIMIZER.into(), self.optimizer.to_bytes()?);
         if !self.carry.is_empty() {
@@ -157,7 +160,11 @@ impl<M: Module> State<M> {
     ) -> Result<Self, TrainError> {
         let load = |model: M, name: &str| -> Result<M, TrainError> {
             let bytes = file(files, name, path)?.clone();
-            Ok(weights::load_bytes(model, bytes, &path.join(name))?)
+            Ok(tinderbox_weights::load_bytes(
+                model,
+                bytes,
+                &path.join(name),
+            )?)
         };
         let progress = Progress::from_files(files, path)?;
         let ema = match (train.ema_decay, progress.average_since) {

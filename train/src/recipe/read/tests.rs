@@ -1,5 +1,5 @@
 use super::*;
-use model_cnn::ImageClassifierConfig;
+use tinderbox_model_cnn::ImageClassifierConfig;
 
 fn problems(text: &str) -> String {
     Recipe::parse(text, "test.toml", &[])

@@ -1,0 +1,80 @@
+//! Language models: plain SGD for recurrent ones, AdamW for a GPT; no dropout.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use tinderbox_kernels::loss::cross_entropy;
+use tinderbox_model_rnn::RnnLmConfig;
+use tinderbox_model_transformer::GptConfig;
+use tinderbox_train::language::{LanguageModel, LanguageModelConfig};
+use tinderbox_train::recipe::{OptimizerName, OptimizerRecipe};
+use tinderbox_train::session::init_model;
+
+use super::learner::Learner;
+use super::{Job, Step};
+use crate::workload::{Shape, VOCAB, Workload};
+
+pub(super) fn step(job: Job, device: &Device) -> anyhow::Result<Step> {
+    let Shape { batch, size } = job.shape;
+    let count = batch * size;
+    let (config, optimizer) = match job.workload {
+        Workload::Lstm2x200 => (lstm(&RnnLmConfig::lstm_small()), OptimizerName::Sgd),
+        Workload::Lstm2x650 => (lstm(&RnnLmConfig::lstm_medium()), OptimizerName::Sgd),
+        _ => (gpt(size), OptimizerName::AdamW),
+    };
+    let inputs = words([batch, size], VOCAB, 0, device);
+    let targets = words([batch, size], VOCAB, 1, device).reshape([count]);
+    let logits = move |model: &LanguageModel| {
+        let logits = match model {
+            LanguageModel::Recurrent(model) => model.forward(inputs.clone(), None).logits,
+            LanguageModel::Attention(model) => model.forward(inputs.clone()),
+        };
+        logits.reshape([count, VOCAB])
+    };
+    let learner = Learner {
+        model: init_model(0, device, || config.init(device))?,
+        logits,
+        loss: move |logits| cross_entropy(logits, targets.clone(), 0.0).mean(),
+        optimizer: OptimizerRecipe {
+            name: optimizer,
+            momentum: 0.0,
+            ..OptimizerRecipe::default()
+        },
+    };
+    Ok(learner.step(job.kind, device))
+}
+
+fn lstm(config: &RnnLmConfig) -> LanguageModelConfig {
+    LanguageModelConfig::Recurrent(RnnLmConfig {
+        vocab_size: VOCAB,
+        dropout: 0.0,
+        ..config.clone()
+    })
+}
+
+/// 6 layers of width 384, for texts of so many tokens.
+pub(super) fn gpt(n_positions: usize) -> LanguageModelConfig {
+    let config = GptConfig {
+        vocab_size: VOCAB,
+        n_positions,
+        embd_pdrop: 0.0,
+        attn_pdrop: 0.0,
+        resid_pdrop: 0.0,
+        ..GptConfig::new(6, 6, 384)
+    };
+    LanguageModelConfig::Attention(tinderbox_model_transformer::LanguageModelConfig::Gpt(
+        config,
+    ))
+}
+
+/// Tokens, `shape`. Both sides need not agree on them: what a word is does not matter to the time.
+pub(super) fn words(
+    shape: [usize; 2],
+    vocab: usize,
+    offset: usize,
+    device: &Device,
+) -> Tensor<2, Int> {
+    let count = shape[0] * shape[1];
+    let words: Vec<i32> = (0..count)
+        .map(|i| ((i * 7919 + offset) % vocab) as i32)
+        .collect();
+    Tensor::from_data(TensorData::new(words, shape), device)
+}

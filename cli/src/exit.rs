@@ -1,0 +1,51 @@
+//! Exit codes, and the one line that an error is printed as.
+
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+use tinderbox_train::TrainError;
+
+/// Result of a verb: the exit code, or the error that ended it.
+pub type Done = anyhow::Result<ExitCode>;
+
+/// Prints the error of a verb, if there is one, and turns it into an exit code.
+pub fn finish(done: Done) -> ExitCode {
+    done.unwrap_or_else(|error| {
+        // A reader that went away (`| head`) is no failure worth a message.
+        if is_broken_pipe(&error) {
+            return ExitCode::SUCCESS;
+        }
+        let _ = writeln!(std::io::stderr(), "error: {}", one_line(&error));
+        exit_code(&error)
+    })
+}
+
+/// The error and its causes on one line. A cause that its parent's message already contains is not repeated.
+pub fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if line.is_empty() {
+            line = text;
+        } else if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+    }
+    line
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    match error.downcast_ref::<TrainError>() {
+        Some(TrainError::Recipe(_)) => ExitCode::from(2),
+        Some(TrainError::NotFinite { .. } | TrainError::WeightsNotFinite { .. }) => {
+            ExitCode::from(3)
+        }
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,14 @@
+//! One file per verb: parse its arguments, call the library, print the answer.
+
+pub(crate) mod data;
+pub(crate) mod devices;
+pub(crate) mod embed;
+pub(crate) mod eval;
+pub(crate) mod explain;
+pub(crate) mod export;
+pub(crate) mod fill;
+pub(crate) mod generate;
+pub(crate) mod models;
+pub(crate) mod predict;
+pub(crate) mod recipes;
+pub(crate) mod train;

@@ -1,0 +1,226 @@
+//! `tinderbox data`
+
+mod sequences;
+mod shards;
+mod text;
+mod tokenizer;
+mod tokens;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::json;
+use tinderbox_data::image::{
+    Image, ImageBatch, ImageDataset, ImageSource, Preprocess, Split, contact_sheet, write_png,
+};
+use tinderbox_data::loader::{Loader, Source};
+use tinderbox_train::TrainError;
+use tinderbox_train::recipe::DataRecipe;
+use tinderbox_train::report::plain::thousands;
+use tinderbox_train::task::image_data::{ImageRun, open_dataset};
+
+use crate::Done;
+use crate::shared::{RecipeArgs, table, with_data};
+
+/// Look at the data of a recipe.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tinderbox data info cnn
+  tinderbox data info sst2 --data path/to/sst-2
+  tinderbox data preview cnn-cifar10 --data path/to/cifar-10-batches-bin --output sheet.png
+  tinderbox data shards cnn-folder --data path/to/images --output path/to/shards
+  tinderbox data stats lstm-ptb-small --data path/to/penn-treebank
+  tinderbox data tokenizer corpus.txt --vocab-size 8000 --output tokenizer.json
+  tinderbox data tokens --tokenizer tokenizer.json --train corpus.txt --validation other.txt --output tokens
+  tinderbox data preview cnn --set 'data.train_transforms=[{ random_resized_crop = { size = 24 } }]'
+  tinderbox data preview cnn --set data.mixup_alpha=0.2 --set data.cutmix_alpha=1")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Count images and classes, tokens, texts and labels, or questions.
+    Info {
+        #[command(flatten)]
+        source: RecipeArgs,
+        /// Print JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+        /// Of shards: read every byte and compare it with the checksums that were written.
+        #[arg(long)]
+        verify: bool,
+    },
+    /// Draw training images as the network sees them, augmented and cropped, in a PNG file: a row a class, or the first
+    /// batches where their images are mixed with each other.
+    Preview {
+        #[command(flatten)]
+        source: RecipeArgs,
+        /// The PNG file.
+        #[arg(long, short, default_value = "preview.png")]
+        output: PathBuf,
+        /// Images in a row.
+        #[arg(long, default_value_t = 10)]
+        columns: usize,
+        /// The epoch whose augmentation is drawn.
+        #[arg(long, default_value_t = 0)]
+        epoch: u64,
+    },
+    Shards(shards::Args),
+    /// Perplexities that counting alone achieves: exact functions of a text, by which two programs can be compared.
+    Stats {
+        #[command(flatten)]
+        source: RecipeArgs,
+        /// Print JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    Tokenizer(tokenizer::Args),
+    Tokens(tokens::Args),
+}
+
+pub(crate) fn run(args: &Args) -> Done {
+    match &args.command {
+        Command::Info {
+            source,
+            json,
+            verify,
+        } => info(source, *json, *verify),
+        Command::Preview {
+            source,
+            output,
+            columns,
+            epoch,
+        } => preview(source, output, *columns, *epoch),
+        Command::Shards(args) => shards::run(args),
+        Command::Stats { source, json } => text::stats(source, *json),
+        Command::Tokenizer(args) => tokenizer::run(args),
+        Command::Tokens(args) => tokens::run(args),
+    }
+}
+
+fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> Done {
+    let recipe = source.load()?;
+    match recipe.data {
+        DataRecipe::Image(_) => {}
+        DataRecipe::Text(_) => return text::info(&recipe, as_json, verify),
+        DataRecipe::Sequence(_) => return sequences::info(&recipe, as_json, verify),
+    }
+    if verify {
+        shards::verify(recipe.images()?)?;
+    }
+    let (train, validation) = with_data(|mut access| {
+        let data = recipe.images()?;
+        let mut open = |split| open_dataset(data, recipe.seed, split, &mut access);
+        Ok((open(Split::Train)?, open(Split::Validation)?))
+    })?;
+    let counts = [train.class_counts(), validation.class_counts()];
+    if as_json {
+        let value = json!({
+            "classes": train.classes(), "train": counts[0], "validation": counts[1],
+            "image_size": train.image_size(),
+        });
+        println!("{}", serde_json::to_string_pretty(&value)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = table(["class", "training", "validation"], &[1, 2]);
+    let count =
+        |counts: &[usize], class: usize| thousands(counts.get(class).copied().unwrap_or(0) as u64);
+    for (class, name) in train.classes().iter().enumerate() {
+        let row = [
+            name.clone(),
+            count(&counts[0], class),
+            count(&counts[1], class),
+        ];
+        table.add_row(row);
+    }
+    let total = |dataset: &ImageDataset| thousands(dataset.len() as u64);
+    table.add_row(["total".to_string(), total(&train), total(&validation)]);
+    println!("{table}");
+    match train.image_size() {
+        Some((width, height)) => println!("images are {width}x{height}"),
+        None => println!("images have any size"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Done {
+    anyhow::ensure!(columns > 0, "--columns must be at least 1");
+    let recipe = source.load()?;
+    sequences::refuse(&recipe, "preview draws images")?;
+    let run = with_data(|mut access| Ok(ImageRun::open(&recipe, &mut access)?))?;
+    let source = run.train.source();
+    let data = recipe.images()?;
+    let is_mixed = data.mixup_alpha > 0.0 || data.cutmix_alpha > 0.0;
+    let rows = if is_mixed {
+        first_batches(&run.train, columns, epoch)?
+    } else {
+        first_of_each_class(source, columns, epoch)?
+    };
+    let largest = rows.iter().flatten().map(|image| image.width).max();
+    // Small images are enlarged until a tile is about as large as a thumbnail.
+    let scale = (96 / largest.unwrap_or(96)).max(1);
+    write_png(output, &contact_sheet(&rows, scale)).map_err(TrainError::from)?;
+    let output = output.display();
+    if is_mixed {
+        println!(
+            "{output}: the first {} images of the batches of epoch {epoch}, mixed as in training",
+            rows.iter().map(Vec::len).sum::<usize>()
+        );
+    } else {
+        println!(
+            "{output}: {columns} training images of each class, one class a row, from the top: {}",
+            source.dataset().classes().join(", ")
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The first images of each class, as the loader gives them in `epoch`.
+fn first_of_each_class(
+    source: &ImageSource,
+    columns: usize,
+    epoch: u64,
+) -> Result<Vec<Vec<Image>>, TrainError> {
+    let dataset = source.dataset();
+    let mut rows = vec![Vec::new(); dataset.classes().len()];
+    for index in 0..dataset.len() {
+        let row = &mut rows[dataset.label(index)];
+        if row.len() < columns {
+            let batch = source.collate(epoch, 0, vec![source.item(epoch, index)?]);
+            row.extend(images(source.preprocess(), &batch));
+        }
+    }
+    Ok(rows)
+}
+
+/// The first images that the network sees in `epoch`, in rows.
+fn first_batches(
+    loader: &Loader<ImageSource>,
+    columns: usize,
+    epoch: u64,
+) -> Result<Vec<Vec<Image>>, TrainError> {
+    const ROWS: usize = 8;
+    let mut found = Vec::new();
+    for batch in loader.epoch(epoch, 0) {
+        found.extend(images(loader.source().preprocess(), &batch?));
+        if found.len() >= ROWS * columns {
+            break;
+        }
+    }
+    found.truncate(ROWS * columns);
+    Ok(found.chunks(columns).map(<[Image]>::to_vec).collect())
+}
+
+/// What the network is given, made visible.
+fn images(preprocess: &Preprocess, batch: &ImageBatch) -> Vec<Image> {
+    let [_, channels, height, width] = batch.shape;
+    batch
+        .pixels
+        .chunks_exact(channels * height * width)
+        .map(|samples| preprocess.denormalize(samples, width, height))
+        .collect()
+}

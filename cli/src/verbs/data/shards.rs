@@ -1,0 +1,155 @@
+//! `tinderbox data shards`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::value_parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::Arc;
+use std::thread;
+use tinderbox_data::image::{
+    ImageDataset, ShardOptions, ShardSize, Split, WrittenShards, verify_shards, write_shards,
+};
+use tinderbox_train::TrainError;
+use tinderbox_train::recipe::{ImageDataRecipe, ImageDataSource};
+use tinderbox_train::report::plain::thousands;
+use tinderbox_train::task::image_data::open_dataset;
+
+use super::sequences;
+use crate::Done;
+use crate::shared::{RecipeArgs, table, with_data};
+
+/// Write the images of a recipe as tar shards: a few large files, which slow disks and network file systems read much
+/// faster than millions of small ones.
+///
+/// The layout is WebDataset's: train-000000.tar and so on with KEY.jpg (or KEY.png) and KEY.cls, the number of the
+/// class. Training images are shuffled before they are written; image files are copied as they are unless --max-side
+/// makes them smaller. Interrupted, it begins anew when it is run again.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tinderbox data shards cnn-folder --data path/to/images --output path/to/shards
+  tinderbox data shards cnn-folder --data path/to/images --output path/to/shards --max-side 500 --workers 8
+  tinderbox train cnn-folder --set data.source=shards --data path/to/shards")]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: RecipeArgs,
+    /// The folder to write to: a new one, an empty one, or one whose conversion was interrupted.
+    #[arg(long, short, value_name = "FOLDER")]
+    output: PathBuf,
+    /// The most that a shard may hold, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 128, value_parser = value_parser!(u64).range(1..))]
+    shard_size: u64,
+    /// Put this many images into each shard instead.
+    #[arg(long, value_name = "IMAGES", conflicts_with = "shard_size")]
+    per_shard: Option<usize>,
+    /// Scale images down whose longer side has more pixels than this.
+    #[arg(long, value_name = "PIXELS")]
+    max_side: Option<usize>,
+    /// Quality of the JPEG files that are scaled down, 1 to 100.
+    #[arg(long, default_value_t = 90, value_parser = value_parser!(u8).range(1..=100))]
+    quality: u8,
+    /// Threads that read, check and scale; one for each processor by default. The shards are the same for any number.
+    #[arg(long, value_name = "THREADS")]
+    workers: Option<usize>,
+    /// How many images that cannot be decoded may be left out.
+    #[arg(long, value_name = "IMAGES", default_value_t = 0)]
+    skip_bad: usize,
+}
+
+impl Args {
+    fn options(&self, seed: u64) -> ShardOptions {
+        let processors = || thread::available_parallelism().map_or(1, usize::from);
+        let bytes = self.shard_size.saturating_mul(1 << 20);
+        ShardOptions {
+            size: self
+                .per_shard
+                .map_or(ShardSize::Bytes(bytes), ShardSize::Images),
+            max_side: self.max_side,
+            quality: self.quality,
+            workers: self.workers.unwrap_or_else(processors),
+            seed,
+            skip_bad: self.skip_bad,
+        }
+    }
+}
+
+pub(super) fn run(args: &Args) -> Done {
+    let recipe = args.source.load()?;
+    sequences::refuse(&recipe, "shards are of images")?;
+    let (train, validation) = with_data(|mut access| {
+        let mut open = |split| -> Result<Arc<ImageDataset>, TrainError> {
+            let dataset = open_dataset(recipe.images()?, recipe.seed, split, &mut access)?;
+            Ok(Arc::new(dataset))
+        };
+        Ok((open(Split::Train)?, open(Split::Validation)?))
+    })?;
+    let bar = bar("writing {bar:30} {human_pos}/{human_len} images {per_sec} {eta} left");
+    let options = args.options(recipe.seed);
+    let written = write_shards(
+        &args.output,
+        train,
+        validation,
+        &options,
+        &mut |done, total| {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        },
+    );
+    bar.finish_and_clear();
+    let written = written.map_err(TrainError::from)?;
+    print(&written);
+    println!(
+        "{} is written; train on it with --set data.source=shards --data {}",
+        args.output.display(),
+        args.output.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(written: &WrittenShards) {
+    let mut table = table(["split", "images", "shards", "MiB"], &[1, 2, 3]);
+    for (name, split) in [
+        ("training", written.train),
+        ("validation", written.validation),
+    ] {
+        table.add_row([
+            name.to_string(),
+            thousands(split.images as u64),
+            thousands(split.shards as u64),
+            format!("{:.1}", split.bytes as f64 / f64::from(1 << 20)),
+        ]);
+    }
+    println!("{table}");
+    if !written.skipped.is_empty() {
+        println!("{} unreadable images were left out:", written.skipped.len());
+        for reason in &written.skipped {
+            println!("  {reason}");
+        }
+    }
+}
+
+/// Compares the shards of a recipe with their checksums.
+pub(super) fn verify(recipe: &ImageDataRecipe) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        recipe.source == ImageDataSource::Shards,
+        "--verify: only shards have checksums; give it with --set data.source=shards"
+    );
+    let path = recipe.path.as_deref().context("data.path is not given")?;
+    let bar = bar("verifying {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left");
+    let verified = verify_shards(path, &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    Ok(verified.map_err(TrainError::from)?)
+}
+
+pub(super) fn bar(template: &str) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

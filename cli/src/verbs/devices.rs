@@ -1,0 +1,96 @@
+//! `tinderbox devices`
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use burn::tensor::{Device, Int, Tensor};
+use tinderbox_model_cnn::{ImageClassifierConfig, SimpleCnnConfig};
+use tinderbox_train::device::{self, BACKENDS, DeviceName};
+use tinderbox_train::params;
+use tinderbox_train::recipe::OptimizerRecipe;
+use tinderbox_train::task::image::ImageTask;
+use tinderbox_train::trainer::optimizer::Optimizer;
+
+use crate::Done;
+
+/// Try every compiled-in backend: does it start, what is it, does a training step run.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tinderbox devices
+  tinderbox devices wgpu:software
+
+The first step on a GPU backend compiles its kernels, which can take a minute or more.")]
+pub(crate) struct Args {
+    /// Only this one.
+    device: Option<DeviceName>,
+}
+
+pub(crate) fn run(args: &Args) -> Done {
+    let names = match &args.device {
+        Some(name) => vec![name.clone()],
+        None => BACKENDS
+            .iter()
+            .map(|name| name.parse())
+            .collect::<Result<_, _>>()?,
+    };
+    let mut all_work = true;
+    for name in names {
+        let is_compiled = device::compiled().any(|backend| backend == name.backend());
+        if !is_compiled && args.device.is_none() {
+            println!("{name:10} not compiled in (cargo feature `{name}`)");
+            continue;
+        }
+        print!("{name:10} ");
+        std::io::stdout().flush()?;
+        let start = Instant::now();
+        match try_out(&name) {
+            Ok(adapter) => {
+                let seconds = start.elapsed().as_secs_f64();
+                println!("works: {adapter}; first training step after {seconds:.1} s");
+            }
+            Err(reason) => {
+                all_work = false;
+                println!("does not work: {reason}");
+            }
+        }
+    }
+    Ok(if all_work {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn try_out(name: &DeviceName) -> Result<String, String> {
+    let device = device::open(name).map_err(|e| e.to_string())?;
+    device::catch_panic(|| step(&device)).and_then(|done| done)?;
+    Ok(device::adapter_name(&device))
+}
+
+/// One step of a tiny network: convolution, pooling, linear, loss, backward, update.
+fn step(device: &Device) -> Result<(), String> {
+    let device = device.clone().autodiff();
+    let config = ImageClassifierConfig::SimpleCnn(SimpleCnnConfig {
+        image_size: 8,
+        channels: [4, 4],
+        hidden: 8,
+        ..SimpleCnnConfig::new(2)
+    });
+    let model = config.init(&device).map_err(|e| e.to_string())?;
+    let task = ImageTask::new(2, 0.0);
+    let images = Tensor::ones([2, 3, 8, 8], &device);
+    let targets = Tensor::<1, Int>::from_ints([0, 1], &device);
+    let loss = task.loss(model.forward(images), targets);
+    let mut gradients = params::gradients(&model, loss.backward());
+    let model = Optimizer::new(OptimizerRecipe::default()).step(model, &mut gradients, 0.1);
+    let bias = params::values(&model)
+        .remove("fc2.bias")
+        .ok_or("no parameters")?;
+    let values = bias.try_into_data().map_err(|e| e.to_string())?;
+    match values.iter::<f32>().all(f32::is_finite) {
+        true => Ok(()),
+        false => Err("a training step gave numbers that are not finite".into()),
+    }
+}

@@ -1,0 +1,226 @@
+//! `tinderbox explain`
+
+mod image;
+mod text;
+mod text_output;
+mod text_question;
+
+use std::path::PathBuf;
+
+use anyhow::{bail, ensure};
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
+use crate::Done;
+use crate::kind::{Kind, kind, no_text};
+use crate::shared::DeviceArgs;
+use crate::texts::TextArgs;
+use crate::trained::{OutsideArgs, WeightsArgs};
+use image::ImageMethod;
+use text::TextMethod;
+
+/// Show which places of an image, or which words of a text, speak for a class.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tinderbox explain runs/cnn photo.jpg
+  tinderbox explain runs/cnn photo.jpg --class star --method smooth-grad --output why.png
+  tinderbox explain runs/cnn --layers
+  tinderbox explain runs/bert --text \"the film was not bad\" --output why.html
+  tinderbox explain runs/bert --text \"the film was not bad\" --method attention --layer 1 --head 0 --output map.svg
+  tinderbox explain runs/squad --question \"Who wrote it?\" --file book.txt
+
+For each image a PNG file is written: on the left what the network saw, on the right the same with the places that count \
+in red. An image that cannot be read is reported, the others are still explained; the exit code is then 1.
+
+A text is shown with what speaks for its class in green and what speaks against it in red; where there are no colours, as a \
+table. RUN may then also be a folder of Hugging Face's.")]
+pub(crate) struct Args {
+    /// The run directory.
+    run: PathBuf,
+    /// Image files.
+    images: Vec<PathBuf>,
+    #[command(flatten)]
+    texts: TextArgs,
+    /// The second text, of a model that judges pairs.
+    #[arg(long, value_name = "TEXT")]
+    pair: Option<String>,
+    /// What is asked about the text, of a model that answers questions.
+    #[arg(long, value_name = "TEXT")]
+    question: Option<String>,
+    /// What is asked [default: grad-cam for images, integrated-gradients for text].
+    #[arg(long, value_enum)]
+    method: Option<Method>,
+    /// The layer that Grad-CAM looks at (without it the last convolution's), or the number of a layer of attention, from 0
+    /// (without it all of them).
+    #[arg(long, value_name = "NAME|N")]
+    layer: Option<String>,
+    /// The head of attention, from 0; without it all of them.
+    #[arg(long, value_name = "N")]
+    head: Option<usize>,
+    /// List the layers instead.
+    #[arg(long, conflicts_with = "images")]
+    layers: bool,
+    /// The class asked about; without it the most probable one.
+    #[arg(long, value_name = "NAME|INDEX")]
+    class: Option<String>,
+    /// Of images, a folder for the pictures, or the PNG file for a single one [default: .]; of a text, a file to be written
+    /// besides.
+    #[arg(long, short, value_name = "FOLDER|FILE.png|FILE.html|FILE.svg")]
+    output: Option<PathBuf>,
+    /// How many noisy copies SmoothGrad averages over [default: 25].
+    #[arg(long, value_name = "N")]
+    samples: Option<usize>,
+    /// How strong SmoothGrad's noise is, as a share of the image's range [default: 0.15].
+    #[arg(long, value_name = "SHARE")]
+    noise: Option<f64>,
+    /// What SmoothGrad draws its noise from [default: 0].
+    #[arg(long)]
+    seed: Option<u64>,
+    /// At how many places integrated gradients are taken [default: 50].
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
+    /// How many classes to list for each image or text.
+    #[arg(long, default_value_t = 5, value_name = "K")]
+    top_k: usize,
+    /// Print JSON instead of tables, one object a line.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    weights: WeightsArgs,
+    #[command(flatten)]
+    outside: OutsideArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// What is asked, of an image or of a text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Image(ImageMethod),
+    Text(TextMethod),
+}
+
+/// An option that only another method has is refused, rather than ignored.
+fn refuse_others(is_given: bool, option: &str, owner: &str, method: &str) -> anyhow::Result<()> {
+    ensure!(
+        !is_given || method == owner,
+        "--{option} is for --method {owner}, not for {method}"
+    );
+    Ok(())
+}
+
+impl ValueEnum for Method {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self::Image(ImageMethod::GradCam),
+            Self::Image(ImageMethod::InputGradient),
+            Self::Image(ImageMethod::SmoothGrad),
+            Self::Text(TextMethod::IntegratedGradients),
+            Self::Text(TextMethod::Attention),
+            Self::Text(TextMethod::Rollout),
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Image(method) => method.to_possible_value(),
+            Self::Text(method) => method.to_possible_value(),
+        }
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Done {
+    ensure!(args.top_k > 0, "--top-k must be at least 1");
+    let name = args.run.display();
+    match kind(&args.run)? {
+        Kind::Image => image::run(args),
+        Kind::Encoder => text::run(args),
+        Kind::Language => bail!(
+            "{name} is a language model; images and what encoders say of a text can be explained"
+        ),
+    }
+}
+
+impl Args {
+    /// What is asked of images; options about text make no sense with it.
+    fn image_method(&self) -> anyhow::Result<ImageMethod> {
+        let name = self.run.display();
+        let of_text = [
+            ("text", self.texts.is_given()),
+            ("pair", self.pair.is_some()),
+            ("question", self.question.is_some()),
+            ("head", self.head.is_some()),
+            ("steps", self.steps.is_some()),
+        ];
+        if let Some((option, _)) = of_text.iter().find(|(_, is_given)| *is_given) {
+            let message = format!("--{option} is for text, and {name} is of images");
+            return Err(no_text(&self.run, message));
+        }
+        ensure!(
+            self.layers || !self.images.is_empty(),
+            "give one or more image files"
+        );
+        match self.method {
+            None => Ok(ImageMethod::GradCam),
+            Some(Method::Image(method)) => Ok(method),
+            Some(Method::Text(method)) => {
+                bail!(
+                    "--method {} is for text, and {name} is of images",
+                    method.name()
+                )
+            }
+        }
+    }
+
+    /// What is asked of a text; options about images make no sense with it.
+    fn text_method(&self) -> anyhow::Result<TextMethod> {
+        let name = self.run.display();
+        let of_images = [
+            ("layers", self.layers),
+            ("samples", self.samples.is_some()),
+            ("noise", self.noise.is_some()),
+            ("seed", self.seed.is_some()),
+        ];
+        if let Some((option, _)) = of_images.iter().find(|(_, is_given)| *is_given) {
+            bail!("--{option} is for images, and {name} is of text");
+        }
+        ensure!(
+            self.images.is_empty(),
+            "{name} is of text: give it with --text or --file"
+        );
+        self.outside.refuse(&self.run)?;
+        match self.method {
+            None => Ok(TextMethod::IntegratedGradients),
+            Some(Method::Text(method)) => Ok(method),
+            Some(Method::Image(method)) => {
+                bail!(
+                    "--method {} is for images, and {name} is of text",
+                    method.name()
+                )
+            }
+        }
+    }
+}
+
+/// A class by its name or, if none has that name, by its index.
+fn class_index(labels: &[String], classes: usize, given: &str) -> anyhow::Result<usize> {
+    if let Some(class) = labels.iter().position(|label| label == given) {
+        return Ok(class);
+    }
+    if let Ok(class) = given.parse::<usize>() {
+        ensure!(
+            class < classes,
+            "--class {class}: the model has {classes} classes, counted from 0"
+        );
+        return Ok(class);
+    }
+    let mut similar: Vec<&str> = labels.iter().map(String::as_str).collect();
+    similar
+        .sort_by(|a, b| strsim::jaro_winkler(given, b).total_cmp(&strsim::jaro_winkler(given, a)));
+    similar.truncate(5);
+    bail!(
+        "--class {given}: no class has this name; the most similar ones are {}",
+        similar.join(", ")
+    )
+}

@@ -1,0 +1,214 @@
+//! `tinderbox export`
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail, ensure};
+use clap::ValueEnum;
+use serde_json::json;
+use tinderbox_model_transformer::huggingface;
+use tinderbox_train::adapters;
+use tinderbox_train::encoder::LoadedEncoder;
+use tinderbox_train::files::write_atomically;
+use tinderbox_train::language::{LanguageModel, LanguageModelConfig};
+use tinderbox_train::run::{RunDir, RunKind};
+use tinderbox_weights::StateDict;
+
+use crate::Done;
+use crate::language::open_run;
+use crate::shared::DeviceArgs;
+use crate::trained::WeightsArgs;
+
+/// Write a trained model's weights for PyTorch.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tinderbox export runs/cnn model.safetensors
+  tinderbox export model.pth model.safetensors
+  tinderbox export runs/transformer path/to/folder --format huggingface
+  tinderbox export runs/bert path/to/folder --format peft
+
+In PyTorch: model.load_state_dict(safetensors.torch.load_file(\"model.safetensors\")), or of a folder
+AutoModelForCausalLM.from_pretrained(\"path/to/folder\"), AutoModelForSequenceClassification and so on.
+Adapters are added to what they adapt, except in --format peft.")]
+pub(crate) struct Args {
+    /// The run directory, or a weights file of PyTorch that is to become safetensors.
+    #[arg(value_name = "RUN|FILE")]
+    run: PathBuf,
+    /// The file, or folder, to write.
+    output: PathBuf,
+    /// What to write.
+    #[arg(long, value_enum, default_value_t = Format::Safetensors)]
+    format: Format,
+    /// Replace what is there.
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    weights: WeightsArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// The weights, with PyTorch's names and layout.
+    Safetensors,
+    /// Of a GPT, a Llama or an encoder: a folder with config, weights and tokenizer.
+    Huggingface,
+    /// Of a run with adapters: a folder with these alone, for Hugging Face's PEFT.
+    Peft,
+}
+
+/// What has `AutoTokenizer` take `tokenizer.json` as it is. By itself it would make the tokenizer that published models of the
+/// family have: byte-level for a GPT, in lower case for BERT.
+const TOKENIZER_CLASS: &str = "PreTrainedTokenizerFast";
+
+pub(crate) fn run(args: &Args) -> Done {
+    let output = args.output.display();
+    ensure!(
+        args.overwrite || !args.output.exists(),
+        "{output} exists; --overwrite replaces it"
+    );
+    if args.run.is_file() {
+        let dict = StateDict::read(&args.run)?;
+        write(args, &dict.to_safetensors()?)?;
+        println!(
+            "{output}: {} tensors of {}",
+            dict.names().count(),
+            args.run.display()
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let run = RunDir::open(&args.run)?;
+    match (args.format, run.kind()?) {
+        (Format::Huggingface, RunKind::Encoder) => return encoder(args, &run),
+        (Format::Huggingface, _) => return hugging_face(args, &run),
+        (Format::Peft, _) => return peft(args, &run),
+        (Format::Safetensors, RunKind::Encoder) => {
+            let loaded = open_encoder(args, &run)?;
+            write(args, &tinderbox_weights::to_bytes(&loaded.model)?)?;
+            println!("{output}: weights of {}", loaded.origin);
+            return Ok(ExitCode::SUCCESS);
+        }
+        (Format::Safetensors, _) => {}
+    }
+    let (which, live) = args.weights.which();
+    let weights = run.weights(which, live)?;
+    write(args, weights.as_bytes())?;
+    println!("{output}: weights of {}", weights.origin());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn hugging_face(args: &Args, run: &RunDir) -> Done {
+    // Nothing is computed here, so any device does.
+    let device = DeviceArgs::default().open()?;
+    let (text_model, model, origin) = open_run(run, &args.weights, &device)?;
+    let (LanguageModel::Attention(model), LanguageModelConfig::Attention(config)) =
+        (&model, &text_model.config)
+    else {
+        bail!("Hugging Face's library has no recurrent models; leave out --format");
+    };
+    let output = &args.output;
+    fs::create_dir_all(output).with_context(|| output.display().to_string())?;
+    huggingface::save(model, config, output)?;
+    let tokenizer = &text_model.tokenizer;
+    write_into(output, "tokenizer.json", tokenizer.to_json().as_bytes())?;
+    let token = |id: Option<u32>| id.and_then(|id| tokenizer.token(id));
+    let settings = json!({
+        "tokenizer_class": TOKENIZER_CLASS,
+        "model_max_length": config.context_length(),
+        "bos_token": token(tokenizer.beginning_of_text()),
+        "eos_token": token(tokenizer.end_of_text()),
+    });
+    let settings = format!("{settings:#}\n");
+    write_into(output, "tokenizer_config.json", settings.as_bytes())?;
+    println!(
+        "{}: weights of {origin}, with config and tokenizer",
+        output.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn open_encoder(args: &Args, run: &RunDir) -> anyhow::Result<LoadedEncoder> {
+    // Nothing is computed here, so any device does.
+    let device = DeviceArgs::default().open()?;
+    let (which, live) = args.weights.which();
+    Ok(LoadedEncoder::of_run(run, which, live, &device)?)
+}
+
+fn encoder(args: &Args, run: &RunDir) -> Done {
+    let loaded = open_encoder(args, run)?;
+    let LoadedEncoder {
+        config,
+        model,
+        sequences,
+        labels,
+        origin,
+        ..
+    } = &loaded;
+    let folder = &args.output;
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    huggingface::save_encoder(model, config, labels, sequences.pad_id(), folder)?;
+    let tokenizer = sequences.tokenizer().to_json();
+    write_into(folder, "tokenizer.json", tokenizer.as_bytes())?;
+    let settings = tokenizer_config(&loaded)?;
+    write_into(folder, "tokenizer_config.json", settings.as_bytes())?;
+    println!(
+        "{}: weights of {origin}, with config and tokenizer",
+        folder.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How `AutoTokenizer` is to treat `tokenizer.json`, with the special tokens.
+fn tokenizer_config(loaded: &LoadedEncoder) -> anyhow::Result<String> {
+    let sequences = &loaded.sequences;
+    let tokenizer = sequences.tokenizer();
+    let token = |id: Option<u32>| id.and_then(|id| tokenizer.token(id));
+    let around = sequences.encode("", None)?.ids;
+    let unknown = ["[UNK]", "<unk>"]
+        .iter()
+        .find_map(|token| tokenizer.id(token));
+    let mut inputs = vec!["input_ids", "attention_mask"];
+    if loaded.config.segment_kinds() > 1 {
+        inputs.insert(1, "token_type_ids");
+    }
+    let settings = json!({
+        "tokenizer_class": TOKENIZER_CLASS,
+        "model_max_length": sequences.max_length(),
+        "model_input_names": inputs,
+        "cls_token": token(around.first().copied()),
+        "sep_token": token(around.last().copied()),
+        "pad_token": token(Some(sequences.pad_id())),
+        "mask_token": token(sequences.mask_id()),
+        "unk_token": token(unknown),
+    });
+    Ok(format!("{settings:#}\n"))
+}
+
+fn peft(args: &Args, run: &RunDir) -> Done {
+    let recipe = run.recipe(&[])?;
+    let none = "the run has no adapters: it was not trained with model.lora";
+    let lora = recipe.model.lora.as_ref().context(none)?;
+    let (which, live) = args.weights.which();
+    let weights = run.weights(which, live)?;
+    let folder = &args.output;
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let encoder = run.encoder()?.config;
+    // For its names alone.
+    let model = encoder.init(&DeviceArgs::default().open()?)?;
+    let (config, adapters) = adapters::to_peft(weights.as_bytes(), lora, &model, encoder.head())?;
+    write_into(folder, "adapter_config.json", config.as_bytes())?;
+    write_into(folder, "adapter_model.safetensors", &adapters)?;
+    println!("{}: adapters of {}", folder.display(), weights.origin());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_into(folder: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+    let path = folder.join(name);
+    write_atomically(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn write(args: &Args, bytes: &[u8]) -> anyhow::Result<()> {
+    write_atomically(&args.output, bytes)
+        .with_context(|| format!("cannot write {}", args.output.display()))
+}

@@ -1,0 +1,294 @@
+//! `tinderbox train`
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use burn::train::Interrupter;
+use clap::ValueEnum;
+use tinderbox_train::TrainError;
+use tinderbox_train::recipe::{DataRecipe, Recipe, RecipeError, SequenceDataSource};
+use tinderbox_train::report::dashboard::Dashboard;
+use tinderbox_train::report::plain::{Plain, format_duration, thousands};
+use tinderbox_train::report::{self, View};
+use tinderbox_train::run::RunDir;
+use tinderbox_train::session::{self, Begin, Surroundings, ViewInfo};
+use tinderbox_train::trainer::{End, Outcome};
+
+use crate::Done;
+use crate::shared::{DeviceArgs, RecipeArgs, with_data};
+
+/// Train a model from a recipe.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  tinderbox train cnn
+  tinderbox train cnn-cifar10 --data path/to/cifar-10-batches-bin --workers 2
+  tinderbox train cnn --set optimizer.learning_rate=0.1 --set train.epochs=3 --run-dir runs/fast
+  tinderbox train cnn-folder --data path/to/images --weights pretrained.pth
+  tinderbox train lstm-ptb-small --data path/to/penn-treebank
+  tinderbox train sst2 --data path/to/sst-2 --weights path/to/bert
+  tinderbox train cnn --resume")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    /// Threads that decode and augment ahead; short for `--set train.workers=N`.
+    #[arg(long, value_name = "N")]
+    workers: Option<usize>,
+    /// Leave out up to N unreadable images; short for `--set train.skip_bad=N`.
+    #[arg(long, value_name = "N")]
+    skip_bad: Option<usize>,
+    /// Begin with these weights: a file (safetensors or PyTorch's), a name that `tinderbox models --weights` lists or, of an
+    /// encoder, a folder of Hugging Face's. A head for another number of classes is left new. Short for `--set
+    /// model.weights=NAME|FILE|FOLDER`.
+    #[arg(long, value_name = "NAME|FILE|FOLDER", conflicts_with = "resume")]
+    weights: Option<String>,
+    /// Whether all weights must fit; with false, those that fit are used. Short for `--set model.strict=BOOL`.
+    #[arg(long, value_name = "BOOL", conflicts_with = "resume")]
+    strict: Option<bool>,
+    /// The run directory [default: runs/ and the recipe's name].
+    #[arg(long, value_name = "FOLDER")]
+    run_dir: Option<PathBuf>,
+    /// Go on with the run in the run directory, from its newest checkpoint or from the one at STEP. The recipe is the
+    /// recorded one; `--set` can change its length and cadence.
+    #[arg(
+        long, value_name = "STEP", num_args = 0..=1, require_equals = true, default_missing_value = "latest",
+        conflicts_with_all = ["overwrite", "dry_run"]
+    )]
+    resume: Option<ResumeFrom>,
+    /// Replace the run that is in the run directory.
+    #[arg(long)]
+    overwrite: bool,
+    /// Two steps and a short evaluation, to see that everything fits; writes nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// What to show.
+    #[arg(long, value_enum, default_value_t = Ui::Auto)]
+    ui: Ui,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+#[derive(Clone, Copy)]
+enum ResumeFrom {
+    Latest,
+    Step(u64),
+}
+
+impl std::str::FromStr for ResumeFrom {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "latest" => Ok(Self::Latest),
+            step => match step.parse() {
+                Ok(step) => Ok(Self::Step(step)),
+                Err(_) => Err("give the number of a step, or nothing for the newest".into()),
+            },
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Ui {
+    /// The dashboard on a terminal, lines elsewhere.
+    Auto,
+    /// One line every few seconds.
+    Plain,
+    /// The terminal dashboard.
+    Dashboard,
+    /// Nothing but the summary.
+    Quiet,
+}
+
+pub(crate) fn run(args: &Args) -> Done {
+    let (recipe, run_dir) = recipe_and_folder(args)?;
+    let device = args.device.open()?;
+    let interrupter = Interrupter::new();
+    stop_on_ctrl_c(&interrupter)?;
+    let begin = match args.resume {
+        _ if args.dry_run => Begin::DryRun,
+        Some(from) => Begin::Resume {
+            path: &run_dir,
+            step: match from {
+                ResumeFrom::Latest => None,
+                ResumeFrom::Step(step) => Some(step),
+            },
+        },
+        None => Begin::New {
+            path: &run_dir,
+            overwrite: args.overwrite,
+        },
+    };
+    let start = Instant::now();
+    let outcome = with_data(|access| {
+        let mut view = |info: &ViewInfo| view(args.ui, info, &interrupter);
+        let surroundings = Surroundings {
+            device,
+            access,
+            view: &mut view,
+            note: &mut |text| println!("{text}"),
+            interrupter: interrupter.clone(),
+        };
+        Ok(session::train(&recipe, &begin, surroundings)?)
+    })?;
+    if args.dry_run {
+        println!("dry run: two steps and an evaluation went through, nothing was written");
+        return Ok(ExitCode::SUCCESS);
+    }
+    summary(args, &recipe, &run_dir, &outcome, start.elapsed())?;
+    Ok(match outcome.end {
+        End::Interrupted => ExitCode::from(130),
+        End::Finished | End::EarlyStopped => ExitCode::SUCCESS,
+    })
+}
+
+/// A new run follows its recipe; one that goes on follows the recipe that it recorded.
+fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
+    let mut sets = args.recipe.sets();
+    sets.extend(args.workers.map(|n| format!("train.workers={n}")));
+    sets.extend(args.skip_bad.map(|n| format!("train.skip_bad={n}")));
+    let quoted = |name: &String| format!("model.weights={}", toml::Value::from(name.as_str()));
+    sets.extend(args.weights.iter().map(quoted));
+    sets.extend(args.strict.map(|strict| format!("model.strict={strict}")));
+    let named = Recipe::load(&args.recipe.recipe, &sets).map_err(TrainError::from)?;
+    let folder = match &args.run_dir {
+        Some(folder) => folder.clone(),
+        None => Path::new("runs").join(&named.name),
+    };
+    if args.resume.is_none() {
+        return Ok((named, folder));
+    }
+    let run = RunDir::open(&folder)?;
+    let recorded = run.recipe(&[])?;
+    let recipe = run.recipe(&sets)?;
+    let conflicts = recorded.conflicts(&recipe);
+    if !conflicts.is_empty() {
+        return Err(TrainError::from(RecipeError::Problems {
+            origin: format!("{} cannot go on with another recipe", folder.display()),
+            problems: conflicts,
+        })
+        .into());
+    }
+    let unlike = recipe.conflicts(&named);
+    if !unlike.is_empty() {
+        println!(
+            "note: going on with the recipe recorded in {}; `{}` differs now: {}",
+            folder.display(),
+            args.recipe.recipe,
+            unlike.join("; ")
+        );
+    }
+    Ok((recipe, folder))
+}
+
+/// The first Ctrl-C lets the step finish and a checkpoint be written; a second one ends the process.
+fn stop_on_ctrl_c(interrupter: &Interrupter) -> anyhow::Result<()> {
+    let interrupter = interrupter.clone();
+    let asked = AtomicBool::new(false);
+    ctrlc::set_handler(move || {
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        let _ = writeln!(
+            std::io::stderr(),
+            "\nstopping after this step, with a checkpoint; Ctrl-C again stops at once"
+        );
+        interrupter.stop(Some("Ctrl-C"));
+    })?;
+    Ok(())
+}
+
+fn view(ui: Ui, info: &ViewInfo, interrupter: &Interrupter) -> View {
+    match ui {
+        Ui::Quiet => View::Quiet,
+        Ui::Auto | Ui::Dashboard if Dashboard::is_possible() => {
+            report::dashboard(info, interrupter.clone())
+        }
+        // Without a terminal there is nothing to draw a dashboard on.
+        Ui::Auto | Ui::Dashboard | Ui::Plain => {
+            View::Plain(Plain::start(Box::new(std::io::stdout()), info))
+        }
+    }
+}
+
+fn summary(
+    args: &Args,
+    recipe: &Recipe,
+    run_dir: &Path,
+    outcome: &Outcome,
+    elapsed: Duration,
+) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let how = match outcome.end {
+        End::Finished => "finished",
+        End::EarlyStopped => "stopped early, because nothing got better",
+        End::Interrupted => "interrupted",
+    };
+    let speed = outcome.times.items as f64 / training_seconds(outcome).max(1e-9);
+    writeln!(
+        out,
+        "\n{how} after {} steps, {} in this session ({} {}/s while training)",
+        thousands(outcome.steps),
+        format_duration(elapsed),
+        thousands(speed.round() as u64),
+        outcome.items,
+    )?;
+    if let Some((value, step)) = outcome.best {
+        let metric = &recipe.train.best_metric;
+        writeln!(out, "  best {metric}  {value:.4} at step {step}")?;
+    }
+    if !outcome.skipped.is_empty() {
+        writeln!(
+            out,
+            "  left out     {} unreadable {}:",
+            outcome.skipped.len(),
+            outcome.items,
+        )?;
+        for name in &outcome.skipped {
+            writeln!(out, "               {name}")?;
+        }
+    }
+    let folder = run_dir.display();
+    writeln!(out, "  curves       {folder}/curves.svg")?;
+    writeln!(out, "  metrics      {folder}/metrics.jsonl")?;
+    writeln!(out, "  checkpoints  {folder}/checkpoints")?;
+    if outcome.end == End::Interrupted {
+        writeln!(out, "to go on:\n  {}", resume_command(args))?;
+    } else {
+        let use_it = match &recipe.data {
+            DataRecipe::Image(_) => format!("tinderbox predict {folder} IMAGE..."),
+            DataRecipe::Text(_) => format!("tinderbox generate {folder}"),
+            DataRecipe::Sequence(data) => match data.source {
+                SequenceDataSource::Masked => {
+                    format!("tinderbox fill {folder} \"a text with a [MASK] in it\"")
+                }
+                SequenceDataSource::Squad => {
+                    format!("tinderbox predict {folder} --question \"...\" --text \"...\"")
+                }
+                _ => format!("tinderbox predict {folder} --text \"...\""),
+            },
+        };
+        writeln!(out, "next:\n  tinderbox eval {folder}\n  {use_it}")?;
+    }
+    Ok(())
+}
+
+fn training_seconds(outcome: &Outcome) -> f64 {
+    let times = outcome.times;
+    (times.loading + times.model + times.rest).as_secs_f64()
+}
+
+fn resume_command(args: &Args) -> String {
+    let run_dir = match &args.run_dir {
+        Some(folder) => format!(" --run-dir {}", folder.display()),
+        None => String::new(),
+    };
+    format!(
+        "tinderbox train {}{run_dir} --resume{}",
+        args.recipe.recipe,
+        args.device.repeated()
+    )
+}

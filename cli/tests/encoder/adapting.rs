@@ -1,0 +1,184 @@
+//! Adapters, frozen layers, and runs that begin with another's weights.
+
+use std::fs;
+use std::path::Path;
+
+use crate::common::encoder::{names, train_bert};
+use crate::common::{assert_one_line_error, tinderbox};
+use crate::{eval, folders};
+use serde_json::Value;
+use tinderbox_weights::StateDict;
+
+/// The tensors of the newest checkpoint of a run, under this name.
+fn checkpoint(run: &Path, file: &str) -> StateDict {
+    let latest = fs::read_to_string(run.join("checkpoints/latest")).unwrap();
+    StateDict::read(&run.join("checkpoints").join(latest.trim()).join(file)).unwrap()
+}
+
+fn floats(dict: &StateDict, name: &str) -> Vec<f32> {
+    dict.floats(name).unwrap().iter::<f32>().collect()
+}
+
+#[test]
+fn only_adapters_and_head_learn_and_merged_they_give_the_same() {
+    let (folder, _, run) = folders();
+    let settings = [
+        "model.lora.rank=2",
+        "model.lora.alpha=8",
+        "optimizer.learning_rate=0.01",
+    ];
+    train_bert(&run, &settings).assert().success();
+    let adapters = checkpoint(&run, "adapters.safetensors");
+    let base = StateDict::read(&run.join("base.safetensors")).unwrap();
+    let is_adapter = |name: &str| name.contains(".lora.") || name.starts_with("classifier.");
+    assert!(adapters.names().all(is_adapter));
+    assert!(!base.names().any(is_adapter));
+    // Two layers, queries and values, two factors each; the head.
+    assert_eq!(adapters.names().count(), 8 + 2);
+    let second = "bert.encoder.layer.0.attention.self.query.weight.lora.b";
+    assert!(
+        floats(&adapters, second).iter().any(|x| *x != 0.0),
+        "it has learnt nothing"
+    );
+
+    // What is exported is base and additions in one, in Hugging Face's names and no others.
+    let exported = folder.path().join("exported");
+    tinderbox()
+        .arg("export")
+        .arg(&run)
+        .arg(&exported)
+        .args(["--format", "huggingface"])
+        .assert()
+        .success();
+    let merged = StateDict::read(&exported.join("model.safetensors")).unwrap();
+    assert!(!merged.names().any(|name| name.contains("lora")));
+    let changed = |name: &str| floats(&merged, name) != floats(&base, name);
+    let changed: Vec<&str> = base.names().filter(|name| changed(name)).collect();
+    assert_eq!(changed.len(), 4, "{changed:?}");
+    assert!(
+        changed
+            .iter()
+            .all(|name| name.ends_with("query.weight") || name.ends_with("value.weight"))
+    );
+
+    let predict = |model: &Path| -> f64 {
+        let output = tinderbox()
+            .arg("predict")
+            .arg(model)
+            .args(["--text", "the soup was not bad at all", "--json"])
+            .assert()
+            .success();
+        let line: Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+        line["classes"][0]["probability"].as_f64().unwrap()
+    };
+    assert!((predict(&run) - predict(&exported)).abs() < 1e-5);
+
+    // A base that is not the one of these adapters is found out.
+    let path = run.join("base.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let mut eval = tinderbox();
+    eval.arg("eval").arg(&run);
+    assert_one_line_error(&mut eval, 1, &["base.safetensors", "not what was written"]);
+}
+
+#[test]
+fn frozen_layers_stay() {
+    let (_folder, _, run) = folders();
+    let frozen = |set: &str| -> Vec<String> {
+        let start = run.with_file_name("start");
+        for (path, steps) in [(&start, "train.max_steps=1"), (&run, "train.max_steps=9")] {
+            let mut command = train_bert(path, &[set, steps, "schedule.warmup_steps=0"]);
+            command.arg("--overwrite").assert().success();
+        }
+        let (before, after) = (
+            checkpoint(&start, "model.safetensors"),
+            checkpoint(&run, "model.safetensors"),
+        );
+        let same = |name: &&str| floats(&before, name) == floats(&after, name);
+        before.names().filter(same).map(str::to_string).collect()
+    };
+    let names = frozen("model.freeze_layers=1");
+    assert!(
+        names
+            .iter()
+            .any(|name| name.starts_with("bert.embeddings."))
+    );
+    assert!(
+        names
+            .iter()
+            .any(|name| name.starts_with("bert.encoder.layer.0."))
+    );
+    assert!(
+        !names
+            .iter()
+            .any(|name| name.starts_with("bert.encoder.layer.1.output."))
+    );
+    assert!(!names.iter().any(|name| name.starts_with("classifier.")));
+    let names = frozen("model.freeze_backbone=true");
+    assert!(
+        names
+            .iter()
+            .any(|name| name.starts_with("bert.encoder.layer.1.output."))
+    );
+    assert!(!names.iter().any(|name| name.starts_with("classifier.")));
+}
+
+#[test]
+fn a_run_is_what_the_next_one_begins_with() {
+    let (folder, data, run) = folders();
+    train_bert(&run, &["train.max_steps=4"]).assert().success();
+    let exported = folder.path().join("exported");
+    tinderbox()
+        .arg("export")
+        .arg(&run)
+        .arg(&exported)
+        .args(["--format", "huggingface"])
+        .assert()
+        .success();
+    // Hugging Face's library takes the tokenizer as it is, whatever the family's usual one would do.
+    let settings: Value =
+        serde_json::from_slice(&fs::read(exported.join("tokenizer_config.json")).unwrap()).unwrap();
+    assert_eq!(settings["tokenizer_class"], "PreTrainedTokenizerFast");
+    assert_eq!(settings["model_max_length"], 48);
+    assert_eq!(settings["cls_token"], "[CLS]");
+    assert_eq!(settings["pad_token"], "[PAD]");
+    // Two classes there, tags here: the head is left new, which is said.
+    names(&data);
+    let weights = format!("model.weights='{}'", exported.display());
+    let next = folder.path().join("next");
+    let shown = tinderbox()
+        .args(["train", "sst2", "--ui", "plain", "--run-dir"])
+        .arg(&next)
+        .args([
+            "--set",
+            &weights,
+            "--set",
+            "data.source=tagged",
+            "--set",
+            "train.max_steps=2",
+        ])
+        .arg("--data")
+        .arg(&data)
+        .assert()
+        .success();
+    let told = String::from_utf8(shown.get_output().stderr.clone()).unwrap()
+        + &String::from_utf8(shown.get_output().stdout.clone()).unwrap();
+    assert!(told.contains("beginning with the weights of"), "{told}");
+    assert!(told.contains("classifier"), "{told}");
+    let config: Value =
+        serde_json::from_slice(&fs::read(next.join("model.json")).unwrap()).unwrap();
+    assert_eq!(config["hidden_size"], 16);
+    assert_eq!(config["num_labels"], 4);
+
+    // The folder is needed no more: everything is in the run.
+    fs::remove_dir_all(&exported).unwrap();
+    eval(&next, "validation");
+    tinderbox()
+        .args(["train", "sst2", "--ui", "quiet", "--resume", "--run-dir"])
+        .arg(&next)
+        .args(["--set", "train.max_steps=4"])
+        .assert()
+        .success();
+}
