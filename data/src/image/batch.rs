@@ -223,7 +223,8 @@ impl Source for ImageSource {
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
-    use crate::image::{RandomCrop, RandomHorizontalFlip, Shapes, Split, Transform};
+    use crate::Split;
+    use crate::image::{RandomCrop, RandomHorizontalFlip, Shapes, Transform};
     use crate::loader::{Loader, LoaderConfig};
 
     fn source(transforms: Vec<Transform>, channels: usize) -> Result<ImageSource, DataError> {
@@ -247,14 +248,7 @@ mod tests {
     }
 
     fn batches(source: ImageSource, workers: usize, epoch: u64) -> Vec<ImageBatch> {
-        let config = LoaderConfig {
-            batch_size: 4,
-            workers,
-            shuffle: true,
-            drop_last: false,
-            seed: 1,
-            skip_bad: 0,
-        };
+        let config = LoaderConfig::new(4).with_workers(workers).with_shuffle(1);
         let loader = Loader::new(Arc::new(source), config).unwrap();
         let batches: Vec<ImageBatch> = loader.epoch(epoch, 0).map(Result::unwrap).collect();
         let rest: Vec<ImageBatch> = loader.epoch(epoch, 1).map(Result::unwrap).collect();

@@ -4,18 +4,7 @@ use super::{Cifar10, Idx, Image, ImageFolder, ImageNet, Shapes, Shards, Subset};
 use crate::error::DataError;
 use crate::random::permutation;
 use burn::data::dataset::Dataset;
-use serde::{Deserialize, Serialize};
 use std::fs;
-
-/// Which part of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Split {
-    /// What is learnt from.
-    Train,
-    /// What learning is measured on.
-    Validation,
-}
 
 /// A decoded image and its class.
 #[derive(Clone, Debug, PartialEq)]

@@ -64,7 +64,7 @@ impl Preprocess {
     /// begin with a [`RandomResizedCrop`](super::transforms::RandomResizedCrop), no more is decoded than it cuts out.
     ///
     /// # Errors
-    /// As [`decode::decode_part`] and [`Transform::apply`].
+    /// As [`decode::decode_region`] and [`Transform::apply`].
     pub fn prepare_file(
         &self,
         bytes: &[u8],
@@ -74,7 +74,8 @@ impl Preprocess {
         let [Transform::RandomResizedCrop(crop), rest @ ..] = &self.transforms[..] else {
             return self.prepare(decode::decode_bytes(bytes, name)?, rng);
         };
-        let part = decode::decode_part(bytes, name, |width, height| crop.draw(width, height, rng))?;
+        let part =
+            decode::decode_region(bytes, name, |width, height| crop.draw(width, height, rng))?;
         self.transformed(crop.scale(self.reduced(part))?, rest, rng)
     }
 

@@ -118,7 +118,8 @@ impl Subset {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::image::{Shapes, Split};
+    use crate::Split;
+    use crate::image::Shapes;
     use proptest::prelude::*;
     use std::collections::HashSet;
 

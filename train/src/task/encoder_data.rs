@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tinderbox_data::Split;
 use tinderbox_data::loader::{Loader, LoaderConfig, Source};
 use tinderbox_data::text::labelled::{self, LabelledSplits, LabelledText};
 use tinderbox_data::text::sentiment;
@@ -38,23 +39,12 @@ pub struct EncoderRun<T: Task> {
     pub notes: Vec<String>,
 }
 
-/// A part of the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// What is learnt from.
-    Train,
-    /// What is measured with while learning.
-    Validation,
-    /// What is measured with at the end.
-    Test,
-}
-
-/// What `part` of the data has.
-fn pick<T>(part: Part, train: T, validation: T, test: Option<T>) -> Result<T, TrainError> {
-    match part {
-        Part::Train => Ok(train),
-        Part::Validation => Ok(validation),
-        Part::Test => test
+/// Returns the data of `split`.
+fn pick<T>(split: Split, train: T, validation: T, test: Option<T>) -> Result<T, TrainError> {
+    match split {
+        Split::Train => Ok(train),
+        Split::Validation => Ok(validation),
+        Split::Test => test
             .ok_or_else(|| TrainError::Mismatch("these data have no test part with labels".into())),
     }
 }
@@ -96,18 +86,18 @@ pub fn classified(
     })
 }
 
-/// The task of a run that puts texts into classes, and a part of its data.
+/// The task of a run that puts texts into classes, and a split of its data.
 ///
 /// # Errors
 /// As [`classified`].
 pub fn evaluate_classified(
     recipe: &Recipe,
     known: EncoderModel,
-    part: Part,
+    split: Split,
 ) -> Result<(SequenceTask, Loader<SequenceSource>), TrainError> {
     let splits = open_classified(recipe)?;
     let known = known.with_same_labels(&splits.labels)?;
-    let texts = pick(part, splits.train, splits.validation, splits.test)?;
+    let texts = pick(split, splits.train, splits.validation, splits.test)?;
     let loader = classified_loader(recipe, &known, &texts)?;
     Ok((SequenceTask::new(known.config, 0.0), loader))
 }
@@ -186,12 +176,12 @@ pub fn tagged(
 pub fn evaluate_tagged(
     recipe: &Recipe,
     known: EncoderModel,
-    part: Part,
+    split: Split,
 ) -> Result<(TaggedTask, Loader<TaggedSource>), TrainError> {
     let data = recipe.sequences()?;
     let splits = open_words(data)?;
     let known = known.with_same_labels(&splits.labels)?;
-    let sentences = pick(part, splits.train, splits.validation, splits.test)?;
+    let sentences = pick(split, splits.train, splits.validation, splits.test)?;
     let source = TaggedSource::evaluation(&sentences, &sequences(data, &known)?)?;
     let task = TaggedTask::new(known.config, known.labels, 0.0);
     Ok((task, evaluation(recipe, source)?))
@@ -260,12 +250,12 @@ pub fn squad(
 pub fn evaluate_squad(
     recipe: &Recipe,
     known: &EncoderModel,
-    part: Part,
+    split: Split,
 ) -> Result<(SpanTask, Loader<SpanSource>), TrainError> {
     let data = recipe.sequences()?;
     let splits = squad::open(data.given_path()?, data.validation_fraction)?;
     let task = span_task(data, known, splits.has_impossible());
-    let questions = pick(part, splits.train, splits.validation, None)?;
+    let questions = pick(split, splits.train, splits.validation, None)?;
     let source = SquadEvaluation::new(questions, &sequences(data, known)?, data.stride)?;
     Ok((task, evaluation(recipe, SpanSource::Evaluation(source))?))
 }
@@ -320,11 +310,11 @@ pub fn masked(
 pub fn evaluate_masked(
     recipe: &Recipe,
     known: EncoderModel,
-    part: Part,
+    split: Split,
 ) -> Result<(MaskedTask, Loader<MaskedSource>), TrainError> {
     let data = recipe.sequences()?;
     let lines = TextLines::open(data.given_path()?, data.validation_fraction)?;
-    let lines = pick(part, lines.train, lines.validation, lines.test)?;
+    let lines = pick(split, lines.train, lines.validation, lines.test)?;
     let (sequences, options) = (sequences(data, &known)?, mask_options(data));
     let source = MaskedSource::evaluation(&lines, &sequences, &options, recipe.seed)?;
     Ok((
@@ -363,26 +353,14 @@ fn truncated(truncated: Truncated, data: &SequenceDataRecipe) -> Option<String> 
 }
 
 fn training<S: Source>(recipe: &Recipe, source: S) -> Result<Loader<S>, TrainError> {
-    loader(recipe, source, true, recipe.train.drop_last)
+    let config = LoaderConfig::new(recipe.train.batch_size)
+        .with_workers(recipe.train.workers)
+        .with_shuffle(recipe.seed)
+        .with_drop_last(recipe.train.drop_last);
+    Ok(Loader::new(Arc::new(source), config)?)
 }
 
 fn evaluation<S: Source>(recipe: &Recipe, source: S) -> Result<Loader<S>, TrainError> {
-    loader(recipe, source, false, false)
-}
-
-fn loader<S: Source>(
-    recipe: &Recipe,
-    source: S,
-    shuffle: bool,
-    drop_last: bool,
-) -> Result<Loader<S>, TrainError> {
-    let config = LoaderConfig {
-        batch_size: recipe.train.batch_size,
-        workers: recipe.train.workers,
-        shuffle,
-        drop_last,
-        seed: recipe.seed,
-        skip_bad: 0,
-    };
+    let config = LoaderConfig::new(recipe.train.batch_size).with_workers(recipe.train.workers);
     Ok(Loader::new(Arc::new(source), config)?)
 }

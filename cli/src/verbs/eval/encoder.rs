@@ -11,7 +11,7 @@ use tinderbox_train::encoder::{EncoderModel, LoadedEncoder};
 use tinderbox_train::recipe::{Recipe, SequenceDataSource};
 use tinderbox_train::report::plain::thousands;
 use tinderbox_train::run::RunDir;
-use tinderbox_train::task::encoder_data::{self, Part as DataPart};
+use tinderbox_train::task::encoder_data;
 use tinderbox_train::task::{Carry, Task, score};
 use tinderbox_train::trainer::metrics::{Tally, Values};
 
@@ -101,11 +101,7 @@ fn measure(
     part: Part,
     device: &Device,
 ) -> anyhow::Result<(Tally, Values)> {
-    let part = match part {
-        Part::Train => DataPart::Train,
-        Part::Validation => DataPart::Validation,
-        Part::Test => DataPart::Test,
-    };
+    let part = part.into();
     match recipe.sequences()?.source {
         SequenceDataSource::Sentiment
         | SequenceDataSource::Labelled

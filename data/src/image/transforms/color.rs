@@ -1,7 +1,7 @@
 //! Brightness, contrast, saturation and sharpness as Pillow's `ImageEnhance` has them, and hue as torchvision has it:
 //! in single and double precision where Pillow has them, so that the same pixels come out.
 
-use super::levels;
+use super::point;
 use crate::image::{Image, luma};
 
 /// `factor` of the way from `from` to `to`, and beyond: Pillow's `Image.blend` of one sample.
@@ -12,13 +12,13 @@ fn blend(from: u8, to: u8, factor: f32) -> u8 {
 
 pub(super) fn brightness(image: Image, factor: f64) -> Image {
     let factor = factor as f32;
-    levels::map(image, |sample| blend(0, sample, factor))
+    point::map(image, |sample| blend(0, sample, factor))
 }
 
 pub(super) fn contrast(image: Image, factor: f64) -> Image {
     let factor = factor as f32;
     let mean = mean_grey(&image);
-    levels::map(image, |sample| blend(mean, sample, factor))
+    point::map(image, |sample| blend(mean, sample, factor))
 }
 
 fn mean_grey(image: &Image) -> u8 {

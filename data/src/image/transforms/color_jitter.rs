@@ -1,8 +1,8 @@
 //! Random colours.
 
 use super::Operation;
-use super::area::uniform;
-use super::check::Problems;
+use super::problems::Problems;
+use super::random_rect::uniform;
 use crate::image::Image;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;

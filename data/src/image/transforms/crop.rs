@@ -1,6 +1,6 @@
 //! Cutting out squares.
 
-use super::check::Problems;
+use super::problems::Problems;
 use crate::error::DataError;
 use crate::image::Image;
 use rand::RngExt;

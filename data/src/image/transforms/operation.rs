@@ -1,6 +1,6 @@
 //! The deterministic operations that the random transforms choose from.
 
-use super::{affine, color, levels};
+use super::{affine, color, point};
 use crate::image::Image;
 use serde::{Deserialize, Serialize};
 
@@ -58,11 +58,11 @@ impl Operation {
             Self::Saturation(factor) => color::saturation(image, factor),
             Self::Sharpness(factor) => color::sharpness(&image, factor),
             Self::Hue(turn) => color::hue(image, turn),
-            Self::Posterize(bits) => levels::posterize(image, bits),
-            Self::Solarize(threshold) => levels::solarize(image, threshold),
-            Self::AutoContrast => levels::auto_contrast(image),
-            Self::Equalize => levels::equalize(image),
-            Self::Invert => levels::invert(image),
+            Self::Posterize(bits) => point::posterize(image, bits),
+            Self::Solarize(threshold) => point::solarize(image, threshold),
+            Self::AutoContrast => point::auto_contrast(image),
+            Self::Equalize => point::equalize(image),
+            Self::Invert => point::invert(image),
         }
     }
 }

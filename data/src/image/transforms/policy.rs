@@ -1,7 +1,7 @@
 //! Augmentation policies: random operations of the strengths that torchvision has in 31 steps.
 
 use super::Operation;
-use super::check::Problems;
+use super::problems::Problems;
 use crate::image::Image;
 use rand::RngExt;
 use rand::seq::IndexedRandom;

@@ -1,8 +1,9 @@
 //! Random erasing (Zhong et al. 2020, <https://arxiv.org/abs/1708.04896>).
 
-use super::area::{Rect, random_place, random_sides};
-use super::check::Problems;
+use super::Rect;
 use super::flip::{half, happens};
+use super::problems::Problems;
+use super::random_rect::{random_place, random_sides};
 use crate::image::Image;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;

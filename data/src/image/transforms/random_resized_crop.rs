@@ -1,7 +1,8 @@
 //! The crop that ImageNet networks are trained with (Szegedy et al. 2015, <https://arxiv.org/abs/1409.4842>).
 
-use super::area::{Rect, random_place, random_sides};
-use super::check::Problems;
+use super::Rect;
+use super::problems::Problems;
+use super::random_rect::{random_place, random_sides};
 use super::resize::{Interpolation, resize};
 use crate::error::DataError;
 use crate::image::Image;

@@ -4,33 +4,33 @@
 //! beside it, which give Pillow's pixels. Colours are normalised by [`Preprocess`](super::Preprocess).
 
 mod affine;
-mod area;
-mod check;
 mod color;
 mod color_jitter;
 mod crop;
 mod flip;
-mod levels;
 mod operation;
+mod point;
 mod policy;
+mod problems;
 mod random_erasing;
+mod random_rect;
 mod random_resized_crop;
 mod resize;
 
 use super::Image;
 use crate::error::DataError;
-pub use area::Rect;
-use check::Problems;
 pub use color_jitter::{ColorJitter, Jitter};
 pub use crop::{CenterCrop, RandomCrop};
 pub use flip::RandomHorizontalFlip;
 pub use operation::Operation;
 pub use policy::{RandAugment, TrivialAugmentWide};
+use problems::Problems;
 use rand_chacha::ChaCha8Rng;
 pub use random_erasing::{Erased, ErasedWith, RandomErasing};
 pub use random_resized_crop::RandomResizedCrop;
 pub use resize::{Interpolation, Resize};
 use serde::{Deserialize, Serialize};
+pub use tinderbox_jpeg::Rect;
 
 /// One transform, written in TOML as `{ random_crop = { size = 24, padding = 4 } }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 mod batch;
 mod cifar10;
+mod contact_sheet;
 mod dataset;
 pub mod decode;
 mod folder;
@@ -11,13 +12,14 @@ mod mix;
 mod preprocess;
 mod shapes;
 mod shards;
-mod sheet;
+
 mod subset;
 pub mod transforms;
 
 pub use batch::{ImageBatch, ImageSource};
 pub use cifar10::Cifar10;
-pub use dataset::{ImageDataset, ImageItem, Split};
+pub use contact_sheet::{contact_sheet, write_png};
+pub use dataset::{ImageDataset, ImageItem};
 pub use folder::ImageFolder;
 pub use idx::Idx;
 pub use imagenet::ImageNet;
@@ -27,7 +29,6 @@ pub use shapes::Shapes;
 pub use shards::{
     ShardOptions, ShardSize, Shards, WrittenShards, WrittenSplit, verify_shards, write_shards,
 };
-pub use sheet::{contact_sheet, write_png};
 pub use subset::Subset;
 pub use transforms::{
     CenterCrop, Interpolation, RandomCrop, RandomHorizontalFlip, Resize, Transform,

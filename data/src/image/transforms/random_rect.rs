@@ -2,19 +2,7 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-
-/// A rectangle of pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rect {
-    /// First row.
-    pub top: usize,
-    /// First column.
-    pub left: usize,
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-}
+use tinderbox_jpeg::Rect;
 
 /// How often torchvision draws before it gives up.
 const TRIES: usize = 10;
