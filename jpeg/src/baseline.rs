@@ -1,12 +1,12 @@
 //! Baseline files: one sequential scan of 8-bit grey or YCbCr samples, decoded region by region.
 //!
-//! The Huffman codes before the last row of a region must all be read, since none marks where the next
-//! begins. The costly steps after that run inside the region alone, and nothing is read below it.
-//! Samples equal libjpeg-turbo's: the same integer arithmetic in the inverse cosine transform, in the
-//! chroma upsampling and in the colour conversion.
+//! The Huffman codes before the last row of a region must all be read, since none marks where the
+//! next begins. The costly steps after that run inside the region alone, and nothing is read below
+//! it. Samples equal libjpeg-turbo's: the same integer arithmetic in the inverse cosine transform,
+//! in the chroma upsampling and in the colour conversion.
 //!
-//! The standard is ITU-T T.81, whose terms are used here. Other files, and damaged ones, are left to
-//! [`general`](crate::general), which has the error messages.
+//! The standard is ITU-T T.81, whose terms are used here. Other files, and damaged ones, are left
+//! to [`general`](crate::general), which has the error messages.
 
 use crate::header::Header;
 use crate::plane::Plane;
@@ -27,8 +27,8 @@ impl<'a> Baseline<'a> {
         (self.0.width, self.0.height)
     }
 
-    /// The pixels of `region`, which must be non-empty and lie within the image. `None` if the file is
-    /// damaged above the end of the region.
+    /// The pixels of `region`, which must be non-empty and lie within the image. `None` if the file
+    /// is damaged above the end of the region.
     pub(crate) fn decode(&self, region: Rect) -> Option<Pixels> {
         let header = &self.0;
         let luma = *header.components.first()?;

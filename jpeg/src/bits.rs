@@ -110,8 +110,9 @@ impl Bits<'_> {
         (self.buffer >> (64 - COUNT)) as usize
     }
 
-    /// The signed value in the `size` bits (at least one) after the next `skip`: the bits themselves if
-    /// they begin with 1, otherwise the bits minus `2^size - 1` (T.81, F.2.2.1, EXTEND).
+    /// The signed value in the `size` bits (at least one) after the next `skip`: the bits
+    /// themselves if they begin with 1, otherwise the bits minus `2^size - 1` (T.81, F.2.2.1,
+    /// EXTEND).
     #[inline(always)]
     pub(crate) fn value(&self, skip: u32, size: u32) -> i32 {
         let bits = self.buffer << skip;

@@ -44,8 +44,8 @@ fn rgb(luma: &Plane, blue: &Plane, red: &Plane, region: Rect) -> Vec<u8> {
     pixels
 }
 
-/// ITU-R 601 in libjpeg's 16-bit fixed-point arithmetic, computed in 16-bit integers where possible and
-/// written to planar rows, so that it vectorises well.
+/// ITU-R 601 in libjpeg's 16-bit fixed-point arithmetic, computed in 16-bit integers where possible
+/// and written to planar rows, so that it vectorises well.
 #[inline(always)]
 fn convert(luma: &[u8], blue: &[u8], red: &[u8], [reds, greens, blues]: &mut [Vec<u8>; 3]) {
     let len = luma.len();

@@ -67,9 +67,9 @@ fn damaged(error: DecodeErrors) -> JpegError {
     JpegError::Damaged(format!("{error:?}"))
 }
 
-/// The file without everything that does not affect its pixels: EXIF, colour profiles, comments, and
-/// stray bytes between segments. Cameras and editors write many of these wrongly, and the decoder would
-/// trip over them.
+/// The file without everything that does not affect its pixels: EXIF, colour profiles, comments,
+/// and stray bytes between segments. Cameras and editors write many of these wrongly, and the
+/// decoder would trip over them.
 fn essential(bytes: &[u8]) -> Result<Vec<u8>, JpegError> {
     let mut kept = Vec::with_capacity(bytes.len());
     kept.extend_from_slice(bytes.get(..2).unwrap_or(bytes));
@@ -77,9 +77,9 @@ fn essential(bytes: &[u8]) -> Result<Vec<u8>, JpegError> {
         if is_essential(&segment) {
             kept.extend_from_slice(segment.whole);
         }
-        // The decoder checks for the end of its input at the start of each row of blocks, so not in the
-        // last row. Within scans 0xFF is always escaped, and thumbnails, which have an end marker of
-        // their own, lie in segments before the scan.
+        // The decoder checks for the end of its input at the start of each row of blocks, so not in
+        // the last row. Within scans 0xFF is always escaped, and thumbnails, which have an end
+        // marker of their own, lie in segments before the scan.
         if segment.kind == START_OF_SCAN && segment.has_end() {
             return Ok(kept);
         }

@@ -59,16 +59,16 @@ impl Code {
 pub(crate) struct Huffman {
     /// Indexed by the next [`LOOKUP`] bits.
     table: Box<[Code; 1 << LOOKUP]>,
-    /// By code length: the end of its codes, left-aligned in 16 bits; and the offset from a code to the
-    /// index of its symbol.
+    /// By code length: the end of its codes, left-aligned in 16 bits; and the offset from a code to
+    /// the index of its symbol.
     ends: [u32; LONGEST + 1],
     offsets: [i32; LONGEST + 1],
     symbols: Vec<u8>,
 }
 
 impl Huffman {
-    /// A table with `lengths[l - 1]` codes of `l` bits for `symbols`, in ascending order. `None` if a
-    /// length has more codes than are possible, or a value more bits than 8-bit samples need.
+    /// A table with `lengths[l - 1]` codes of `l` bits for `symbols`, in ascending order. `None` if
+    /// a length has more codes than are possible, or a value more bits than 8-bit samples need.
     pub(crate) fn new(lengths: &[u8; LONGEST], symbols: &[u8]) -> Option<Self> {
         if symbols.iter().any(|symbol| symbol & 15 > MAX_SIZE) {
             return None;

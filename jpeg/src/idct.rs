@@ -1,8 +1,9 @@
-//! Inverse discrete cosine transform in the integer arithmetic of libjpeg's default ("islow"), so that
-//! samples are identical. The factorisation is that of Loeffler, Ligtenberg and Moschytz (1989),
-//! "Practical fast 1-D DCT algorithms with 11 multiplications".
+//! Inverse discrete cosine transform in the integer arithmetic of libjpeg's default ("islow"), so
+//! that samples are identical. The factorisation is that of Loeffler, Ligtenberg and Moschytz
+//! (1989), "Practical fast 1-D DCT algorithms with 11 multiplications".
 
-/// Blocks transformed at once, one per SIMD lane, so that nothing is transposed between the two passes.
+/// Blocks transformed at once, one per SIMD lane, so that nothing is transposed between the two
+/// passes.
 pub(crate) const LANES: usize = 8;
 /// One value per block.
 type Lanes = [i32; LANES];
@@ -32,7 +33,8 @@ const C3_072: i32 = fixed(3.072711026);
 
 /// Coefficients of [`LANES`] blocks: `[row, column, block]`.
 pub(crate) type Coefficients = [Lanes; 64];
-/// Samples of [`LANES`] blocks: `[block, row]`, with the eight samples of a row as little-endian bytes.
+/// Samples of [`LANES`] blocks: `[block, row]`, with the eight samples of a row as little-endian
+/// bytes.
 pub(crate) type Samples = [[u64; 8]; LANES];
 
 /// Transforms [`LANES`] blocks of coefficients to samples.
@@ -118,8 +120,8 @@ fn transposed(mut bytes: [[u64; 8]; 8]) -> [[u64; 8]; 8] {
     bytes
 }
 
-/// In each square of `2 * STEP` bytes a side, swaps the two off-diagonal squares of `STEP` bytes a side.
-/// `low` masks the lower half of each `2 * STEP` bytes.
+/// In each square of `2 * STEP` bytes a side, swaps the two off-diagonal squares of `STEP` bytes a
+/// side. `low` masks the lower half of each `2 * STEP` bytes.
 #[allow(clippy::needless_range_loop, reason = "two rows at once")]
 #[inline(always)]
 fn exchange<const STEP: usize>(bytes: &mut [[u64; 8]; 8], low: u64) {

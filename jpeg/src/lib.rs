@@ -1,15 +1,16 @@
 //! A JPEG decoder for training: it decodes only the region that is asked for, to the pixels of
 //! libjpeg-turbo.
 //!
-//! A random crop covers less than half of a photograph, so most of the work of a whole-image decoder
-//! is thrown away. [`Decoder`] reads the header first; the caller checks the size, chooses a
-//! [`Rect`], and pays for that region alone: Huffman codes have to be read up to its last row, but the
-//! inverse cosine transform, the upsampling and the colour conversion run inside the region only.
+//! A random crop covers less than half of a photograph, so most of the work of a whole-image
+//! decoder is thrown away. [`Decoder`] reads the header first; the caller checks the size, chooses
+//! a [`Rect`], and pays for that region alone: Huffman codes have to be read up to its last row,
+//! but the inverse cosine transform, the upsampling and the colour conversion run inside the region
+//! only.
 //!
 //! * Baseline and extended sequential files with 8-bit grey or YCbCr samples, which is nearly every
 //!   photograph, give the pixels of libjpeg-turbo (hence of Pillow and torchvision) bit for bit.
-//! * Other files (progressive, CMYK, YCCK, RGB) and damaged ones go to `zune-jpeg`, which decodes the
-//!   whole image. Its rounding and chroma upsampling differ slightly from libjpeg's.
+//! * Other files (progressive, CMYK, YCCK, RGB) and damaged ones go to `zune-jpeg`, which decodes
+//!   the whole image. Its rounding and chroma upsampling differ slightly from libjpeg's.
 //! * Truncated files are errors, never half-grey pictures.
 //!
 //! ```
@@ -143,8 +144,8 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// Decodes `region`: the pixels that [`decode`](Self::decode) and a crop would give. Damage below
-    /// the region may go unnoticed.
+    /// Decodes `region`: the pixels that [`decode`](Self::decode) and a crop would give. Damage
+    /// below the region may go unnoticed.
     ///
     /// # Errors
     /// If the file is damaged or truncated.

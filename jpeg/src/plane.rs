@@ -97,8 +97,9 @@ impl Plane {
     }
 }
 
-/// The first block and the number of blocks that `count` pixels from `first` on depend on, along an axis
-/// of `len` samples. A sample that covers two pixels is interpolated with its neighbours on both sides.
+/// The first block and the number of blocks that `count` pixels from `first` on depend on, along an
+/// axis of `len` samples. A sample that covers two pixels is interpolated with its neighbours on
+/// both sides.
 fn blocks(first: usize, count: usize, pixels: usize, len: usize) -> (usize, usize) {
     let more = usize::from(pixels > 1);
     let from = (first / pixels).saturating_sub(more);

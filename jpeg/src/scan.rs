@@ -35,8 +35,8 @@ struct Queue {
     len: usize,
 }
 
-/// Decodes the blocks that are in `planes`, one plane per component; of the others, only the Huffman
-/// codes. Stops after the last of them. `None` if the scan is damaged before that.
+/// Decodes the blocks that are in `planes`, one plane per component; of the others, only the
+/// Huffman codes. Stops after the last of them. `None` if the scan is damaged before that.
 pub(crate) fn decode(header: &Header<'_>, planes: &mut [Plane]) -> Option<()> {
     let mut channels = Vec::with_capacity(planes.len());
     for (&component, plane) in header.components.iter().zip(planes) {
@@ -130,8 +130,8 @@ impl Queue {
     }
 }
 
-/// Decodes a block whose samples begin at `start` in the channel's plane, and queues it unless it is
-/// flat.
+/// Decodes a block whose samples begin at `start` in the channel's plane, and queues it unless it
+/// is flat.
 #[inline(always)]
 fn decode_block(
     bits: &mut Bits<'_>,
@@ -185,8 +185,8 @@ fn dc(bits: &mut Bits<'_>, channel: &mut Channel<'_>) -> Option<i32> {
     Some(channel.last_dc)
 }
 
-/// Decodes the AC coefficients of a block and calls `each` with the zigzag index and value of those that
-/// are not 0.
+/// Decodes the AC coefficients of a block and calls `each` with the zigzag index and value of those
+/// that are not 0.
 #[inline(always)]
 fn ac(bits: &mut Bits<'_>, table: &Huffman, mut each: impl FnMut(usize, i32)) -> Option<()> {
     let mut k = 1;

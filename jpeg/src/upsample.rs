@@ -1,16 +1,19 @@
 //! Chroma upsampling by a factor of 2.
 //!
-//! This is libjpeg's "fancy" (triangle) upsampling: in each subsampled direction, a pixel is three parts
-//! the sample that it lies in and one part the nearer neighbour. Halves are rounded up and down in turn.
+//! This is libjpeg's "fancy" (triangle) upsampling: in each subsampled direction, a pixel is three
+//! parts the sample that it lies in and one part the nearer neighbour. Halves are rounded up and
+//! down in turn.
 
 use crate::plane::Plane;
 
 /// Upsamples the rows of a plane, with reused buffers.
 #[derive(Debug, Default)]
 pub(crate) struct Upsampler {
-    /// Samples of a row (times four where two rows are interpolated), with a neighbour on each side.
+    /// Samples of a row (times four where two rows are interpolated), with a neighbour on each
+    /// side.
     mixed: Vec<i16>,
-    /// Pixels, with an extra one on each side where the region begins or ends in the middle of a sample.
+    /// Pixels, with an extra one on each side where the region begins or ends in the middle of a
+    /// sample.
     pixels: Vec<u8>,
 }
 

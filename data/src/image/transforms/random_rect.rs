@@ -1,15 +1,16 @@
-//! Random rectangles.
+//! Random rectangles for cropping and erasing.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use tinderbox_jpeg::Rect;
 
-/// How often torchvision draws before it gives up.
+/// Number of draws before torchvision gives up.
 const TRIES: usize = 10;
 
-/// Sides `[sqrt(area * ratio), sqrt(area / ratio)]` in whole pixels, for an area that is a uniformly drawn share of
-/// `pixels` and a ratio whose logarithm is uniform, drawn until `fit` accepts them, at most ten times. This is what
-/// `get_params` of torchvision's `RandomResizedCrop` and `RandomErasing` have in common.
+/// Draws sides `[sqrt(area * ratio), sqrt(area / ratio)]` in whole pixels until `fit` accepts them,
+/// at most ten times. The area is a uniform share of `pixels`, the logarithm of the ratio is
+/// uniform. This is the common part of `get_params` in torchvision's `RandomResizedCrop` and
+/// `RandomErasing`.
 pub(super) fn random_sides(
     pixels: usize,
     scale: [f64; 2],
@@ -29,8 +30,8 @@ pub(super) fn random_sides(
     None
 }
 
-/// A place for a rectangle of `height` x `width` pixels in an image, uniformly drawn.
-pub(super) fn random_place(
+/// Draws a uniform position for a rectangle of `height` x `width` pixels in an image.
+pub(super) fn random_position(
     [height, width]: [usize; 2],
     [image_height, image_width]: [usize; 2],
     rng: &mut ChaCha8Rng,
@@ -43,7 +44,7 @@ pub(super) fn random_place(
     }
 }
 
-/// A number in `[least, most)`; `least` if there is no room.
-pub(super) fn uniform([least, most]: [f64; 2], rng: &mut ChaCha8Rng) -> f64 {
-    least + (most - least) * rng.random::<f64>()
+/// Draws a number in `[min, max)`; `min` if the range is empty.
+pub(super) fn uniform([min, max]: [f64; 2], rng: &mut ChaCha8Rng) -> f64 {
+    min + (max - min) * rng.random::<f64>()
 }
