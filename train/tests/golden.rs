@@ -11,9 +11,9 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use common::{Fixture, assert_close, families};
 use safetensors::SafeTensors;
 use tinderbox_model_cnn::{ImageClassifier, ImageClassifierConfig, SimpleCnnConfig, weights};
+use tinderbox_train::kinds::image_classification::ImageClassificationTask;
 use tinderbox_train::params::{self, ByName};
 use tinderbox_train::recipe::{OptimizerName, OptimizerRecipe, ScheduleName, ScheduleRecipe};
-use tinderbox_train::task::image::ImageTask;
 use tinderbox_train::trainer::gradients::{Accumulator, clip_by_global_norm};
 use tinderbox_train::trainer::optimizer::Optimizer;
 use tinderbox_train::trainer::schedule::Schedule;
@@ -46,7 +46,7 @@ fn batch(device: &Device) -> (Tensor<4>, Tensor<1, Int>) {
 }
 
 fn gradients(model: &ImageClassifier, images: Tensor<4>, targets: Tensor<1, Int>) -> ByName {
-    let task = ImageTask::new(5, 0.0);
+    let task = ImageClassificationTask::new(5, 0.0);
     let loss = task.loss(model.forward(images), targets);
     params::gradients(model, loss.backward())
 }

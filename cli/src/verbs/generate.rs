@@ -12,10 +12,10 @@ use burn::tensor::Device;
 use serde::Serialize;
 use tinderbox_data::text::Tokenizer;
 use tinderbox_generate::{Choice, Sampler, Sampling, generate};
-use tinderbox_train::language::Predictor;
+use tinderbox_train::kinds::language_modeling::Predictor;
 
 use crate::Done;
-use crate::language::{self, LoadedModel};
+use crate::kinds::language_modeling::{self, LoadedModel};
 use crate::shared::DeviceArgs;
 use crate::trained::WeightsArgs;
 use stop::StopText;

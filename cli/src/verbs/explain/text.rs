@@ -13,7 +13,7 @@ use tinderbox_model_transformer::explain::{
     Attribution, IntegratedGradients, attention_of, attention_rollout, explain_class, explain_span,
 };
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::{LoadedEncoder, input};
+use tinderbox_train::kinds::encoder::{LoadedEncoder, input};
 use tinderbox_train::report::tokens::{Labelled, Scored, ScoredText};
 
 use super::text_output::{Format, write};

@@ -12,17 +12,10 @@ use tinderbox_data::loader::{Loader, LoaderConfig};
 use tinderbox_model_cnn::ImageClassifierConfig;
 use tinderbox_model_cnn::registry::{self, InputInfo};
 
+use super::{ImageBundle, ImageDataRecipe, ImageDataSource};
 use crate::TrainError;
-use crate::recipe::{ImageDataRecipe, ImageDataSource, Recipe};
-use crate::run::Classifier;
-
-/// Where downloaded data sets and lists of large folders are kept, and what to tell about a download.
-pub struct DataAccess<'a> {
-    /// The cache folder.
-    pub cache: PathBuf,
-    /// Called with the bytes received so far and the total, if it is known.
-    pub progress: &'a mut dyn FnMut(u64, Option<u64>),
-}
+use crate::pretrained::DataAccess;
+use crate::recipe::Recipe;
 
 /// A split of the data of a recipe, or the part of it that the recipe asks for.
 ///
@@ -123,7 +116,7 @@ fn locate(
 /// Everything that a run of image classification needs, opened and checked against each other.
 pub struct ImageRun {
     /// The model, its labels and its preprocessing.
-    pub classifier: Classifier,
+    pub classifier: ImageBundle,
     /// Augmented, shuffled training batches.
     pub train: Loader<ImageSource>,
     /// Validation batches in order.
@@ -192,7 +185,7 @@ pub fn loader_config(recipe: &Recipe) -> LoaderConfig {
     }
 }
 
-fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<Classifier, TrainError> {
+fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<ImageBundle, TrainError> {
     let labels = train.classes().to_vec();
     let mut model = recipe.model.clone();
     let classes = i64::try_from(labels.len()).unwrap_or(i64::MAX);
@@ -224,7 +217,7 @@ fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<Classifier, Train
         std,
     };
     preprocess.validate()?;
-    Ok(Classifier {
+    Ok(ImageBundle {
         config,
         labels,
         preprocess,

@@ -13,21 +13,22 @@ use tinderbox_data::text::{
 };
 use tinderbox_model_transformer::Head;
 
-use super::Task;
-pub use super::encoder_fit::known_tokenizer;
-use super::encoder_fit::{fit, sequences};
-use super::masked::MaskedTask;
-use super::sequence::SequenceTask;
-use super::span::{Answering, SpanSource, SpanTask};
-use super::tagged::TaggedTask;
+use super::EncoderBundle;
+pub use super::fit::known_tokenizer;
+use super::fit::{fit, sequences};
+use super::masked_lm::MaskedLmTask;
+use super::question_answering::{Answering, QuestionAnsweringTask, SpanSource};
+use super::sequence_classification::SequenceClassificationTask;
+use super::token_classification::TokenClassificationTask;
+use super::{EncoderDataRecipe, EncoderDataSource};
 use crate::TrainError;
-use crate::encoder::EncoderModel;
-use crate::recipe::{Recipe, SequenceDataRecipe, SequenceDataSource};
+use crate::recipe::Recipe;
+use crate::task::Task;
 
 /// Everything that a run of an encoder needs, opened and checked against each other.
 pub struct EncoderRun<T: Task> {
     /// The model, its tokenizer and its labels.
-    pub encoder: EncoderModel,
+    pub encoder: EncoderBundle,
     /// The work.
     pub task: T,
     /// Training batches.
@@ -65,8 +66,8 @@ fn pick<T>(part: Part, train: T, validation: T, test: Option<T>) -> Result<T, Tr
 /// Texts that are not there or not what they should be, a model that does not fit them.
 pub fn classified(
     recipe: &Recipe,
-    known: Option<EncoderModel>,
-) -> Result<EncoderRun<SequenceTask>, TrainError> {
+    known: Option<EncoderBundle>,
+) -> Result<EncoderRun<SequenceClassificationTask>, TrainError> {
     let data = recipe.sequences()?;
     let LabelledSplits {
         labels,
@@ -88,7 +89,7 @@ pub fn classified(
     let sequences = sequences(data, &encoder)?;
     let train = SequenceSource::training(&train, &sequences, recipe.train.batch_size)?;
     Ok(EncoderRun {
-        task: SequenceTask::new(encoder.config.clone(), recipe.train.label_smoothing),
+        task: SequenceClassificationTask::new(encoder.config.clone(), recipe.train.label_smoothing),
         notes: truncated(train.truncated(), data).into_iter().collect(),
         train: training(recipe, train)?,
         validation: classified_loader(recipe, &encoder, &validation)?,
@@ -102,19 +103,19 @@ pub fn classified(
 /// As [`classified`].
 pub fn evaluate_classified(
     recipe: &Recipe,
-    known: EncoderModel,
+    known: EncoderBundle,
     part: Part,
-) -> Result<(SequenceTask, Loader<SequenceSource>), TrainError> {
+) -> Result<(SequenceClassificationTask, Loader<SequenceSource>), TrainError> {
     let splits = open_classified(recipe)?;
     let known = known.with_same_labels(&splits.labels)?;
     let texts = pick(part, splits.train, splits.validation, splits.test)?;
     let loader = classified_loader(recipe, &known, &texts)?;
-    Ok((SequenceTask::new(known.config, 0.0), loader))
+    Ok((SequenceClassificationTask::new(known.config, 0.0), loader))
 }
 
 fn classified_loader(
     recipe: &Recipe,
-    encoder: &EncoderModel,
+    encoder: &EncoderBundle,
     texts: &[LabelledText],
 ) -> Result<Loader<SequenceSource>, TrainError> {
     let sequences = sequences(recipe.sequences()?, encoder)?;
@@ -129,13 +130,13 @@ pub fn open_classified(recipe: &Recipe) -> Result<LabelledSplits, TrainError> {
     let data = recipe.sequences()?;
     let fraction = data.validation_fraction;
     Ok(match data.source {
-        SequenceDataSource::Sentiment => LabelledSplits {
+        EncoderDataSource::Sentiment => LabelledSplits {
             labels: sentiment::LABELS.map(String::from).to_vec(),
             train: sentiment::texts(recipe.seed, "train", data.train_size),
             validation: sentiment::texts(recipe.seed, "validation", data.val_size),
             test: Some(sentiment::texts(recipe.seed, "test", data.val_size)),
         },
-        SequenceDataSource::TextFolder => labelled::open_folders(data.given_path()?, fraction)?,
+        EncoderDataSource::TextFolder => labelled::open_folders(data.given_path()?, fraction)?,
         _ => labelled::open_table(data.given_path()?, &data.columns, fraction)?,
     })
 }
@@ -146,8 +147,8 @@ pub fn open_classified(recipe: &Recipe) -> Result<LabelledSplits, TrainError> {
 /// As [`classified`].
 pub fn tagged(
     recipe: &Recipe,
-    known: Option<EncoderModel>,
-) -> Result<EncoderRun<TaggedTask>, TrainError> {
+    known: Option<EncoderBundle>,
+) -> Result<EncoderRun<TokenClassificationTask>, TrainError> {
     let data = recipe.sequences()?;
     let splits = open_words(data)?;
     let train = part_of(splits.train, data.fraction);
@@ -167,7 +168,7 @@ pub fn tagged(
     let train = TaggedSource::training(&train, &sequences, recipe.train.batch_size)?;
     let validation = TaggedSource::evaluation(&splits.validation, &sequences)?;
     Ok(EncoderRun {
-        task: TaggedTask::new(
+        task: TokenClassificationTask::new(
             encoder.config.clone(),
             encoder.labels.clone(),
             recipe.train.label_smoothing,
@@ -185,15 +186,15 @@ pub fn tagged(
 /// As [`classified`].
 pub fn evaluate_tagged(
     recipe: &Recipe,
-    known: EncoderModel,
+    known: EncoderBundle,
     part: Part,
-) -> Result<(TaggedTask, Loader<TaggedSource>), TrainError> {
+) -> Result<(TokenClassificationTask, Loader<TaggedSource>), TrainError> {
     let data = recipe.sequences()?;
     let splits = open_words(data)?;
     let known = known.with_same_labels(&splits.labels)?;
     let sentences = pick(part, splits.train, splits.validation, splits.test)?;
     let source = TaggedSource::evaluation(&sentences, &sequences(data, &known)?)?;
-    let task = TaggedTask::new(known.config, known.labels, 0.0);
+    let task = TokenClassificationTask::new(known.config, known.labels, 0.0);
     Ok((task, evaluation(recipe, source)?))
 }
 
@@ -201,7 +202,7 @@ pub fn evaluate_tagged(
 ///
 /// # Errors
 /// As [`classified`].
-pub fn open_words(data: &SequenceDataRecipe) -> Result<TaggedSplits, TrainError> {
+pub fn open_words(data: &EncoderDataRecipe) -> Result<TaggedSplits, TrainError> {
     let fraction = data.validation_fraction;
     Ok(open_tagged(
         data.given_path()?,
@@ -216,8 +217,8 @@ pub fn open_words(data: &SequenceDataRecipe) -> Result<TaggedSplits, TrainError>
 /// As [`classified`].
 pub fn squad(
     recipe: &Recipe,
-    known: Option<EncoderModel>,
-) -> Result<EncoderRun<SpanTask>, TrainError> {
+    known: Option<EncoderBundle>,
+) -> Result<EncoderRun<QuestionAnsweringTask>, TrainError> {
     let data = recipe.sequences()?;
     let splits = squad::open(data.given_path()?, data.validation_fraction)?;
     let has_impossible = splits.has_impossible();
@@ -230,7 +231,7 @@ pub fn squad(
             let texts = train
                 .iter()
                 .flat_map(|question| [question.question.as_str(), &question.context]);
-            EncoderModel {
+            EncoderBundle {
                 can_be_impossible: has_impossible,
                 ..fit(recipe, Head::Span, Vec::new(), texts)?
             }
@@ -259,9 +260,9 @@ pub fn squad(
 /// As [`classified`].
 pub fn evaluate_squad(
     recipe: &Recipe,
-    known: &EncoderModel,
+    known: &EncoderBundle,
     part: Part,
-) -> Result<(SpanTask, Loader<SpanSource>), TrainError> {
+) -> Result<(QuestionAnsweringTask, Loader<SpanSource>), TrainError> {
     let data = recipe.sequences()?;
     let splits = squad::open(data.given_path()?, data.validation_fraction)?;
     let task = span_task(data, known, splits.has_impossible());
@@ -271,14 +272,18 @@ pub fn evaluate_squad(
 }
 
 /// Questions without an answer are measured by the rules for them, even those of a model that has never seen one.
-fn span_task(data: &SequenceDataRecipe, encoder: &EncoderModel, has_impossible: bool) -> SpanTask {
+fn span_task(
+    data: &EncoderDataRecipe,
+    encoder: &EncoderBundle,
+    has_impossible: bool,
+) -> QuestionAnsweringTask {
     let can_be_impossible = encoder.can_be_impossible;
     let version = match can_be_impossible || has_impossible {
         true => Version::V2,
         false => Version::V1,
     };
     let answering = Answering::new(data, can_be_impossible);
-    SpanTask::new(encoder.config.clone(), answering, version)
+    QuestionAnsweringTask::new(encoder.config.clone(), answering, version)
 }
 
 /// A run that finds hidden words; see [`classified`].
@@ -287,8 +292,8 @@ fn span_task(data: &SequenceDataRecipe, encoder: &EncoderModel, has_impossible: 
 /// As [`classified`].
 pub fn masked(
     recipe: &Recipe,
-    known: Option<EncoderModel>,
-) -> Result<EncoderRun<MaskedTask>, TrainError> {
+    known: Option<EncoderBundle>,
+) -> Result<EncoderRun<MaskedLmTask>, TrainError> {
     let data = recipe.sequences()?;
     let lines = TextLines::open(data.given_path()?, data.validation_fraction)?;
     let train = part_of(lines.train, data.fraction);
@@ -305,7 +310,7 @@ pub fn masked(
     let validation =
         MaskedSource::evaluation(&lines.validation, &sequences, &options, recipe.seed)?;
     Ok(EncoderRun {
-        task: MaskedTask::new(encoder.config.clone(), recipe.train.label_smoothing),
+        task: MaskedLmTask::new(encoder.config.clone(), recipe.train.label_smoothing),
         train: training(recipe, train)?,
         validation: evaluation(recipe, validation)?,
         notes: Vec::new(),
@@ -319,21 +324,21 @@ pub fn masked(
 /// As [`classified`].
 pub fn evaluate_masked(
     recipe: &Recipe,
-    known: EncoderModel,
+    known: EncoderBundle,
     part: Part,
-) -> Result<(MaskedTask, Loader<MaskedSource>), TrainError> {
+) -> Result<(MaskedLmTask, Loader<MaskedSource>), TrainError> {
     let data = recipe.sequences()?;
     let lines = TextLines::open(data.given_path()?, data.validation_fraction)?;
     let lines = pick(part, lines.train, lines.validation, lines.test)?;
     let (sequences, options) = (sequences(data, &known)?, mask_options(data));
     let source = MaskedSource::evaluation(&lines, &sequences, &options, recipe.seed)?;
     Ok((
-        MaskedTask::new(known.config, 0.0),
+        MaskedLmTask::new(known.config, 0.0),
         evaluation(recipe, source)?,
     ))
 }
 
-fn mask_options(data: &SequenceDataRecipe) -> MaskOptions {
+fn mask_options(data: &EncoderDataRecipe) -> MaskOptions {
     MaskOptions {
         probability: data.mask_probability,
         whole_word: data.whole_word,
@@ -352,7 +357,7 @@ fn part_of<T>(items: Vec<T>, fraction: Option<f64>) -> Vec<T> {
 }
 
 /// What is said about texts that are longer than the model may see.
-fn truncated(truncated: Truncated, data: &SequenceDataRecipe) -> Option<String> {
+fn truncated(truncated: Truncated, data: &EncoderDataRecipe) -> Option<String> {
     let Truncated { texts, tokens } = truncated;
     (texts > 0).then(|| {
         format!(

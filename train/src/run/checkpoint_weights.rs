@@ -6,7 +6,8 @@ use burn::module::Module;
 
 use super::RunDir;
 use crate::TrainError;
-use crate::adapters;
+use crate::checkpoint::{EMA, MODEL};
+use crate::params::adapters;
 use crate::trainer::state::Progress;
 
 /// Which of a run's weights.
@@ -52,12 +53,8 @@ impl RunDir {
             }
         };
         let mut files = adapters::complete(checkpoints.load(step)?, &self.path)?;
-        let averaged = files.contains_key("ema.safetensors") && !live;
-        let name = if averaged {
-            "ema.safetensors"
-        } else {
-            "model.safetensors"
-        };
+        let averaged = files.contains_key(EMA) && !live;
+        let name = if averaged { EMA } else { MODEL };
         let path = checkpoints.path(step).join(name);
         let bytes = files
             .remove(name)

@@ -11,7 +11,7 @@ use crate::TrainError;
 /// Where the texts come from, and with that what is learnt about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SequenceDataSource {
+pub enum EncoderDataSource {
     /// Generated sentences, each positive or negative; needs no file. The class of each is learnt.
     Sentiment,
     /// Tables (TSV, CSV, JSONL) of texts or pairs of texts with a label each. The class of each is learnt.
@@ -29,9 +29,9 @@ pub enum SequenceDataSource {
 /// Texts, and how an encoder is fed with them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct SequenceDataRecipe {
+pub struct EncoderDataRecipe {
     /// Where the texts come from.
-    pub source: SequenceDataSource,
+    pub source: EncoderDataSource,
     /// The file or folder they lie in.
     pub path: Option<PathBuf>,
     /// What cuts them into tokens: a file or folder with a `tokenizer.json`, `vocab.txt` or the like. Without it, that of
@@ -66,10 +66,10 @@ pub struct SequenceDataRecipe {
     pub null_threshold: f64,
 }
 
-impl Default for SequenceDataRecipe {
+impl Default for EncoderDataRecipe {
     fn default() -> Self {
         Self {
-            source: SequenceDataSource::Sentiment,
+            source: EncoderDataSource::Sentiment,
             path: None,
             tokenizer: None,
             vocab_size: 8000,
@@ -89,7 +89,7 @@ impl Default for SequenceDataRecipe {
     }
 }
 
-impl SequenceDataRecipe {
+impl EncoderDataRecipe {
     /// Where the data lie.
     ///
     /// # Errors

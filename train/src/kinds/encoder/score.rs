@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::trainer::metrics::Tally;
+use crate::metrics::Tally;
 
 /// The counts of a batch, by name.
 pub fn class_sums(predicted: &[u32], truth: &[u32], classes: usize) -> Vec<(String, f64)> {

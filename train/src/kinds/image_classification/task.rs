@@ -5,28 +5,28 @@ use tinderbox_data::image::{ImageBatch, ImageSource};
 use tinderbox_kernels::loss::{cross_entropy, log_softmax};
 use tinderbox_model_cnn::ImageClassifier;
 
-use super::{Carry, Task};
 use crate::TrainError;
-use crate::trainer::metrics::{MetricInfo, Tally};
+use crate::metrics::{MetricInfo, Tally};
+use crate::task::{Carry, Task};
 
 /// Cross-entropy on class labels; accuracy, and top-5 accuracy where there are more than five classes.
 ///
 /// Where images of a training batch are mixed with each other, so are their labels in the loss; the training accuracy
 /// then counts the label with the larger share.
-pub struct ImageTask {
+pub struct ImageClassificationTask {
     metrics: Vec<MetricInfo>,
     label_smoothing: f64,
     num_classes: usize,
 }
 
 /// Loss, logits and labels of a training batch, not yet read from the device.
-pub struct ImageOutput {
+pub struct ImageClassificationOutput {
     loss: Tensor<1>,
     logits: Tensor<2>,
     labels: Vec<usize>,
 }
 
-impl ImageTask {
+impl ImageClassificationTask {
     /// `label_smoothing` is the share of each target that is spread over all classes (Szegedy et al. 2016,
     /// <https://arxiv.org/abs/1512.00567>); validation never smooths.
     pub fn new(num_classes: usize, label_smoothing: f64) -> Self {
@@ -56,10 +56,10 @@ impl ImageTask {
     }
 }
 
-impl Task for ImageTask {
+impl Task for ImageClassificationTask {
     type Model = ImageClassifier;
     type Source = ImageSource;
-    type Output = ImageOutput;
+    type Output = ImageClassificationOutput;
 
     fn metrics(&self) -> &[MetricInfo] {
         &self.metrics
@@ -75,7 +75,7 @@ impl Task for ImageTask {
         batch: ImageBatch,
         _carry: &mut Carry,
         device: &Device,
-    ) -> Result<(Tensor<1>, ImageOutput), TrainError> {
+    ) -> Result<(Tensor<1>, ImageClassificationOutput), TrainError> {
         let labels = batch.main_labels().to_vec();
         let soft_targets = batch.soft_targets(self.num_classes, device);
         let (images, targets) = batch.into_tensors(device);
@@ -84,7 +84,7 @@ impl Task for ImageTask {
             Some(targets) => self.soft_loss(logits.clone(), targets),
             None => self.loss(logits.clone(), targets),
         };
-        let output = ImageOutput {
+        let output = ImageClassificationOutput {
             loss: loss.clone().inner(),
             logits: logits.inner(),
             labels,
@@ -92,7 +92,7 @@ impl Task for ImageTask {
         Ok((loss, output))
     }
 
-    fn tally(&self, output: ImageOutput) -> Result<Tally, TrainError> {
+    fn tally(&self, output: ImageClassificationOutput) -> Result<Tally, TrainError> {
         // One read for both, because every read waits for the device.
         let read = Transaction::default()
             .register(output.loss)
@@ -218,7 +218,7 @@ mod tests {
         let loss = |smoothing, targets: [[f32; 3]; 2]| {
             let logits = Tensor::<2>::from_floats([[0.0, 2.0, 1.0], [3.0, 3.0, 0.0]], &device);
             let targets = Tensor::<2>::from_floats(targets, &device);
-            let task = ImageTask::new(3, smoothing);
+            let task = ImageClassificationTask::new(3, smoothing);
             task.soft_loss(logits, targets).into_scalar::<f32>()
         };
         let soft = [[0.25, 0.75, 0.0], [0.0, 0.3, 0.7]];
@@ -227,7 +227,7 @@ mod tests {
             assert!((got - expected).abs() < 1e-6, "{smoothing}: {got}");
         }
         // Targets that are not soft give the loss on labels.
-        let task = ImageTask::new(3, 0.1);
+        let task = ImageClassificationTask::new(3, 0.1);
         let logits = Tensor::<2>::from_floats([[0.0, 2.0, 1.0], [3.0, 3.0, 0.0]], &device);
         let labels = Tensor::from_ints([1, 2], &device);
         let hard = task.loss(logits, labels).into_scalar::<f32>();

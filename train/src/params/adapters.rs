@@ -3,8 +3,6 @@
 //! Of a run with low-rank adaptation most weights never change. They are written once, as `base.safetensors` in the run
 //! directory; a checkpoint has what learns, as `adapters.safetensors`: the factors of the additions, and the head.
 
-mod peft;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -12,19 +10,17 @@ use std::path::Path;
 use burn::module::Module;
 use tinderbox_weights::StateDict;
 
+pub use super::peft::to_peft;
 use crate::TrainError;
-use crate::adaptation::is_factor;
-use crate::files::write_atomically;
+use crate::checkpoint::{ADAPTERS, EMA, Files, MODEL};
+use crate::files::{sha256, write_atomically};
 use crate::params;
-use crate::trainer::checkpoint::{Files, sha256};
-pub use peft::to_peft;
+use crate::params::adaptation::is_factor;
 
-/// What a checkpoint calls the weights that learn.
-pub const ADAPTERS: &str = "adapters.safetensors";
-/// What a run directory calls the others.
+/// Frozen weights, in the run directory.
 pub const BASE: &str = "base.safetensors";
-/// The checksum of that file, as `sha256sum` writes it.
-const BASE_SUM: &str = "base.safetensors.sha256";
+/// Checksum of [`BASE`], as `sha256sum` writes it.
+pub const BASE_SUM: &str = "base.safetensors.sha256";
 
 /// The names of what learns, if `model` has additions.
 pub fn learning<M: Module>(model: &M) -> Option<BTreeSet<String>> {
@@ -86,9 +82,9 @@ pub fn complete(mut files: Files, run: &Path) -> Result<Files, TrainError> {
         Ok(base.join(adapters)?.to_safetensors()?)
     };
     let model = whole(adapters)?;
-    if let Some(average) = files.remove("ema.safetensors") {
-        files.insert("ema.safetensors".into(), whole(average)?);
+    if let Some(average) = files.remove(EMA) {
+        files.insert(EMA.into(), whole(average)?);
     }
-    files.insert("model.safetensors".into(), model);
+    files.insert(MODEL.into(), model);
     Ok(files)
 }

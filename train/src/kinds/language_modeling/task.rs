@@ -5,12 +5,12 @@ use tinderbox_data::text::{TokenBatch, Tokenizer};
 use tinderbox_kernels::loss::cross_entropy;
 use tinderbox_model_rnn::{RnnState, regularization};
 
+use super::LanguageModel;
 use super::token_source::TokenSource;
-use super::{Carry, Task};
 use crate::TrainError;
-use crate::language::LanguageModel;
+use crate::metrics::{MetricInfo, Tally, Values};
 use crate::recipe::Recipe;
-use crate::trainer::metrics::{MetricInfo, Tally, Values};
+use crate::task::{Carry, Task};
 
 /// Cross-entropy of the next token in nats, as mean over tokens; perplexity, its exponential; and bits per character
 /// where a token is a character.
@@ -18,7 +18,7 @@ use crate::trainer::metrics::{MetricInfo, Tally, Values};
 /// A recurrent model's hidden state is carried from batch to batch, cut off from the gradients. Its loss may have two more
 /// terms (activation regularisation, Merity et al. 2018, <https://arxiv.org/abs/1708.02182>, section 4.6), which are not
 /// part of what is reported.
-pub struct LanguageTask {
+pub struct LanguageModelingTask {
     metrics: Vec<MetricInfo>,
     label_smoothing: f64,
     activation_decay: f64,
@@ -29,12 +29,12 @@ pub struct LanguageTask {
 }
 
 /// Summed loss of a training batch, not yet read from the device.
-pub struct LanguageOutput {
+pub struct LanguageModelingOutput {
     loss: Tensor<1>,
     tokens: usize,
 }
 
-impl LanguageTask {
+impl LanguageModelingTask {
     /// The task of `recipe`, whose text `tokenizer` cuts into tokens.
     ///
     /// # Errors
@@ -98,10 +98,10 @@ fn flat_targets(batch: &TokenBatch, device: &Device) -> Tensor<1, Int> {
     batch.targets(device).reshape([rows * time])
 }
 
-impl Task for LanguageTask {
+impl Task for LanguageModelingTask {
     type Model = LanguageModel;
     type Source = TokenSource;
-    type Output = LanguageOutput;
+    type Output = LanguageModelingOutput;
 
     fn metrics(&self) -> &[MetricInfo] {
         &self.metrics
@@ -139,14 +139,14 @@ impl Task for LanguageTask {
         batch: TokenBatch,
         carry: &mut Carry,
         device: &Device,
-    ) -> Result<(Tensor<1>, LanguageOutput), TrainError> {
+    ) -> Result<(Tensor<1>, LanguageModelingOutput), TrainError> {
         let (logits, activations) = logits(model, &batch, carry, device)?;
         let targets = flat_targets(&batch, device);
         let losses = cross_entropy(logits, targets, self.label_smoothing);
         let tokens = batch.tokens();
         // All targets of a training batch count.
         let mut loss = losses.mean();
-        let output = LanguageOutput {
+        let output = LanguageModelingOutput {
             loss: loss.clone().inner(),
             tokens,
         };
@@ -156,7 +156,7 @@ impl Task for LanguageTask {
         Ok((loss, output))
     }
 
-    fn tally(&self, output: LanguageOutput) -> Result<Tally, TrainError> {
+    fn tally(&self, output: LanguageModelingOutput) -> Result<Tally, TrainError> {
         let loss = output
             .loss
             .try_into_scalar::<f32>()
@@ -219,11 +219,11 @@ mod tests {
         assert_eq!(losses.try_into_vec_as::<f32>().unwrap(), [0.0]);
     }
 
-    fn task(set: &str) -> LanguageTask {
+    fn task(set: &str) -> LanguageModelingTask {
         let recipe = Recipe::load("transformer", &[set.into()]).unwrap();
         let letters = ["a", "b"].map(String::from).to_vec();
         let tokenizer = Tokenizer::from_characters(letters).unwrap();
-        LanguageTask::new(&recipe, &tokenizer).unwrap()
+        LanguageModelingTask::new(&recipe, &tokenizer).unwrap()
     }
 
     #[test]

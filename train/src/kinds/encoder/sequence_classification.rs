@@ -4,27 +4,28 @@ use burn::tensor::{Device, Tensor};
 use tinderbox_data::text::{LabelledBatch, SequenceSource};
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
+use super::input;
 use super::outputs::{Guesses, hits};
-use super::{Carry, Task, score};
+use super::score;
 use crate::TrainError;
-use crate::encoder;
-use crate::trainer::metrics::{MetricInfo, Tally, Values};
+use crate::metrics::{MetricInfo, Tally, Values};
+use crate::task::{Carry, Task};
 
 /// Cross-entropy on the labels of texts; accuracy, F1 (of the second of two classes, else the mean over classes) and
 /// Matthews' correlation.
-pub struct SequenceTask {
+pub struct SequenceClassificationTask {
     config: TextEncoderConfig,
     label_smoothing: f64,
     metrics: [MetricInfo; 4],
 }
 
 /// Loss, guesses and labels of a training batch, not yet read from the device.
-pub struct SequenceOutput {
+pub struct SequenceClassificationOutput {
     guesses: Guesses,
     labels: Vec<u32>,
 }
 
-impl SequenceTask {
+impl SequenceClassificationTask {
     /// The task for a model of this configuration. `label_smoothing` is for training only.
     pub fn new(config: TextEncoderConfig, label_smoothing: f64) -> Self {
         Self {
@@ -40,7 +41,7 @@ impl SequenceTask {
     }
 
     fn logits(&self, model: &TextEncoder, batch: &LabelledBatch, device: &Device) -> Tensor<2> {
-        let input = encoder::input(&batch.input, &self.config, device);
+        let input = input(&batch.input, &self.config, device);
         model.forward_sequence(&input)
     }
 
@@ -57,10 +58,10 @@ impl SequenceTask {
     }
 }
 
-impl Task for SequenceTask {
+impl Task for SequenceClassificationTask {
     type Model = TextEncoder;
     type Source = SequenceSource;
-    type Output = SequenceOutput;
+    type Output = SequenceClassificationOutput;
 
     fn metrics(&self) -> &[MetricInfo] {
         &self.metrics
@@ -87,17 +88,17 @@ impl Task for SequenceTask {
         batch: LabelledBatch,
         _carry: &mut Carry,
         device: &Device,
-    ) -> Result<(Tensor<1>, SequenceOutput), TrainError> {
+    ) -> Result<(Tensor<1>, SequenceClassificationOutput), TrainError> {
         let logits = self.logits(model, &batch, device);
         let (loss, guesses) = Guesses::of(logits, &batch.labels, self.label_smoothing);
-        let output = SequenceOutput {
+        let output = SequenceClassificationOutput {
             guesses,
             labels: batch.labels,
         };
         Ok((loss, output))
     }
 
-    fn tally(&self, output: SequenceOutput) -> Result<Tally, TrainError> {
+    fn tally(&self, output: SequenceClassificationOutput) -> Result<Tally, TrainError> {
         let (loss, found) = output.guesses.read()?;
         Ok(self.count(loss, &found, &output.labels))
     }

@@ -10,22 +10,22 @@ use tinderbox_data::text::{
     treebank,
 };
 
+use super::LanguageModelConfig;
 use super::token_source::TokenSource;
+use super::{LanguageBundle, LanguageDataRecipe, LanguageDataSource, TextUnit};
 use crate::TrainError;
-use crate::language::LanguageModelConfig;
-use crate::recipe::{Recipe, TextDataRecipe, TextDataSource, TextUnit};
-use crate::run::TextModel;
+use crate::recipe::Recipe;
 
 /// The text of a recipe, as tokens.
 ///
 /// # Errors
 /// The text is not there or not what it should be.
-pub fn open_corpus(data: &TextDataRecipe, seed: u64) -> Result<Corpus, TrainError> {
+pub fn open_corpus(data: &LanguageDataRecipe, seed: u64) -> Result<Corpus, TrainError> {
     Ok(match data.source {
-        TextDataSource::Grammar => grammar::corpus(seed, data.train_size, data.val_size)?,
-        TextDataSource::PennTreebank => penn_treebank::open(given_path(data)?)?,
-        TextDataSource::Treebank => treebank::open(given_path(data)?, &data.treebank)?,
-        TextDataSource::Text => {
+        LanguageDataSource::Grammar => grammar::corpus(seed, data.train_size, data.val_size)?,
+        LanguageDataSource::PennTreebank => penn_treebank::open(given_path(data)?)?,
+        LanguageDataSource::Treebank => treebank::open(given_path(data)?, &data.treebank)?,
+        LanguageDataSource::Text => {
             let by = match (data.unit, &data.tokenizer) {
                 (TextUnit::Words, _) => By::Words {
                     vocabulary: data.vocab_size,
@@ -38,11 +38,11 @@ pub fn open_corpus(data: &TextDataRecipe, seed: u64) -> Result<Corpus, TrainErro
             };
             plain::open(given_path(data)?, &by, 1.0 - data.validation_fraction)?
         }
-        TextDataSource::Tokens => TokenShards::corpus(given_path(data)?)?,
+        LanguageDataSource::Tokens => TokenShards::corpus(given_path(data)?)?,
     })
 }
 
-fn given_path(data: &TextDataRecipe) -> Result<&Path, TrainError> {
+fn given_path(data: &LanguageDataRecipe) -> Result<&Path, TrainError> {
     let missing = || TrainError::Mismatch("data.path is not given".into());
     data.path.as_deref().ok_or_else(missing)
 }
@@ -50,7 +50,7 @@ fn given_path(data: &TextDataRecipe) -> Result<&Path, TrainError> {
 /// Everything that a run of language modelling needs, opened and checked against each other.
 pub struct LanguageRun {
     /// The model and its tokenizer.
-    pub text_model: TextModel,
+    pub text_model: LanguageBundle,
     /// Training batches.
     pub train: Loader<TokenSource>,
     /// Validation batches in order.
@@ -70,7 +70,7 @@ impl LanguageRun {
         let start = corpus.tokenizer.end_of_text();
         let validation = evaluation_loader(recipe, &config, corpus.validation, start)?;
         Ok(Self {
-            text_model: TextModel {
+            text_model: LanguageBundle {
                 config,
                 tokenizer: corpus.tokenizer,
             },
@@ -107,7 +107,7 @@ fn fitted(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<LanguageModelConfig,
 /// What only one kind of model can do is refused for the other, rather than ignored.
 fn check_kind(
     recipe: &Recipe,
-    data: &TextDataRecipe,
+    data: &LanguageDataRecipe,
     config: &LanguageModelConfig,
 ) -> Result<(), TrainError> {
     let Some(length) = config.context_length() else {
@@ -144,7 +144,7 @@ fn only(key: &str, kind: &str) -> TrainError {
 
 fn training_loader(
     recipe: &Recipe,
-    data: &TextDataRecipe,
+    data: &LanguageDataRecipe,
     config: &LanguageModelConfig,
     tokens: Tokens,
 ) -> Result<Loader<TokenSource>, TrainError> {

@@ -17,11 +17,21 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use crate::files::{sha256, sync_folder, write_atomically};
 
-use crate::files::{sync_folder, write_atomically};
-
-/// The name of the file with the checksums of the others.
+/// Weights of the model.
+pub const MODEL: &str = "model.safetensors";
+/// In place of [`MODEL`], the trainable weights of a model with adapters.
+pub const ADAPTERS: &str = "adapters.safetensors";
+/// Averaged weights, if the run averages.
+pub const EMA: &str = "ema.safetensors";
+/// State of the optimizer.
+pub const OPTIMIZER: &str = "optimizer.safetensors";
+/// Hidden state of a recurrent model.
+pub const HIDDEN_STATE: &str = "carry.safetensors";
+/// Position and counters of the run.
+pub const STATE: &str = "state.json";
+/// Checksums of the other files.
 const SUMS: &str = "SHA256SUMS";
 
 /// A checkpoint that could not be written, found or trusted.
@@ -275,11 +285,6 @@ impl Checkpoints {
 
 fn name(step: u64) -> String {
     format!("step-{step:08}")
-}
-
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -14,16 +14,16 @@ use tinderbox_data::text::squad::{
 use tinderbox_kernels::loss::cross_entropy;
 use tinderbox_model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
 
+use super::EncoderDataRecipe;
+use super::input;
 use super::outputs::{indices, read_all};
-use super::{Carry, Task};
 use crate::TrainError;
-use crate::encoder;
-use crate::recipe::SequenceDataRecipe;
-use crate::trainer::metrics::{MetricInfo, Tally};
+use crate::metrics::{MetricInfo, Tally};
+use crate::task::{Carry, Task};
 
 /// Cross-entropy on the first and last token of the answer, the mean of both; of an evaluation also exact match and F1 of
 /// the answers' words, by SQuAD's official rules (Rajpurkar et al. 2016, <https://arxiv.org/abs/1606.05250>).
-pub struct SpanTask {
+pub struct QuestionAnsweringTask {
     config: TextEncoderConfig,
     answering: Answering,
     version: Version,
@@ -43,7 +43,7 @@ pub struct Answering {
 
 impl Answering {
     /// As the recipe says; `can_be_impossible` is what the model has learnt.
-    pub fn new(data: &SequenceDataRecipe, can_be_impossible: bool) -> Self {
+    pub fn new(data: &EncoderDataRecipe, can_be_impossible: bool) -> Self {
         Self {
             max_answer_tokens: data.max_answer_tokens,
             can_be_impossible,
@@ -76,7 +76,7 @@ pub fn span_logits(
     at_once: usize,
     device: &Device,
 ) -> [Tensor<2>; 2] {
-    let input = encoder::input(batch, config, device);
+    let input = input(batch, config, device);
     let mut parts = [Vec::new(), Vec::new()];
     for first in (0..batch.rows()).step_by(at_once.max(1)) {
         let part = rows(&input, first..(first + at_once).min(batch.rows()));
@@ -175,7 +175,7 @@ impl Source for SpanSource {
     }
 }
 
-impl SpanTask {
+impl QuestionAnsweringTask {
     /// The task for a model of this configuration, whose answers are measured by the rules of `version`.
     pub fn new(config: TextEncoderConfig, answering: Answering, version: Version) -> Self {
         Self {
@@ -204,7 +204,7 @@ impl SpanTask {
     }
 }
 
-impl Task for SpanTask {
+impl Task for QuestionAnsweringTask {
     type Model = TextEncoder;
     type Source = SpanSource;
     type Output = (Tensor<1>, usize);
@@ -228,7 +228,7 @@ impl Task for SpanTask {
             let reason = "questions to be answered cannot be learnt from";
             return Err(TrainError::Mismatch(reason.into()));
         };
-        let input = encoder::input(&batch.input, &self.config, device);
+        let input = input(&batch.input, &self.config, device);
         let logits = model.forward_spans(&input);
         let loss = Self::losses(logits, &batch.spans).mean();
         let output = (loss.clone().inner(), batch.spans.len());

@@ -5,11 +5,12 @@ use std::path::Path;
 use tinderbox_data::text::{Algorithm, SequenceEncoder, Tokenizer, sentiment};
 use tinderbox_model_transformer::{Head, TextEncoderConfig};
 
+use super::{EncoderBundle, check_tokens};
+use super::{EncoderDataRecipe, EncoderDataSource};
 use crate::TrainError;
-use crate::encoder::{EncoderModel, check_tokens};
-use crate::recipe::{Recipe, SequenceDataRecipe, SequenceDataSource};
+use crate::recipe::Recipe;
 
-impl EncoderModel {
+impl EncoderBundle {
     /// The model, if the data have the labels that it was made for.
     pub(super) fn with_same_labels(self, labels: &[String]) -> Result<Self, TrainError> {
         if self.labels == labels {
@@ -30,7 +31,7 @@ pub(super) fn fit<'a>(
     head: Head,
     labels: Vec<String>,
     texts: impl Iterator<Item = &'a str> + Send,
-) -> Result<EncoderModel, TrainError> {
+) -> Result<EncoderBundle, TrainError> {
     let data = recipe.sequences()?;
     let tokenizer = tokenizer(recipe, data, texts)?;
     let mut model = recipe.model.clone();
@@ -56,7 +57,7 @@ pub(super) fn fit<'a>(
             config.max_length()
         )));
     }
-    Ok(EncoderModel {
+    Ok(EncoderBundle {
         config,
         tokenizer,
         labels,
@@ -66,7 +67,7 @@ pub(super) fn fit<'a>(
 
 fn tokenizer<'a>(
     recipe: &Recipe,
-    data: &SequenceDataRecipe,
+    data: &EncoderDataRecipe,
     texts: impl Iterator<Item = &'a str> + Send,
 ) -> Result<Tokenizer, TrainError> {
     if let Some(known) = known_tokenizer(recipe)? {
@@ -94,7 +95,7 @@ pub fn known_tokenizer(recipe: &Recipe) -> Result<Option<Tokenizer>, TrainError>
                 path.display()
             )));
         }
-        (None, None) if data.source == SequenceDataSource::Sentiment => {
+        (None, None) if data.source == EncoderDataSource::Sentiment => {
             Some(sentiment::tokenizer()?)
         }
         (None, None) => None,
@@ -103,8 +104,8 @@ pub fn known_tokenizer(recipe: &Recipe) -> Result<Option<Tokenizer>, TrainError>
 
 /// What makes the model's input of texts.
 pub(super) fn sequences(
-    data: &SequenceDataRecipe,
-    encoder: &EncoderModel,
+    data: &EncoderDataRecipe,
+    encoder: &EncoderBundle,
 ) -> Result<SequenceEncoder, TrainError> {
     Ok(SequenceEncoder::new(
         encoder.tokenizer.clone(),

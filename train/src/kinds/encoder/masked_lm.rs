@@ -6,27 +6,27 @@ use burn::tensor::{Device, Tensor};
 use tinderbox_data::text::{MaskedBatch, MaskedSource};
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
+use super::input;
 use super::outputs::{Guesses, hits, indices};
-use super::{Carry, Task};
 use crate::TrainError;
-use crate::encoder;
-use crate::trainer::metrics::{MetricInfo, Tally, Values};
+use crate::metrics::{MetricInfo, Tally, Values};
+use crate::task::{Carry, Task};
 
 /// Cross-entropy of hidden tokens in nats, as mean over them; perplexity, its exponential; and the share of those that
 /// are found.
-pub struct MaskedTask {
+pub struct MaskedLmTask {
     config: TextEncoderConfig,
     label_smoothing: f64,
     metrics: [MetricInfo; 3],
 }
 
 /// Loss, guesses and targets of a training batch, not yet read from the device.
-pub struct MaskedOutput {
+pub struct MaskedLmOutput {
     guesses: Guesses,
     targets: Vec<u32>,
 }
 
-impl MaskedTask {
+impl MaskedLmTask {
     /// The task for a model of this configuration.
     pub fn new(config: TextEncoderConfig, label_smoothing: f64) -> Self {
         Self {
@@ -43,7 +43,7 @@ impl MaskedTask {
     /// Logits of the hidden tokens alone, `[count, vocab]`: those of the others, with the whole vocabulary for each, would
     /// be most of the work.
     fn logits(&self, model: &TextEncoder, batch: &MaskedBatch, device: &Device) -> Tensor<2> {
-        let input = encoder::input(&batch.input, &self.config, device);
+        let input = input(&batch.input, &self.config, device);
         let features = model.forward_features(&input);
         let [rows, time, hidden] = features.dims();
         let features = features.reshape([rows * time, hidden]);
@@ -59,10 +59,10 @@ fn count(loss: f64, found: &[u32], targets: &[u32]) -> Tally {
     Tally::new(targets.len(), sums)
 }
 
-impl Task for MaskedTask {
+impl Task for MaskedLmTask {
     type Model = TextEncoder;
     type Source = MaskedSource;
-    type Output = MaskedOutput;
+    type Output = MaskedLmOutput;
 
     fn metrics(&self) -> &[MetricInfo] {
         &self.metrics
@@ -90,17 +90,17 @@ impl Task for MaskedTask {
         batch: MaskedBatch,
         _carry: &mut Carry,
         device: &Device,
-    ) -> Result<(Tensor<1>, MaskedOutput), TrainError> {
+    ) -> Result<(Tensor<1>, MaskedLmOutput), TrainError> {
         let logits = self.logits(model, &batch, device);
         let (loss, guesses) = Guesses::of(logits, &batch.targets, self.label_smoothing);
-        let output = MaskedOutput {
+        let output = MaskedLmOutput {
             guesses,
             targets: batch.targets,
         };
         Ok((loss, output))
     }
 
-    fn tally(&self, output: MaskedOutput) -> Result<Tally, TrainError> {
+    fn tally(&self, output: MaskedLmOutput) -> Result<Tally, TrainError> {
         let (loss, found) = output.guesses.read()?;
         Ok(count(loss, &found, &output.targets))
     }

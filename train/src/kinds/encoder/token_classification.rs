@@ -4,15 +4,16 @@ use burn::tensor::{Device, Tensor};
 use tinderbox_data::text::{TaggedBatch, TaggedSource};
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
+use super::input;
 use super::outputs::{Guesses, hits, indices};
-use super::{Carry, Task, score};
+use super::score;
 use crate::TrainError;
-use crate::encoder;
-use crate::trainer::metrics::{MetricInfo, Tally, Values};
+use crate::metrics::{MetricInfo, Tally, Values};
+use crate::task::{Carry, Task};
 
 /// Cross-entropy on the tags of words; the share of words with the right tag, and F1 over whole entities as CoNLL counts
 /// them (an entity is right if its kind, beginning and end are).
-pub struct TaggedTask {
+pub struct TokenClassificationTask {
     config: TextEncoderConfig,
     labels: Vec<String>,
     label_smoothing: f64,
@@ -20,7 +21,7 @@ pub struct TaggedTask {
 }
 
 /// Loss and the most probable tags of a training batch, not yet read from the device.
-pub struct TaggedOutput {
+pub struct TokenClassificationOutput {
     guesses: Guesses,
     words: Words,
 }
@@ -58,7 +59,7 @@ impl Words {
     }
 }
 
-impl TaggedTask {
+impl TokenClassificationTask {
     /// The task for a model of this configuration, whose tags are called `labels`.
     pub fn new(config: TextEncoderConfig, labels: Vec<String>, label_smoothing: f64) -> Self {
         Self {
@@ -81,7 +82,7 @@ impl TaggedTask {
         words: &Words,
         device: &Device,
     ) -> Tensor<2> {
-        let input = encoder::input(&batch.input, &self.config, device);
+        let input = input(&batch.input, &self.config, device);
         let logits = model.forward_tokens(&input);
         let [rows, time, tags] = logits.dims();
         let logits = logits.reshape([rows * time, tags]);
@@ -121,10 +122,10 @@ const CORRECT: &str = "entities.correct";
 const PREDICTED: &str = "entities.predicted";
 const REAL: &str = "entities.real";
 
-impl Task for TaggedTask {
+impl Task for TokenClassificationTask {
     type Model = TextEncoder;
     type Source = TaggedSource;
-    type Output = TaggedOutput;
+    type Output = TokenClassificationOutput;
 
     fn metrics(&self) -> &[MetricInfo] {
         &self.metrics
@@ -156,15 +157,15 @@ impl Task for TaggedTask {
         batch: TaggedBatch,
         _carry: &mut Carry,
         device: &Device,
-    ) -> Result<(Tensor<1>, TaggedOutput), TrainError> {
+    ) -> Result<(Tensor<1>, TokenClassificationOutput), TrainError> {
         let words = Words::of(&batch);
         let logits = self.logits(model, &batch, &words, device);
         let (loss, guesses) = Guesses::of(logits, &words.tags, self.label_smoothing);
-        let output = TaggedOutput { guesses, words };
+        let output = TokenClassificationOutput { guesses, words };
         Ok((loss, output))
     }
 
-    fn tally(&self, output: TaggedOutput) -> Result<Tally, TrainError> {
+    fn tally(&self, output: TokenClassificationOutput) -> Result<Tally, TrainError> {
         let (loss, found) = output.guesses.read()?;
         Ok(self.count(loss, &found, &output.words))
     }

@@ -8,22 +8,10 @@ use tinderbox_data::text::{SequenceBatch, SequenceEncoder, Tokenizer};
 use tinderbox_model_transformer::huggingface::{self, OpenedEncoder};
 use tinderbox_model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
 
+use super::EncoderBundle;
 use crate::TrainError;
-use crate::adaptation;
-use crate::run::{RunDir, Which};
-
-/// What a trained encoder needs besides its weights.
-#[derive(Clone, Debug)]
-pub struct EncoderModel {
-    /// The model's configuration, its head included.
-    pub config: TextEncoderConfig,
-    /// What its tokens are.
-    pub tokenizer: Tokenizer,
-    /// What its classes or tags are called, in the order of the logits; empty for a model without them.
-    pub labels: Vec<String>,
-    /// Of a model that answers questions: whether it has learnt that some have no answer.
-    pub can_be_impossible: bool,
-}
+use crate::params::adaptation;
+use crate::run::{Bundle, RunDir, Which};
 
 /// An encoder, ready for use.
 #[derive(Clone, Debug)]
@@ -55,12 +43,12 @@ impl LoadedEncoder {
     ) -> Result<Self, TrainError> {
         let recipe = run.recipe(&[])?;
         let data = recipe.sequences()?;
-        let EncoderModel {
+        let EncoderBundle {
             config,
             tokenizer,
             labels,
             can_be_impossible,
-        } = run.encoder()?;
+        } = EncoderBundle::read(run)?;
         let weights = run.weights(which, live)?;
         let mut model = config.init(device)?;
         if let Some(lora) = &recipe.model.lora {
