@@ -210,7 +210,7 @@ impl OutsideArgs {
         };
         let classifier = ImageBundle {
             labels: self.labels(config.num_classes())?,
-            preprocess: image_data::preprocess(&input, &config),
+            preprocess: data::preprocess(&input, &config),
             config,
         };
         self.open(None, classifier, info.name, name, device)

@@ -10,14 +10,14 @@ use serde_json::json;
 use tinderbox_model_transformer::huggingface;
 use tinderbox_train::files::write_atomically;
 use tinderbox_train::kinds::Kind;
-use tinderbox_train::kinds::encoder::LoadedEncoder;
+use tinderbox_train::kinds::encoder::{EncoderBundle, LoadedEncoder};
 use tinderbox_train::kinds::language_modeling::{LanguageModel, LanguageModelConfig};
 use tinderbox_train::params::adapters;
-use tinderbox_train::run::RunDir;
+use tinderbox_train::run::{Bundle, RunDir};
 use tinderbox_weights::StateDict;
 
 use crate::Done;
-use crate::kinds::language_modeling::open_run;
+use crate::language::open_run;
 use crate::shared::DeviceArgs;
 use crate::trained::WeightsArgs;
 
@@ -170,7 +170,7 @@ fn tokenizer_config(loaded: &LoadedEncoder) -> anyhow::Result<String> {
         .iter()
         .find_map(|token| tokenizer.id(token));
     let mut inputs = vec!["input_ids", "attention_mask"];
-    if loaded.config.segment_kinds() > 1 {
+    if loaded.config.type_vocab_size() > 1 {
         inputs.insert(1, "token_type_ids");
     }
     let settings = json!({
@@ -194,7 +194,7 @@ fn peft(args: &Args, run: &RunDir) -> Done {
     let weights = run.weights(which, live)?;
     let folder = &args.output;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let encoder = EncoderBundle::read(&run)?.config;
+    let encoder = EncoderBundle::read(run)?.config;
     // For its names alone.
     let model = encoder.init(&DeviceArgs::default().open()?)?;
     let (config, adapters) = adapters::to_peft(weights.as_bytes(), lora, &model, encoder.head())?;

@@ -15,7 +15,7 @@ use tinderbox_generate::{Choice, Sampler, Sampling, generate};
 use tinderbox_train::kinds::language_modeling::Predictor;
 
 use crate::Done;
-use crate::kinds::language_modeling::{self, LoadedModel};
+use crate::language::{self, LoadedModel};
 use crate::shared::DeviceArgs;
 use crate::trained::WeightsArgs;
 use stop::StopText;

@@ -9,12 +9,13 @@ use tinderbox_data::loader::Loader;
 use tinderbox_model_transformer::TextEncoder;
 use tinderbox_train::kinds::encoder::EncoderDataSource;
 use tinderbox_train::kinds::encoder::data::{self, Part as DataPart};
+use tinderbox_train::kinds::encoder::score;
 use tinderbox_train::kinds::encoder::{EncoderBundle, LoadedEncoder};
 use tinderbox_train::metrics::{Tally, Values};
 use tinderbox_train::recipe::Recipe;
 use tinderbox_train::report::plain::thousands;
-use tinderbox_train::run::RunDir;
-use tinderbox_train::task::{Carry, Task, score};
+use tinderbox_train::run::{Bundle, RunDir};
+use tinderbox_train::task::{Carry, Task};
 
 use super::{Args, Part};
 use crate::Done;
@@ -46,7 +47,7 @@ pub(super) fn run(args: &Args, run: &RunDir) -> Done {
     let labels = loaded.labels.clone();
     let (tally, metrics) = measure(
         &recipe,
-        EncoderBundle::read(&run)?,
+        EncoderBundle::read(run)?,
         &loaded.model,
         args.split,
         &device,
@@ -117,19 +118,19 @@ fn measure(
         EncoderDataSource::Sentiment
         | EncoderDataSource::Labelled
         | EncoderDataSource::TextFolder => {
-            let (task, loader) = encoder_data::evaluate_classified(recipe, known, part)?;
+            let (task, loader) = data::evaluate_classified(recipe, known, part)?;
             tally(&task, &loader, model, device)
         }
         EncoderDataSource::Tagged => {
-            let (task, loader) = encoder_data::evaluate_tagged(recipe, known, part)?;
+            let (task, loader) = data::evaluate_tagged(recipe, known, part)?;
             tally(&task, &loader, model, device)
         }
         EncoderDataSource::Squad => {
-            let (task, loader) = encoder_data::evaluate_squad(recipe, &known, part)?;
+            let (task, loader) = data::evaluate_squad(recipe, &known, part)?;
             tally(&task, &loader, model, device)
         }
         EncoderDataSource::Masked => {
-            let (task, loader) = encoder_data::evaluate_masked(recipe, known, part)?;
+            let (task, loader) = data::evaluate_masked(recipe, known, part)?;
             tally(&task, &loader, model, device)
         }
     }

@@ -13,12 +13,12 @@ use tinderbox_train::kinds::language_modeling::data::{evaluation_loader, open_co
 use tinderbox_train::metrics::Tally;
 use tinderbox_train::recipe::Recipe;
 use tinderbox_train::report::plain::thousands;
-use tinderbox_train::run::{Bundle, RunDir};
+use tinderbox_train::run::RunDir;
 use tinderbox_train::task::{Carry, Task};
 
 use super::{Args, Part};
 use crate::Done;
-use crate::kinds::language_modeling::open_run;
+use crate::language::open_run;
 
 /// What is measured, as written to `eval-SPLIT.json`.
 #[derive(Serialize)]

@@ -34,7 +34,7 @@ impl Bundle for EncoderBundle {
     fn write(&self, run: &RunDir) -> Result<(), TrainError> {
         run.write_json(MODEL_CONFIG, &self.config)?;
         run.write_json(LABELS, &self.labels)?;
-        if self.config.head() == Head::Span {
+        if self.config.head() == Head::QuestionAnswering {
             let can_be_impossible = self.can_be_impossible;
             run.write_json(ANSWERS, &Answers { can_be_impossible })?;
         }
@@ -51,7 +51,7 @@ impl Bundle for EncoderBundle {
             return Err(TrainError::corrupt(&run.path().join(LABELS), reason));
         }
         let answers = match config.head() {
-            Head::Span => run.read_json(ANSWERS)?,
+            Head::QuestionAnswering => run.read_json(ANSWERS)?,
             _ => Answers::default(),
         };
         Ok(Self {

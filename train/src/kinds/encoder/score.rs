@@ -209,7 +209,7 @@ mod tests {
     }
 
     fn expected() -> Expected {
-        let json = include_str!("../../tests/fixtures/scores.json");
+        let json = include_str!("../../../tests/fixtures/scores.json");
         serde_json::from_str(json).unwrap()
     }
 

@@ -42,7 +42,7 @@ impl SequenceClassificationTask {
 
     fn logits(&self, model: &TextEncoder, batch: &LabelledBatch, device: &Device) -> Tensor<2> {
         let input = input(&batch.input, &self.config, device);
-        model.forward_sequence(&input)
+        model.forward_sequence_classification(&input)
     }
 
     /// What guesses with this mean loss add to the metrics.

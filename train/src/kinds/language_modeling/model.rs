@@ -18,7 +18,7 @@ pub enum LanguageModelConfig {
     /// A recurrent network.
     Recurrent(RnnLmConfig),
     /// A decoder of attention layers.
-    Attention(tinderbox_model_transformer::LanguageModelConfig),
+    Attention(tinderbox_model_transformer::CausalLmConfig),
 }
 
 /// A language model that has a name, from the registry of either crate.
@@ -108,7 +108,7 @@ pub enum LanguageModel {
     /// A recurrent network.
     Recurrent(RnnLm),
     /// A decoder of attention layers.
-    Attention(tinderbox_model_transformer::LanguageModel),
+    Attention(tinderbox_model_transformer::CausalLm),
 }
 
 impl LanguageModel {

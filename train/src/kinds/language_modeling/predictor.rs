@@ -123,9 +123,7 @@ mod tests {
             ..RnnLmConfig::default().with_vocab_size(20)
         };
         [
-            LanguageModelConfig::Attention(tinderbox_model_transformer::LanguageModelConfig::Gpt(
-                gpt,
-            )),
+            LanguageModelConfig::Attention(tinderbox_model_transformer::CausalLmConfig::Gpt(gpt)),
             LanguageModelConfig::Recurrent(lstm),
         ]
     }
