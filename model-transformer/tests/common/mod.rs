@@ -1,5 +1,5 @@
 //! Fixtures that PyTorch made, and comparing with them.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used)]
 
 pub mod encoders;
 
