@@ -16,15 +16,9 @@ pub enum TrainError {
     /// The backend is not there.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// The model's options describe no network.
+    /// A model option is out of range.
     #[error(transparent)]
-    Model(#[from] tinderbox_model_cnn::ConfigError),
-    /// The same of a recurrent network.
-    #[error(transparent)]
-    Recurrent(#[from] tinderbox_model_rnn::ConfigError),
-    /// The same of an attention model.
-    #[error(transparent)]
-    Attention(#[from] tinderbox_model_transformer::ConfigError),
+    Model(#[from] tinderbox_model::ConfigError),
     /// A folder of Hugging Face's could not be opened.
     #[error(transparent)]
     HuggingFace(#[from] tinderbox_model_transformer::huggingface::HuggingFaceError),

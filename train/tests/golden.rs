@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 mod common;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use common::{Fixture, assert_close, families};
+use common::{batch_of, families};
 use safetensors::SafeTensors;
+use tinderbox_model::testing::{Fixture, assert_close};
 use tinderbox_model_cnn::{ImageClassifier, ImageClassifierConfig, SimpleCnnConfig, weights};
 use tinderbox_train::kinds::image_classification::ImageClassificationTask;
 use tinderbox_train::params::{self, ByName};
@@ -33,7 +34,7 @@ fn model(device: &Device) -> ImageClassifier {
         hidden: 16,
         ..SimpleCnnConfig::default()
     });
-    fixture().load(config.init(device).unwrap())
+    fixture().load(config.init(device).unwrap(), "init.")
 }
 
 fn batch(device: &Device) -> (Tensor<4>, Tensor<1, Int>) {
@@ -75,8 +76,10 @@ fn every_family_learns_as_torchvisions() {
     let device = Device::flex().autodiff();
     for family in families() {
         println!("{}", family.name);
-        let mut model = family.fixture.load(family.config.init(&device).unwrap());
-        let (images, targets) = family.fixture.batch(&device);
+        let mut model = family
+            .fixture
+            .load(family.config.init(&device).unwrap(), "init.");
+        let (images, targets) = batch_of(&family.fixture, &device);
         let mut optimizer = Optimizer::new(OptimizerRecipe {
             weight_decay: 0.01,
             decay_all: true,

@@ -82,7 +82,7 @@ impl<T: Task, B: Bundle> Prepared<T, B> {
             epoch: state.progress.epoch,
             step: state.progress.step,
             model: &recipe.model.name,
-            parameters: tinderbox_model_cnn::num_parameters(&state.model),
+            parameters: tinderbox_model::num_parameters(&state.model),
             sizes,
         });
         let progress = &state.progress;
