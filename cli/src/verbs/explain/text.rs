@@ -14,7 +14,7 @@ use tinderbox_model_transformer::explain::{
     explain_class,
 };
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::{LoadedEncoder, input};
+use tinderbox_train::kinds::encoder::{LoadedEncoder, input};
 use tinderbox_train::report::tokens::{Labelled, Scored, ScoredText};
 
 use super::text_output::{Format, write};

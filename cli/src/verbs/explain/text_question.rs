@@ -5,8 +5,8 @@ use burn::tensor::Device;
 use tinderbox_data::text::{Encoded, SequenceBatch};
 use tinderbox_model_transformer::Head;
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::{LoadedEncoder, input};
-use tinderbox_train::task::image::ranked;
+use tinderbox_train::kinds::encoder::{LoadedEncoder, input};
+use tinderbox_train::kinds::image_classification::ranked;
 
 use super::{Args, class_index};
 use crate::texts;

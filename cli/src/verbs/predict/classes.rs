@@ -7,8 +7,8 @@ use burn::tensor::Device;
 use serde::Serialize;
 use tinderbox_data::text::Encoded;
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::{LoadedEncoder, input};
-use tinderbox_train::task::image::ranked;
+use tinderbox_train::kinds::encoder::{LoadedEncoder, input};
+use tinderbox_train::kinds::image_classification::ranked;
 
 use super::text::Text;
 use super::{Args, ClassProbability};
