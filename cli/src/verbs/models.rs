@@ -6,7 +6,7 @@ use serde_json::json;
 use tinderbox_model_cnn::registry::MODELS;
 use tinderbox_model_cnn::weights::known;
 use tinderbox_model_transformer::registry::ENCODERS;
-use tinderbox_train::language::LanguageModelInfo;
+use tinderbox_train::kinds::language_modeling::LanguageModelInfo;
 use tinderbox_train::report::plain::thousands;
 
 use crate::Done;
@@ -99,17 +99,17 @@ fn print_models(links: bool) {
         summary: model.summary,
         paper: model.paper,
     });
-    print_group("Image classifiers", images.collect(), links);
+    print_group("Image classifiers", &images.collect::<Vec<_>>(), links);
     println!();
-    print_group("Language models", language.collect(), links);
+    print_group("Language models", &language.collect::<Vec<_>>(), links);
     println!();
-    print_group("Text encoders", encoders.collect(), links);
+    print_group("Text encoders", &encoders.collect::<Vec<_>>(), links);
 }
 
-fn print_group(name: &str, rows: Vec<Row>, links: bool) {
+fn print_group(name: &str, rows: &[Row], links: bool) {
     println!("{}", heading(name));
     let mut table = listing(["name", "parameters", "input", "description"], &[1]);
-    for row in &rows {
+    for row in rows {
         table.add_row([
             row.name,
             &thousands(row.parameters),

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use comfy_table::Table;
 use tinderbox_train::TrainError;
-use tinderbox_train::recipe::{
-    DataRecipe, ImageDataSource, Recipe, SequenceDataSource, TextDataSource, builtin, builtin_names,
-};
+use tinderbox_train::kinds::encoder::EncoderDataSource;
+use tinderbox_train::kinds::image_classification::ImageDataSource;
+use tinderbox_train::kinds::language_modeling::LanguageDataSource;
+use tinderbox_train::recipe::{DataRecipe, Recipe, builtin, builtin_names};
 
 use crate::Done;
 use crate::shared::{heading, listing};
@@ -63,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Done {
 fn kind(data: &DataRecipe) -> (usize, bool) {
     match data {
         DataRecipe::Image(data) => (0, data.source == ImageDataSource::Shapes),
-        DataRecipe::Text(data) => (1, data.source == TextDataSource::Grammar),
-        DataRecipe::Sequence(data) => (2, data.source == SequenceDataSource::Sentiment),
+        DataRecipe::Text(data) => (1, data.source == LanguageDataSource::Grammar),
+        DataRecipe::Sequence(data) => (2, data.source == EncoderDataSource::Sentiment),
     }
 }

@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 use burn::train::Interrupter;
 use clap::ValueEnum;
 use tinderbox_train::TrainError;
-use tinderbox_train::recipe::{DataRecipe, Recipe, RecipeError, SequenceDataSource};
+use tinderbox_train::kinds;
+use tinderbox_train::kinds::encoder::EncoderDataSource;
+use tinderbox_train::recipe::{DataRecipe, Recipe, RecipeError};
+use tinderbox_train::report::ViewInfo;
 use tinderbox_train::report::dashboard::Dashboard;
 use tinderbox_train::report::plain::{Plain, format_duration, thousands};
 use tinderbox_train::report::{self, View};
 use tinderbox_train::run::RunDir;
-use tinderbox_train::session::{self, Begin, Surroundings, ViewInfo};
+use tinderbox_train::session::{SessionContext, StartMode};
 use tinderbox_train::trainer::{End, Outcome};
 
 use crate::Done;
@@ -128,15 +131,15 @@ pub(crate) fn run(args: &Args) -> Done {
     let interrupter = Interrupter::new();
     stop_on_ctrl_c(&interrupter)?;
     let begin = match args.resume {
-        _ if args.dry_run => Begin::DryRun,
-        Some(from) => Begin::Resume {
+        _ if args.dry_run => StartMode::DryRun,
+        Some(from) => StartMode::Resume {
             path: &run_dir,
             step: match from {
                 ResumeFrom::Latest => None,
                 ResumeFrom::Step(step) => Some(step),
             },
         },
-        None => Begin::New {
+        None => StartMode::New {
             path: &run_dir,
             overwrite: args.overwrite,
         },
@@ -144,14 +147,14 @@ pub(crate) fn run(args: &Args) -> Done {
     let start = Instant::now();
     let outcome = with_data(|access| {
         let mut view = |info: &ViewInfo| view(args.ui, info, &interrupter);
-        let surroundings = Surroundings {
+        let context = SessionContext {
             device,
             access,
             view: &mut view,
             note: &mut |text| println!("{text}"),
             interrupter: interrupter.clone(),
         };
-        Ok(session::train(&recipe, &begin, surroundings)?)
+        Ok(kinds::train(&recipe, &begin, context)?)
     })?;
     if args.dry_run {
         println!("dry run: two steps and an evaluation went through, nothing was written");
@@ -281,10 +284,10 @@ fn summary(
             DataRecipe::Image(_) => format!("tinderbox predict {folder} IMAGE..."),
             DataRecipe::Text(_) => format!("tinderbox generate {folder}"),
             DataRecipe::Sequence(data) => match data.source {
-                SequenceDataSource::Masked => {
+                EncoderDataSource::Masked => {
                     format!("tinderbox fill-mask {folder} \"a text with a [MASK] in it\"")
                 }
-                SequenceDataSource::Squad => {
+                EncoderDataSource::Squad => {
                     format!("tinderbox predict {folder} --question \"...\" --text \"...\"")
                 }
                 _ => format!("tinderbox predict {folder} --text \"...\""),

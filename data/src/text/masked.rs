@@ -14,7 +14,7 @@ use super::sequence_batch::Row;
 use super::sequences::Order;
 use super::{SequenceBatch, SequenceEncoder};
 use crate::error::DataError;
-use crate::loader::Source;
+use crate::loader::{Batching, Source};
 use crate::random;
 use hide::{Hidden, Hider};
 pub use lines::TextLines;
@@ -70,8 +70,8 @@ pub struct MaskedSource {
 
 impl MaskedSource {
     /// For training: other tokens are hidden in each epoch. `lines` are the lines of a text, or whole documents; an empty one
-    /// ends a document, and no row has tokens of two. An epoch has every token once, in batches of `batch_size` rows, which
-    /// must be the loader's, who shuffles.
+    /// ends a document, and no row has tokens of two. An epoch has every token once, in batches of `batch_size` rows
+    /// ([`Batching::Bucketed`]).
     ///
     /// # Errors
     /// If there is no text, the tokenizer has no mask, the probability is not above 0 and at most 1, or as
@@ -102,7 +102,8 @@ impl MaskedSource {
         Ok(source)
     }
 
-    /// For evaluation: the same tokens are hidden each time, and the rows are sorted by length. The loader must not shuffle.
+    /// For evaluation: the same tokens are hidden each time, and the rows are sorted by length
+    /// ([`Batching::InOrder`]).
     ///
     /// # Errors
     /// As [`training`](Self::training).
@@ -183,6 +184,10 @@ impl Source for MaskedSource {
 
     fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    fn batching(&self) -> Batching {
+        self.order.batching()
     }
 
     fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {

@@ -50,7 +50,7 @@ pub use sequence_encoder::{Encoded, EncodedPiece, SequenceEncoder};
 pub use sequences::{LabelledBatch, SequenceSource, Truncated};
 pub use streams::Streams;
 pub use tagged::{TaggedBatch, TaggedSource};
-pub use token_shards::{Split, TokenShardWriter, TokenShards, WrittenTokens};
+pub use token_shards::{TokenShardWriter, TokenShards, WrittenTokens};
 pub use tokenizer::{Algorithm, DecodeStream, TokenPiece, Tokenizer};
 pub use tokens::Tokens;
 pub use windows::Windows;

@@ -6,7 +6,7 @@ use super::parallel;
 use super::sequence_batch::Row;
 use super::{SequenceBatch, SequenceEncoder};
 use crate::error::DataError;
-use crate::loader::Source;
+use crate::loader::{Batching, Source};
 
 /// Texts with their classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +54,8 @@ struct Item {
 }
 
 impl SequenceSource {
-    /// For training: an epoch has every text once, in batches of `batch_size` that are drawn anew ([`Source::order`]). The
-    /// loader must have the same batch size, and shuffle.
+    /// For training: an epoch has every text once, in batches of `batch_size` that are drawn anew
+    /// ([`Batching::Bucketed`]).
     ///
     /// # Errors
     /// If there is no text, or as [`SequenceEncoder::encode`].
@@ -73,7 +73,7 @@ impl SequenceSource {
         })
     }
 
-    /// For evaluation: every text once, sorted by length. The loader must not shuffle.
+    /// For evaluation: every text once, sorted by length ([`Batching::InOrder`]).
     ///
     /// # Errors
     /// As [`training`](Self::training).
@@ -131,6 +131,13 @@ fn encode(
 }
 
 impl Order {
+    pub(super) fn batching(&self) -> Batching {
+        match *self {
+            Self::Drawn { batch_size } => Batching::Bucketed { batch_size },
+            Self::Sorted => Batching::InOrder,
+        }
+    }
+
     /// What [`Source::order`] is for rows of these lengths.
     pub(super) fn of(
         &self,
@@ -153,6 +160,10 @@ impl Source for SequenceSource {
 
     fn len(&self) -> usize {
         self.items.len()
+    }
+
+    fn batching(&self) -> Batching {
+        self.order.batching()
     }
 
     fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {

@@ -8,14 +8,13 @@
 //! ```
 //!
 //! Row `r` of every batch continues row `r` of the batch before, so that the hidden state after one segment belongs in
-//! front of the next. An item is such a batch: the loader is used with a batch size of 1 and without shuffling, and an
-//! epoch begins with a fresh state.
+//! front of the next. An item is such a batch ([`Batching::Prebatched`]), and an epoch begins with a fresh state.
 
 use super::TokenBatch;
 use super::sequence::{self, Predictions, Sequence};
 use super::{Tokens, segments};
 use crate::error::DataError;
-use crate::loader::Source;
+use crate::loader::{Batching, Source};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -179,6 +178,10 @@ impl Source for Streams {
             Cut::Even { time } => self.length.div_ceil(time),
             Cut::Varied { time, .. } => segments::count(self.length, time),
         }
+    }
+
+    fn batching(&self) -> Batching {
+        Batching::Prebatched
     }
 
     fn name(&self, index: usize) -> String {

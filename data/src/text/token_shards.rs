@@ -38,6 +38,7 @@ mod write;
 pub use write::{TokenShardWriter, WrittenTokens};
 
 use super::{Corpus, Tokenizer, Tokens};
+use crate::Split;
 use crate::error::DataError;
 use manifest::Manifest;
 use shard::Shard;
@@ -47,30 +48,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 const TOKENIZER: &str = "tokenizer.json";
-
-/// A part of a corpus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Split {
-    /// What a model learns from.
-    Train,
-    /// What it is measured on while it learns.
-    Validation,
-    /// What it is measured on at the end.
-    Test,
-}
-
-impl Split {
-    const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
-
-    /// What the names of its shards begin with.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::Test => "test",
-        }
-    }
-}
 
 /// The shards of one split. All files stay open, so that none is replaced while it is read.
 #[derive(Debug)]

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use tinderbox_data::text::{Split, TokenShardWriter, Tokenizer};
+use tinderbox_data::Split;
+use tinderbox_data::text::{TokenShardWriter, Tokenizer};
 use tinderbox_train::TrainError;
 use tinderbox_train::report::plain::thousands;
 

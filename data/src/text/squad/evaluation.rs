@@ -2,7 +2,7 @@
 
 use super::{Question, span};
 use crate::error::DataError;
-use crate::loader::Source;
+use crate::loader::{Batching, Source};
 use crate::text::{Encoded, SequenceBatch, SequenceEncoder};
 use std::ops::Range;
 use std::sync::Arc;
@@ -130,6 +130,10 @@ impl Source for SquadEvaluation {
 
     fn len(&self) -> usize {
         self.questions.len()
+    }
+
+    fn batching(&self) -> Batching {
+        Batching::InOrder
     }
 
     fn name(&self, index: usize) -> String {

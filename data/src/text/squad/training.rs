@@ -2,7 +2,7 @@
 
 use super::{Question, span};
 use crate::error::DataError;
-use crate::loader::Source;
+use crate::loader::{Batching, Source};
 use crate::text::buckets::bucketed_order;
 use crate::text::sequence_batch::Row;
 use crate::text::{Encoded, SequenceBatch, SequenceEncoder, parallel};
@@ -39,8 +39,8 @@ pub struct SpanBatch {
 
 impl SquadTraining {
     /// Encodes `questions`, on all processors; neighbouring windows share `stride` tokens. A question with answers of which
-    /// none stands where the file says is left out. An epoch that is shuffled has batches of `batch_size` windows of
-    /// similar length.
+    /// none stands where the file says is left out. An epoch has batches of `batch_size` windows of similar length
+    /// ([`Batching::Bucketed`]).
     ///
     /// # Errors
     /// If no question is left, or one does not fit into a window together with some of its context.
@@ -99,6 +99,12 @@ impl Source for SquadTraining {
 
     fn len(&self) -> usize {
         self.windows.len()
+    }
+
+    fn batching(&self) -> Batching {
+        Batching::Bucketed {
+            batch_size: self.batch_size,
+        }
     }
 
     fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {

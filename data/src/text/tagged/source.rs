@@ -2,7 +2,7 @@
 
 use super::TaggedSentence;
 use crate::error::DataError;
-use crate::loader::Source;
+use crate::loader::{Batching, Source};
 use crate::text::parallel;
 use crate::text::sequence_batch::Row;
 use crate::text::sequences::{Order, Truncated};
@@ -114,6 +114,10 @@ impl Source for TaggedSource {
 
     fn len(&self) -> usize {
         self.items.len()
+    }
+
+    fn batching(&self) -> Batching {
+        self.order.batching()
     }
 
     fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {

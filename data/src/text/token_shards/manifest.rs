@@ -1,6 +1,6 @@
 //! `tokens.json`: what was written, once all of it was.
 
-use super::Split;
+use crate::Split;
 use crate::error::DataError;
 use crate::files;
 use serde::{Deserialize, Serialize};
