@@ -10,8 +10,9 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tinderbox_data::DataError;
 use tinderbox_data::loader::{Loader, LoaderConfig};
-use tinderbox_data::text::{
-    Split, Streams, TokenShardWriter, TokenShards, Tokenizer, Tokens, Windows,
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::language::{
+    Split, Streams, TokenShardWriter, TokenShards, Tokens, Windows,
 };
 
 const BLOCK: usize = 32_768;

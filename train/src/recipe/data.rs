@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use tinderbox_data::image::Transform;
-use tinderbox_data::text::treebank::Options as TreebankOptions;
+use tinderbox_data::text::language::treebank::Options as TreebankOptions;
 
 use super::sequence::{SequenceDataRecipe, SequenceDataSource};
 

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use tinderbox_data::loader::{Loader, LoaderConfig, Source};
-use tinderbox_data::text::labelled::{self, LabelledSplits, LabelledText};
-use tinderbox_data::text::sentiment;
-use tinderbox_data::text::squad::metrics::Version;
-use tinderbox_data::text::squad::{self, SquadEvaluation, SquadTraining};
-use tinderbox_data::text::tagged::{TaggedSplits, open_tagged};
-use tinderbox_data::text::{
-    MaskOptions, MaskedSource, SequenceSource, TaggedSource, TextLines, Truncated,
+use tinderbox_data::text::encoder::Truncated;
+use tinderbox_data::text::encoder::masked_lm::{MaskedLmSource, MaskingOptions, TextLines};
+use tinderbox_data::text::encoder::question_answering::metrics::Version;
+use tinderbox_data::text::encoder::question_answering::{
+    self, QaEvaluationSource, QaTrainingSource,
 };
+use tinderbox_data::text::encoder::sequence_classification::LabelledSource;
+use tinderbox_data::text::encoder::sequence_classification::{self, LabelledSplits, LabelledText};
+use tinderbox_data::text::encoder::token_classification;
+use tinderbox_data::text::encoder::token_classification::TaggedSplits;
+use tinderbox_data::text::encoder::token_classification::TokenClassificationSource;
+use tinderbox_data::text::generated::sentiment;
 use tinderbox_model_transformer::Head;
 
 use super::Task;
@@ -86,7 +90,7 @@ pub fn classified(
         }
     };
     let sequences = sequences(data, &encoder)?;
-    let train = SequenceSource::training(&train, &sequences, recipe.train.batch_size)?;
+    let train = LabelledSource::training(&train, &sequences, recipe.train.batch_size)?;
     Ok(EncoderRun {
         task: SequenceTask::new(encoder.config.clone(), recipe.train.label_smoothing),
         notes: truncated(train.truncated(), data).into_iter().collect(),
@@ -104,7 +108,7 @@ pub fn evaluate_classified(
     recipe: &Recipe,
     known: EncoderModel,
     part: Part,
-) -> Result<(SequenceTask, Loader<SequenceSource>), TrainError> {
+) -> Result<(SequenceTask, Loader<LabelledSource>), TrainError> {
     let splits = open_classified(recipe)?;
     let known = known.with_same_labels(&splits.labels)?;
     let texts = pick(part, splits.train, splits.validation, splits.test)?;
@@ -116,9 +120,9 @@ fn classified_loader(
     recipe: &Recipe,
     encoder: &EncoderModel,
     texts: &[LabelledText],
-) -> Result<Loader<SequenceSource>, TrainError> {
+) -> Result<Loader<LabelledSource>, TrainError> {
     let sequences = sequences(recipe.sequences()?, encoder)?;
-    evaluation(recipe, SequenceSource::evaluation(texts, &sequences)?)
+    evaluation(recipe, LabelledSource::evaluation(texts, &sequences)?)
 }
 
 /// The texts of a recipe for classes.
@@ -135,8 +139,10 @@ pub fn open_classified(recipe: &Recipe) -> Result<LabelledSplits, TrainError> {
             validation: sentiment::texts(recipe.seed, "validation", data.val_size),
             test: Some(sentiment::texts(recipe.seed, "test", data.val_size)),
         },
-        SequenceDataSource::TextFolder => labelled::open_folders(data.given_path()?, fraction)?,
-        _ => labelled::open_table(data.given_path()?, &data.columns, fraction)?,
+        SequenceDataSource::TextFolder => {
+            sequence_classification::open_folders(data.given_path()?, fraction)?
+        }
+        _ => sequence_classification::open_table(data.given_path()?, &data.columns, fraction)?,
     })
 }
 
@@ -164,8 +170,8 @@ pub fn tagged(
         }
     };
     let sequences = sequences(data, &encoder)?;
-    let train = TaggedSource::training(&train, &sequences, recipe.train.batch_size)?;
-    let validation = TaggedSource::evaluation(&splits.validation, &sequences)?;
+    let train = TokenClassificationSource::training(&train, &sequences, recipe.train.batch_size)?;
+    let validation = TokenClassificationSource::evaluation(&splits.validation, &sequences)?;
     Ok(EncoderRun {
         task: TaggedTask::new(
             encoder.config.clone(),
@@ -187,12 +193,12 @@ pub fn evaluate_tagged(
     recipe: &Recipe,
     known: EncoderModel,
     part: Part,
-) -> Result<(TaggedTask, Loader<TaggedSource>), TrainError> {
+) -> Result<(TaggedTask, Loader<TokenClassificationSource>), TrainError> {
     let data = recipe.sequences()?;
     let splits = open_words(data)?;
     let known = known.with_same_labels(&splits.labels)?;
     let sentences = pick(part, splits.train, splits.validation, splits.test)?;
-    let source = TaggedSource::evaluation(&sentences, &sequences(data, &known)?)?;
+    let source = TokenClassificationSource::evaluation(&sentences, &sequences(data, &known)?)?;
     let task = TaggedTask::new(known.config, known.labels, 0.0);
     Ok((task, evaluation(recipe, source)?))
 }
@@ -203,7 +209,7 @@ pub fn evaluate_tagged(
 /// As [`classified`].
 pub fn open_words(data: &SequenceDataRecipe) -> Result<TaggedSplits, TrainError> {
     let fraction = data.validation_fraction;
-    Ok(open_tagged(
+    Ok(token_classification::open(
         data.given_path()?,
         &data.tag_columns,
         fraction,
@@ -219,7 +225,7 @@ pub fn squad(
     known: Option<EncoderModel>,
 ) -> Result<EncoderRun<SpanTask>, TrainError> {
     let data = recipe.sequences()?;
-    let splits = squad::open(data.given_path()?, data.validation_fraction)?;
+    let splits = question_answering::open(data.given_path()?, data.validation_fraction)?;
     let has_impossible = splits.has_impossible();
     let reports = [&splits.train_report, &splits.validation_report];
     let mut notes: Vec<String> = reports.iter().filter_map(|r| r.warning()).collect();
@@ -237,8 +243,8 @@ pub fn squad(
         }
     };
     let sequences = sequences(data, &encoder)?;
-    let train = SquadTraining::new(&train, &sequences, data.stride, recipe.train.batch_size)?;
-    let validation = SquadEvaluation::new(splits.validation, &sequences, data.stride)?;
+    let train = QaTrainingSource::new(&train, &sequences, data.stride, recipe.train.batch_size)?;
+    let validation = QaEvaluationSource::new(splits.validation, &sequences, data.stride)?;
     notes.push(format!(
         "{} windows to learn from, {} of them with the answer",
         train.len(),
@@ -263,10 +269,10 @@ pub fn evaluate_squad(
     part: Part,
 ) -> Result<(SpanTask, Loader<SpanSource>), TrainError> {
     let data = recipe.sequences()?;
-    let splits = squad::open(data.given_path()?, data.validation_fraction)?;
+    let splits = question_answering::open(data.given_path()?, data.validation_fraction)?;
     let task = span_task(data, known, splits.has_impossible());
     let questions = pick(part, splits.train, splits.validation, None)?;
-    let source = SquadEvaluation::new(questions, &sequences(data, known)?, data.stride)?;
+    let source = QaEvaluationSource::new(questions, &sequences(data, known)?, data.stride)?;
     Ok((task, evaluation(recipe, SpanSource::Evaluation(source))?))
 }
 
@@ -301,9 +307,9 @@ pub fn masked(
     };
     let sequences = sequences(data, &encoder)?;
     let (options, batch_size) = (mask_options(data), recipe.train.batch_size);
-    let train = MaskedSource::training(&train, &sequences, &options, recipe.seed, batch_size)?;
+    let train = MaskedLmSource::training(&train, &sequences, &options, recipe.seed, batch_size)?;
     let validation =
-        MaskedSource::evaluation(&lines.validation, &sequences, &options, recipe.seed)?;
+        MaskedLmSource::evaluation(&lines.validation, &sequences, &options, recipe.seed)?;
     Ok(EncoderRun {
         task: MaskedTask::new(encoder.config.clone(), recipe.train.label_smoothing),
         train: training(recipe, train)?,
@@ -321,23 +327,23 @@ pub fn evaluate_masked(
     recipe: &Recipe,
     known: EncoderModel,
     part: Part,
-) -> Result<(MaskedTask, Loader<MaskedSource>), TrainError> {
+) -> Result<(MaskedTask, Loader<MaskedLmSource>), TrainError> {
     let data = recipe.sequences()?;
     let lines = TextLines::open(data.given_path()?, data.validation_fraction)?;
     let lines = pick(part, lines.train, lines.validation, lines.test)?;
     let (sequences, options) = (sequences(data, &known)?, mask_options(data));
-    let source = MaskedSource::evaluation(&lines, &sequences, &options, recipe.seed)?;
+    let source = MaskedLmSource::evaluation(&lines, &sequences, &options, recipe.seed)?;
     Ok((
         MaskedTask::new(known.config, 0.0),
         evaluation(recipe, source)?,
     ))
 }
 
-fn mask_options(data: &SequenceDataRecipe) -> MaskOptions {
-    MaskOptions {
+fn mask_options(data: &SequenceDataRecipe) -> MaskingOptions {
+    MaskingOptions {
         probability: data.mask_probability,
         whole_word: data.whole_word,
-        ..MaskOptions::default()
+        ..MaskingOptions::default()
     }
 }
 

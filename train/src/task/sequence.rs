@@ -1,7 +1,7 @@
 //! Classification of texts and of pairs of texts.
 
 use burn::tensor::{Device, Tensor};
-use tinderbox_data::text::{LabelledBatch, SequenceSource};
+use tinderbox_data::text::encoder::sequence_classification::{LabelledBatch, LabelledSource};
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::outputs::{Guesses, hits};
@@ -59,7 +59,7 @@ impl SequenceTask {
 
 impl Task for SequenceTask {
     type Model = TextEncoder;
-    type Source = SequenceSource;
+    type Source = LabelledSource;
     type Output = SequenceOutput;
 
     fn metrics(&self) -> &[MetricInfo] {

@@ -1,7 +1,9 @@
 //! Token classification: a tag for every word, as for names or parts of speech.
 
 use burn::tensor::{Device, Tensor};
-use tinderbox_data::text::{TaggedBatch, TaggedSource};
+use tinderbox_data::text::encoder::token_classification::{
+    TokenClassificationBatch, TokenClassificationSource,
+};
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::outputs::{Guesses, hits, indices};
@@ -36,7 +38,7 @@ struct Words {
 }
 
 impl Words {
-    fn of(batch: &TaggedBatch) -> Self {
+    fn of(batch: &TokenClassificationBatch) -> Self {
         let [rows, time] = batch.input.shape;
         let mut words = Self {
             positions: Vec::new(),
@@ -77,7 +79,7 @@ impl TaggedTask {
     fn logits(
         &self,
         model: &TextEncoder,
-        batch: &TaggedBatch,
+        batch: &TokenClassificationBatch,
         words: &Words,
         device: &Device,
     ) -> Tensor<2> {
@@ -123,7 +125,7 @@ const REAL: &str = "entities.real";
 
 impl Task for TaggedTask {
     type Model = TextEncoder;
-    type Source = TaggedSource;
+    type Source = TokenClassificationSource;
     type Output = TaggedOutput;
 
     fn metrics(&self) -> &[MetricInfo] {
@@ -134,7 +136,7 @@ impl Task for TaggedTask {
         "words"
     }
 
-    fn size(&self, source: &TaggedSource) -> usize {
+    fn size(&self, source: &TokenClassificationSource) -> usize {
         source.words()
     }
 
@@ -153,7 +155,7 @@ impl Task for TaggedTask {
     fn forward(
         &self,
         model: &TextEncoder,
-        batch: TaggedBatch,
+        batch: TokenClassificationBatch,
         _carry: &mut Carry,
         device: &Device,
     ) -> Result<(Tensor<1>, TaggedOutput), TrainError> {
@@ -172,7 +174,7 @@ impl Task for TaggedTask {
     fn evaluate(
         &self,
         model: &TextEncoder,
-        batch: TaggedBatch,
+        batch: TokenClassificationBatch,
         _carry: &mut Carry,
         device: &Device,
     ) -> Result<Tally, TrainError> {

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use tinderbox_data::text::{Split, TokenShardWriter, Tokenizer};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::language::{Split, TokenShardWriter};
 use tinderbox_train::TrainError;
 use tinderbox_train::report::plain::thousands;
 
