@@ -12,7 +12,7 @@ use tinderbox_data::text::Tokenizer;
 use tinderbox_data::text::generated::sentiment;
 use tinderbox_model_transformer::registry::find_encoder;
 use tinderbox_model_transformer::{
-    GptConfig, Head, LanguageModelConfig, TextEncoderConfig, huggingface,
+    CausalLmConfig, GptConfig, Head, TextEncoderConfig, huggingface,
 };
 
 const README: &str = include_str!("../../README.md");
@@ -132,7 +132,7 @@ fn text(folder: &Path) {
         vocab_size: tokenizer.vocab_size(),
         ..GptConfig::small(1, 1, 4, 16)
     };
-    let config = LanguageModelConfig::Gpt(config);
+    let config = CausalLmConfig::Gpt(config);
     let gpt2 = folder.join("path/to/gpt2");
     std::fs::create_dir_all(&gpt2).unwrap();
     huggingface::save(&config.init(&device).unwrap(), &config, &gpt2).unwrap();
@@ -152,7 +152,7 @@ fn encoders(folder: &Path) {
     for (name, head) in [
         ("all-MiniLM-L6-v2", Head::None),
         ("bert-base-uncased", Head::MaskedLm),
-        ("squad-model", Head::Span),
+        ("squad-model", Head::QuestionAnswering),
     ] {
         let nano = (find_encoder("bert_nano").unwrap().config)();
         let mut config =

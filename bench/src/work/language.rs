@@ -4,7 +4,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use tinderbox_kernels::loss::cross_entropy;
 use tinderbox_model_rnn::RnnLmConfig;
 use tinderbox_model_transformer::GptConfig;
-use tinderbox_train::language::{LanguageModel, LanguageModelConfig};
+use tinderbox_train::kinds::language_modeling::{LanguageModel, LanguageModelConfig};
 use tinderbox_train::recipe::{OptimizerName, OptimizerRecipe};
 use tinderbox_train::session::init_model;
 
@@ -60,9 +60,7 @@ pub(super) fn gpt(n_positions: usize) -> LanguageModelConfig {
         resid_pdrop: 0.0,
         ..GptConfig::new(6, 6, 384)
     };
-    LanguageModelConfig::Attention(tinderbox_model_transformer::LanguageModelConfig::Gpt(
-        config,
-    ))
+    LanguageModelConfig::Attention(tinderbox_model_transformer::CausalLmConfig::Gpt(config))
 }
 
 /// Tokens, `shape`. Both sides need not agree on them: what a word is does not matter to the time.

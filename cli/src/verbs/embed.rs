@@ -13,8 +13,8 @@ use tinderbox_data::text::Tokenizer;
 use tinderbox_data::text::encoder::{Encoding, InputBuilder};
 use tinderbox_model_transformer::sentence::{Pooling, SentenceEncoder, transformer_folder};
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::{check_tokens, input};
 use tinderbox_train::files::{parent, write_atomically};
+use tinderbox_train::kinds::encoder::{check_tokens, input};
 
 use crate::shared::DeviceArgs;
 use crate::texts::{self, TextArgs};

@@ -10,8 +10,8 @@ use serde::Serialize;
 use tinderbox_data::text::encoder::{EncoderBatch, Encoding, InputBuilder};
 use tinderbox_model_transformer::Head;
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::{LoadedEncoder, input};
-use tinderbox_train::task::image::ranked;
+use tinderbox_train::kinds::encoder::{LoadedEncoder, input};
+use tinderbox_train::kinds::image_classification::ranked;
 
 use crate::shared::{DeviceArgs, percent, table};
 use crate::texts;

@@ -13,8 +13,8 @@ use tinderbox_data::text::encoder::question_answering::{
     self, Prediction, QuestionBatch, QuestionWindows,
 };
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::LoadedEncoder;
-use tinderbox_train::task::span::{Answering, span_logits};
+use tinderbox_train::kinds::encoder::LoadedEncoder;
+use tinderbox_train::kinds::encoder::{Answering, span_logits};
 
 use super::Args;
 use super::text::data_recipe;
