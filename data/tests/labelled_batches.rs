@@ -42,14 +42,10 @@ fn batches<S: Source>(
     epoch: u64,
     first: usize,
 ) -> Vec<S::Batch> {
-    let config = LoaderConfig {
-        batch_size,
-        workers,
-        shuffle,
-        drop_last: false,
-        seed: 5,
-        skip_bad: 0,
-    };
+    let mut config = LoaderConfig::new(batch_size)
+        .with_workers(workers)
+        .with_shuffle(5);
+    config.shuffle = shuffle;
     let loader = Loader::new(source.clone(), config).unwrap();
     loader
         .epoch(epoch, first)
@@ -114,8 +110,12 @@ fn buckets_save_most_of_the_padding() {
     let texts: Vec<LabelledText> = (0..3000).map(|n| text(n, 1 + (n * 7919) % 60)).collect();
     let source = Arc::new(LabelledSource::training(&texts, &encoder(64), 16).unwrap());
     let bucketed = padding(&batches(&source, 16, 0, true, 1, 0));
-    // In the order of the texts, which is as good as random.
-    let mixed = padding(&batches(&source, 16, 0, false, 1, 0));
+    // Batches in the order of the texts, whose lengths are mixed.
+    let items: Vec<usize> = (0..source.len()).collect();
+    let in_order = items
+        .chunks(16)
+        .map(|items| source.collate(1, 0, items.to_vec()));
+    let mixed = padding(&in_order.collect::<Vec<_>>());
     assert!(mixed > 0.25, "{mixed}");
     assert!(bucketed < 0.05, "{bucketed}");
     let items = |epoch| -> Vec<u32> {
@@ -308,9 +308,14 @@ fn each_epoch_hides_others_and_an_evaluation_always_the_same() {
     let lines = lines(100);
     let options = MaskingOptions::default();
     let source = masked(&lines, &options, 4);
-    let epoch = |epoch, workers| batches(&source, 4, workers, false, epoch, 0);
-    assert_eq!(epoch(1, 0), epoch(1, 3));
-    assert_ne!(epoch(0, 0), epoch(1, 0));
+    let shuffled = |workers| batches(&source, 4, workers, true, 1, 0);
+    assert_eq!(shuffled(0), shuffled(3));
+    let in_order = |epoch| {
+        let items = (0..source.len()).map(|index| source.item(epoch, index).unwrap());
+        source.collate(epoch, 0, items.collect())
+    };
+    assert_eq!(in_order(1), in_order(1));
+    assert_ne!(in_order(0), in_order(1));
     let evaluation = MaskedLmSource::evaluation(&lines, &encoder(20), &options, 3).unwrap();
     let evaluation = Arc::new(evaluation);
     let once = batches(&evaluation, 4, 0, false, 0, 0);

@@ -107,14 +107,10 @@ fn batches(
     batch_size: usize,
     shuffle: bool,
 ) -> Vec<TokenClassificationBatch> {
-    let config = LoaderConfig {
-        batch_size,
-        workers: 2,
-        shuffle,
-        drop_last: false,
-        seed: 5,
-        skip_bad: 0,
-    };
+    let mut config = LoaderConfig::new(batch_size)
+        .with_workers(2)
+        .with_shuffle(5);
+    config.shuffle = shuffle;
     let loader = Loader::new(source.clone(), config).unwrap();
     loader.epoch(0, 0).collect::<Result<_, _>>().unwrap()
 }

@@ -22,14 +22,7 @@ fn batches<S: Source<Batch = LmBatch>>(
     epoch: u64,
     first: usize,
 ) -> Vec<LmBatch> {
-    let config = LoaderConfig {
-        batch_size,
-        workers,
-        shuffle: false,
-        drop_last: false,
-        seed: 0,
-        skip_bad: 0,
-    };
+    let config = LoaderConfig::new(batch_size).with_workers(workers);
     let loader = Loader::new(source.clone(), config).unwrap();
     loader
         .epoch(epoch, first)
@@ -162,12 +155,18 @@ fn varied_segments_differ_between_epochs_and_their_number_does_not() {
     assert_eq!(widths(0).len(), streams.len());
 }
 
-/// The segments of [`Streams`] that a loader puts together are those that a longer one would have.
+/// Collating several segments of [`Streams`] gives the segments of a longer `time`.
 #[test]
 fn several_segments_make_a_longer_one() {
     let short = Arc::new(Streams::training(corpus(100), 3, 4, None).unwrap());
     let long = Arc::new(Streams::training(corpus(100), 3, 8, None).unwrap());
-    assert_eq!(batches(&short, 2, 0, 0, 0), batches(&long, 1, 0, 0, 0));
+    let segments: Vec<usize> = (0..short.len()).collect();
+    let joined = segments.chunks(2).map(|pair| {
+        let items = pair.iter().map(|&index| short.item(0, index).unwrap());
+        short.collate(0, 0, items.collect())
+    });
+    let joined: Vec<LmBatch> = joined.collect();
+    assert_eq!(joined, batches(&long, 1, 0, 0, 0));
 }
 
 #[test]

@@ -26,6 +26,6 @@ pub use corpus::Corpus;
 pub use example::LmExample;
 pub use ngram::{NgramScore, NgramStats};
 pub use streams::Streams;
-pub use token_shards::{Split, TokenShardWriter, TokenShards, WrittenTokens};
+pub use token_shards::{TokenShardWriter, TokenShards, WrittenTokens};
 pub use tokens::Tokens;
 pub use windows::Windows;

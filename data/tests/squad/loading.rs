@@ -2,20 +2,14 @@
 
 use crate::{ENCODER, EXPECTED, questions};
 use std::sync::Arc;
-use tinderbox_data::loader::{Loader, LoaderConfig, Source};
+use tinderbox_data::loader::{Batching, Loader, LoaderConfig, Source};
 use tinderbox_data::text::encoder::question_answering::{
     QaEvaluationSource, QaTrainingBatch, QaTrainingSource, Question, QuestionBatch, QuestionWindows,
 };
 
 fn batches<S: Source>(source: &Arc<S>, workers: usize, first: usize) -> Vec<S::Batch> {
-    let config = LoaderConfig {
-        batch_size: 4,
-        workers,
-        shuffle: true,
-        drop_last: false,
-        seed: 3,
-        skip_bad: 0,
-    };
+    let mut config = LoaderConfig::new(4).with_workers(workers).with_shuffle(3);
+    config.shuffle = source.batching() != Batching::InOrder;
     let loader = Loader::new(source.clone(), config).unwrap();
     loader.epoch(1, first).collect::<Result<_, _>>().unwrap()
 }

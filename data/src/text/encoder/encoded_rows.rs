@@ -4,6 +4,7 @@ use super::batch::Row;
 use super::order::Order;
 use super::{EncoderBatch, Encoding};
 use crate::error::DataError;
+use crate::loader::Batching;
 use crate::text::parallel;
 
 /// Examples that were longer than the model allows.
@@ -78,6 +79,10 @@ impl<T: Send> EncodedRows<T> {
 impl<T> EncodedRows<T> {
     pub(super) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    pub(super) fn batching(&self) -> Batching {
+        self.order.batching()
     }
 
     pub(super) fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {

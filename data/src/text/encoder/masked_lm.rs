@@ -14,7 +14,7 @@ use super::batch::Row;
 use super::order::Order;
 use super::{EncoderBatch, InputBuilder};
 use crate::error::DataError;
-use crate::loader::Source;
+use crate::loader::{Batching, Source};
 use crate::random;
 use crate::text::parallel;
 pub use lines::TextLines;
@@ -73,8 +73,7 @@ pub struct MaskedLmSource {
 impl MaskedLmSource {
     /// For training: masks are drawn anew in each epoch. `lines` are lines of text, or whole
     /// documents; an empty one ends a document, and no row spans two. Each epoch visits every token
-    /// once, in batches of `batch_size` rows; the loader must have the same batch size, and
-    /// shuffle.
+    /// once, in batches of `batch_size` rows ([`Batching::Bucketed`]).
     ///
     /// # Errors
     /// If there is no text, the tokenizer has no mask token, the probability is not above 0 and at
@@ -105,8 +104,8 @@ impl MaskedLmSource {
         Ok(source)
     }
 
-    /// For evaluation: the same tokens are masked each time, and rows are sorted by length. The
-    /// loader must not shuffle.
+    /// For evaluation: the same tokens are masked each time, and rows are sorted by length
+    /// ([`Batching::InOrder`]).
     ///
     /// # Errors
     /// As [`training`](Self::training).
@@ -190,6 +189,10 @@ impl Source for MaskedLmSource {
 
     fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    fn batching(&self) -> Batching {
+        self.order.batching()
     }
 
     fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {

@@ -1,6 +1,7 @@
 //! Length-bucketed order: batches have rows of similar length, so there is little padding, in an
 //! otherwise random order.
 
+use crate::loader::Batching;
 use crate::random;
 use rand::seq::SliceRandom;
 
@@ -14,6 +15,13 @@ pub(super) enum Order {
 }
 
 impl Order {
+    pub(super) fn batching(self) -> Batching {
+        match self {
+            Self::Bucketed { batch_size } => Batching::Bucketed { batch_size },
+            Self::Sorted => Batching::InOrder,
+        }
+    }
+
     /// Order in which `epoch` visits rows of these lengths
     /// ([`Source::order`](crate::loader::Source::order)).
     pub(super) fn of(

@@ -8,14 +8,14 @@
 //! ```
 //!
 //! Row `r` of every batch continues row `r` of the previous batch, so the hidden state after one
-//! segment is the initial state of the next. An item is such a batch: the loader is used with a
-//! batch size of 1 and without shuffling, and an epoch begins with a fresh state.
+//! segment is the initial state of the next. An item is such a batch
+//! ([`Batching::Prebatched`]), and an epoch begins with a fresh state.
 
 use super::LmBatch;
 use super::example::{self, LmExample, NextTokens};
 use super::{Tokens, segment_lengths};
 use crate::error::DataError;
-use crate::loader::Source;
+use crate::loader::{Batching, Source};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -180,6 +180,10 @@ impl Source for Streams {
             Cut::Even { time } => self.length.div_ceil(time),
             Cut::Varied { time, .. } => segment_lengths::count(self.length, time),
         }
+    }
+
+    fn batching(&self) -> Batching {
+        Batching::Prebatched
     }
 
     fn name(&self, index: usize) -> String {

@@ -38,6 +38,7 @@ mod write;
 pub use write::{TokenShardWriter, WrittenTokens};
 
 use super::{Corpus, Tokens};
+use crate::Split;
 use crate::error::DataError;
 use crate::text::Tokenizer;
 use manifest::Manifest;
@@ -48,30 +49,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 const TOKENIZER: &str = "tokenizer.json";
-
-/// A split of a corpus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Split {
-    /// Training split.
-    Train,
-    /// Validation split, evaluated during training.
-    Validation,
-    /// Test split, evaluated at the end.
-    Test,
-}
-
-impl Split {
-    const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
-
-    /// Prefix of the split's shard names.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::Test => "test",
-        }
-    }
-}
 
 /// The shards of one split. All files stay open, so that none is replaced while it is read.
 #[derive(Debug)]

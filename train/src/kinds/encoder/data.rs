@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tinderbox_data::Split;
 use tinderbox_data::loader::{Loader, LoaderConfig, Source};
 use tinderbox_data::text::encoder::Truncated;
 use tinderbox_data::text::encoder::masked_lm::{MaskedLmSource, MaskingOptions, TextLines};
@@ -43,23 +44,12 @@ pub struct EncoderRun<T: Task> {
     pub notes: Vec<String>,
 }
 
-/// A part of the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// What is learnt from.
-    Train,
-    /// What is measured with while learning.
-    Validation,
-    /// What is measured with at the end.
-    Test,
-}
-
-/// What `part` of the data has.
-fn pick<T>(part: Part, train: T, validation: T, test: Option<T>) -> Result<T, TrainError> {
-    match part {
-        Part::Train => Ok(train),
-        Part::Validation => Ok(validation),
-        Part::Test => test
+/// Returns the data of `split`.
+fn pick<T>(split: Split, train: T, validation: T, test: Option<T>) -> Result<T, TrainError> {
+    match split {
+        Split::Train => Ok(train),
+        Split::Validation => Ok(validation),
+        Split::Test => test
             .ok_or_else(|| TrainError::Mismatch("these data have no test part with labels".into())),
     }
 }
@@ -101,18 +91,18 @@ pub fn classified(
     })
 }
 
-/// The task of a run that puts texts into classes, and a part of its data.
+/// The task of a run that puts texts into classes, and a split of its data.
 ///
 /// # Errors
 /// As [`classified`].
 pub fn evaluate_classified(
     recipe: &Recipe,
     known: EncoderBundle,
-    part: Part,
+    split: Split,
 ) -> Result<(SequenceClassificationTask, Loader<LabelledSource>), TrainError> {
     let splits = open_classified(recipe)?;
     let known = known.with_same_labels(&splits.labels)?;
-    let texts = pick(part, splits.train, splits.validation, splits.test)?;
+    let texts = pick(split, splits.train, splits.validation, splits.test)?;
     let loader = classified_loader(recipe, &known, &texts)?;
     Ok((SequenceClassificationTask::new(known.config, 0.0), loader))
 }
@@ -193,12 +183,12 @@ pub fn tagged(
 pub fn evaluate_tagged(
     recipe: &Recipe,
     known: EncoderBundle,
-    part: Part,
+    split: Split,
 ) -> Result<(TokenClassificationTask, Loader<TokenClassificationSource>), TrainError> {
     let data = recipe.sequences()?;
     let splits = open_words(data)?;
     let known = known.with_same_labels(&splits.labels)?;
-    let sentences = pick(part, splits.train, splits.validation, splits.test)?;
+    let sentences = pick(split, splits.train, splits.validation, splits.test)?;
     let source = TokenClassificationSource::evaluation(&sentences, &sequences(data, &known)?)?;
     let task = TokenClassificationTask::new(known.config, known.labels, 0.0);
     Ok((task, evaluation(recipe, source)?))
@@ -267,12 +257,12 @@ pub fn squad(
 pub fn evaluate_squad(
     recipe: &Recipe,
     known: &EncoderBundle,
-    part: Part,
+    split: Split,
 ) -> Result<(QuestionAnsweringTask, Loader<SpanSource>), TrainError> {
     let data = recipe.sequences()?;
     let splits = question_answering::open(data.given_path()?, data.validation_fraction)?;
     let task = span_task(data, known, splits.has_impossible());
-    let questions = pick(part, splits.train, splits.validation, None)?;
+    let questions = pick(split, splits.train, splits.validation, None)?;
     let source = QaEvaluationSource::new(questions, &sequences(data, known)?, data.stride)?;
     Ok((task, evaluation(recipe, SpanSource::Evaluation(source))?))
 }
@@ -331,11 +321,11 @@ pub fn masked(
 pub fn evaluate_masked(
     recipe: &Recipe,
     known: EncoderBundle,
-    part: Part,
+    split: Split,
 ) -> Result<(MaskedLmTask, Loader<MaskedLmSource>), TrainError> {
     let data = recipe.sequences()?;
     let lines = TextLines::open(data.given_path()?, data.validation_fraction)?;
-    let lines = pick(part, lines.train, lines.validation, lines.test)?;
+    let lines = pick(split, lines.train, lines.validation, lines.test)?;
     let (sequences, options) = (sequences(data, &known)?, mask_options(data));
     let source = MaskedLmSource::evaluation(&lines, &sequences, &options, recipe.seed)?;
     Ok((
@@ -374,26 +364,14 @@ fn truncated(truncated: Truncated, data: &EncoderDataRecipe) -> Option<String> {
 }
 
 fn training<S: Source>(recipe: &Recipe, source: S) -> Result<Loader<S>, TrainError> {
-    loader(recipe, source, true, recipe.train.drop_last)
+    let config = LoaderConfig::new(recipe.train.batch_size)
+        .with_workers(recipe.train.workers)
+        .with_shuffle(recipe.seed)
+        .with_drop_last(recipe.train.drop_last);
+    Ok(Loader::new(Arc::new(source), config)?)
 }
 
 fn evaluation<S: Source>(recipe: &Recipe, source: S) -> Result<Loader<S>, TrainError> {
-    loader(recipe, source, false, false)
-}
-
-fn loader<S: Source>(
-    recipe: &Recipe,
-    source: S,
-    shuffle: bool,
-    drop_last: bool,
-) -> Result<Loader<S>, TrainError> {
-    let config = LoaderConfig {
-        batch_size: recipe.train.batch_size,
-        workers: recipe.train.workers,
-        shuffle,
-        drop_last,
-        seed: recipe.seed,
-        skip_bad: 0,
-    };
+    let config = LoaderConfig::new(recipe.train.batch_size).with_workers(recipe.train.workers);
     Ok(Loader::new(Arc::new(source), config)?)
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Int, Tensor, Transaction};
 use tinderbox_data::DataError;
-use tinderbox_data::loader::Source;
+use tinderbox_data::loader::{Batching, Source};
 use tinderbox_data::text::encoder::EncoderBatch;
 use tinderbox_data::text::encoder::question_answering::metrics::Version;
 use tinderbox_data::text::encoder::question_answering::{
@@ -133,6 +133,13 @@ impl Source for SpanSource {
         match self {
             Self::Training(source) => source.len(),
             Self::Evaluation(source) => source.len(),
+        }
+    }
+
+    fn batching(&self) -> Batching {
+        match self {
+            Self::Training(source) => source.batching(),
+            Self::Evaluation(source) => source.batching(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Either way of feeding a language model, as one source of batches.
 
 use tinderbox_data::DataError;
-use tinderbox_data::loader::Source;
+use tinderbox_data::loader::{Batching, Source};
 use tinderbox_data::text::language::{LmBatch, LmExample, Streams, Windows};
 
 /// Where token batches come from.
@@ -40,6 +40,13 @@ impl Source for TokenSource {
         match self {
             Self::Streams(streams) => streams.len(),
             Self::Windows(windows) => windows.len(),
+        }
+    }
+
+    fn batching(&self) -> Batching {
+        match self {
+            Self::Streams(streams) => streams.batching(),
+            Self::Windows(windows) => windows.batching(),
         }
     }
 

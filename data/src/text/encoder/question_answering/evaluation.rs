@@ -2,7 +2,7 @@
 
 use super::{Question, span};
 use crate::error::DataError;
-use crate::loader::Source;
+use crate::loader::{Batching, Source};
 use crate::text::encoder::{EncoderBatch, Encoding, InputBuilder};
 use std::ops::Range;
 use std::sync::Arc;
@@ -130,6 +130,10 @@ impl Source for QaEvaluationSource {
 
     fn len(&self) -> usize {
         self.questions.len()
+    }
+
+    fn batching(&self) -> Batching {
+        Batching::InOrder
     }
 
     fn name(&self, index: usize) -> String {

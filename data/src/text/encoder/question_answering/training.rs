@@ -2,7 +2,7 @@
 
 use super::{Question, span};
 use crate::error::DataError;
-use crate::loader::Source;
+use crate::loader::{Batching, Source};
 use crate::text::encoder::batch::Row;
 use crate::text::encoder::order::Order;
 use crate::text::encoder::{EncoderBatch, Encoding, InputBuilder};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct QaTrainingSource {
     windows: Vec<Window>,
-    batch_size: usize,
+    order: Order,
     pad_id: u32,
     unusable: usize,
 }
@@ -39,8 +39,8 @@ pub struct QaTrainingBatch {
 
 impl QaTrainingSource {
     /// Encodes `questions`, on all processors; neighbouring windows share `stride` tokens. A question with answers of which
-    /// none stands where the file says is left out. An epoch that is shuffled has batches of `batch_size` windows of
-    /// similar length.
+    /// none stands where the file says is left out. An epoch has batches of `batch_size` windows of similar
+    /// length ([`Batching::Bucketed`]).
     ///
     /// # Errors
     /// If no question is left, or one does not fit into a window together with some of its context.
@@ -59,7 +59,7 @@ impl QaTrainingSource {
         let windows: Vec<Window> = windows.into_iter().flatten().collect();
         Ok(Self {
             windows,
-            batch_size,
+            order: Order::Bucketed { batch_size },
             pad_id: encoder.pad_id(),
             unusable: questions.len() - usable.len(),
         })
@@ -100,15 +100,13 @@ impl Source for QaTrainingSource {
         self.windows.len()
     }
 
+    fn batching(&self) -> Batching {
+        self.order.batching()
+    }
+
     fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
-        let order = Order::Bucketed {
-            batch_size: self.batch_size,
-        };
-        order.of(
-            self.windows.iter().map(|window| window.row.len()),
-            seed,
-            epoch,
-        )
+        let lengths = self.windows.iter().map(|window| window.row.len());
+        self.order.of(lengths, seed, epoch)
     }
 
     fn name(&self, index: usize) -> String {

@@ -2,7 +2,7 @@
 
 use super::LabelledText;
 use crate::error::DataError;
-use crate::loader::Source;
+use crate::loader::{Batching, Source};
 use crate::text::encoder::encoded_rows::EncodedRows;
 use crate::text::encoder::order::Order;
 use crate::text::encoder::{EncoderBatch, InputBuilder, Truncated};
@@ -24,7 +24,7 @@ pub struct LabelledSource(EncodedRows<u32>);
 
 impl LabelledSource {
     /// For training: each epoch visits every text once, in newly drawn batches of `batch_size`
-    /// ([`Source::order`]). The loader must have the same batch size, and shuffle.
+    /// ([`Batching::Bucketed`]).
     ///
     /// # Errors
     /// If there are no texts, or as [`InputBuilder::encode`].
@@ -36,7 +36,7 @@ impl LabelledSource {
         Self::new(texts, builder, Order::Bucketed { batch_size })
     }
 
-    /// For evaluation: every text once, sorted by length. The loader must not shuffle.
+    /// For evaluation: every text once, sorted by length ([`Batching::InOrder`]).
     ///
     /// # Errors
     /// As [`training`](Self::training).
@@ -69,6 +69,10 @@ impl Source for LabelledSource {
 
     fn len(&self) -> usize {
         self.0.len()
+    }
+
+    fn batching(&self) -> Batching {
+        self.0.batching()
     }
 
     fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {

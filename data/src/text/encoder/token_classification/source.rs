@@ -2,7 +2,7 @@
 
 use super::TaggedSentence;
 use crate::error::DataError;
-use crate::loader::Source;
+use crate::loader::{Batching, Source};
 use crate::text::encoder::encoded_rows::EncodedRows;
 use crate::text::encoder::order::Order;
 use crate::text::encoder::{EncoderBatch, Encoding, InputBuilder, TokenOrigin, Truncated};
@@ -93,6 +93,10 @@ impl Source for TokenClassificationSource {
 
     fn len(&self) -> usize {
         self.0.len()
+    }
+
+    fn batching(&self) -> Batching {
+        self.0.batching()
     }
 
     fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {

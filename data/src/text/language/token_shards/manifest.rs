@@ -1,6 +1,6 @@
 //! `tokens.json`: the list of shards, written last.
 
-use super::Split;
+use crate::Split;
 use crate::error::DataError;
 use crate::files;
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,10 @@
 //! Writes shards incrementally, in little memory.
 
+use super::TOKENIZER;
 use super::header::{self, BLOCK, Header};
 use super::manifest::{self, Manifest, ShardFile, SplitFiles};
 use super::shard::file_sha256;
-use super::{Split, TOKENIZER};
+use crate::Split;
 use crate::error::DataError;
 use crate::files;
 use crate::text::Tokenizer;

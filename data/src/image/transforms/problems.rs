@@ -1,10 +1,10 @@
-//! Checking the settings of a transform, all of them at once.
+//! Validation of a transform's settings, which reports all problems at once.
 
 use crate::error::DataError;
 
-/// What is wrong with the settings of one transform.
+/// Problems in the settings of one transform.
 pub(super) struct Problems {
-    /// What the transform is called, as in `transforms[0].resize`.
+    /// Key of the transform, as in `transforms[0].resize`.
     key: String,
     found: Vec<DataError>,
 }
@@ -21,7 +21,7 @@ impl Problems {
         self.found
     }
 
-    /// Notes `reason` unless `holds`; about one setting, or about the transform as a whole.
+    /// Records `reason` unless `holds`, for one setting or for the transform as a whole.
     pub(super) fn require(
         &mut self,
         holds: bool,
@@ -38,16 +38,16 @@ impl Problems {
         self.found.push(DataError::config(key, reason()));
     }
 
-    /// A number of pixels, at least 1.
+    /// Requires a number of pixels, at least 1.
     pub(super) fn size(&mut self, setting: &str, size: usize) {
-        // Beyond this nothing is an image any more, and products could overflow.
-        const MOST: usize = 65_535;
-        self.require((1..=MOST).contains(&size), Some(setting), || {
-            format!("{size} is not within 1 to {MOST} pixels")
+        // Beyond this, products could overflow.
+        const MAX: usize = 65_535;
+        self.require((1..=MAX).contains(&size), Some(setting), || {
+            format!("{size} is not within 1 to {MAX} pixels")
         });
     }
 
-    /// The setting `probability`.
+    /// Requires a probability.
     pub(super) fn probability(&mut self, probability: f64) {
         self.require(
             (0.0..=1.0).contains(&probability),
@@ -56,21 +56,22 @@ impl Problems {
         );
     }
 
-    /// `[least, most]`, both within `bounds`.
-    pub(super) fn range(&mut self, setting: &str, [least, most]: [f64; 2], bounds: [f64; 2]) {
-        let holds = bounds[0] <= least && least <= most && most <= bounds[1];
+    /// Requires `[min, max]` within `bounds`.
+    pub(super) fn range(&mut self, setting: &str, [min, max]: [f64; 2], bounds: [f64; 2]) {
+        let holds = bounds[0] <= min && min <= max && max <= bounds[1];
         self.require(holds, Some(setting), || {
             format!(
-                "[{least}, {most}] is not a range [least, most] within {} to {}",
+                "[{min}, {max}] is not a range [min, max] within {} to {}",
                 bounds[0], bounds[1]
             )
         });
     }
 
-    /// `scale` and `ratio` of a random area: shares of the image and width to height.
+    /// Requires valid `scale` (shares of the image's area) and `ratio` (width to height) of a
+    /// random rectangle.
     pub(super) fn area(&mut self, scale: [f64; 2], ratio: [f64; 2]) {
         self.range("scale", scale, [0.0, 1.0]);
-        // More extreme ratios are no rectangles of any image.
+        // No image has rectangles of more extreme ratios.
         self.range("ratio", ratio, [1e-4, 1e4]);
     }
 }

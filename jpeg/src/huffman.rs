@@ -1,19 +1,20 @@
-//! Huffman codes as tables.
+//! Huffman decoding by table lookup.
 
-use super::bits::Bits;
+use crate::bits::Bits;
 
-/// Codes up to this length are looked up in one step; longer ones are rare.
+/// Codes up to this length are found in one lookup; longer ones are rare.
 const LOOKUP: u32 = 10;
-/// The longest code.
+/// Length of the longest code.
 const LONGEST: usize = 16;
 const LONGEST_BITS: u32 = LONGEST as u32;
 
-/// Bits of the largest difference between two means.
-const MOST_BITS: u8 = 11;
+/// Largest bit size of a value: of a difference between DC coefficients.
+const MAX_SIZE: u8 = 11;
 
-/// What a code stands for, and how many bits it takes. Four bytes in one number, since this is what the decoder waits for.
+/// A decoded code: run, size and lengths packed into one word, since the lookup is the decoder's
+/// critical path.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Code(u32);
+pub(crate) struct Code(u32);
 
 impl Code {
     fn new(length: usize, symbol: u8) -> Self {
@@ -22,54 +23,54 @@ impl Code {
         Self((length + size) | length << 8 | size << 16 | (symbol >> 4) << 24)
     }
 
-    /// Whether there is no such code.
+    /// True for bits that are no code.
     #[inline(always)]
-    pub(super) fn is_none(self) -> bool {
+    pub(crate) fn is_none(self) -> bool {
         self.0 == 0
     }
 
-    /// Bits of the code and of the value behind it.
+    /// Bits of the code and of its value.
     #[inline(always)]
-    pub(super) fn total(self) -> u32 {
+    pub(crate) fn total(self) -> u32 {
         self.0 & 0xFF
     }
 
     /// Bits of the code alone.
     #[inline(always)]
-    pub(super) fn length(self) -> u32 {
+    pub(crate) fn length(self) -> u32 {
         self.0 >> 8 & 0xFF
     }
 
     /// Bits of the value.
     #[inline(always)]
-    pub(super) fn size(self) -> u32 {
+    pub(crate) fn size(self) -> u32 {
         self.0 >> 16 & 0xFF
     }
 
-    /// Zeros before the value.
+    /// Number of zero coefficients before the value.
     #[inline(always)]
-    pub(super) fn run(self) -> usize {
+    pub(crate) fn run(self) -> usize {
         (self.0 >> 24) as usize
     }
 }
 
 /// One Huffman table.
 #[derive(Clone, Debug)]
-pub(super) struct Huffman {
-    /// By the next [`LOOKUP`] bits.
+pub(crate) struct Huffman {
+    /// Indexed by the next [`LOOKUP`] bits.
     table: Box<[Code; 1 << LOOKUP]>,
-    /// By length: one more than the last code of that length, as the upper bits of 16; and what to add to a code to
-    /// find its symbol.
+    /// By code length: the end of its codes, left-aligned in 16 bits; and the offset from a code to
+    /// the index of its symbol.
     ends: [u32; LONGEST + 1],
     offsets: [i32; LONGEST + 1],
     symbols: Vec<u8>,
 }
 
 impl Huffman {
-    /// A table of `lengths[l - 1]` codes of l bits, which stand for `symbols` in ascending order. `None` if there are
-    /// more codes of a length than are possible, or values of more bits than 8-bit samples need.
-    pub(super) fn new(lengths: &[u8; LONGEST], symbols: &[u8]) -> Option<Self> {
-        if symbols.iter().any(|symbol| symbol & 15 > MOST_BITS) {
+    /// A table with `lengths[l - 1]` codes of `l` bits for `symbols`, in ascending order. `None` if
+    /// a length has more codes than are possible, or a value more bits than 8-bit samples need.
+    pub(crate) fn new(lengths: &[u8; LONGEST], symbols: &[u8]) -> Option<Self> {
+        if symbols.iter().any(|symbol| symbol & 15 > MAX_SIZE) {
             return None;
         }
         let mut table = Box::new([Code::default(); 1 << LOOKUP]);
@@ -100,9 +101,9 @@ impl Huffman {
         })
     }
 
-    /// The code that comes next, not yet taken from `bits`.
+    /// The next code, not yet consumed from `bits`.
     #[inline(always)]
-    pub(super) fn next(&self, bits: &Bits<'_>) -> Code {
+    pub(crate) fn next(&self, bits: &Bits<'_>) -> Code {
         let code = self.table[bits.peek::<LOOKUP>()];
         if code.is_none() {
             return self.long(bits.peek::<LONGEST_BITS>());
@@ -110,7 +111,7 @@ impl Huffman {
         code
     }
 
-    /// The code that the next 16 bits begin with.
+    /// The code at the start of the next 16 bits, which is longer than [`LOOKUP`].
     #[cold]
     fn long(&self, next: usize) -> Code {
         for length in LOOKUP as usize + 1..=LONGEST {

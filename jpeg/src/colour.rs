@@ -1,39 +1,39 @@
-//! From planes of Y, Cb and Cr to pixels of red, green and blue.
+//! Colour conversion: planes of Y, Cb and Cr to interleaved red, green and blue.
 
-use super::plane::Plane;
-use super::upsample::Upsampler;
-use crate::image::transforms::Rect;
+use crate::Rect;
+use crate::plane::Plane;
+use crate::upsample::Upsampler;
 use multiversion::multiversion;
 
-/// What Cb and Cr are where there is no colour.
-const NONE: i16 = 128;
+/// Cb and Cr of grey.
+const NEUTRAL: i16 = 128;
 
-/// The pixels of a part: `[height, width, channels]`, one channel if there is one plane.
-pub(super) fn pixels(planes: &[Plane], part: Rect) -> Vec<u8> {
+/// The pixels of a region: `[height, width, channels]`, with one channel for one plane.
+pub(crate) fn pixels(planes: &[Plane], region: Rect) -> Vec<u8> {
     match planes {
-        [luma, blue, red] => rgb(luma, blue, red, part),
-        _ => grey(&planes[0], part),
+        [luma, blue, red] => rgb(luma, blue, red, region),
+        _ => grey(&planes[0], region),
     }
 }
 
-fn grey(plane: &Plane, part: Rect) -> Vec<u8> {
-    let rows = part.top..part.top + part.height;
-    rows.flat_map(|y| plane.row(y, part.left, part.width))
+fn grey(plane: &Plane, region: Rect) -> Vec<u8> {
+    let rows = region.top..region.top + region.height;
+    rows.flat_map(|y| plane.row(y, region.left, region.width))
         .copied()
         .collect()
 }
 
 #[multiversion(targets = "simd")]
-fn rgb(luma: &Plane, blue: &Plane, red: &Plane, part: Rect) -> Vec<u8> {
-    let Rect { left, width, .. } = part;
+fn rgb(luma: &Plane, blue: &Plane, red: &Plane, region: Rect) -> Vec<u8> {
+    let Rect { left, width, .. } = region;
     let (mut blues, mut reds) = (Upsampler::default(), Upsampler::default());
     let mut colours = [const { Vec::new() }; 3];
     colours
         .iter_mut()
         .for_each(|colour| colour.resize(width, 0));
     let mut row = vec![0; 3 * width];
-    let mut pixels = Vec::with_capacity(part.height * 3 * width);
-    for y in part.top..part.top + part.height {
+    let mut pixels = Vec::with_capacity(region.height * 3 * width);
+    for y in region.top..region.top + region.height {
         let luma = luma.row(y, left, width);
         let blue = blues.row(blue, y, left, width);
         let red = reds.row(red, y, left, width);
@@ -44,8 +44,8 @@ fn rgb(luma: &Plane, blue: &Plane, red: &Plane, part: Rect) -> Vec<u8> {
     pixels
 }
 
-/// ITU-R 601 in libjpeg's arithmetic: 16 bits behind the point, of which those that matter are found without more than
-/// 16 bits wherever it goes. To red, green and blue in rows of their own, for the same reason.
+/// ITU-R 601 in libjpeg's 16-bit fixed-point arithmetic, computed in 16-bit integers where possible
+/// and written to planar rows, so that it vectorises well.
 #[inline(always)]
 fn convert(luma: &[u8], blue: &[u8], red: &[u8], [reds, greens, blues]: &mut [Vec<u8>; 3]) {
     let len = luma.len();
@@ -53,7 +53,7 @@ fn convert(luma: &[u8], blue: &[u8], red: &[u8], [reds, greens, blues]: &mut [Ve
     let (reds, greens, blues) = (&mut reds[..len], &mut greens[..len], &mut blues[..len]);
     for i in 0..len {
         let y = i16::from(luma[i]);
-        let (cb, cr) = (i16::from(blue[i]) - NONE, i16::from(red[i]) - NONE);
+        let (cb, cr) = (i16::from(blue[i]) - NEUTRAL, i16::from(red[i]) - NEUTRAL);
         // 1.40200 = 1 + 26345 / 2^16, and 1.77200 = 2 - 14942 / 2^16.
         reds[i] = sample(y + cr + times(26345, cr));
         blues[i] = sample(y + 2 * cb + times(-14942, cb));

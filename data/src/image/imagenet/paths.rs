@@ -24,8 +24,8 @@ const LISTS: [&str; 6] = [
     "val",
 ];
 
-/// The places under one root.
-pub(super) struct Places {
+/// The paths under one root.
+pub(super) struct Paths {
     root: PathBuf,
     /// Where `train` and `val` are.
     images: PathBuf,
@@ -40,7 +40,7 @@ pub(super) struct Found {
     pub(super) bytes: Vec<u8>,
 }
 
-impl Places {
+impl Paths {
     pub(super) fn under(root: &Path) -> Result<Self, DataError> {
         if root.is_file() {
             return Err(DataError::file(

@@ -7,8 +7,8 @@ use rand_chacha::ChaCha8Rng;
 /// Lattice points per side of the noise texture.
 const LATTICE: usize = 6;
 
-/// A textured ground.
-pub(super) struct Ground {
+/// A textured background.
+pub(super) struct Background {
     colors: [Color; 2],
     texture: Texture,
 }
@@ -25,7 +25,7 @@ enum Texture {
     Blobs([(Point, f32); 4]),
 }
 
-impl Ground {
+impl Background {
     pub(super) fn draw(colors: [Color; 2], rng: &mut ChaCha8Rng) -> Self {
         let texture = match rng.random_range(0..4u32) {
             0 => Texture::Gradient {
@@ -104,15 +104,15 @@ mod tests {
         let mut kinds = [false; 4];
         for index in 0..60 {
             let mut rng = random::rng(0, "test", index, 0);
-            let ground = Ground::draw([[0.0; 3], [1.0; 3]], &mut rng);
+            let background = Background::draw([[0.0; 3], [1.0; 3]], &mut rng);
             let shares: Vec<f32> = (0..100)
                 .map(|i| {
-                    ground.color([(i % 10) as f32 / 4.5 - 1.0, (i / 10) as f32 / 4.5 - 1.0])[0]
+                    background.color([(i % 10) as f32 / 4.5 - 1.0, (i / 10) as f32 / 4.5 - 1.0])[0]
                 })
                 .collect();
             assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)));
             assert!(shares.iter().any(|share| (share - shares[0]).abs() > 0.05));
-            let kind = match ground.texture {
+            let kind = match background.texture {
                 Texture::Gradient { .. } => 0,
                 Texture::Stripes { .. } => 1,
                 Texture::Noise(_) => 2,

@@ -1,28 +1,30 @@
-//! Augmentation policies: random operations of the strengths that torchvision has in 31 steps.
+//! Augmentation policies: random operations with torchvision's 31 magnitude bins.
 
 use super::Operation;
-use super::check::Problems;
+use super::problems::Problems;
 use crate::image::Image;
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// Steps of strength, the weakest of which does nothing.
+/// Number of magnitude bins; bin 0 has no effect.
 const BINS: usize = 31;
 
-/// One operation, of a strength drawn anew for every image (Müller and Hutter 2021, <https://arxiv.org/abs/2103.10158>).
+/// One operation of random magnitude per image (Müller and Hutter 2021,
+/// <https://arxiv.org/abs/2103.10158>).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrivialAugmentWide {}
 
-/// Several operations of the same strength (Cubuk et al. 2019, <https://arxiv.org/abs/1909.13719>).
+/// Several operations of the same magnitude (Cubuk et al. 2019,
+/// <https://arxiv.org/abs/1909.13719>).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RandAugment {
-    /// How many operations, one after the other.
+    /// Number of operations, applied one after the other.
     pub num_ops: usize,
-    /// How strong they are, 0 (not at all) to 30.
+    /// Magnitude bin, 0 (no effect) to 30.
     pub magnitude: usize,
 }
 
@@ -35,7 +37,7 @@ impl Default for RandAugment {
     }
 }
 
-/// What the policies choose from, all equally often.
+/// The operations of the policies, all equally likely.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     Identity,
@@ -71,21 +73,21 @@ const KINDS: [Kind; 14] = [
     Kind::Equalize,
 ];
 
-/// How strong the operations are at their strongest.
-struct Strongest {
+/// Magnitudes in the largest bin.
+struct MaxMagnitudes {
     shear: f64,
-    /// In pixels, to the right and down.
+    /// Pixels to the right and down.
     translate: [f64; 2],
-    /// In degrees.
+    /// Degrees.
     rotate: f64,
-    /// Of brightness, saturation, contrast and sharpness: how far from a factor of 1.
+    /// Distance of the brightness, saturation, contrast and sharpness factors from 1.
     enhance: f64,
-    /// How many bits are dropped.
+    /// Number of bits dropped.
     posterize: f64,
 }
 
-impl Strongest {
-    /// A random operation, of strength `bin` if it has one, in a random direction if it has one.
+impl MaxMagnitudes {
+    /// Draws an operation, its magnitude from `bin` and its sign, if it has them.
     fn draw(&self, bin: impl FnOnce(&mut ChaCha8Rng) -> usize, rng: &mut ChaCha8Rng) -> Operation {
         let kind = KINDS.choose(rng).copied().unwrap_or(Kind::Identity);
         let bin = bin(rng);
@@ -94,13 +96,13 @@ impl Strongest {
     }
 
     fn operation(&self, kind: Kind, bin: usize, sign: f64) -> Operation {
-        let signed = |strongest| sign * strength(strongest, bin);
+        let signed = |max| sign * magnitude(max, bin);
         let enhance = || 1.0 + signed(self.enhance);
         match kind {
             Kind::Identity => Operation::Identity,
             Kind::ShearX => Operation::ShearX(signed(self.shear)),
             Kind::ShearY => Operation::ShearY(signed(self.shear)),
-            // Whole pixels, towards 0.
+            // Truncated to whole pixels.
             Kind::TranslateX => Operation::TranslateX(signed(self.translate[0]) as i64),
             Kind::TranslateY => Operation::TranslateY(signed(self.translate[1]) as i64),
             Kind::Rotate => Operation::Rotate(signed(self.rotate)),
@@ -109,45 +111,45 @@ impl Strongest {
             Kind::Contrast => Operation::Contrast(enhance()),
             Kind::Sharpness => Operation::Sharpness(enhance()),
             Kind::Posterize => {
-                let dropped = strength(self.posterize, bin).round_ties_even();
+                let dropped = magnitude(self.posterize, bin).round_ties_even();
                 Operation::Posterize(8 - dropped as u8)
             }
-            Kind::Solarize => Operation::Solarize(strength(255.0, BINS - 1 - bin)),
+            Kind::Solarize => Operation::Solarize(magnitude(255.0, BINS - 1 - bin)),
             Kind::AutoContrast => Operation::AutoContrast,
             Kind::Equalize => Operation::Equalize,
         }
     }
 }
 
-/// `torch.linspace(0, strongest, 31)[bin]`, which counts from the nearer end, in single precision.
-fn strength(strongest: f64, bin: usize) -> f64 {
-    let strongest = strongest as f32;
+/// `torch.linspace(0, max, 31)[bin]`, which counts from the nearer end, in single precision.
+fn magnitude(max: f64, bin: usize) -> f64 {
+    let max = max as f32;
     let last = BINS - 1;
-    let step = strongest / last as f32;
+    let step = max / last as f32;
     f64::from(if bin < BINS / 2 {
         step * bin as f32
     } else {
-        strongest - step * (last - bin) as f32
+        max - step * (last - bin) as f32
     })
 }
 
 impl TrivialAugmentWide {
-    /// What is done to one image.
+    /// Draws the operation for one image.
     pub fn draw(&self, rng: &mut ChaCha8Rng) -> Operation {
-        let strongest = Strongest {
+        let max = MaxMagnitudes {
             shear: 0.99,
             translate: [32.0; 2],
             rotate: 135.0,
             enhance: 0.99,
             posterize: 6.0,
         };
-        strongest.draw(|rng| rng.random_range(0..BINS), rng)
+        max.draw(|rng| rng.random_range(0..BINS), rng)
     }
 }
 
 impl RandAugment {
     pub(super) fn check(&self, problems: &mut Problems) {
-        // Each operation is a pass over the image; more than these leave nothing to be seen.
+        // Each operation is a pass over the image; more would leave nothing recognisable.
         problems.require((1..=14).contains(&self.num_ops), Some("num_ops"), || {
             format!("{} is not within 1 to 14", self.num_ops)
         });
@@ -162,16 +164,16 @@ impl RandAugment {
         })
     }
 
-    /// One of the operations that are done to an image of `width` x `height` pixels.
+    /// Draws one of the operations for an image of `width` x `height` pixels.
     pub fn draw(&self, width: usize, height: usize, rng: &mut ChaCha8Rng) -> Operation {
-        let strongest = Strongest {
+        let max = MaxMagnitudes {
             shear: 0.3,
             translate: [width, height].map(|side| 150.0 / 331.0 * side as f64),
             rotate: 30.0,
             enhance: 0.9,
             posterize: 4.0,
         };
-        strongest.draw(|_| self.magnitude.min(BINS - 1), rng)
+        max.draw(|_| self.magnitude.min(BINS - 1), rng)
     }
 }
 
@@ -181,7 +183,7 @@ mod tests {
     use crate::random;
     use std::collections::HashMap;
 
-    /// How often each operation is drawn: by name, and by its magnitudes.
+    /// Counts of the operations drawn, by name and magnitude.
     type Counts = HashMap<&'static str, HashMap<String, usize>>;
 
     fn counts(mut draw: impl FnMut(&mut ChaCha8Rng) -> Operation) -> Counts {
@@ -204,9 +206,11 @@ mod tests {
                 Operation::Solarize(threshold) => ("solarize", threshold),
                 Operation::AutoContrast => ("auto_contrast", 0.0),
                 Operation::Equalize => ("equalize", 0.0),
-                Operation::Hue(_) | Operation::Invert => panic!("{operation:?} is in no policy"),
+                Operation::Hue(_) | Operation::Invert => {
+                    panic!("{operation:?} is not in any policy")
+                }
             };
-            // Adding 0 makes -0 the same as 0.
+            // Adding 0 turns -0 into 0.
             let magnitude = format!("{:.4}", magnitude + 0.0);
             *counts
                 .entry(name)
@@ -226,11 +230,11 @@ mod tests {
     }
 
     #[test]
-    fn trivial_augment_draws_every_operation_and_strength_equally_often() {
+    fn trivial_augment_draws_every_operation_and_magnitude_equally_often() {
         let counts = counts(|rng| TrivialAugmentWide {}.draw(rng));
         assert_equally_often(&counts);
         let magnitudes = |name| &counts[name];
-        // 30 steps in two directions, and 0 from both.
+        // 30 bins with two signs, and 0.
         for (name, least, most) in [
             ("shear_x", "-0.9900", "0.9900"),
             ("rotate", "-135.0000", "135.0000"),
@@ -251,7 +255,7 @@ mod tests {
         assert!(magnitudes("translate_y").contains_key("1.0000"));
         assert_eq!(magnitudes("solarize").len(), 31);
         assert_eq!(magnitudes("posterize").len(), 7);
-        // The two ends are half as wide as the other steps of rounding.
+        // Rounding makes the two end values half as likely as the others.
         let [ends, middle] = [["8.0000", "2.0000"], ["7.0000", "5.0000"]].map(|bits| {
             bits.iter()
                 .map(|&bits| magnitudes("posterize")[bits])
@@ -261,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn rand_augment_has_one_strength() {
+    fn rand_augment_has_one_magnitude() {
         let policy = RandAugment {
             num_ops: 2,
             magnitude: 9,
@@ -286,8 +290,8 @@ mod tests {
     }
 
     #[test]
-    fn as_many_operations_are_done_as_were_asked_for() {
-        // Of the strength 0 only three operations change this image at all, each of them once in fourteen times.
+    fn rand_augment_applies_num_ops_operations() {
+        // At magnitude 0, only three of the fourteen operations change this image.
         let image = crate::image::tests::numbered(16, 16, 3);
         let changed = |num_ops| {
             let policy = RandAugment {

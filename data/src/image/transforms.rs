@@ -1,70 +1,70 @@
-//! Transforms with torchvision's meaning (its v1 transforms on Pillow images), and its names.
-//!
-//! The random ones draw what they do and then do it; what they do is an [`Operation`] or one of the small functions
-//! beside it, which give Pillow's pixels. Colours are normalised by [`Preprocess`](super::Preprocess).
+//! Image transforms, with the names and the results of torchvision's v1 transforms on Pillow
+//! images. Random transforms first draw their parameters, often an [`Operation`], and then apply
+//! them; the operations give Pillow's pixels. Normalisation is left to
+//! [`Preprocess`](super::Preprocess).
 
 mod affine;
-mod area;
-mod check;
+mod auto_augment;
 mod color;
 mod color_jitter;
 mod crop;
 mod flip;
-mod levels;
 mod operation;
-mod policy;
+mod point;
+mod problems;
 mod random_erasing;
+mod random_rect;
 mod random_resized_crop;
 mod resize;
 
 use super::Image;
 use crate::error::DataError;
-pub use area::Rect;
-use check::Problems;
+pub use auto_augment::{RandAugment, TrivialAugmentWide};
 pub use color_jitter::{ColorJitter, Jitter};
 pub use crop::{CenterCrop, RandomCrop};
 pub use flip::RandomHorizontalFlip;
 pub use operation::Operation;
-pub use policy::{RandAugment, TrivialAugmentWide};
+use problems::Problems;
 use rand_chacha::ChaCha8Rng;
 pub use random_erasing::{Erased, ErasedWith, RandomErasing};
 pub use random_resized_crop::RandomResizedCrop;
 pub use resize::{Interpolation, Resize};
 use serde::{Deserialize, Serialize};
+pub use tinderbox_jpeg::Rect;
 
-/// One transform, written in TOML as `{ random_crop = { size = 24, padding = 4 } }`.
+/// A transform; in TOML, `{ random_crop = { size = 24, padding = 4 } }`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transform {
-    /// Scales.
+    /// Resizes.
     Resize(Resize),
-    /// Cuts out the middle.
+    /// Crops the centre.
     CenterCrop(CenterCrop),
-    /// Cuts out a random place.
+    /// Crops at a random position.
     RandomCrop(RandomCrop),
-    /// Cuts out a random part and scales it to one size.
+    /// Crops a random rectangle and resizes it.
     RandomResizedCrop(RandomResizedCrop),
-    /// Mirrors now and then.
+    /// Flips left and right at random.
     RandomHorizontalFlip(RandomHorizontalFlip),
-    /// Changes brightness, contrast, saturation and hue.
+    /// Changes brightness, contrast, saturation and hue at random.
     ColorJitter(ColorJitter),
-    /// One random operation of random strength.
+    /// Applies one random operation of random magnitude.
     TrivialAugmentWide(TrivialAugmentWide),
-    /// Several random operations of one strength.
+    /// Applies several random operations of fixed magnitude.
     RandAugment(RandAugment),
-    /// Erases a rectangle of the normalised image now and then.
+    /// Erases a random rectangle of the normalised image.
     RandomErasing(RandomErasing),
 }
 
-/// Width and height in pixels, where known.
+/// Width and height in pixels, if known.
 pub(super) type Size = Option<(usize, usize)>;
 
-/// An image on its way to the network: transformed, not yet normalised.
+/// A transformed image, not yet normalised.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
     /// Samples 0 to 255.
     pub image: Image,
-    /// What is written over it once it is normalised.
+    /// A rectangle to erase after normalisation.
     pub erased: Option<Erased>,
 }
 
@@ -78,7 +78,7 @@ impl From<Image> for Prepared {
 }
 
 impl Transform {
-    /// Everything that is wrong with a list of transforms that is called `key`, each beginning with the setting, as in
+    /// All problems of a list of transforms called `key`. Each names the setting, as in
     /// `transforms[0].resize.size`.
     pub fn problems(key: &str, transforms: &[Self]) -> Vec<DataError> {
         let mut found = Vec::new();
@@ -96,10 +96,10 @@ impl Transform {
         found
     }
 
-    /// The transformed image. Only the random transforms draw from `rng`.
+    /// Applies the transform. Only random transforms draw from `rng`.
     ///
     /// # Errors
-    /// If the image is smaller than a random crop, or would become larger than an image may be.
+    /// If the image is smaller than a random crop, or the result would have too many pixels.
     pub fn apply(&self, prepared: Prepared, rng: &mut ChaCha8Rng) -> Result<Prepared, DataError> {
         let Prepared { image, erased } = prepared;
         let image = match self {
@@ -119,7 +119,7 @@ impl Transform {
         Ok(Prepared { image, erased })
     }
 
-    /// As in recipes.
+    /// Name in recipes.
     fn name(&self) -> &'static str {
         match self {
             Self::Resize(_) => "resize",
@@ -148,7 +148,7 @@ impl Transform {
         }
     }
 
-    /// The size afterwards, given the size before.
+    /// Size of the output for an input of `size`.
     pub(super) fn size_after(&self, size: Size) -> Size {
         match self {
             Self::Resize(resize) if resize.exact => Some((resize.size, resize.size)),

@@ -1,7 +1,15 @@
-//! Images: data sets, decoding, transforms, batches.
+//! Image data sets, decoding, transforms and batches.
+//!
+//! * [`ImageDataset`]: any of [`Shapes`], [`Cifar10`], [`Idx`], [`ImageFolder`], [`ImageNet`],
+//!   [`Shards`] and [`Subset`];
+//! * [`decode`]: JPEG and PNG files to pixels;
+//! * [`Preprocess`]: [`transforms`], channels and normalisation;
+//! * [`ImageSource`]: preprocessed images for the [`Loader`](crate::loader::Loader), as
+//!   [`ImageBatch`]es, perhaps with [`Mixing`].
 
 mod batch;
 mod cifar10;
+mod contact_sheet;
 mod dataset;
 pub mod decode;
 mod folder;
@@ -11,13 +19,14 @@ mod mix;
 mod preprocess;
 mod shapes;
 mod shards;
-mod sheet;
+
 mod subset;
 pub mod transforms;
 
 pub use batch::{ImageBatch, ImageSource};
 pub use cifar10::Cifar10;
-pub use dataset::{ImageDataset, ImageItem, Split};
+pub use contact_sheet::{contact_sheet, write_png};
+pub use dataset::{ImageDataset, ImageItem};
 pub use folder::ImageFolder;
 pub use idx::Idx;
 pub use imagenet::ImageNet;
@@ -27,7 +36,6 @@ pub use shapes::Shapes;
 pub use shards::{
     ShardOptions, ShardSize, Shards, WrittenShards, WrittenSplit, verify_shards, write_shards,
 };
-pub use sheet::{contact_sheet, write_png};
 pub use subset::Subset;
 pub use transforms::{
     CenterCrop, Interpolation, RandomCrop, RandomHorizontalFlip, Resize, Transform,
@@ -38,9 +46,9 @@ use std::borrow::Cow;
 /// A decoded image: 8-bit samples, grey or RGB.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Image {
-    /// In pixels.
+    /// Width in pixels.
     pub width: usize,
-    /// In pixels.
+    /// Height in pixels.
     pub height: usize,
     /// 1 (grey) or 3 (red, green, blue).
     pub channels: usize,
@@ -49,12 +57,12 @@ pub struct Image {
 }
 
 impl Image {
-    /// "640x480", for messages.
+    /// Width and height as "640x480", for messages.
     pub fn size(&self) -> String {
         format!("{}x{}", self.width, self.height)
     }
 
-    /// The image with three channels; grey is repeated.
+    /// The image with three channels; grey samples are repeated.
     pub fn rgb(&self) -> Cow<'_, Self> {
         if self.channels == 3 {
             return Cow::Borrowed(self);
@@ -81,7 +89,7 @@ impl Image {
         }
     }
 
-    /// The rectangle whose top left pixel is (`top`, `left`); what lies outside of the image is 0.
+    /// The rectangle whose top left pixel is (`top`, `left`), padded with 0 outside of the image.
     pub(crate) fn crop(&self, top: isize, left: isize, height: usize, width: usize) -> Self {
         let channels = self.channels;
         let mut pixels = vec![0; height * width * channels];
@@ -134,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn grey_is_what_pillow_says() {
+    fn grey_equals_pillows() {
         let image = Image {
             width: 4,
             height: 1,
             channels: 3,
             pixels: vec![255, 0, 0, 0, 255, 0, 0, 0, 255, 12, 200, 77],
         };
-        // Image.convert("L") of Pillow 13.
+        // From Pillow 13: Image.convert("L").
         assert_eq!(image.grey().pixels, [76, 150, 29, 130]);
         let grey = image.grey().into_owned();
         assert_eq!(grey.rgb().pixels[..6], [76, 76, 76, 150, 150, 150]);

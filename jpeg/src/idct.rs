@@ -1,16 +1,16 @@
-//! The inverse cosine transform of a block, in the whole numbers that libjpeg's default ("slow") one uses, so that
-//! samples come out the same. It is the factorisation of Loeffler, Ligtenberg and Moschytz (1989), "Practical fast 1-D
-//! DCT algorithms with 11 multiplications".
+//! Inverse discrete cosine transform in the integer arithmetic of libjpeg's default ("islow"), so
+//! that samples are identical. The factorisation is that of Loeffler, Ligtenberg and Moschytz
+//! (1989), "Practical fast 1-D DCT algorithms with 11 multiplications".
 
-/// How many blocks are transformed side by side: one in each lane of the machine's vectors, so that no numbers have to
-/// change places between the two passes.
-pub(super) const LANES: usize = 8;
-/// One number for each block.
+/// Blocks transformed at once, one per SIMD lane, so that nothing is transposed between the two
+/// passes.
+pub(crate) const LANES: usize = 8;
+/// One value per block.
 type Lanes = [i32; LANES];
 
-/// Constants have 13 bits behind the point.
+/// Fractional bits of the constants.
 const BITS: u32 = 13;
-/// Between the two passes 2 bits behind the point are kept.
+/// Fractional bits kept between the two passes.
 const KEPT: u32 = 2;
 
 /// `x * 2^13`, rounded.
@@ -31,14 +31,15 @@ const C2_053: i32 = fixed(2.053119869);
 const C2_562: i32 = fixed(2.562915447);
 const C3_072: i32 = fixed(3.072711026);
 
-/// Coefficients of several blocks: `[row, column, block]`.
-pub(super) type Coefficients = [Lanes; 64];
-/// Samples of several blocks: `[block, row]`, the eight samples of a row as the bytes of a number, the first one lowest.
-pub(super) type Samples = [[u64; 8]; LANES];
+/// Coefficients of [`LANES`] blocks: `[row, column, block]`.
+pub(crate) type Coefficients = [Lanes; 64];
+/// Samples of [`LANES`] blocks: `[block, row]`, with the eight samples of a row as little-endian
+/// bytes.
+pub(crate) type Samples = [[u64; 8]; LANES];
 
-/// The samples of blocks of coefficients.
+/// Transforms [`LANES`] blocks of coefficients to samples.
 #[inline(always)]
-pub(super) fn blocks(coefficients: &Coefficients) -> Samples {
+pub(crate) fn blocks(coefficients: &Coefficients) -> Samples {
     let mut columns = [[0; LANES]; 64];
     for x in 0..8 {
         for lane in 0..LANES {
@@ -54,7 +55,7 @@ pub(super) fn blocks(coefficients: &Coefficients) -> Samples {
         for lane in 0..LANES {
             let row = transform(std::array::from_fn(|x| columns[8 * y + x][lane]));
             for x in 0..8 {
-                // Eight times too much because of the transform's scale.
+                // The two passes scale by 8.
                 samples[x][y][lane] = sample(rounded::<{ BITS + KEPT + 3 }>(row[x]));
             }
         }
@@ -62,9 +63,9 @@ pub(super) fn blocks(coefficients: &Coefficients) -> Samples {
     transposed(samples.map(|column| column.map(u64::from_le_bytes)))
 }
 
-/// The sample of a block that has nothing but a mean: what [`blocks`] would make of it everywhere.
-pub(super) fn flat(mean: i32) -> u8 {
-    sample(mean.wrapping_add(4) >> 3)
+/// The sample of a block with only a DC coefficient: [`blocks`] would give it everywhere.
+pub(crate) fn flat(dc: i32) -> u8 {
+    sample(dc.wrapping_add(4) >> 3)
 }
 
 #[inline(always)]
@@ -72,7 +73,7 @@ fn sample(value: i32) -> u8 {
     value.wrapping_add(128).clamp(0, 255) as u8
 }
 
-/// The transform in one direction, `2^13` times too large.
+/// One-dimensional transform, scaled by `2^13`.
 #[inline(always)]
 fn transform(x: [i32; 8]) -> [i32; 8] {
     let times = i32::wrapping_mul;
@@ -119,8 +120,8 @@ fn transposed(mut bytes: [[u64; 8]; 8]) -> [[u64; 8]; 8] {
     bytes
 }
 
-/// Exchanges the squares of `STEP` x `STEP` bytes right of the diagonal of each square of twice that with those left of
-/// it. `low` has the lower half of each `2 * STEP` bytes.
+/// In each square of `2 * STEP` bytes a side, swaps the two off-diagonal squares of `STEP` bytes a
+/// side. `low` masks the lower half of each `2 * STEP` bytes.
 #[allow(clippy::needless_range_loop, reason = "two rows at once")]
 #[inline(always)]
 fn exchange<const STEP: usize>(bytes: &mut [[u64; 8]; 8], low: u64) {
@@ -140,7 +141,7 @@ mod tests {
     use proptest::prelude::*;
     use std::f64::consts::PI;
 
-    /// The definition (T.81, A.3.3), in the order `[row, column]`.
+    /// The definition (T.81, A.3.3), with coefficients `[row, column]`.
     fn defined(coefficients: &[i32; 64], x: usize, y: usize) -> f64 {
         let scale = |u: usize| if u == 0 { 0.5_f64.sqrt() } else { 1.0 };
         let wave =
@@ -154,7 +155,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_lane_has_its_block(blocks in prop::collection::vec(prop::collection::vec(-200..200, 64), LANES)) {
+        fn every_lane_transforms_its_own_block(blocks in prop::collection::vec(prop::collection::vec(-200..200, 64), LANES)) {
             let mut coefficients = [[0; LANES]; 64];
             for (lane, block) in blocks.iter().enumerate() {
                 (0..64).for_each(|k| coefficients[k][lane] = block[k]);
@@ -171,7 +172,7 @@ mod tests {
         }
 
         #[test]
-        fn a_mean_alone_is_everywhere(mean in -3000..3000) {
+        fn a_dc_coefficient_alone_gives_a_flat_block(mean in -3000..3000) {
             let mut coefficients = [[0; LANES]; 64];
             coefficients[0] = [mean; LANES];
             let expected = u64::from_le_bytes([flat(mean); 8]);

@@ -1,4 +1,4 @@
-//! Pictures of pictures, to look at what a data set or its augmentation is like.
+//! Contact sheets, for looking at a data set or its augmentation.
 
 use super::Image;
 use crate::error::DataError;
@@ -10,11 +10,11 @@ use std::path::Path;
 
 /// Pixels between two tiles.
 const GAP: usize = 2;
-/// Of the ground between tiles.
+/// Colour between the tiles.
 const WHITE: u8 = 255;
 
-/// Lays out rows of images side by side on white, each pixel drawn `scale` pixels wide and high. Tiles are as large as
-/// the largest image. RGB.
+/// An RGB image with rows of images side by side on white, enlarged by `scale`. Tiles are as large
+/// as the largest image.
 pub fn contact_sheet(rows: &[Vec<Image>], scale: usize) -> Image {
     let scale = scale.max(1);
     let images = || rows.iter().flatten();
@@ -50,7 +50,7 @@ fn draw(sheet: &mut Image, image: &Image, top: usize, left: usize, scale: usize)
     }
 }
 
-/// Writes a PNG file: whole or not at all.
+/// Writes a PNG file atomically.
 ///
 /// # Errors
 /// If `path` cannot be written.
@@ -71,7 +71,7 @@ pub(super) fn encode_png(image: &Image) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// What the image crate calls our grey and our RGB.
+/// The image crate's name for grey and RGB.
 pub(super) fn sample_layout(image: &Image) -> ExtendedColorType {
     match image.channels {
         1 => ExtendedColorType::L8,

@@ -1,27 +1,27 @@
-//! The bits of a scan.
+//! Bit reader of a scan.
 
 use std::ops::Range;
 
-/// Zeros behind the bytes of an interval, so that eight can always be read.
-const ROOM: usize = 8;
-/// The first of eight restart markers, which take turns.
+/// Zero bytes after an interval, so that eight can always be read.
+const PADDING: usize = 8;
+/// The first of the eight restart markers, which are used in turn.
 const FIRST_RESTART: u8 = 0xD0;
-/// Bytes that are looked at together.
+/// Bytes searched at a time.
 const CHUNK: usize = 32;
 
-/// The bytes of a scan without those that only mark: a 0 behind each 0xFF, and restart markers.
+/// The bytes of a scan without the stuffed 0 after each 0xFF and without restart markers.
 #[derive(Debug)]
-pub(super) struct Bytes {
+pub(crate) struct Bytes {
     bytes: Vec<u8>,
-    /// Where the bytes between two restart markers begin and end.
+    /// The ranges of `bytes` between restart markers.
     intervals: Vec<Range<usize>>,
 }
 
 impl Bytes {
-    /// Of a scan, up to what is neither an escaped 0xFF nor the restart marker whose turn it is.
+    /// Reads a scan up to the first marker that is not the next restart marker.
     #[inline(always)]
-    pub(super) fn new(scan: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(scan.len() + ROOM);
+    pub(crate) fn new(scan: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(scan.len() + PADDING);
         let mut intervals = Vec::new();
         let (mut start, mut at) = (0, 0);
         loop {
@@ -30,7 +30,7 @@ impl Bytes {
                 Some(0) => bytes.push(0xFF),
                 next => {
                     intervals.push(start..bytes.len());
-                    bytes.extend_from_slice(&[0; ROOM]);
+                    bytes.extend_from_slice(&[0; PADDING]);
                     start = bytes.len();
                     let restart = FIRST_RESTART + ((intervals.len() - 1) % 8) as u8;
                     if next != Some(&restart) {
@@ -42,11 +42,11 @@ impl Bytes {
         }
     }
 
-    /// The bits of interval `number`, if there is one.
-    pub(super) fn interval(&self, number: usize) -> Option<Bits<'_>> {
+    /// Reader of restart interval `number`, if there is one.
+    pub(crate) fn interval(&self, number: usize) -> Option<Bits<'_>> {
         let Range { start, end } = *self.intervals.get(number)?;
         Some(Bits {
-            bytes: &self.bytes[start..end + ROOM],
+            bytes: &self.bytes[start..end + PADDING],
             at: 0,
             buffer: 0,
             count: 0,
@@ -54,7 +54,7 @@ impl Bytes {
     }
 }
 
-/// Appends the bytes from `at` on to the next 0xFF, or to the end, and returns where that is.
+/// Appends the bytes from `at` up to the next 0xFF, or to the end, and returns that position.
 #[inline(always)]
 fn copy(scan: &[u8], mut at: usize, bytes: &mut Vec<u8>) -> usize {
     let is_plain = |chunk: &[u8; CHUNK]| {
@@ -76,28 +76,28 @@ fn copy(scan: &[u8], mut at: usize, bytes: &mut Vec<u8>) -> usize {
     at + bytes.len() - before
 }
 
-/// Reads bits from the highest of each byte to the lowest.
+/// Reads the bits of an interval, most significant first.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bits<'a> {
-    /// Of an interval.
+pub(crate) struct Bits<'a> {
+    /// The interval and its padding.
     bytes: &'a [u8],
-    /// The next byte to take.
+    /// Position of the next byte to buffer.
     at: usize,
-    /// The next bits, from the highest on. Those beyond `count` are no longer 0, but what they will be.
+    /// The next bits, most significant first. Bits beyond `count` already have their final values.
     buffer: u64,
-    /// How many bits have been made available and not been taken.
+    /// Number of buffered bits.
     count: u32,
 }
 
 impl Bits<'_> {
-    /// Makes at least 56 bits available: two codes and their values. Beyond the end they are 0.
+    /// Buffers at least 56 bits, enough for two codes and their values; zeros beyond the end.
     #[inline(always)]
-    pub(super) fn refill(&mut self) {
+    pub(crate) fn refill(&mut self) {
         let rest = self
             .bytes
             .get(self.at..)
             .and_then(|rest| rest.first_chunk());
-        // No branch depends on how many bits there are, since that cannot be foretold.
+        // Branch-free in the number of buffered bits, which is unpredictable.
         let next = u64::from_be_bytes(rest.copied().unwrap_or_default());
         self.buffer |= next >> self.count;
         self.at += ((63 - self.count) >> 3) as usize;
@@ -106,29 +106,30 @@ impl Bits<'_> {
 
     /// The next `COUNT` bits as a number.
     #[inline(always)]
-    pub(super) fn peek<const COUNT: u32>(&self) -> usize {
+    pub(crate) fn peek<const COUNT: u32>(&self) -> usize {
         (self.buffer >> (64 - COUNT)) as usize
     }
 
-    /// The number that the `size` bits (at least one) behind the next `skip` stand for: those that begin with 1
-    /// themselves, the others their value less `2^size - 1`.
+    /// The signed value in the `size` bits (at least one) after the next `skip`: the bits
+    /// themselves if they begin with 1, otherwise the bits minus `2^size - 1` (T.81, F.2.2.1,
+    /// EXTEND).
     #[inline(always)]
-    pub(super) fn value(&self, skip: u32, size: u32) -> i32 {
+    pub(crate) fn value(&self, skip: u32, size: u32) -> i32 {
         let bits = self.buffer << skip;
         let value = (bits >> (64 - size)) as i32;
         let is_negative = !(bits as i64 >> 63) as i32;
         value - (is_negative & ((1 << size) - 1))
     }
 
-    /// Takes `count` bits away.
+    /// Consumes `count` bits.
     #[inline(always)]
-    pub(super) fn skip(&mut self, count: u32) {
+    pub(crate) fn skip(&mut self, count: u32) {
         self.buffer <<= count;
         self.count -= count;
     }
 
-    /// Whether more bits were taken than there were.
-    pub(super) fn overrun(&self) -> bool {
-        8 * (self.bytes.len() - ROOM) + (self.count as usize) < 8 * self.at
+    /// True if more bits were consumed than the interval has.
+    pub(crate) fn overrun(&self) -> bool {
+        8 * (self.bytes.len() - PADDING) + (self.count as usize) < 8 * self.at
     }
 }

@@ -1,11 +1,11 @@
-//! Operations that give every sample a new value by a table, as Pillow's `ImageOps` has them.
+//! Point operations, which map samples through a lookup table, as in Pillow's `ImageOps`.
 
 use crate::image::Image;
 
-/// A new value for each of the 256.
+/// The new value of each of the 256 samples.
 type Table = [u8; 256];
 
-/// Every sample replaced by what `value` says.
+/// Maps every sample through `value`.
 pub(super) fn map(mut image: Image, value: impl Fn(u8) -> u8) -> Image {
     let table: Table = std::array::from_fn(|sample| value(sample as u8));
     for sample in &mut image.pixels {
@@ -14,7 +14,7 @@ pub(super) fn map(mut image: Image, value: impl Fn(u8) -> u8) -> Image {
     image
 }
 
-/// Every channel replaced by a table made from its histogram; unchanged where there is none.
+/// Maps each channel through a table made from its histogram, unless that is `None`.
 fn map_channels(mut image: Image, table: impl Fn(&[usize; 256]) -> Option<Table>) -> Image {
     for channel in 0..image.channels {
         let samples = || (channel..image.pixels.len()).step_by(image.channels);
@@ -60,7 +60,7 @@ pub(super) fn auto_contrast(image: Image) -> Image {
         }
         let scale = 255.0 / (brightest - darkest) as f64;
         let offset = -(darkest as f64) * scale;
-        // The cast cuts off the fraction and stops at 0 and 255.
+        // The cast truncates and saturates at 0 and 255.
         Some(std::array::from_fn(|sample| {
             (sample as f64 * scale + offset) as u8
         }))

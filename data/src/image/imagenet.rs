@@ -7,14 +7,15 @@ mod index;
 mod labels;
 mod matlab;
 mod names;
-mod places;
+mod paths;
 mod synsets;
 
-use super::{Image, Split, decode};
+use super::{Image, decode};
+use crate::Split;
 use crate::error::DataError;
 use index::{Group, Index};
 use labels::Flat;
-use places::{Places, found_in};
+use paths::{Paths, found_in};
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -58,12 +59,14 @@ impl ImageNet {
     /// If something of this is missing, cannot be listed, is cut off, or contradicts the rest: an empty class, a class
     /// without training images, a label for an image that is not there, a number that is no class.
     pub fn open(root: &Path, split: Split, cache: Option<&Path>) -> Result<Self, DataError> {
-        let places = Places::under(root)?;
-        let words = names::words(&places)?;
-        let Some(train) = places.train() else {
-            return match split {
-                Split::Train => Err(places.no_train()),
-                Split::Validation => Self::validation_alone(&places, &words, cache),
+        check_split(split)?;
+        let paths = Paths::under(root)?;
+        let words = names::words(&paths)?;
+        let Some(train) = paths.train() else {
+            return if split == Split::Train {
+                Err(paths.no_train())
+            } else {
+                Self::validation_alone(&paths, &words, cache)
             };
         };
         let train = Index::open(&train, cache)?;
@@ -72,24 +75,24 @@ impl ImageNet {
             let items = items_in_class_folders(&train, &wnids)?;
             return Self::new(wnids, &words, train, items);
         }
-        let validation = Index::open(&places.validation()?, cache)?;
-        let items = validation_items(&places, &validation, &wnids)?;
+        let validation = Index::open(&paths.validation()?, cache)?;
+        let items = validation_items(&paths, &validation, &wnids)?;
         Self::new(wnids, &words, validation, items)
     }
 
     /// Without training images, the classes are those that have a folder or a name.
     fn validation_alone(
-        places: &Places,
+        paths: &Paths,
         words: &HashMap<String, String>,
         cache: Option<&Path>,
     ) -> Result<Self, DataError> {
-        let validation = Index::open(&places.validation()?, cache)?;
+        let validation = Index::open(&paths.validation()?, cache)?;
         let wnids = match flat_images(&validation)? {
             None => class_folders(&validation)?,
-            Some(_) if words.is_empty() => return Err(places.no_train()),
+            Some(_) if words.is_empty() => return Err(paths.no_train()),
             Some(_) => sorted(words.keys().cloned()),
         };
-        let items = validation_items(places, &validation, &wnids)?;
+        let items = validation_items(paths, &validation, &wnids)?;
         Self::new(wnids, words, validation, items)
     }
 
@@ -100,21 +103,22 @@ impl ImageNet {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_tiny(root: &Path, split: Split, cache: Option<&Path>) -> Result<Self, DataError> {
-        let places = Places::under(root)?;
-        let words = names::tiny_words(&places)?;
-        let train = places.train().ok_or_else(|| places.no_train())?;
+        check_split(split)?;
+        let paths = Paths::under(root)?;
+        let words = names::tiny_words(&paths)?;
+        let train = paths.train().ok_or_else(|| paths.no_train())?;
         let train = Index::open(&train, cache)?;
         let wnids = class_folders(&train)?;
-        check_listed(&places, &train, &wnids)?;
+        check_listed(&paths, &train, &wnids)?;
         if split == Split::Train {
             let items = items_in_class_folders(&train, &wnids)?;
             return Self::new(wnids, &words, train, items);
         }
-        let validation = Index::open(&places.validation()?, cache)?;
+        let validation = Index::open(&paths.validation()?, cache)?;
         let items = match &validation.groups[..] {
             [images] if images.path.is_empty() || images.path == "images" => {
                 let flat = flat(&validation.root, images, &wnids);
-                flat_items(&flat.tiny_labels(&places)?)
+                flat_items(&flat.tiny_labels(&paths)?)
             }
             _ => items_in_class_folders(&validation, &wnids)?,
         };
@@ -206,6 +210,15 @@ impl ImageNet {
     }
 }
 
+fn check_split(split: Split) -> Result<(), DataError> {
+    if split == Split::Test {
+        let reason =
+            "the labels of ImageNet's test images are not published; use the validation split";
+        return Err(DataError::config("split", reason));
+    }
+    Ok(())
+}
+
 /// Whether `name` is a WordNet id as ImageNet writes them: `n` and eight digits.
 fn is_wnid(name: &str) -> bool {
     matches!(name.as_bytes(), [b'n', digits @ ..] if digits.len() == 8 && digits.iter().all(u8::is_ascii_digit))
@@ -262,14 +275,12 @@ fn flat_images(index: &Index) -> Result<Option<&Group>, DataError> {
 }
 
 fn validation_items(
-    places: &Places,
+    paths: &Paths,
     index: &Index,
     wnids: &[String],
 ) -> Result<Vec<Item>, DataError> {
     match flat_images(index)? {
-        Some(images) => Ok(flat_items(
-            &flat(&index.root, images, wnids).labels(places)?,
-        )),
+        Some(images) => Ok(flat_items(&flat(&index.root, images, wnids).labels(paths)?)),
         None if matches!(&index.groups[..], [only] if only.path == "images") => {
             Err(DataError::file(
                 &index.root.join("images"),
@@ -329,8 +340,8 @@ fn items_in_class_folders(index: &Index, wnids: &[String]) -> Result<Vec<Item>, 
 }
 
 /// Tiny-ImageNet's list of its classes against their folders.
-fn check_listed(places: &Places, train: &Index, wnids: &[String]) -> Result<(), DataError> {
-    let Some(list) = places.find("wnids.txt")? else {
+fn check_listed(paths: &Paths, train: &Index, wnids: &[String]) -> Result<(), DataError> {
+    let Some(list) = paths.find("wnids.txt")? else {
         return Ok(());
     };
     let mut listed = Vec::new();

@@ -1,23 +1,26 @@
-//! Colour at every pixel, where the file has it at every second one.
+//! Chroma upsampling by a factor of 2.
 //!
-//! As libjpeg's "fancy" upsampling: a pixel is three parts the sample that it lies in and one part the nearer neighbour,
-//! in each direction that has fewer samples. Halves are rounded up and down in turn.
+//! This is libjpeg's "fancy" (triangle) upsampling: in each subsampled direction, a pixel is three
+//! parts the sample that it lies in and one part the nearer neighbour. Halves are rounded up and
+//! down in turn.
 
-use super::plane::Plane;
+use crate::plane::Plane;
 
-/// Rows of a plane, at every pixel.
+/// Upsamples the rows of a plane, with reused buffers.
 #[derive(Debug, Default)]
-pub(super) struct Upsampler {
-    /// Samples of a row (four times that where rows are mixed), with a neighbour on each side.
+pub(crate) struct Upsampler {
+    /// Samples of a row (times four where two rows are interpolated), with a neighbour on each
+    /// side.
     mixed: Vec<i16>,
-    /// Pixels, with one more on each side where the part begins or ends in the middle of a sample.
+    /// Pixels, with an extra one on each side where the region begins or ends in the middle of a
+    /// sample.
     pixels: Vec<u8>,
 }
 
 impl Upsampler {
     /// The pixels `left..left + width` of row `y`.
     #[inline(always)]
-    pub(super) fn row<'a>(
+    pub(crate) fn row<'a>(
         &'a mut self,
         plane: &'a Plane,
         y: usize,
@@ -27,13 +30,13 @@ impl Upsampler {
         match (plane.across, plane.down) {
             (1, 1) => plane.row(y, left, width),
             (1, _) => self.between_rows(plane, y, left, width),
-            // Too narrow to have neighbours.
+            // Too narrow for neighbours.
             _ if plane.width() <= 2 => self.repeated(plane, y, left, width),
             (_, down) => self.between_columns(plane, down, y, left, width),
         }
     }
 
-    /// Half as many rows.
+    /// Vertical upsampling alone.
     #[inline(always)]
     fn between_rows(&mut self, plane: &Plane, y: usize, left: usize, width: usize) -> &[u8] {
         let (near, far) = neighbours(y);
@@ -46,7 +49,7 @@ impl Upsampler {
         &self.pixels
     }
 
-    /// Half as many columns, and perhaps half as many rows.
+    /// Horizontal upsampling, and vertical upsampling if `down` is 2.
     #[inline(always)]
     fn between_columns(
         &mut self,
@@ -60,7 +63,7 @@ impl Upsampler {
         let start = first.saturating_sub(1);
         let samples = |y| plane.row(y, start, last + 2 - start);
         self.mixed.clear();
-        // Beyond an edge, the outermost sample is repeated.
+        // The outermost sample is repeated beyond an edge.
         self.mixed.extend((first == 0).then_some(0));
         if down == 1 {
             self.mixed.extend(samples(y).iter().map(|&a| i16::from(a)));
@@ -94,7 +97,7 @@ impl Upsampler {
     }
 }
 
-/// Rows of samples: the one that row `y` of pixels lies in, and the nearer one beside it.
+/// The row of samples that row `y` of pixels lies in, and the nearer one beside it.
 fn neighbours(y: usize) -> (usize, usize) {
     let near = y / 2;
     let far = if y.is_multiple_of(2) {
@@ -105,7 +108,7 @@ fn neighbours(y: usize) -> (usize, usize) {
     (near, far)
 }
 
-/// Two pixels for each sample that has neighbours, rounded by what is added and shifted out.
+/// Two pixels for each inner sample; `LEFT` and `RIGHT` are added before the shift, for rounding.
 #[inline(always)]
 fn between<const LEFT: i16, const RIGHT: i16, const SHIFT: u32>(
     samples: &[i16],

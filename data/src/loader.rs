@@ -1,71 +1,66 @@
-//! The loader: items of a [`Source`] become batches, decoded ahead by worker threads.
+//! The data loader: items of a [`Source`] become batches, decoded ahead by worker threads.
 //!
-//! What comes out depends on the source and the configuration alone: the same batches in the same order for every
-//! number of workers, from whichever batch an epoch is begun. At most two batches per worker are in work or waiting,
-//! also while the next one in order is slow.
+//! The batches depend on the source and the configuration alone: they are the same, in the same
+//! order, for any number of workers and from whichever batch an epoch is entered. At most two batches
+//! per worker are in progress or waiting, even while the next one in order is slow.
 
 mod batch;
+mod batching;
+mod config;
 mod epoch;
 mod skip;
+#[cfg(test)]
+mod tests;
 mod workers;
+
+pub use batching::Batching;
+pub use config::LoaderConfig;
+pub use epoch::Epoch;
 
 use crate::error::DataError;
 use crate::random::permutation;
-pub use epoch::Epoch;
 use skip::Skips;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where items come from, and how they become a batch.
+/// A data set for the [`Loader`]: numbered items, and how they are collated into a batch.
 pub trait Source: Send + Sync + 'static {
     /// One decoded item.
     type Item: Send + 'static;
-    /// What [`collate`](Self::collate) makes of several.
+    /// Several items, as made by [`collate`](Self::collate).
     type Batch: Send + 'static;
 
-    /// How many items there are.
+    /// Number of items.
     fn len(&self) -> usize;
 
-    /// Whether there are none.
+    /// True if the source has no items.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The order in which a shuffled epoch visits the items: a permutation of `0..len()` that depends on `(self, seed,
-    /// epoch)` and nothing else. Uniformly drawn unless the source says otherwise, as one does that is slow at reading
-    /// here and there.
+    /// The batch sizes and the orders that the source can be loaded with.
+    fn batching(&self) -> Batching {
+        Batching::Any
+    }
+
+    /// The order in which a shuffled epoch visits the items: a permutation of `0..len()` that depends
+    /// on `(self, seed, epoch)` and nothing else. Uniform by default; a source whose random access is
+    /// slow, or which buckets items by length, overrides it.
     fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
         permutation(seed, epoch, self.len())
     }
 
-    /// What to call item `index` in an error: a path, or a file and record.
+    /// The name of item `index` in error messages: a path, or a file and record.
     fn name(&self, index: usize) -> String;
 
     /// Decodes and augments one item: a function of `(self, epoch, index)` and nothing else.
     ///
     /// # Errors
-    /// If the item cannot be used. The loader adds its index and name.
+    /// If the item is unusable. The loader adds its index and name.
     fn item(&self, epoch: u64, index: usize) -> Result<Self::Item, DataError>;
 
-    /// Makes a batch of items, in the order given: batch number `batch` of `epoch`. A function of its arguments and
-    /// nothing else. Never called with no item.
+    /// Collates items, in the order given, into batch number `batch` of `epoch`. A function of its
+    /// arguments and nothing else. `items` is never empty.
     fn collate(&self, epoch: u64, batch: usize, items: Vec<Self::Item>) -> Self::Batch;
-}
-
-/// How a [`Loader`] batches.
-#[derive(Clone, Debug)]
-pub struct LoaderConfig {
-    /// Items in a batch; the last batch of an epoch may have fewer.
-    pub batch_size: usize,
-    /// Threads that decode ahead; 0 decodes on the calling thread.
-    pub workers: usize,
-    /// Whether each epoch visits the items in its own random order ([`Source::order`]).
-    pub shuffle: bool,
-    /// Whether a last batch with fewer items is left out.
-    pub drop_last: bool,
-    /// Of the shuffle.
-    pub seed: u64,
-    /// How many distinct items that cannot be used may be left out, over all epochs of this loader.
-    pub skip_bad: usize,
 }
 
 /// Batches of a [`Source`], epoch by epoch.
@@ -76,11 +71,11 @@ pub struct Loader<S: Source> {
 }
 
 impl<S: Source> Loader<S> {
-    /// A loader over `source`. No thread is started and nothing is decoded yet.
+    /// A loader over `source`. Starts no thread and decodes nothing yet.
     ///
     /// # Errors
-    /// If an epoch would have no batch: the batch size is 0, the source is empty, or it is smaller than the only
-    /// batch and `drop_last` is set.
+    /// If `config` contradicts [`Source::batching`], or an epoch would have no batch: the batch size
+    /// is 0, the source is empty, or `drop_last` would drop the only batch.
     pub fn new(source: Arc<S>, config: LoaderConfig) -> Result<Self, DataError> {
         let len = source.len();
         if config.batch_size == 0 {
@@ -89,9 +84,10 @@ impl<S: Source> Loader<S> {
         if len == 0 {
             return Err(DataError::config("data set", "it has no items"));
         }
+        source.batching().check(&config)?;
         if config.drop_last && len < config.batch_size {
             let reason = format!(
-                "the {len} items do not fill one batch of {}, and drop_last leaves out an unfilled one; \
+                "the {len} items do not fill one batch of {}, and drop_last drops an incomplete one; \
                  use a smaller batch_size or drop_last = false",
                 config.batch_size
             );
@@ -105,7 +101,7 @@ impl<S: Source> Loader<S> {
         })
     }
 
-    /// How many batches an epoch has.
+    /// Number of batches in an epoch.
     pub fn batches_per_epoch(&self) -> usize {
         let len = self.source.len();
         if self.config.drop_last {
@@ -115,12 +111,12 @@ impl<S: Source> Loader<S> {
         }
     }
 
-    /// What is loaded from.
+    /// The source that is loaded from.
     pub fn source(&self) -> &Arc<S> {
         &self.source
     }
 
-    /// Names and reasons of the distinct items left out so far, in the order in which they were met.
+    /// Names and errors of the distinct items skipped so far, in the order in which they were met.
     pub fn skipped(&self) -> Vec<String> {
         self.skips
             .lock()
@@ -128,8 +124,8 @@ impl<S: Source> Loader<S> {
             .reasons()
     }
 
-    /// The batches of one epoch, from batch `first_batch` on. Workers start at once and stop when the iterator is
-    /// dropped.
+    /// The batches of one epoch, starting at batch `first_batch`. Workers start at once and stop when
+    /// the iterator is dropped.
     pub fn epoch(&self, epoch: u64, first_batch: usize) -> Epoch<S> {
         let plan = batch::Plan {
             epoch,
@@ -153,6 +149,3 @@ impl<S: Source> Loader<S> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

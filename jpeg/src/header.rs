@@ -1,7 +1,7 @@
-//! What the segments before the scan say.
+//! The header: frame, tables and the start of the scan.
 
-use super::super::segments::{START_OF_SCAN, segments};
-use super::huffman::Huffman;
+use crate::huffman::Huffman;
+use crate::segments::{START_OF_SCAN, segments};
 
 const BASELINE: u8 = 0xC0;
 const EXTENDED: u8 = 0xC1;
@@ -9,44 +9,44 @@ const HUFFMAN_TABLES: u8 = 0xC4;
 const QUANTIZATION_TABLES: u8 = 0xDB;
 const RESTART_INTERVAL: u8 = 0xDD;
 const APP14: u8 = 0xEE;
-/// Adobe's number for three components that are YCbCr.
+/// Adobe's colour transform code for YCbCr.
 const ADOBE_YCBCR: u8 = 1;
-/// The most that this number may be; libjpeg passes over others.
-const ADOBE_MOST: u8 = 2;
+/// The largest code that is defined; libjpeg ignores others.
+const ADOBE_MAX: u8 = 2;
 
-/// One of Y, Cb and Cr.
+/// Y, Cb or Cr.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Component {
+pub(crate) struct Component {
     id: u8,
-    /// Blocks of it in a minimum coded unit, across and down.
-    pub(super) across: usize,
-    pub(super) down: usize,
-    /// Which tables it uses.
-    pub(super) quantization: usize,
-    pub(super) dc: usize,
-    pub(super) ac: usize,
+    /// Sampling factors: blocks in a minimum coded unit, across and down.
+    pub(crate) across: usize,
+    pub(crate) down: usize,
+    /// Indices of its tables.
+    pub(crate) quantization: usize,
+    pub(crate) dc: usize,
+    pub(crate) ac: usize,
 }
 
-/// All that is needed to decode the scan.
+/// Everything needed to decode the scan.
 #[derive(Debug)]
-pub(super) struct Header<'a> {
-    pub(super) width: usize,
-    pub(super) height: usize,
+pub(crate) struct Header<'a> {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
     /// One (grey) or three (YCbCr).
-    pub(super) components: Vec<Component>,
-    /// In the order of the scan (zigzag), not of the block.
-    pub(super) quantization: [Option<[i32; 64]>; 4],
-    pub(super) dc: [Option<Huffman>; 4],
-    pub(super) ac: [Option<Huffman>; 4],
-    /// Minimum coded units between two restart markers; 0 for none.
-    pub(super) restart: usize,
-    /// The compressed samples.
-    pub(super) scan: &'a [u8],
+    pub(crate) components: Vec<Component>,
+    /// In zigzag order.
+    pub(crate) quantization: [Option<[i32; 64]>; 4],
+    pub(crate) dc: [Option<Huffman>; 4],
+    pub(crate) ac: [Option<Huffman>; 4],
+    /// Restart interval in minimum coded units; 0 for none.
+    pub(crate) restart: usize,
+    /// Entropy-coded data.
+    pub(crate) scan: &'a [u8],
 }
 
 impl<'a> Header<'a> {
-    /// `None` if this is not one sequential scan of 8-bit grey or YCbCr.
-    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
+    /// `None` unless the file is one sequential scan of 8-bit grey or YCbCr.
+    pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut header = Self {
             width: 0,
             height: 0,
@@ -68,7 +68,7 @@ impl<'a> Header<'a> {
                 RESTART_INTERVAL => {
                     header.restart = usize::from(u16::from_be_bytes(first(content)?));
                 }
-                APP14 if !is_usual_colour(content) => return None,
+                APP14 if !is_ycbcr(content) => return None,
                 START_OF_SCAN if segment.has_end() => {
                     header.start_of_scan(content)?;
                     return Some(header);
@@ -79,8 +79,8 @@ impl<'a> Header<'a> {
         None
     }
 
-    /// How many minimum coded units there are, across and down.
-    pub(super) fn units(&self) -> (usize, usize) {
+    /// Number of minimum coded units, across and down.
+    pub(crate) fn units(&self) -> (usize, usize) {
         let luma = &self.components[0];
         let units = |pixels: usize, blocks: usize| pixels.div_ceil(8 * blocks);
         (
@@ -107,14 +107,14 @@ impl<'a> Header<'a> {
             });
         }
         if let [only] = &mut self.components[..] {
-            // A scan of one component has one block in each unit, whatever its factors.
+            // A scan of one component has one block per unit, whatever its factors.
             (only.across, only.down) = (1, 1);
         }
-        (self.width > 0 && self.height > 0 && self.is_usual()).then_some(())
+        (self.width > 0 && self.height > 0 && self.is_supported()).then_some(())
     }
 
-    /// Whether the components are Y and one block each of Cb and Cr for every one, two or four of Y.
-    fn is_usual(&self) -> bool {
+    /// True for grey, and for YCbCr with chroma at full or half resolution in each direction.
+    fn is_supported(&self) -> bool {
         let ids: Vec<u8> = self
             .components
             .iter()
@@ -151,9 +151,12 @@ impl<'a> Header<'a> {
             };
             let len = if wide { 128 } else { 64 };
             let values = rest.get(..len)?;
-            let value = |k: usize| match wide {
-                true => i32::from(u16::from_be_bytes([values[2 * k], values[2 * k + 1]])),
-                false => i32::from(values[k]),
+            let value = |k: usize| {
+                if wide {
+                    i32::from(u16::from_be_bytes([values[2 * k], values[2 * k + 1]]))
+                } else {
+                    i32::from(values[k])
+                }
             };
             let table = self.quantization.get_mut(usize::from(place & 15))?;
             *table = Some(std::array::from_fn(value));
@@ -167,7 +170,7 @@ impl<'a> Header<'a> {
         let (&scanned, rest) = content.split_first()?;
         let tables = rest.get(..2 * count)?;
         let after = rest.get(2 * count..)?;
-        // All coefficients of all components at once and in full precision.
+        // Sequential: all coefficients of all components in one scan, in full precision.
         if count == 0 || usize::from(scanned) != count || first(after)? != [0u8, 63, 0] {
             return None;
         }
@@ -188,9 +191,9 @@ fn first<const N: usize>(content: &[u8]) -> Option<[u8; N]> {
     content.first_chunk().copied()
 }
 
-/// Whether Adobe's segment leaves three components YCbCr.
-fn is_usual_colour(content: &[u8]) -> bool {
+/// True unless Adobe's segment says that three components are not YCbCr.
+fn is_ycbcr(content: &[u8]) -> bool {
     let is_adobe = content.starts_with(b"Adobe");
     let transform = content.get(11).filter(|_| is_adobe);
-    transform.is_none_or(|&number| number == ADOBE_YCBCR || number > ADOBE_MOST)
+    transform.is_none_or(|&number| number == ADOBE_YCBCR || number > ADOBE_MAX)
 }
