@@ -22,6 +22,9 @@ pub enum TrainError {
     /// A folder of Hugging Face's could not be opened.
     #[error(transparent)]
     HuggingFace(#[from] tinderbox_model_transformer::huggingface::HuggingFaceError),
+    /// A llama2.c checkpoint could not be opened.
+    #[error(transparent)]
+    Llama2c(#[from] tinderbox_model_transformer::llama2c::Llama2cError),
     /// Weights could not be read, written or fitted.
     #[error(transparent)]
     Weights(#[from] tinderbox_weights::WeightsError),
@@ -54,6 +57,24 @@ pub enum TrainError {
         of: String,
         /// The model they were asked for.
         model: String,
+    },
+    /// An image cannot be explained as asked.
+    #[error(transparent)]
+    ExplainImage(#[from] tinderbox_model_cnn::explain::ExplainError),
+    /// A text cannot be explained as asked.
+    #[error(transparent)]
+    ExplainText(#[from] tinderbox_model_transformer::explain::ExplainError),
+    /// A sampling setting is out of range.
+    #[error(transparent)]
+    Sampling(#[from] tinderbox_generate::SamplingError),
+    /// The model or the options do not allow what was asked for.
+    #[error("{0}")]
+    Usage(String),
+    /// A checkpoint was chosen of something that has none.
+    #[error("--checkpoint and --live are for runs, and {} is not a run directory", path.display())]
+    NoCheckpoints {
+        /// A model folder.
+        path: PathBuf,
     },
     /// A checkpoint could not be written, found or trusted.
     #[error(transparent)]

@@ -1,17 +1,21 @@
 //! Kinds of work, one folder each: its `[data]` section and checks, its data, its task, its files in a run, and the use of
 //! a trained model.
 
+mod classes;
 pub mod encoder;
 pub mod image_classification;
 pub mod language_modeling;
 
 use std::path::Path;
 
+use tinderbox_model_transformer::huggingface::is_encoder;
+
 use crate::TrainError;
 use crate::recipe::{DataRecipe, Recipe};
 use crate::run::RunDir;
 use crate::session::{SessionContext, StartMode};
 use crate::trainer::Outcome;
+pub use classes::{ClassProbability, ranked, read_logits};
 
 /// The kind of work that a run is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +45,29 @@ impl Kind {
     pub fn of_run(run: &RunDir) -> Result<Self, TrainError> {
         Ok(Self::of(&run.recipe(&[])?))
     }
+
+    /// Detects the kind of work of the model at `path`, a run directory or a Hugging Face model
+    /// folder. `None` if it is neither: a weights file, or nothing at all.
+    ///
+    /// # Errors
+    /// The recipe is damaged.
+    pub fn detect(path: &Path) -> Result<Option<Self>, TrainError> {
+        if path.join("recipe.toml").is_file() {
+            return Self::of_run(&RunDir::open(path)?).map(Some);
+        }
+        Ok(is_hugging_face_folder(path).then(|| {
+            if is_encoder(path) {
+                Self::Encoder
+            } else {
+                Self::LanguageModeling
+            }
+        }))
+    }
+}
+
+/// True for a folder with a Hugging Face `config.json` that is not a run directory.
+fn is_hugging_face_folder(path: &Path) -> bool {
+    path.join("config.json").is_file() && !path.join("recipe.toml").is_file()
 }
 
 /// Trains a model as `recipe` says.

@@ -1,13 +1,10 @@
 //! What a person sees of a run: lines or a dashboard while it goes, `metrics.jsonl`, TensorBoard events and curves on disk.
 
-pub mod confusion;
 pub mod curves;
 pub mod dashboard;
 pub mod history;
-pub mod overlay;
 pub mod plain;
 pub mod tensorboard;
-pub mod tokens;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! `tinderbox data`
 
-mod sequences;
+mod encoder;
+mod language;
 mod shards;
-mod text;
 mod tokenizer;
 mod tokens;
 
@@ -21,8 +21,10 @@ use tinderbox_train::kinds::image_classification::data::{ImageRun, open_dataset}
 use tinderbox_train::recipe::DataRecipe;
 use tinderbox_train::report::plain::thousands;
 
-use crate::Done;
-use crate::shared::{RecipeArgs, table, with_data};
+use crate::args::RecipeArgs;
+use crate::download::with_data;
+use crate::exit::CliResult;
+use crate::table::table;
 
 /// Inspect, preview and convert data sets.
 #[derive(clap::Args)]
@@ -102,7 +104,7 @@ Example:
     Tokens(tokens::Args),
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     match &args.command {
         Command::Info {
             source,
@@ -116,18 +118,18 @@ pub(crate) fn run(args: &Args) -> Done {
             epoch,
         } => preview(source, output, *columns, *epoch),
         Command::Shards(args) => shards::run(args),
-        Command::Stats { source, json } => text::stats(source, *json),
+        Command::Stats { source, json } => language::stats(source, *json),
         Command::Tokenizer(args) => tokenizer::run(args),
         Command::Tokens(args) => tokens::run(args),
     }
 }
 
-fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> Done {
+fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> CliResult {
     let recipe = source.load()?;
     match recipe.data {
         DataRecipe::Image(_) => {}
-        DataRecipe::Text(_) => return text::info(&recipe, as_json, verify),
-        DataRecipe::Sequence(_) => return sequences::info(&recipe, as_json, verify),
+        DataRecipe::Text(_) => return language::info(&recipe, as_json, verify),
+        DataRecipe::Sequence(_) => return encoder::info(&recipe, as_json, verify),
     }
     if verify {
         shards::verify(recipe.images()?)?;
@@ -167,10 +169,10 @@ fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Done {
+fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> CliResult {
     anyhow::ensure!(columns > 0, "--columns must be at least 1");
     let recipe = source.load()?;
-    sequences::refuse(&recipe, "preview draws images")?;
+    encoder::refuse(&recipe, "preview draws images")?;
     let run = with_data(|mut access| Ok(ImageRun::open(&recipe, &mut access)?))?;
     let source = run.train.source();
     let data = recipe.images()?;

@@ -12,7 +12,7 @@ use tinderbox_train::params;
 use tinderbox_train::recipe::OptimizerRecipe;
 use tinderbox_train::trainer::optimizer::Optimizer;
 
-use crate::Done;
+use crate::exit::CliResult;
 
 /// Test every compiled-in backend with a training step.
 ///
@@ -27,7 +27,7 @@ pub(crate) struct Args {
     device: Option<DeviceName>,
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     let names = match &args.device {
         Some(name) => vec![name.clone()],
         None => BACKENDS

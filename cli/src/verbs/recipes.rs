@@ -10,8 +10,8 @@ use tinderbox_train::kinds::image_classification::ImageDataSource;
 use tinderbox_train::kinds::language_modeling::LanguageDataSource;
 use tinderbox_train::recipe::{DataRecipe, Recipe, builtin, builtin_names};
 
-use crate::Done;
-use crate::shared::{heading, listing};
+use crate::exit::CliResult;
+use crate::table::{heading, listing};
 
 /// List the built-in recipes, or print one.
 ///
@@ -34,7 +34,7 @@ const KINDS: [&str; 3] = [
     "Text encoders",
 ];
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     if let Some(name) = &args.name {
         let text = builtin(name).with_context(|| {
             let names: Vec<&str> = builtin_names().collect();
