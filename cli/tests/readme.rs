@@ -1,4 +1,5 @@
-//! The commands in the README run: each `tinderbox` line of its shell blocks, on small data, training as a dry run.
+//! The commands in the README run: each `tinderbox` line of its shell blocks, on small data, training
+//! as a dry run.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -34,7 +35,7 @@ fn commands() -> Vec<Vec<String>> {
     commands
 }
 
-/// A line as the shell cuts it, with words in single or double quotes.
+/// Splits a line into words as a shell does, with single and double quotes.
 fn words(line: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut quote = None;
@@ -61,7 +62,7 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// Everything that the README takes to be there.
+/// Makes everything that the README's commands read.
 fn prepare(folder: &Path) {
     train_tiny(&folder.join("runs/cnn"), &["train.max_steps=3"])
         .assert()
@@ -87,7 +88,7 @@ fn prepare(folder: &Path) {
     text(folder);
     encoders(folder);
     for picture in ["photo.jpg", "new.jpg"] {
-        // What a picture is follows from its content, not from its name.
+        // The format follows from the content, not from the name.
         write_png(&folder.join(picture), &image(50, 40, [200, 90, 20])).unwrap();
     }
     tinderbox()
@@ -105,7 +106,7 @@ fn prepare(folder: &Path) {
         .success();
 }
 
-/// Runs, corpora, and published models, as small as they can be.
+/// Makes runs, corpora and published models for language modelling, as small as can be.
 fn text(folder: &Path) {
     train_tiny_text(
         "transformer",
@@ -140,7 +141,7 @@ fn text(folder: &Path) {
     llama2c(&folder.join("path/to"));
 }
 
-/// Runs, data and published models for encoders, as small as they can be.
+/// Makes runs, data and published models for text encoders, as small as can be.
 fn encoders(folder: &Path) {
     train_bert(&folder.join("runs/bert"), &["train.max_steps=2"])
         .assert()
@@ -167,7 +168,8 @@ fn encoders(folder: &Path) {
     }
 }
 
-/// A checkpoint of llama2.c of one layer and width 2 that knows 32 tokens, all of its weights 0.1, and its tokenizer.
+/// Writes a llama2.c checkpoint of one layer, width 2 and 32 tokens, all weights 0.1, with its
+/// tokenizer.
 fn llama2c(folder: &Path) {
     const TOKENS: usize = 256 + 3 + 6;
     let [width, hidden, layers, heads, context] = [2, 2, 1, 1, 16];

@@ -1,31 +1,31 @@
-//! The confusion matrix as an SVG: a row per true class, a column per predicted one.
+//! Confusion matrix as SVG: a row per true class, a column per predicted one.
 //!
-//! Written by hand rather than with the drawing library, because a matrix of 1000 classes is a million cells: its
-//! cells of one shade are one path.
+//! Written by hand rather than with the drawing library: the matrix of 1000 classes has a million
+//! cells, so all cells of one shade are one path.
 
 use std::path::Path;
 
 use tinderbox_train::TrainError;
 use tinderbox_train::svg;
 
-/// Up to this many classes a cell holds its number, and up to this many a class has its name on the axes.
+/// Maximum number of classes for numbers in the cells, and for names on the axes.
 const NUMBERED_UP_TO: usize = 20;
 const NAMED_UP_TO: usize = 60;
 
-/// The least side of a cell that holds a number, in pixels.
+/// Minimum side of a cell with a number, in pixels.
 const NUMBERED_CELL: f64 = 36.0;
 
-/// Characters of a class's name.
+/// Maximum length of a class name, in characters.
 const NAME_LENGTH: usize = 20;
 
-/// A cell's shade is one of this many, over a white ground.
+/// Number of shades over the white background.
 const SHADES: usize = 24;
 
-/// Below this share of its row a cell stays white in a matrix without numbers. It bounds the file's size, at a hundred
-/// cells to the row.
+/// Share of the row below which a cell stays white in a matrix without numbers. Bounds the size of
+/// the file: at most a hundred cells per row.
 const LEAST_SHARE: f64 = 0.01;
 
-/// The darkest shade of what was predicted rightly, and of what was not.
+/// Darkest shade of correct predictions, and of errors.
 const RIGHT: [f64; 3] = [20.0, 74.0, 140.0];
 const WRONG: [f64; 3] = [208.0, 78.0, 14.0];
 
@@ -34,11 +34,11 @@ const MUTED_INK: &str = "#697079";
 const FRAME: &str = "#bec4cb";
 const GRID: &str = "#e9ecef";
 
-/// Draws `counts`, indexed by true and then by predicted class, and writes it to `path`, whole or not at all.
+/// Draws `counts[truth][prediction]` and writes it to `path`, whole or not at all.
 ///
-/// A cell is as dark as its share of its row, so that rare classes are seen like frequent ones: blue on the diagonal,
-/// orange off it. Its number is the count itself. What is missing in `classes` is called by its index, and what is
-/// missing in `counts` is zero.
+/// A cell is as dark as its share of its row, so that rare classes are as visible as frequent ones:
+/// blue on the diagonal, orange off it. Its number is the count. Classes without a name are called
+/// by their index, and missing counts are zero.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -50,19 +50,19 @@ pub(crate) fn write_svg(
     svg::write(path, &Matrix::new(classes, counts).draw())
 }
 
-/// The matrix and the measures of its picture, in pixels.
+/// The matrix and the dimensions of its picture, in pixels.
 struct Matrix<'a> {
     counts: &'a [Vec<u64>],
     names: Vec<String>,
-    /// The side of a cell, and of the whole matrix.
+    /// Side of a cell, and of the whole matrix.
     cell: f64,
     side: f64,
-    /// The matrix's upper left corner.
+    /// Upper left corner of the matrix.
     left: f64,
     top: f64,
-    /// Whether the names under the columns are too long to stand upright side by side.
+    /// True if the column names are too long to stand horizontally side by side.
     slanted: bool,
-    /// What the names under the columns need.
+    /// Height of the column names.
     bottom: f64,
 }
 
@@ -133,11 +133,11 @@ impl<'a> Matrix<'a> {
         title + &text(20.0, 52.0, "", &summary)
     }
 
-    /// Per shade one path of all its cells; then the numbers, where there is room for them.
+    /// One path per shade for all its cells; then the numbers, if there is room.
     fn cells(&self) -> String {
         let cell = self.cell;
         let numbered = cell >= NUMBERED_CELL;
-        // The eye misses a single pixel.
+        // A single pixel is easily overlooked.
         let mark = (2.0 / cell).max(1.0);
         let mut wrong = vec![String::new(); SHADES + 1];
         let mut right = wrong.clone();
@@ -149,7 +149,7 @@ impl<'a> Matrix<'a> {
                 if count == 0 || (!numbered && share < LEAST_SHARE) {
                     continue;
                 }
-                // The root, because a confusion of a few per cent is already worth seeing.
+                // The square root makes a confusion of a few per cent visible.
                 let darkness = share.sqrt();
                 let shade = (darkness * SHADES as f64).ceil() as usize;
                 let paths = if row == column {
@@ -238,7 +238,7 @@ impl<'a> Matrix<'a> {
         )
     }
 
-    /// The classes named on the axes: all, or of a large matrix a dozen by their indices.
+    /// Classes named on the axes: all, or a dozen indices of a large matrix.
     fn labels(&self, n: usize) -> Vec<(usize, String)> {
         if !self.names.is_empty() {
             return self.names.iter().cloned().enumerate().collect();
@@ -257,8 +257,8 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// A class's name, short enough for an axis. ImageNet's are lists of synonyms; of other long names the middle is left
-/// out, because many data sets' differ at the end.
+/// Shortens a class name for an axis. ImageNet's names are lists of synonyms; other long names lose
+/// their middle, because in many data sets they differ at the end.
 fn name(classes: &[String], class: usize) -> String {
     let Some(name) = classes.get(class) else {
         return class.to_string();
@@ -276,12 +276,12 @@ fn name(classes: &[String], class: usize) -> String {
     format!("{}…{}", head.trim_end(), tail.trim_start())
 }
 
-/// `darkest`, thinned with white.
+/// Mixes `darkest` with white.
 fn mixed(darkest: [f64; 3], amount: f64) -> [u8; 3] {
     darkest.map(|channel| (255.0 + (channel - 255.0) * amount).round() as u8)
 }
 
-/// A text element; class names may hold anything.
+/// A text element, escaped: class names may contain anything.
 fn text(x: f64, y: f64, attributes: &str, text: &str) -> String {
     let text = text.replace(char::is_control, " ").replace('&', "&amp;");
     let text = text.replace('<', "&lt;").replace('>', "&gt;");

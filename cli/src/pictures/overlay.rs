@@ -1,14 +1,14 @@
-//! A map of how much each place counts, drawn over the image that it belongs to.
+//! Heat map over an image.
 
 use tinderbox_data::image::Image;
 
-/// How much of the colour shows where the map is 0, and where it is 1.
+/// Opacity of the colour where the map is 0, and where it is 1.
 const OPACITY: [f32; 2] = [0.25, 0.75];
 
-/// `image` in grey, under the colours of `heat`: a value within 0 to 1 for each pixel, row by row. RGB.
+/// Draws the colours of `heat`, a value in `[0, 1]` per pixel, over `image` in grey. RGB.
 ///
 /// # Panics
-/// If there are not as many values as pixels.
+/// If the number of values differs from that of pixels.
 pub(crate) fn overlay(image: &Image, heat: &[f32]) -> Image {
     let grey = image.grey();
     assert_eq!(heat.len(), grey.pixels.len(), "values and pixels");
@@ -25,7 +25,7 @@ pub(crate) fn overlay(image: &Image, heat: &[f32]) -> Image {
     }
 }
 
-/// Each pixel drawn `scale` pixels wide and high.
+/// Enlarges an image by a whole factor, each pixel to a square.
 pub(crate) fn enlarged(image: &Image, scale: usize) -> Image {
     let (width, height) = (image.width * scale, image.height * scale);
     let pixel = |at: usize| {
@@ -40,8 +40,8 @@ pub(crate) fn enlarged(image: &Image, scale: usize) -> Image {
     }
 }
 
-/// The map divided by the value that a hundredth of it exceeds, and cut off at 1: a few outliers no longer leave everything
-/// else dark (Smilkov et al. 2017, <https://arxiv.org/abs/1706.03825>, section 3.1).
+/// Divides the map by its 99th percentile and clips it at 1, so that a few outliers do not leave
+/// everything else dark (Smilkov et al. 2017, <https://arxiv.org/abs/1706.03825>, section 3.1).
 pub(crate) fn without_outliers(mut heat: Vec<f32>) -> Vec<f32> {
     let mut sorted = heat.clone();
     sorted.sort_by(f32::total_cmp);
@@ -54,7 +54,7 @@ pub(crate) fn without_outliers(mut heat: Vec<f32>) -> Vec<f32> {
     heat
 }
 
-/// Blue over green to red for 0 to 1, as red, green and blue within 0 to 1: Google's Turbo (Mikhailov 2019,
+/// Colour map from blue over green to red, RGB in `[0, 1]`: Google's Turbo (Mikhailov 2019,
 /// <https://research.google/blog/turbo-an-improved-rainbow-colormap-for-visualization/>), by its authors' polynomial.
 fn turbo(x: f32) -> [f32; 3] {
     const COEFFICIENTS: [[f32; 6]; 3] = [
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_is_red_and_what_does_not_stays_as_it_was() {
+    fn large_values_are_red_and_small_ones_keep_the_image() {
         let drawn = overlay(&image(3, 1, &[128; 3]), &[0.0, 0.5, 1.0]);
         assert_eq!((drawn.width, drawn.height, drawn.channels), (3, 1, 3));
         let [cold, middle, hot] =
@@ -117,7 +117,7 @@ mod tests {
         assert!(hot[0] > hot[1] + 50 && hot[0] > hot[2] + 50, "{hot:?}");
     }
 
-    /// The table at its quarters, as matplotlib has it. The polynomial is an eighth off at the dark end.
+    /// Matplotlib's table at its quarters. The polynomial is an eighth off at the dark end.
     #[test]
     fn the_colours_are_turbos() {
         let table = [

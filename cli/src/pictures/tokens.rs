@@ -1,4 +1,4 @@
-//! How much each word of a text counts: as coloured text for a terminal, as a page, as a picture.
+//! Scores of a text's words: as coloured text on a terminal, as an HTML page, as an SVG picture.
 
 mod html;
 mod maps;
@@ -13,31 +13,31 @@ use std::ops::Range;
 
 use anstyle::{Ansi256Color, Style};
 
-/// Below this share of the strongest score nothing is coloured.
+/// Share of the strongest score below which nothing is coloured.
 const FAINT: f32 = 0.05;
 
-/// A part of a text and how much it counts: positive for the answer, negative against it.
+/// Part of a text with its score: positive for the prediction, negative against it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Scored {
     /// Bytes of the text.
     pub(crate) range: Range<usize>,
-    /// Number of the word that it is part of.
+    /// Number of the word that the part belongs to.
     pub(crate) word: u32,
-    /// How much it counts.
+    /// The score.
     pub(crate) score: f32,
 }
 
-/// A text whose parts, in order and apart from each other, have scores.
+/// Text with scored parts, in order and without overlap.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ScoredText {
-    /// The whole text, as it was written.
+    /// The whole text as written.
     pub(crate) text: String,
-    /// Its parts that have scores; the rest, as spaces, has none.
+    /// Scored parts; the rest, such as spaces, has no score.
     pub(crate) parts: Vec<Scored>,
 }
 
 impl ScoredText {
-    /// The same with one part a word, which gets the sum of its pieces.
+    /// Merges the parts of each word; their scores are summed.
     pub(crate) fn by_word(&self) -> Self {
         let mut words: Vec<Scored> = Vec::new();
         for part in &self.parts {
@@ -55,8 +55,8 @@ impl ScoredText {
         }
     }
 
-    /// The text in order: what is between parts without a score, and each part with its own. Parts that are not in the
-    /// text, or overlap the one before, are left out.
+    /// Splits the text into scored parts and, without a score, the text between them. Parts outside
+    /// the text, or that overlap the one before, are ignored.
     pub(crate) fn pieces(&self) -> Vec<(&str, Option<f32>)> {
         let mut pieces = Vec::new();
         let mut done = 0;
@@ -81,13 +81,14 @@ impl ScoredText {
     }
 }
 
-/// The strongest score, for or against.
+/// Largest absolute score.
 pub(crate) fn strongest(texts: &[ScoredText]) -> f32 {
     let parts = texts.iter().flat_map(|text| &text.parts);
     parts.fold(0.0, |most, part| most.max(part.score.abs()))
 }
 
-/// The texts, a line each, for a terminal that shows colours: green speaks for the answer, red against it.
+/// Formats the texts, one per line, for a terminal with colours: green for the prediction, red
+/// against it.
 pub(crate) fn coloured(texts: &[ScoredText]) -> String {
     let most = strongest(texts);
     let mut lines = String::new();
@@ -95,7 +96,7 @@ pub(crate) fn coloured(texts: &[ScoredText]) -> String {
         for (piece, score) in text.pieces() {
             let style = style(share(score, most));
             let piece = printable(piece);
-            // A string takes whatever is written.
+            // Writing to a string cannot fail.
             let _ = write!(lines, "{style}{piece}{style:#}");
         }
         lines.push('\n');
@@ -103,16 +104,18 @@ pub(crate) fn coloured(texts: &[ScoredText]) -> String {
     lines
 }
 
-/// Which part of the strongest score this is, within -1 to 1; 0 where it is too little to be seen.
+/// Score relative to the strongest one, in `[-1, 1]`; 0 if it is too small to show.
 fn share(score: Option<f32>, most: f32) -> f32 {
     let share = score.unwrap_or(0.0) / most;
-    match share.is_finite() && share.abs() >= FAINT {
-        true => share.clamp(-1.0, 1.0),
-        false => 0.0,
+    if share.is_finite() && share.abs() >= FAINT {
+        share.clamp(-1.0, 1.0)
+    } else {
+        0.0
     }
 }
 
-/// Black on paler or stronger green or red, so that it can be read on any background. The numbers are xterm's.
+/// Black on a pale to strong green or red, which is readable on any background. The numbers are
+/// xterm's.
 fn style(share: f32) -> Style {
     const FOR: [u8; 4] = [194, 157, 120, 46];
     const AGAINST: [u8; 4] = [224, 217, 210, 203];
@@ -127,7 +130,7 @@ fn style(share: f32) -> Style {
         .bg_color(Some(Ansi256Color(colour).into()))
 }
 
-/// Without what would move the cursor or is not allowed in XML.
+/// Replaces characters that would move the cursor or are not allowed in XML.
 pub(crate) fn printable(text: &str) -> String {
     let plain = |c: char| match c {
         '\n' | '\t' => c,
@@ -137,7 +140,7 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-/// A text inside HTML or SVG, between tags or in an attribute.
+/// Escapes a text for HTML or SVG, between tags or in an attribute.
 pub(crate) fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in printable(text).chars() {
@@ -187,7 +190,7 @@ mod tests {
         assert_eq!(strongest(&[words]), 3.0);
     }
 
-    /// Whatever the ranges are, every byte of the text is shown once.
+    /// Every byte of the text is shown once, whatever the ranges.
     #[test]
     fn a_text_is_shown_as_it_was_written() {
         let text = "  é <b>\nend ";
@@ -227,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_text_is_taken_for_more_than_text() {
+    fn markup_and_control_characters_are_escaped() {
         assert_eq!(
             escaped("<script>alert(\"x\" & 'y')</script>"),
             "&lt;script&gt;alert(&quot;x&quot; &amp; &#39;y&#39;)&lt;/script&gt;"

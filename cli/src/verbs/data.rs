@@ -183,7 +183,7 @@ fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Cl
         first_of_each_class(source, columns, epoch)?
     };
     let largest = rows.iter().flatten().map(|image| image.width).max();
-    // Small images are enlarged until a tile is about as large as a thumbnail.
+    // Small images are enlarged to about the size of a thumbnail.
     let scale = (96 / largest.unwrap_or(96)).max(1);
     write_png(output, &contact_sheet(&rows, scale)).map_err(TrainError::from)?;
     let output = output.display();
@@ -201,7 +201,7 @@ fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Cl
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first images of each class, as the loader gives them in `epoch`.
+/// First images of each class, as the loader gives them in `epoch`.
 fn first_of_each_class(
     source: &ImageSource,
     columns: usize,
@@ -219,7 +219,7 @@ fn first_of_each_class(
     Ok(rows)
 }
 
-/// The first images that the network sees in `epoch`, in rows.
+/// First images that the network sees in `epoch`, in rows.
 fn first_batches(
     loader: &Loader<ImageSource>,
     columns: usize,
@@ -237,7 +237,7 @@ fn first_batches(
     Ok(found.chunks(columns).map(<[Image]>::to_vec).collect())
 }
 
-/// What the network is given, made visible.
+/// Turns a normalised batch back into images.
 fn images(preprocess: &Preprocess, batch: &ImageBatch) -> Vec<Image> {
     let [_, channels, height, width] = batch.shape;
     batch

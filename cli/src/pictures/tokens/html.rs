@@ -1,10 +1,11 @@
-//! A page that needs nothing else: no script, no font, nothing from outside.
+//! A self-contained HTML page: no script, no font, nothing external.
 
 use std::fmt::Write;
 
 use super::{ScoredText, escaped, share, strongest};
 
-/// Colours are thin layers over the background, so that text in the colour of the reader's scheme stays readable.
+/// Colours are translucent layers over the background, so that text stays readable in a light and in
+/// a dark scheme.
 const STYLE: &str = "\
 :root { color-scheme: light dark; }
 body { font: 1rem/1.6 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
@@ -15,8 +16,8 @@ p.text { font-size: 1.15rem; line-height: 2; white-space: pre-wrap; overflow-wra
 span.t { border-radius: .2rem; padding: .1rem 0; }
 figure { margin: 1rem 0; overflow-x: auto; }";
 
-/// The texts with the colour of each part's score behind it (green for the answer, red against it) and the score itself in
-/// a `title`; above them the `facts`, names and values; below them pictures in SVG.
+/// Page with the `facts` (names and values), the texts with each score as a background colour (green
+/// for the prediction, red against it) and as a `title`, and SVG figures below.
 pub(crate) fn page(
     title: &str,
     facts: &[(String, String)],

@@ -1,33 +1,34 @@
-//! Attention as maps: a row for each token that looks, a column for each that is looked at, the darker the more.
+//! Attention maps: a row per query token, a column per key token, darker for more attention.
 
 use std::fmt::Write;
 
 use super::escaped;
 use super::picture::{STYLE, opening};
 
-/// Shades of a map. Equal neighbours are drawn as one, and the palest shade not at all, which keeps pictures small.
+/// Number of shades. Equal neighbours are drawn as one and the palest shade not at all, which keeps
+/// pictures small.
 const SHADES: usize = 8;
-/// Cells of a map among others, along a side; longer texts are averaged.
+/// Maximum cells along a side of a map in a grid; maps of longer texts are averaged.
 const SMALL: usize = 48;
-/// Pixels of such a map.
+/// Side of a map in a grid, in pixels.
 const SIDE: f64 = 96.0;
-/// Pixels of a cell of a map of its own.
+/// Side of a cell of a single map, in pixels.
 const CELL: f64 = 16.0;
-/// Pixels of a letter of a label.
+/// Width of a letter of a label, in pixels.
 const LETTER: f64 = 8.4;
-/// Letters of a label at most.
+/// Maximum letters of a label.
 const LONGEST: usize = 24;
 
-/// A map and what it is of.
+/// A map with its name.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Labelled {
-    /// As in "layer 3, head 1".
+    /// Name, as in "layer 3, head 1".
     pub(crate) name: String,
-    /// `time * time` values from 0 on, row by row.
+    /// `[time, time]` non-negative values, row by row.
     pub(crate) values: Vec<f32>,
 }
 
-/// Many maps of the same text in `columns`, each `time` wide.
+/// Grid of maps of one text, each `[time, time]`, in `columns` columns.
 pub(crate) fn map_grid(title: &str, maps: &[Labelled], columns: usize, time: usize) -> String {
     let columns = columns.max(1);
     let rows = maps.len().div_ceil(columns);
@@ -53,7 +54,7 @@ pub(crate) fn map_grid(title: &str, maps: &[Labelled], columns: usize, time: usi
     svg + "</svg>\n"
 }
 
-/// One map, with the tokens along its sides.
+/// A single map with the tokens along its sides.
 pub(crate) fn token_map(title: &str, map: &Labelled, tokens: &[String]) -> String {
     let time = tokens.len();
     let labels: Vec<String> = tokens.iter().map(|token| shortened(token)).collect();
@@ -87,7 +88,7 @@ pub(crate) fn token_map(title: &str, map: &Labelled, tokens: &[String]) -> Strin
     svg + "\n"
 }
 
-/// Of a line of text, with a margin at both sides.
+/// Width of a line of text with a margin at both sides, in pixels.
 fn width_of(line: &str) -> f64 {
     line.chars().count() as f64 * LETTER + 24.0
 }
@@ -99,7 +100,7 @@ fn frame(side: f64) -> String {
     )
 }
 
-/// A path for each shade, over rows of cells that have it. Shades are shares of the map's largest value.
+/// Draws the cells, one path per shade. Shades are relative to the map's largest value.
 fn cells(values: &[f32], size: usize, pixels: f64) -> String {
     let most = values.iter().copied().fold(0.0, f32::max);
     if most <= 0.0 || size == 0 {
@@ -127,7 +128,7 @@ fn cells(values: &[f32], size: usize, pixels: f64) -> String {
     drawn + "</g>"
 }
 
-/// The map in at most [`SMALL`] cells a side, each the mean of those that it stands for.
+/// Averages a map into at most [`SMALL`] cells a side. Returns the cells and their number per side.
 fn averaged(values: &[f32], time: usize) -> (Vec<f32>, usize) {
     if time <= SMALL {
         return (values.to_vec(), time);
@@ -164,7 +165,7 @@ mod tests {
         }
     }
 
-    /// The largest value is the darkest, nothing is not drawn, and equal neighbours are one.
+    /// The largest value is the darkest, zero is not drawn, and equal neighbours are one path.
     #[test]
     fn cells_are_as_dark_as_they_are_large() {
         let drawn = cells(&[0.5, 0.5, 0.0, 0.25], 2, 10.0);
@@ -205,7 +206,7 @@ mod tests {
             svg.contains("translate(12 48)") && svg.contains("translate(228 176)"),
             "{svg}"
         );
-        // Nothing to draw is no error.
+        // An empty grid is fine.
         assert!(map_grid("none", &[], 0, 0).ends_with("</svg>\n"));
     }
 }

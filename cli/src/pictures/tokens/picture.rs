@@ -1,22 +1,22 @@
-//! The same as a picture, for a paper or a slide.
+//! Scored texts as an SVG picture, for a paper or a slide.
 
 use std::fmt::Write;
 
 use super::{ScoredText, escaped, share, strongest};
 
-/// Letters of a line.
+/// Letters per line.
 const COLUMNS: usize = 80;
-/// Pixels of a letter of 14 pixels in any monospaced font; the text is stretched to fit where a font differs.
+/// Width of a 14-pixel monospaced letter, in pixels; text is stretched to fit if a font differs.
 const LETTER: f64 = 8.4;
 const LINE: f64 = 26.0;
 const MARGIN: f64 = 12.0;
 
-/// Black text on white and the reverse, as the reader has it.
+/// Black on white, or the reverse in a dark scheme.
 pub(super) const STYLE: &str = "\
 <style>text{font:14px ui-monospace,monospace;fill:#111;white-space:pre}.paper{fill:#fff}\
 @media(prefers-color-scheme:dark){text{fill:#eee}.paper{fill:#161616}}</style>";
 
-/// The texts with the colour of each part's score behind it, below a `title`.
+/// Draws the texts below a `title`, with each score as a background colour.
 pub(crate) fn picture(title: &str, texts: &[ScoredText]) -> String {
     let most = strongest(texts);
     let mut pen = Pen::default();
@@ -33,7 +33,7 @@ pub(crate) fn picture(title: &str, texts: &[ScoredText]) -> String {
     format!("{}{STYLE}{}</svg>\n", opening(width, height), pen.drawn)
 }
 
-/// The beginning of a picture, with its background.
+/// Opening tag of a picture, with its background.
 pub(super) fn opening(width: f64, height: f64) -> String {
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
@@ -41,7 +41,7 @@ pub(super) fn opening(width: f64, height: f64) -> String {
     )
 }
 
-/// Where the next letter goes.
+/// Position of the next letter, and the drawing so far.
 #[derive(Default)]
 struct Pen {
     line: usize,
@@ -56,10 +56,10 @@ impl Pen {
                 self.next_line();
             }
             let letters: Vec<char> = line.chars().collect();
-            // A word goes to the next line whole, if it fits on one.
+            // A word moves to the next line whole, if it fits on one.
             if self.column + letters.len() > COLUMNS && letters.len() <= COLUMNS {
                 self.next_line();
-                // The space between two lines is the end of the first.
+                // A space at a line break belongs to the first line.
                 if line.trim().is_empty() {
                     continue;
                 }
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_go_on_in_the_next_line() {
+    fn long_texts_wrap() {
         let long = "x".repeat(2 * COLUMNS + 1);
         let count = |svg: &str| svg.matches("<text").count();
         assert_eq!(count(&picture("t", &[scored(&long, &[])])), 1 + 3);

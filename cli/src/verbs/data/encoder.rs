@@ -1,4 +1,4 @@
-//! `tinderbox data info` of texts to understand.
+//! `tinderbox data info` of data sets for text encoders.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,10 +20,10 @@ use tinderbox_train::report::plain::thousands;
 use crate::exit::CliResult;
 use crate::table::table;
 
-/// What is counted, and how much of it each part has.
+/// Counts per split.
 #[derive(Serialize)]
 struct Counts {
-    /// What the numbers of each part are of: every label, and what else there is to say.
+    /// Names of the counts: each label, then totals and lengths.
     rows: Vec<String>,
     train: Vec<usize>,
     validation: Vec<usize>,
@@ -31,18 +31,19 @@ struct Counts {
     test: Option<Vec<usize>>,
 }
 
-/// Such data have no other use in `tinderbox data` than to be counted; `purpose` says what was asked for.
+/// Refuses data sets for text encoders, which `tinderbox data` can only count; `purpose` is what was
+/// asked for.
 pub(super) fn refuse(recipe: &Recipe, purpose: &str) -> anyhow::Result<()> {
     if let DataRecipe::Sequence(_) = recipe.data {
         bail!(
-            "{purpose}, and {} is for text to understand: `tinderbox data info` counts it",
+            "{purpose}, and {} is a data set for text encoders: `tinderbox data info` counts it",
             recipe.name
         );
     }
     Ok(())
 }
 
-/// How many texts there are, of which labels, and how long they are.
+/// Counts texts per label, and their lengths.
 pub(super) fn info(recipe: &Recipe, as_json: bool, verify: bool) -> CliResult {
     ensure!(
         !verify,
@@ -50,7 +51,7 @@ pub(super) fn info(recipe: &Recipe, as_json: bool, verify: bool) -> CliResult {
         recipe.name
     );
     let data = recipe.sequences()?;
-    // Texts can be counted without the weights that training will begin with.
+    // Texts can be counted without the pretrained weights.
     let weights = recipe
         .model
         .weights
@@ -76,15 +77,15 @@ pub(super) fn info(recipe: &Recipe, as_json: bool, verify: bool) -> CliResult {
     print(&counts);
     match (tokenizer, absent) {
         (Some(tokenizer), _) => println!(
-            "the tokenizer has {} tokens; the model sees {} at once, special ones included",
+            "the tokenizer has {} tokens; the model reads {} at once, special tokens included",
             thousands(tokenizer.vocab_size() as u64),
             data.max_length
         ),
         (None, Some(folder)) => println!(
-            "lengths are not known, since the tokenizer is that of model.weights, and there is no folder {folder}"
+            "lengths are unknown: the tokenizer is that of model.weights, and there is no folder {folder}"
         ),
         (None, None) => println!(
-            "lengths are not known, since the tokenizer is made when training begins; data.tokenizer can name one"
+            "lengths are unknown: the tokenizer is trained when training starts; data.tokenizer can name one"
         ),
     }
     Ok(ExitCode::SUCCESS)
@@ -166,7 +167,7 @@ fn questions(
             ..
         } = *report;
         let mut counts = vec![total, unanswerable, answers, misaligned];
-        // Questions about the same text stand together, and share it.
+        // Questions about the same text are adjacent and share it.
         let mut contexts: Vec<&Arc<str>> = questions.iter().map(|q| &q.context).collect();
         contexts.dedup_by(|a, b| Arc::ptr_eq(a, b));
         counts.push(contexts.len());
@@ -206,7 +207,7 @@ fn lines(data: &EncoderDataRecipe, tokenizer: Option<&Tokenizer>) -> Result<Coun
     })
 }
 
-/// What the numbers are of: the labels, what else is `counted` and, where they can be told, the lengths.
+/// Names of the counts: the labels, the `counted` and, with a tokenizer, the longest length.
 fn rows(
     labels: Vec<String>,
     counted: &[&str],
@@ -228,7 +229,7 @@ fn per_label(numbers: impl Iterator<Item = u32>, labels: usize) -> Vec<usize> {
     counts
 }
 
-/// How many tokens the longest of the texts has, special ones not counted; each may come in several parts.
+/// Length in tokens of the longest text, without special tokens; a text may come in several parts.
 fn longest<'a, I: Iterator<Item = &'a str>>(
     texts: impl Iterator<Item = I>,
     tokenizer: Option<&Tokenizer>,

@@ -1,4 +1,4 @@
-//! `tinderbox data info` and `stats` of text.
+//! `tinderbox data info` and `stats` of data sets for language models.
 
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ use crate::args::RecipeArgs;
 use crate::exit::CliResult;
 use crate::table::table;
 
-/// The splits that there are, by name, each with its number of characters (0 where unknown).
+/// Splits by name, each with its number of characters (0 if unknown).
 fn splits(corpus: &Corpus) -> Vec<(&'static str, &Tokens, u64)> {
     let [train, validation, test] = corpus.characters;
     let mut splits = vec![
@@ -28,7 +28,7 @@ fn splits(corpus: &Corpus) -> Vec<(&'static str, &Tokens, u64)> {
     splits
 }
 
-/// How much text there is.
+/// Counts tokens and characters.
 pub(super) fn info(recipe: &Recipe, as_json: bool, verify: bool) -> CliResult {
     if verify {
         verify_shards(recipe.text()?)?;
@@ -61,20 +61,20 @@ pub(super) fn info(recipe: &Recipe, as_json: bool, verify: bool) -> CliResult {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads every byte of token shards and compares it with the checksums.
+/// Compares every byte of token shards with the checksums.
 fn verify_shards(data: &LanguageDataRecipe) -> anyhow::Result<()> {
     let path = data.path.as_deref();
     let path = path.filter(|_| data.source == LanguageDataSource::Tokens);
     let path = path.context("--verify is for shards: data.source must be \"tokens\"")?;
     TokenShards::verify_folder(path).map_err(TrainError::from)?;
-    println!("every byte is what was written");
+    println!("all checksums match");
     Ok(())
 }
 
-/// What counting alone achieves: the floor that a model must get below, and for the grammar the one it cannot.
+/// Prints n-gram perplexities, a ceiling that a model must beat, and the grammar's own, which none can.
 pub(super) fn stats(source: &RecipeArgs, as_json: bool) -> CliResult {
     let recipe = source.load()?;
-    encoder::refuse(&recipe, "stats counts what language models are measured by")?;
+    encoder::refuse(&recipe, "stats is for language models")?;
     let data = recipe.text()?;
     let corpus = open_corpus(data, recipe.seed)?;
     let vocab_size = corpus.tokenizer.vocab_size();
@@ -97,7 +97,7 @@ pub(super) fn stats(source: &RecipeArgs, as_json: bool) -> CliResult {
             .map(|(name, score)| {
                 json!({
                     "name": name, "tokens": score.tokens, "unseen": score.unseen,
-                    // JSON knows no infinity: null.
+                    // JSON has no infinity: null.
                     "unigram_perplexity": score.unigram, "interpolated_perplexity": score.interpolated,
                 })
             })
@@ -124,7 +124,7 @@ pub(super) fn stats(source: &RecipeArgs, as_json: bool) -> CliResult {
         ]);
     }
     println!(
-        "perplexities of counting, {} different tokens\n\n{table}",
+        "n-gram perplexities, {} different tokens\n\n{table}",
         thousands(vocab_size as u64)
     );
     if let Some(floor) = floor {

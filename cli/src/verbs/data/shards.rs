@@ -93,7 +93,7 @@ impl Args {
 
 pub(super) fn run(args: &Args) -> CliResult {
     let recipe = args.source.load()?;
-    encoder::refuse(&recipe, "shards are of images")?;
+    encoder::refuse(&recipe, "shards are for images")?;
     let (train, validation) = with_data(|mut access| {
         let mut open = |split| -> Result<Arc<ImageDataset>, TrainError> {
             let dataset = open_dataset(recipe.images()?, recipe.seed, split, &mut access)?;
@@ -146,7 +146,7 @@ fn print(written: &WrittenShards) {
     }
 }
 
-/// Compares the shards of a recipe with their checksums.
+/// Compares a recipe's shards with their checksums.
 pub(super) fn verify(recipe: &ImageDataRecipe) -> anyhow::Result<()> {
     anyhow::ensure!(
         recipe.source == ImageDataSource::Shards,

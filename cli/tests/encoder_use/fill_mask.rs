@@ -1,11 +1,11 @@
-//! Guesses.
+//! `tinderbox fill-mask`.
 
 use crate::common::assert_one_line_error;
 use crate::folders::{WORDS, classifier, folder, json, run, shown};
 use tinderbox_model_transformer::Head;
 
 #[test]
-fn every_mask_is_guessed() {
+fn every_mask_is_predicted() {
     let folder = folder(Head::MaskedLm, &[]);
     let text = "Paris is the [MASK] of <mask>.";
     let filled = json(run(
@@ -57,6 +57,6 @@ fn every_mask_is_guessed() {
     assert_one_line_error(
         &mut run("fill-mask", classifier().path(), &[text]),
         1,
-        &["no head for masked words"],
+        &["no masked language modelling head"],
     );
 }
