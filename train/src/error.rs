@@ -26,13 +26,13 @@ pub enum TrainError {
     #[error(transparent)]
     Weights(#[from] tinderbox_weights::WeightsError),
     /// The run or recipe is for another kind of work.
-    #[error("this is for {wanted}, and {name} is for {found}")]
+    #[error("{name} is not for {wanted}: its data.source is `{source_name}`")]
     OtherKind {
         /// Run or recipe.
         name: String,
-        /// What it is for.
-        found: &'static str,
-        /// What it would have to be for.
+        /// Its `data.source`.
+        source_name: String,
+        /// Kind of work that was expected.
         wanted: &'static str,
     },
     /// Neither a file nor a name of the table.

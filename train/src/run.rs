@@ -28,7 +28,7 @@ use crate::TrainError;
 use crate::checkpoint::Checkpoints;
 use crate::files::write_atomically;
 use crate::params::adapters::{BASE, BASE_SUM};
-use crate::recipe::Recipe;
+use crate::recipe::{DataSection, Recipe, RecipeToml};
 use crate::report::ReportFiles;
 pub use checkpoint_weights::{RunWeights, Which};
 
@@ -153,7 +153,7 @@ impl RunDir {
     /// The directory cannot be written to.
     pub fn write_description(
         &self,
-        recipe: &Recipe,
+        recipe: &Recipe<impl Serialize>,
         bundle: &impl Bundle,
     ) -> Result<(), TrainError> {
         bundle.write(self)?;
@@ -164,16 +164,29 @@ impl RunDir {
     ///
     /// # Errors
     /// The directory cannot be written to.
-    pub fn write_recipe(&self, recipe: &Recipe) -> Result<(), TrainError> {
+    pub fn write_recipe(&self, recipe: &Recipe<impl Serialize>) -> Result<(), TrainError> {
         self.write(RECIPE, recipe.to_toml()?.as_bytes())
     }
 
-    /// The recipe as it was resolved, with `sets` put over it.
+    /// The recorded recipe, of the kind of work that `D` belongs to.
     ///
     /// # Errors
-    /// It is missing, damaged, or a set is wrong.
-    pub fn recipe(&self, sets: &[String]) -> Result<Recipe, TrainError> {
-        Ok(Recipe::read(&self.path.join(RECIPE), sets)?)
+    /// It is missing or damaged, or is for another kind of work.
+    pub fn recipe_as<D: DataSection>(&self) -> Result<Recipe<D>, TrainError> {
+        let file = RecipeToml::read(&self.recipe_path(), &[])?;
+        if !file.is_of::<D>() {
+            return Err(TrainError::OtherKind {
+                name: self.path.display().to_string(),
+                source_name: file.source().unwrap_or_default().into(),
+                wanted: D::KIND,
+            });
+        }
+        Ok(file.parse_as()?)
+    }
+
+    /// Path of `recipe.toml`.
+    pub fn recipe_path(&self) -> PathBuf {
+        self.path.join(RECIPE)
     }
 
     /// The tokenizer, which has no more than the `outputs` tokens that the model knows.

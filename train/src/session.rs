@@ -11,8 +11,10 @@ use burn::train::Interrupter;
 use crate::TrainError;
 use crate::params;
 use crate::pretrained::DataAccess;
+use crate::recipe::{DataSection, Recipe};
 use crate::report::{View, ViewInfo};
 use crate::run::RunDir;
+use crate::trainer::Outcome;
 pub(crate) use prepared::Prepared;
 
 /// Where a session of a run begins and where it is written.
@@ -47,6 +49,22 @@ pub struct SessionContext<'a, 'v> {
     pub note: &'v mut dyn FnMut(&str),
     /// What can stop the run.
     pub interrupter: Interrupter,
+}
+
+/// A kind of work, as a type.
+pub trait Work {
+    /// The `[data]` section of its recipes.
+    type Data: DataSection;
+
+    /// Trains a model as `recipe` says.
+    ///
+    /// # Errors
+    /// Anything that keeps the run from starting or ends it early.
+    fn train(
+        recipe: &Recipe<Self::Data>,
+        start: &StartMode,
+        context: SessionContext,
+    ) -> Result<Outcome, TrainError>;
 }
 
 /// Whether there is no checkpoint yet to go on from.

@@ -11,7 +11,7 @@ use crate::metrics::{MetricInfo, Tally, Values};
 
 /// What a batch leaves to the next one of its epoch, by name: the hidden state of a recurrent model, nothing elsewhere.
 /// Detached, so that gradients end at the batch.
-pub type Carry = BTreeMap<String, Tensor<2>>;
+pub type HiddenState = BTreeMap<String, Tensor<2>>;
 
 /// One kind of work. The trainer knows steps, checkpoints and reports; a task knows batches, losses and metrics.
 pub trait Task {
@@ -43,7 +43,7 @@ pub trait Task {
         1.0
     }
 
-    /// The mean loss of a training batch, `[1]`, on a device with gradients. `carry` is what the batch before left, and
+    /// The mean loss of a training batch, `[1]`, on a device with gradients. `hidden_state` is what the batch before left, and
     /// becomes what this one leaves.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ pub trait Task {
         &self,
         model: &Self::Model,
         batch: <Self::Source as Source>::Batch,
-        carry: &mut Carry,
+        hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, Self::Output), TrainError>;
 
@@ -70,7 +70,7 @@ pub trait Task {
         &self,
         model: &Self::Model,
         batch: <Self::Source as Source>::Batch,
-        carry: &mut Carry,
+        hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<Tally, TrainError>;
 }

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use burn::train::Interrupter;
 use clap::ValueEnum;
 use tinderbox_train::TrainError;
-use tinderbox_train::kinds;
-use tinderbox_train::kinds::encoder::EncoderDataSource;
-use tinderbox_train::recipe::{DataRecipe, Recipe, RecipeError};
+use tinderbox_train::kinds::encoder::{EncoderDataRecipe, EncoderDataSource};
+use tinderbox_train::kinds::{self, Kind};
+use tinderbox_train::recipe::{Recipe, RecipeError};
 use tinderbox_train::report::ViewInfo;
 use tinderbox_train::report::dashboard::Dashboard;
 use tinderbox_train::report::plain::{Plain, format_duration, thousands};
@@ -261,10 +261,10 @@ fn summary(
     if outcome.end == End::Interrupted {
         writeln!(out, "to go on:\n  {}", resume_command(args))?;
     } else {
-        let use_it = match &recipe.data {
-            DataRecipe::Image(_) => format!("tinderbox predict {folder} IMAGE..."),
-            DataRecipe::Text(_) => format!("tinderbox generate {folder}"),
-            DataRecipe::Sequence(data) => match data.source {
+        let use_it = match Kind::of(recipe)? {
+            Kind::ImageClassification => format!("tinderbox predict {folder} IMAGE..."),
+            Kind::LanguageModeling => format!("tinderbox generate {folder}"),
+            Kind::Encoder => match recipe.typed::<EncoderDataRecipe>()?.data.source {
                 EncoderDataSource::Masked => {
                     format!("tinderbox fill {folder} \"a text with a [MASK] in it\"")
                 }

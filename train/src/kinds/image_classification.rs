@@ -8,6 +8,6 @@ mod task;
 mod train;
 
 pub use bundle::ImageBundle;
-pub use recipe::{ImageDataRecipe, ImageDataSource};
+pub use recipe::{ImageDataRecipe, ImageDataSource, ImageRecipe, model_config};
 pub use task::{ImageClassificationTask, ranked, read_logits};
-pub use train::train;
+pub use train::ImageClassification;

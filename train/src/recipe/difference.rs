@@ -1,8 +1,9 @@
 //! What may change in a run that goes on.
 
+use serde::Serialize;
 use serde_json::Value;
 
-use super::Recipe;
+use super::sections::Recipe;
 
 /// Keys that change how long a run is, what is written of it, or how fast it is, but not what a step does.
 const MAY_CHANGE: &[&str] = &[
@@ -20,7 +21,7 @@ const MAY_CHANGE: &[&str] = &[
     "train.skip_bad",
 ];
 
-impl Recipe {
+impl<D: Serialize> Recipe<D> {
     /// The entries of `other` that differ from this one: a sentence each, beginning with the key.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let mut found = Vec::new();
@@ -70,7 +71,7 @@ mod tests {
 
     #[test]
     fn length_may_change_and_the_optimizer_may_not() {
-        let old = Recipe::default();
+        let old = Recipe::<toml::Table>::default();
         let mut new = old.clone();
         new.train.epochs = 20;
         new.train.max_steps = Some(7);

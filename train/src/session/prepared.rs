@@ -10,12 +10,15 @@ use super::{SessionContext, StartMode};
 use crate::TrainError;
 use crate::metrics::MetricInfo;
 use crate::params::adapters;
-use crate::recipe::Recipe;
+use crate::recipe::{DataSection, Recipe};
 use crate::report::{Reporter, ViewInfo};
 use crate::run::{Bundle, RunDir};
 use crate::task::Task;
 use crate::trainer::state::State;
-use crate::trainer::{Outcome, Trainer};
+use crate::trainer::{Loaders, Outcome, Trainer};
+
+/// Validation batches of a dry run.
+const DRY_RUN_BATCHES: usize = 2;
 
 /// One kind of work, opened and checked, with the model that training begins with.
 pub(crate) struct Prepared<T: Task, B> {
@@ -29,9 +32,9 @@ pub(crate) struct Prepared<T: Task, B> {
 }
 
 impl<T: Task, B: Bundle> Prepared<T, B> {
-    pub(crate) fn run(
+    pub(crate) fn run<D: DataSection>(
         self,
-        recipe: &Recipe,
+        recipe: &Recipe<D>,
         start: &StartMode,
         context: SessionContext,
     ) -> Result<Outcome, TrainError> {
@@ -96,28 +99,26 @@ impl<T: Task, B: Bundle> Prepared<T, B> {
             )?,
             None => Reporter::without_files(view, task.metrics()),
         };
-        let trainer = Trainer {
-            task: &task,
-            state,
-            train,
-            items_per_epoch: sizes[0] as u64,
-            validation,
-            recipe,
-            device,
-            checkpoints: run.as_ref().map(RunDir::checkpoints),
-            reporter,
-            interrupter: context.interrupter,
+        let loaders = Loaders { train, validation };
+        let mut trainer = Trainer::new(&task, state, loaders, &recipe.train, &device)
+            .with_schedule(recipe.schedule.clone())
+            .with_seed(recipe.seed)
+            .with_reporter(reporter)
+            .with_interrupter(context.interrupter);
+        trainer = match &run {
+            Some(run) => trainer.with_checkpoints(run.checkpoints()),
+            None => trainer.with_validation_batches(DRY_RUN_BATCHES),
         };
         trainer.run()
     }
 }
 
 /// The state at the checkpoint of `step`, by default the newest. A run that was killed before its first one begins anew.
-fn restore<M: Module>(
+fn restore<M: Module, D>(
     run: &RunDir,
     step: Option<u64>,
     model: M,
-    recipe: &Recipe,
+    recipe: &Recipe<D>,
     device: &Device,
 ) -> Result<State<M>, TrainError> {
     let checkpoints = run.checkpoints();
@@ -137,7 +138,7 @@ fn restore<M: Module>(
     Ok(state)
 }
 
-fn check_best_metric(recipe: &Recipe, metrics: &[MetricInfo]) -> Result<(), TrainError> {
+fn check_best_metric<D>(recipe: &Recipe<D>, metrics: &[MetricInfo]) -> Result<(), TrainError> {
     let name = &recipe.train.best_metric;
     if metrics.iter().any(|info| info.name == name) {
         return Ok(());

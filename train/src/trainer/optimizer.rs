@@ -40,6 +40,11 @@ impl Optimizer {
         }
     }
 
+    /// Learning rate that the schedule scales.
+    pub fn base_rate(&self) -> f64 {
+        self.recipe.learning_rate
+    }
+
     /// Multiplies the learning rate of each parameter that is named here.
     pub fn scale_rates(&mut self, rate_scales: BTreeMap<String, f64>) {
         self.rate_scales = rate_scales;

@@ -16,7 +16,7 @@ use crate::params;
 use crate::params::adapters;
 use crate::params::arrays;
 use crate::recipe::{OptimizerRecipe, TrainRecipe};
-use crate::task::Carry;
+use crate::task::HiddenState;
 
 /// Where a run is, in numbers. There is no random generator in it: all randomness is a function of the seed and these.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,8 +70,8 @@ pub struct State<M> {
     pub optimizer: Optimizer,
     /// The averaged weights, if the recipe asks for them.
     pub ema: Option<Ema>,
-    /// What the last batch left to the next.
-    pub carry: Carry,
+    /// Hidden state that the last batch left to the next.
+    pub hidden_state: HiddenState,
     /// Where the run is.
     pub progress: Progress,
 }
@@ -82,28 +82,9 @@ impl<M: Module> State<M> {
         Self {
             optimizer: Optimizer::new(optimizer.clone()),
             ema: train.ema_decay.map(|decay| Ema::exponential(decay, &model)),
-            carry: Carry::new(),
+            hidden_state: HiddenState::new(),
             progress: Progress::default(),
             model,
-        }
-    }
-
-    /// Takes in the value of an evaluation. Where the recipe says so, and it is worse than the best of those more than
-    /// `average_after` evaluations ago, weights are averaged from here on: the trigger of NT-ASGD (Merity et al. 2018,
-    /// <https://arxiv.org/abs/1708.02182>, algorithm 1).
-    pub fn average_if_worse(&mut self, value: f64, higher_is_better: bool, recipe: &TrainRecipe) {
-        let Some(patience) = recipe.average_after else {
-            return;
-        };
-        let sign = if higher_is_better { -1.0 } else { 1.0 };
-        let before = &self.progress.evaluations;
-        let old = &before[..before.len().saturating_sub(patience)];
-        let is_worse = old.iter().any(|old| sign * value > sign * old);
-        self.progress.evaluations.push(value);
-        if is_worse && self.ema.is_none() {
-            let since = self.progress.step;
-            self.progress.average_since = Some(since);
-            self.ema = Some(Ema::uniform(since, &self.model));
         }
     }
 
@@ -129,8 +110,8 @@ impl<M: Module> State<M> {
             files.insert(EMA.into(), saved(tinderbox_weights::to_bytes(&averaged)?)?);
         }
         files.insert(OPTIMIZER.into(), self.optimizer.to_bytes()?);
-        if !self.carry.is_empty() {
-            files.insert(HIDDEN_STATE.into(), arrays::to_bytes(&self.carry)?);
+        if !self.hidden_state.is_empty() {
+            files.insert(HIDDEN_STATE.into(), arrays::to_bytes(&self.hidden_state)?);
         }
         let mut progress = serde_json::to_string_pretty(&self.progress)
             .map_err(|e| TrainError::corrupt(Path::new(STATE), e))?;
@@ -166,8 +147,8 @@ impl<M: Module> State<M> {
             (None, Some(since)) => Some(Ema::uniform(since, &load(model.clone(), EMA)?)),
             (None, None) => None,
         };
-        let carry = match files.get(HIDDEN_STATE) {
-            None => Carry::new(),
+        let hidden_state = match files.get(HIDDEN_STATE) {
+            None => HiddenState::new(),
             Some(bytes) => arrays::from_bytes(bytes, device)
                 .map_err(|reason| TrainError::corrupt(&path.join(HIDDEN_STATE), reason))?,
         };
@@ -183,7 +164,7 @@ impl<M: Module> State<M> {
             model,
             optimizer,
             ema,
-            carry,
+            hidden_state,
             progress,
         })
     }

@@ -11,9 +11,10 @@ use tinderbox_data::text::squad::{self, Question, SquadReport};
 use tinderbox_data::text::tagged::TaggedSentence;
 use tinderbox_data::text::{TextLines, Tokenizer};
 use tinderbox_train::TrainError;
+use tinderbox_train::kinds::Kind;
 use tinderbox_train::kinds::encoder::data::{known_tokenizer, open_classified, open_words};
-use tinderbox_train::kinds::encoder::{EncoderDataRecipe, EncoderDataSource};
-use tinderbox_train::recipe::{DataRecipe, Recipe};
+use tinderbox_train::kinds::encoder::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe};
+use tinderbox_train::recipe::Recipe;
 use tinderbox_train::report::plain::thousands;
 
 use crate::Done;
@@ -32,9 +33,9 @@ struct Counts {
 
 /// Such data have no other use in `tinderbox data` than to be counted; `purpose` says what was asked for.
 pub(super) fn refuse(recipe: &Recipe, purpose: &str) -> anyhow::Result<()> {
-    if let DataRecipe::Sequence(_) = recipe.data {
+    if Kind::of(recipe)? == Kind::Encoder {
         bail!(
-            "{purpose}, and {} is for text to understand: `tinderbox data info` counts it",
+            "{purpose}, and {} is for text encoders: `tinderbox data info` counts it",
             recipe.name
         );
     }
@@ -42,13 +43,13 @@ pub(super) fn refuse(recipe: &Recipe, purpose: &str) -> anyhow::Result<()> {
 }
 
 /// How many texts there are, of which labels, and how long they are.
-pub(super) fn info(recipe: &Recipe, as_json: bool, verify: bool) -> Done {
+pub(super) fn info(recipe: &EncoderRecipe, as_json: bool, verify: bool) -> Done {
     ensure!(
         !verify,
         "--verify is for shards, and {} has none",
         recipe.name
     );
-    let data = recipe.sequences()?;
+    let data = &recipe.data;
     // Texts can be counted without the weights that training will begin with.
     let weights = recipe
         .model
@@ -104,7 +105,7 @@ fn print(counts: &Counts) {
     println!("{table}");
 }
 
-fn classes(recipe: &Recipe, tokenizer: Option<&Tokenizer>) -> Result<Counts, TrainError> {
+fn classes(recipe: &EncoderRecipe, tokenizer: Option<&Tokenizer>) -> Result<Counts, TrainError> {
     let LabelledSplits {
         labels,
         train,

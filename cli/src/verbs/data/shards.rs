@@ -13,7 +13,7 @@ use tinderbox_data::image::{
 };
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds::image_classification::data::open_dataset;
-use tinderbox_train::kinds::image_classification::{ImageDataRecipe, ImageDataSource};
+use tinderbox_train::kinds::image_classification::{ImageDataRecipe, ImageDataSource, ImageRecipe};
 use tinderbox_train::report::plain::thousands;
 
 use super::sequences;
@@ -78,9 +78,10 @@ impl Args {
 pub(super) fn run(args: &Args) -> Done {
     let recipe = args.source.load()?;
     sequences::refuse(&recipe, "shards are of images")?;
+    let recipe: ImageRecipe = recipe.typed()?;
     let (train, validation) = with_data(|mut access| {
         let mut open = |split| -> Result<Arc<ImageDataset>, TrainError> {
-            let dataset = open_dataset(recipe.images()?, recipe.seed, split, &mut access)?;
+            let dataset = open_dataset(&recipe.data, recipe.seed, split, &mut access)?;
             Ok(Arc::new(dataset))
         };
         Ok((open(Split::Train)?, open(Split::Validation)?))

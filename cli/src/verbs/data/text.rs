@@ -8,8 +8,9 @@ use tinderbox_data::text::grammar::Grammar;
 use tinderbox_data::text::{Corpus, NgramStats, TokenShards, Tokens};
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds::language_modeling::data::open_corpus;
-use tinderbox_train::kinds::language_modeling::{LanguageDataRecipe, LanguageDataSource};
-use tinderbox_train::recipe::Recipe;
+use tinderbox_train::kinds::language_modeling::{
+    LanguageDataRecipe, LanguageDataSource, LanguageRecipe,
+};
 use tinderbox_train::report::plain::thousands;
 
 use super::sequences;
@@ -28,11 +29,11 @@ fn splits(corpus: &Corpus) -> Vec<(&'static str, &Tokens, u64)> {
 }
 
 /// How much text there is.
-pub(super) fn info(recipe: &Recipe, as_json: bool, verify: bool) -> Done {
+pub(super) fn info(recipe: &LanguageRecipe, as_json: bool, verify: bool) -> Done {
     if verify {
-        verify_shards(recipe.text()?)?;
+        verify_shards(&recipe.data)?;
     }
-    let corpus = open_corpus(recipe.text()?, recipe.seed)?;
+    let corpus = open_corpus(&recipe.data, recipe.seed)?;
     let vocab_size = corpus.tokenizer.vocab_size();
     if as_json {
         let counts: Vec<_> = splits(&corpus)
@@ -74,7 +75,8 @@ fn verify_shards(data: &LanguageDataRecipe) -> anyhow::Result<()> {
 pub(super) fn stats(source: &RecipeArgs, as_json: bool) -> Done {
     let recipe = source.load()?;
     sequences::refuse(&recipe, "stats counts what language models are measured by")?;
-    let data = recipe.text()?;
+    let recipe: LanguageRecipe = recipe.typed()?;
+    let data = &recipe.data;
     let corpus = open_corpus(data, recipe.seed)?;
     let vocab_size = corpus.tokenizer.vocab_size();
     let start = corpus.tokenizer.end_of_text();

@@ -8,14 +8,14 @@ use serde::Serialize;
 use tinderbox_data::loader::Loader;
 use tinderbox_model_transformer::TextEncoder;
 use tinderbox_train::kinds::encoder::EncoderDataSource;
+use tinderbox_train::kinds::encoder::EncoderRecipe;
 use tinderbox_train::kinds::encoder::data::{self, Part as DataPart};
 use tinderbox_train::kinds::encoder::score;
 use tinderbox_train::kinds::encoder::{EncoderBundle, LoadedEncoder};
 use tinderbox_train::metrics::{Tally, Values};
-use tinderbox_train::recipe::Recipe;
 use tinderbox_train::report::plain::thousands;
 use tinderbox_train::run::{Bundle, RunDir};
-use tinderbox_train::task::{Carry, Task};
+use tinderbox_train::task::{HiddenState, Task};
 
 use super::{Args, Part};
 use crate::Done;
@@ -38,9 +38,9 @@ pub(super) fn run(args: &Args, run: &RunDir) -> Done {
         "--text is for language models; give labelled texts with --data"
     );
     let device = args.device.open()?;
-    let mut recipe = run.recipe(&[])?;
+    let mut recipe: EncoderRecipe = run.recipe_as()?;
     if args.data.is_some() {
-        recipe.data.path_mut().clone_from(&args.data);
+        recipe.data.path.clone_from(&args.data);
     }
     let (which, live) = args.weights.which();
     let loaded = LoadedEncoder::of_run(run, which, live, &device)?;
@@ -103,7 +103,7 @@ fn print(args: &Args, report: &Report) {
 }
 
 fn measure(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     known: EncoderBundle,
     model: &TextEncoder,
     part: Part,
@@ -114,7 +114,7 @@ fn measure(
         Part::Validation => DataPart::Validation,
         Part::Test => DataPart::Test,
     };
-    match recipe.sequences()?.source {
+    match recipe.data.source {
         EncoderDataSource::Sentiment
         | EncoderDataSource::Labelled
         | EncoderDataSource::TextFolder => {
@@ -143,9 +143,9 @@ fn tally<T: Task<Model = TextEncoder>>(
     device: &Device,
 ) -> anyhow::Result<(Tally, Values)> {
     let mut tally = Tally::default();
-    let mut carry = Carry::new();
+    let mut hidden_state = HiddenState::new();
     for batch in loader.epoch(0, 0) {
-        tally.add(&task.evaluate(model, batch?, &mut carry, device)?);
+        tally.add(&task.evaluate(model, batch?, &mut hidden_state, device)?);
     }
     let values = task.values(&tally);
     Ok((tally, values))

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 use serde::Serialize;
 use tinderbox_data::image::Split;
+use tinderbox_train::kinds::image_classification::ImageRecipe;
 use tinderbox_train::kinds::image_classification::data::{
     loader_config, open_dataset, validation_loader,
 };
@@ -84,22 +85,16 @@ struct Counts {
 }
 
 fn count(args: &Args, trained: &Trained, device: &burn::tensor::Device) -> anyhow::Result<Counts> {
-    let mut recipe = trained.run()?.recipe(&[])?;
+    let mut recipe: ImageRecipe = trained.run()?.recipe_as()?;
     if args.data.is_some() {
-        recipe.data.path_mut().clone_from(&args.data);
+        recipe.data.path.clone_from(&args.data);
     }
     let split = match args.split {
         Part::Train => Split::Train,
         Part::Validation | Part::Test => Split::Validation,
     };
-    let dataset = with_data(|mut access| {
-        Ok(open_dataset(
-            recipe.images()?,
-            recipe.seed,
-            split,
-            &mut access,
-        )?)
-    })?;
+    let dataset =
+        with_data(|mut access| Ok(open_dataset(&recipe.data, recipe.seed, split, &mut access)?))?;
     let labels = &trained.classifier.labels;
     check_classes(dataset.classes(), labels)?;
     let classes = trained.classifier.config.num_classes();

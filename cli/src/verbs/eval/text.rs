@@ -9,12 +9,12 @@ use tinderbox_train::TrainError;
 use tinderbox_train::kinds::language_modeling::LanguageBundle;
 use tinderbox_train::kinds::language_modeling::LanguageModel;
 use tinderbox_train::kinds::language_modeling::LanguageModelingTask;
+use tinderbox_train::kinds::language_modeling::LanguageRecipe;
 use tinderbox_train::kinds::language_modeling::data::{evaluation_loader, open_corpus};
 use tinderbox_train::metrics::Tally;
-use tinderbox_train::recipe::Recipe;
 use tinderbox_train::report::plain::thousands;
 use tinderbox_train::run::RunDir;
-use tinderbox_train::task::{Carry, Task};
+use tinderbox_train::task::{HiddenState, Task};
 
 use super::{Args, Part};
 use crate::Done;
@@ -45,9 +45,9 @@ struct Text {
 
 pub(super) fn run(args: &Args, run: &RunDir) -> Done {
     let device = args.device.open()?;
-    let mut recipe = run.recipe(&[])?;
+    let mut recipe: LanguageRecipe = run.recipe_as()?;
     if args.data.is_some() {
-        recipe.data.path_mut().clone_from(&args.data);
+        recipe.data.path.clone_from(&args.data);
     }
     let (text_model, model, origin) = open_run(run, &args.weights, &device)?;
     let text = match &args.text {
@@ -102,14 +102,18 @@ pub(super) fn run(args: &Args, run: &RunDir) -> Done {
 }
 
 /// The part of the run's own data, which must be of the same tokens.
-fn of_run(args: &Args, recipe: &Recipe, text_model: &LanguageBundle) -> anyhow::Result<Text> {
+fn of_run(
+    args: &Args,
+    recipe: &LanguageRecipe,
+    text_model: &LanguageBundle,
+) -> anyhow::Result<Text> {
     let Corpus {
         tokenizer,
         train,
         validation,
         test,
         characters,
-    } = open_corpus(recipe.text()?, recipe.seed)?;
+    } = open_corpus(&recipe.data, recipe.seed)?;
     ensure!(
         tokenizer.hash() == text_model.tokenizer.hash(),
         "the data have other tokens than the run was trained with ({} and {}): they are not the same data",
@@ -129,7 +133,7 @@ fn of_run(args: &Args, recipe: &Recipe, text_model: &LanguageBundle) -> anyhow::
 }
 
 fn measure(
-    recipe: &Recipe,
+    recipe: &LanguageRecipe,
     text_model: &LanguageBundle,
     model: &LanguageModel,
     text: &Text,
@@ -139,9 +143,9 @@ fn measure(
     let start = text_model.tokenizer.end_of_text();
     let loader = evaluation_loader(recipe, &text_model.config, text.tokens.clone(), start)?;
     let mut tally = Tally::default();
-    let mut carry = Carry::new();
+    let mut hidden_state = HiddenState::new();
     for batch in loader.epoch(0, 0) {
-        tally.add(&task.evaluate(model, batch?, &mut carry, device)?);
+        tally.add(&task.evaluate(model, batch?, &mut hidden_state, device)?);
     }
     Ok(tally)
 }

@@ -60,7 +60,7 @@ pub(super) fn data_recipe(run: &Path) -> anyhow::Result<EncoderDataRecipe> {
     if !run.join("recipe.toml").is_file() {
         return Ok(EncoderDataRecipe::default());
     }
-    Ok(RunDir::open(run)?.recipe(&[])?.sequences()?.clone())
+    Ok(RunDir::open(run)?.recipe_as::<EncoderDataRecipe>()?.data)
 }
 
 fn texts(args: &Args) -> anyhow::Result<Vec<Text>> {

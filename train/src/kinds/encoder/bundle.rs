@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_data::text::Tokenizer;
 use tinderbox_model_transformer::{Head, TextEncoderConfig};
 
+use super::EncoderDataRecipe;
 use crate::TrainError;
 use crate::run::{Bundle, LABELS, MODEL_CONFIG, RunDir, TOKENIZER};
 
@@ -42,7 +43,7 @@ impl Bundle for EncoderBundle {
     }
 
     fn read(run: &RunDir) -> Result<Self, TrainError> {
-        run.recipe(&[])?.sequences()?;
+        run.recipe_as::<EncoderDataRecipe>()?;
         let config: TextEncoderConfig = run.read_json(MODEL_CONFIG)?;
         let labels: Vec<String> = run.read_json(LABELS)?;
         if labels.len() > config.num_labels() {

@@ -14,6 +14,7 @@ use tinderbox_data::text::{
 use tinderbox_model_transformer::Head;
 
 use super::EncoderBundle;
+use super::EncoderRecipe;
 pub use super::fit::known_tokenizer;
 use super::fit::{fit, sequences};
 use super::masked_lm::MaskedLmTask;
@@ -22,7 +23,6 @@ use super::sequence_classification::SequenceClassificationTask;
 use super::token_classification::TokenClassificationTask;
 use super::{EncoderDataRecipe, EncoderDataSource};
 use crate::TrainError;
-use crate::recipe::Recipe;
 use crate::task::Task;
 
 /// Everything that a run of an encoder needs, opened and checked against each other.
@@ -65,10 +65,10 @@ fn pick<T>(part: Part, train: T, validation: T, test: Option<T>) -> Result<T, Tr
 /// # Errors
 /// Texts that are not there or not what they should be, a model that does not fit them.
 pub fn classified(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     known: Option<EncoderBundle>,
 ) -> Result<EncoderRun<SequenceClassificationTask>, TrainError> {
-    let data = recipe.sequences()?;
+    let data = &recipe.data;
     let LabelledSplits {
         labels,
         mut train,
@@ -102,7 +102,7 @@ pub fn classified(
 /// # Errors
 /// As [`classified`].
 pub fn evaluate_classified(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     known: EncoderBundle,
     part: Part,
 ) -> Result<(SequenceClassificationTask, Loader<SequenceSource>), TrainError> {
@@ -114,11 +114,11 @@ pub fn evaluate_classified(
 }
 
 fn classified_loader(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     encoder: &EncoderBundle,
     texts: &[LabelledText],
 ) -> Result<Loader<SequenceSource>, TrainError> {
-    let sequences = sequences(recipe.sequences()?, encoder)?;
+    let sequences = sequences(&recipe.data, encoder)?;
     evaluation(recipe, SequenceSource::evaluation(texts, &sequences)?)
 }
 
@@ -126,8 +126,8 @@ fn classified_loader(
 ///
 /// # Errors
 /// As [`classified`].
-pub fn open_classified(recipe: &Recipe) -> Result<LabelledSplits, TrainError> {
-    let data = recipe.sequences()?;
+pub fn open_classified(recipe: &EncoderRecipe) -> Result<LabelledSplits, TrainError> {
+    let data = &recipe.data;
     let fraction = data.validation_fraction;
     Ok(match data.source {
         EncoderDataSource::Sentiment => LabelledSplits {
@@ -146,10 +146,10 @@ pub fn open_classified(recipe: &Recipe) -> Result<LabelledSplits, TrainError> {
 /// # Errors
 /// As [`classified`].
 pub fn tagged(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     known: Option<EncoderBundle>,
 ) -> Result<EncoderRun<TokenClassificationTask>, TrainError> {
-    let data = recipe.sequences()?;
+    let data = &recipe.data;
     let splits = open_words(data)?;
     let train = part_of(splits.train, data.fraction);
     let encoder = match known {
@@ -185,11 +185,11 @@ pub fn tagged(
 /// # Errors
 /// As [`classified`].
 pub fn evaluate_tagged(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     known: EncoderBundle,
     part: Part,
 ) -> Result<(TokenClassificationTask, Loader<TaggedSource>), TrainError> {
-    let data = recipe.sequences()?;
+    let data = &recipe.data;
     let splits = open_words(data)?;
     let known = known.with_same_labels(&splits.labels)?;
     let sentences = pick(part, splits.train, splits.validation, splits.test)?;
@@ -216,10 +216,10 @@ pub fn open_words(data: &EncoderDataRecipe) -> Result<TaggedSplits, TrainError> 
 /// # Errors
 /// As [`classified`].
 pub fn squad(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     known: Option<EncoderBundle>,
 ) -> Result<EncoderRun<QuestionAnsweringTask>, TrainError> {
-    let data = recipe.sequences()?;
+    let data = &recipe.data;
     let splits = squad::open(data.given_path()?, data.validation_fraction)?;
     let has_impossible = splits.has_impossible();
     let reports = [&splits.train_report, &splits.validation_report];
@@ -259,11 +259,11 @@ pub fn squad(
 /// # Errors
 /// As [`classified`].
 pub fn evaluate_squad(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     known: &EncoderBundle,
     part: Part,
 ) -> Result<(QuestionAnsweringTask, Loader<SpanSource>), TrainError> {
-    let data = recipe.sequences()?;
+    let data = &recipe.data;
     let splits = squad::open(data.given_path()?, data.validation_fraction)?;
     let task = span_task(data, known, splits.has_impossible());
     let questions = pick(part, splits.train, splits.validation, None)?;
@@ -291,10 +291,10 @@ fn span_task(
 /// # Errors
 /// As [`classified`].
 pub fn masked(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     known: Option<EncoderBundle>,
 ) -> Result<EncoderRun<MaskedLmTask>, TrainError> {
-    let data = recipe.sequences()?;
+    let data = &recipe.data;
     let lines = TextLines::open(data.given_path()?, data.validation_fraction)?;
     let train = part_of(lines.train, data.fraction);
     let encoder = match known {
@@ -323,11 +323,11 @@ pub fn masked(
 /// # Errors
 /// As [`classified`].
 pub fn evaluate_masked(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     known: EncoderBundle,
     part: Part,
 ) -> Result<(MaskedLmTask, Loader<MaskedSource>), TrainError> {
-    let data = recipe.sequences()?;
+    let data = &recipe.data;
     let lines = TextLines::open(data.given_path()?, data.validation_fraction)?;
     let lines = pick(part, lines.train, lines.validation, lines.test)?;
     let (sequences, options) = (sequences(data, &known)?, mask_options(data));
@@ -367,16 +367,16 @@ fn truncated(truncated: Truncated, data: &EncoderDataRecipe) -> Option<String> {
     })
 }
 
-fn training<S: Source>(recipe: &Recipe, source: S) -> Result<Loader<S>, TrainError> {
+fn training<S: Source>(recipe: &EncoderRecipe, source: S) -> Result<Loader<S>, TrainError> {
     loader(recipe, source, true, recipe.train.drop_last)
 }
 
-fn evaluation<S: Source>(recipe: &Recipe, source: S) -> Result<Loader<S>, TrainError> {
+fn evaluation<S: Source>(recipe: &EncoderRecipe, source: S) -> Result<Loader<S>, TrainError> {
     loader(recipe, source, false, false)
 }
 
 fn loader<S: Source>(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     source: S,
     shuffle: bool,
     drop_last: bool,

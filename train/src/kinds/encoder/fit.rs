@@ -5,10 +5,11 @@ use std::path::Path;
 use tinderbox_data::text::{Algorithm, SequenceEncoder, Tokenizer, sentiment};
 use tinderbox_model_transformer::{Head, TextEncoderConfig};
 
+use super::EncoderRecipe;
+use super::recipe::model_config;
 use super::{EncoderBundle, check_tokens};
 use super::{EncoderDataRecipe, EncoderDataSource};
 use crate::TrainError;
-use crate::recipe::Recipe;
 
 impl EncoderBundle {
     /// The model, if the data have the labels that it was made for.
@@ -27,12 +28,12 @@ impl EncoderBundle {
 /// The model's configuration and tokenizer: as published where the recipe begins with published weights, else as many
 /// tokens as the `texts` call for.
 pub(super) fn fit<'a>(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     head: Head,
     labels: Vec<String>,
     texts: impl Iterator<Item = &'a str> + Send,
 ) -> Result<EncoderBundle, TrainError> {
-    let data = recipe.sequences()?;
+    let data = &recipe.data;
     let tokenizer = tokenizer(recipe, data, texts)?;
     let mut model = recipe.model.clone();
     if model.weights.is_none() {
@@ -40,9 +41,8 @@ pub(super) fn fit<'a>(
         let size = toml::Value::Integer(size);
         model.options.entry("vocab_size").or_insert(size);
     }
-    let config: TextEncoderConfig = model
-        .text_encoder()
-        .map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
+    let config: TextEncoderConfig =
+        model_config(&model).map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
     let mut config = config.with_head(head, labels.len());
     if model.weights.is_none() {
         let pad = SequenceEncoder::new(tokenizer.clone(), config.max_length())?.pad_id();
@@ -66,7 +66,7 @@ pub(super) fn fit<'a>(
 }
 
 fn tokenizer<'a>(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     data: &EncoderDataRecipe,
     texts: impl Iterator<Item = &'a str> + Send,
 ) -> Result<Tokenizer, TrainError> {
@@ -83,8 +83,8 @@ fn tokenizer<'a>(
 ///
 /// # Errors
 /// It cannot be read; or the recipe begins with weights and does not say what their tokens are.
-pub fn known_tokenizer(recipe: &Recipe) -> Result<Option<Tokenizer>, TrainError> {
-    let data = recipe.sequences()?;
+pub fn known_tokenizer(recipe: &EncoderRecipe) -> Result<Option<Tokenizer>, TrainError> {
+    let data = &recipe.data;
     let weights = recipe.model.weights.as_ref().map(Path::new);
     Ok(match (&data.tokenizer, weights) {
         (Some(path), _) => Some(Tokenizer::open(path)?),

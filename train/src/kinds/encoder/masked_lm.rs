@@ -10,7 +10,7 @@ use super::input;
 use super::outputs::{Guesses, hits, indices};
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};
-use crate::task::{Carry, Task};
+use crate::task::{HiddenState, Task};
 
 /// Cross-entropy of hidden tokens in nats, as mean over them; perplexity, its exponential; and the share of those that
 /// are found.
@@ -88,7 +88,7 @@ impl Task for MaskedLmTask {
         &self,
         model: &TextEncoder,
         batch: MaskedBatch,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, MaskedLmOutput), TrainError> {
         let logits = self.logits(model, &batch, device);
@@ -109,7 +109,7 @@ impl Task for MaskedLmTask {
         &self,
         model: &TextEncoder,
         batch: MaskedBatch,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let logits = self.logits(model, &batch, device);

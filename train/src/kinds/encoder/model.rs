@@ -8,7 +8,7 @@ use tinderbox_data::text::{SequenceBatch, SequenceEncoder, Tokenizer};
 use tinderbox_model_transformer::huggingface::{self, OpenedEncoder};
 use tinderbox_model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
 
-use super::EncoderBundle;
+use super::{EncoderBundle, EncoderDataRecipe};
 use crate::TrainError;
 use crate::params::adaptation;
 use crate::run::{Bundle, RunDir, Which};
@@ -41,8 +41,8 @@ impl LoadedEncoder {
         live: bool,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        let recipe = run.recipe(&[])?;
-        let data = recipe.sequences()?;
+        let recipe = run.recipe_as::<EncoderDataRecipe>()?;
+        let data = &recipe.data;
         let EncoderBundle {
             config,
             tokenizer,

@@ -19,7 +19,7 @@ use super::input;
 use super::outputs::{indices, read_all};
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally};
-use crate::task::{Carry, Task};
+use crate::task::{HiddenState, Task};
 
 /// Cross-entropy on the first and last token of the answer, the mean of both; of an evaluation also exact match and F1 of
 /// the answers' words, by SQuAD's official rules (Rajpurkar et al. 2016, <https://arxiv.org/abs/1606.05250>).
@@ -221,7 +221,7 @@ impl Task for QuestionAnsweringTask {
         &self,
         model: &TextEncoder,
         batch: SpanInput,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, Self::Output), TrainError> {
         let SpanInput::Windows(batch) = batch else {
@@ -250,7 +250,7 @@ impl Task for QuestionAnsweringTask {
         &self,
         model: &TextEncoder,
         batch: SpanInput,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let SpanInput::Questions(batch) = batch else {

@@ -9,7 +9,7 @@ use super::outputs::{Guesses, hits};
 use super::score;
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};
-use crate::task::{Carry, Task};
+use crate::task::{HiddenState, Task};
 
 /// Cross-entropy on the labels of texts; accuracy, F1 (of the second of two classes, else the mean over classes) and
 /// Matthews' correlation.
@@ -86,7 +86,7 @@ impl Task for SequenceClassificationTask {
         &self,
         model: &TextEncoder,
         batch: LabelledBatch,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, SequenceClassificationOutput), TrainError> {
         let logits = self.logits(model, &batch, device);
@@ -107,7 +107,7 @@ impl Task for SequenceClassificationTask {
         &self,
         model: &TextEncoder,
         batch: LabelledBatch,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let logits = self.logits(model, &batch, device);

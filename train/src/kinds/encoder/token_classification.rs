@@ -9,7 +9,7 @@ use super::outputs::{Guesses, hits, indices};
 use super::score;
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};
-use crate::task::{Carry, Task};
+use crate::task::{HiddenState, Task};
 
 /// Cross-entropy on the tags of words; the share of words with the right tag, and F1 over whole entities as CoNLL counts
 /// them (an entity is right if its kind, beginning and end are).
@@ -155,7 +155,7 @@ impl Task for TokenClassificationTask {
         &self,
         model: &TextEncoder,
         batch: TaggedBatch,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, TokenClassificationOutput), TrainError> {
         let words = Words::of(&batch);
@@ -174,7 +174,7 @@ impl Task for TokenClassificationTask {
         &self,
         model: &TextEncoder,
         batch: TaggedBatch,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let words = Words::of(&batch);

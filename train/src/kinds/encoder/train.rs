@@ -4,43 +4,46 @@ use tinderbox_model_transformer::TextEncoder;
 
 use super::data::{self, EncoderRun};
 use super::{EncoderBundle, EncoderDataSource, pretrained};
+use super::{EncoderDataRecipe, EncoderRecipe};
 use crate::TrainError;
 use crate::params::adaptation;
-use crate::recipe::Recipe;
 use crate::run::{Bundle, RunDir};
-use crate::session::{Prepared, SessionContext, StartMode, begins_anew, init_model};
+use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew, init_model};
 use crate::task::Task;
 use crate::trainer::Outcome;
 
-/// Trains an encoder as `recipe` says.
-///
-/// # Errors
-/// As [`crate::kinds::train`].
-pub fn train(
-    recipe: &Recipe,
-    start: &StartMode,
-    context: SessionContext,
-) -> Result<Outcome, TrainError> {
-    let source = recipe.sequences()?.source;
-    let known = known_encoder(start)?;
-    match source {
-        EncoderDataSource::Sentiment
-        | EncoderDataSource::Labelled
-        | EncoderDataSource::TextFolder => {
-            let opened = data::classified(recipe, known)?;
-            run_encoder(recipe, start, context, opened)
-        }
-        EncoderDataSource::Tagged => {
-            let opened = data::tagged(recipe, known)?;
-            run_encoder(recipe, start, context, opened)
-        }
-        EncoderDataSource::Squad => {
-            let opened = data::squad(recipe, known)?;
-            run_encoder(recipe, start, context, opened)
-        }
-        EncoderDataSource::Masked => {
-            let opened = data::masked(recipe, known)?;
-            run_encoder(recipe, start, context, opened)
+/// Text encoders: sequence and token classification, question answering, masked language modelling.
+pub struct Encoder;
+
+impl Work for Encoder {
+    type Data = EncoderDataRecipe;
+
+    fn train(
+        recipe: &EncoderRecipe,
+        start: &StartMode,
+        context: SessionContext,
+    ) -> Result<Outcome, TrainError> {
+        let source = recipe.data.source;
+        let known = known_encoder(start)?;
+        match source {
+            EncoderDataSource::Sentiment
+            | EncoderDataSource::Labelled
+            | EncoderDataSource::TextFolder => {
+                let opened = data::classified(recipe, known)?;
+                run_encoder(recipe, start, context, opened)
+            }
+            EncoderDataSource::Tagged => {
+                let opened = data::tagged(recipe, known)?;
+                run_encoder(recipe, start, context, opened)
+            }
+            EncoderDataSource::Squad => {
+                let opened = data::squad(recipe, known)?;
+                run_encoder(recipe, start, context, opened)
+            }
+            EncoderDataSource::Masked => {
+                let opened = data::masked(recipe, known)?;
+                run_encoder(recipe, start, context, opened)
+            }
         }
     }
 }
@@ -55,7 +58,7 @@ fn known_encoder(start: &StartMode) -> Result<Option<EncoderBundle>, TrainError>
 }
 
 fn run_encoder<T: Task<Model = TextEncoder>>(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     start: &StartMode,
     context: SessionContext,
     opened: EncoderRun<T>,

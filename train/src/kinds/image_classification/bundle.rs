@@ -3,6 +3,7 @@
 use tinderbox_data::image::Preprocess;
 use tinderbox_model_cnn::ImageClassifierConfig;
 
+use super::ImageDataRecipe;
 use crate::TrainError;
 use crate::run::{Bundle, LABELS, MODEL_CONFIG, RunDir};
 
@@ -29,7 +30,7 @@ impl Bundle for ImageBundle {
     }
 
     fn read(run: &RunDir) -> Result<Self, TrainError> {
-        run.recipe(&[])?.images()?;
+        run.recipe_as::<ImageDataRecipe>()?;
         let bundle = Self {
             config: run.read_json(MODEL_CONFIG)?,
             labels: run.read_json(LABELS)?,

@@ -12,10 +12,11 @@ use tinderbox_data::loader::{Loader, LoaderConfig};
 use tinderbox_model_cnn::ImageClassifierConfig;
 use tinderbox_model_cnn::registry::{self, InputInfo};
 
+use super::ImageRecipe;
+use super::recipe::model_config;
 use super::{ImageBundle, ImageDataRecipe, ImageDataSource};
 use crate::TrainError;
 use crate::pretrained::DataAccess;
-use crate::recipe::Recipe;
 
 /// A split of the data of a recipe, or the part of it that the recipe asks for.
 ///
@@ -128,8 +129,8 @@ impl ImageRun {
     ///
     /// # Errors
     /// Data that are not there, a model that does not fit them.
-    pub fn open(recipe: &Recipe, access: &mut DataAccess) -> Result<Self, TrainError> {
-        let data = recipe.images()?;
+    pub fn open(recipe: &ImageRecipe, access: &mut DataAccess) -> Result<Self, TrainError> {
+        let data = &recipe.data;
         let train = Arc::new(open_dataset(data, recipe.seed, Split::Train, access)?);
         let validation = open_dataset(data, recipe.seed, Split::Validation, access)?;
         let classifier = classifier(recipe, &train)?;
@@ -174,7 +175,7 @@ pub fn validation_loader(
 }
 
 /// The loader's part of a recipe.
-pub fn loader_config(recipe: &Recipe) -> LoaderConfig {
+pub fn loader_config(recipe: &ImageRecipe) -> LoaderConfig {
     LoaderConfig {
         batch_size: recipe.train.batch_size,
         workers: recipe.train.workers,
@@ -185,7 +186,7 @@ pub fn loader_config(recipe: &Recipe) -> LoaderConfig {
     }
 }
 
-fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<ImageBundle, TrainError> {
+fn classifier(recipe: &ImageRecipe, train: &ImageDataset) -> Result<ImageBundle, TrainError> {
     let labels = train.classes().to_vec();
     let mut model = recipe.model.clone();
     let classes = i64::try_from(labels.len()).unwrap_or(i64::MAX);
@@ -193,9 +194,8 @@ fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<ImageBundle, Trai
         .options
         .entry("num_classes")
         .or_insert(toml::Value::Integer(classes));
-    let config = model
-        .image_classifier()
-        .map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
+    let config =
+        model_config(&model).map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
     config.validate()?;
     if config.num_classes() < labels.len() {
         return Err(TrainError::Mismatch(format!(
@@ -205,11 +205,11 @@ fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<ImageBundle, Trai
         )));
     }
     let input = input_of(&recipe.model.name)?;
-    let transforms = match &recipe.images()?.val_transforms {
+    let transforms = match &recipe.data.val_transforms {
         Some(transforms) => transforms.clone(),
         None => resize_and_crop(&input, train.image_size()),
     };
-    let (mean, std) = normalisation(recipe.images()?, &config, &input);
+    let (mean, std) = normalisation(&recipe.data, &config, &input);
     let preprocess = Preprocess {
         transforms,
         channels: config.in_channels(),

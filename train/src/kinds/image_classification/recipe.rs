@@ -4,6 +4,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tinderbox_data::image::Transform;
+use tinderbox_model_cnn::{ImageClassifierConfig, registry};
+
+use crate::recipe::{DataSection, ModelRecipe, Problems, Recipe};
+
+/// A recipe for image classification.
+pub type ImageRecipe = Recipe<ImageDataRecipe>;
 
 /// Where images come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,4 +96,98 @@ impl Default for ImageDataRecipe {
             std: None,
         }
     }
+}
+
+impl DataSection for ImageDataRecipe {
+    type Source = ImageDataSource;
+
+    const KIND: &'static str = "image classification";
+
+    fn best_metric(&self) -> &'static str {
+        "accuracy"
+    }
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        self.path.iter_mut().collect()
+    }
+
+    fn check(recipe: &Recipe<Self>, problems: &mut Problems) {
+        match model_config(&recipe.model) {
+            Ok(config) => problems.take(config.validate()),
+            Err(found) => problems.extend(found),
+        }
+        check_images(&recipe.data, problems);
+        recipe.refuse_recurrent_options(problems);
+        recipe.refuse_encoder_options(problems);
+    }
+}
+
+/// The model of a recipe: its defaults, overridden by the options of the section.
+///
+/// # Errors
+/// A sentence per problem: an unknown name, an unknown option, a value of the wrong type.
+pub fn model_config(model: &ModelRecipe) -> Result<ImageClassifierConfig, Vec<String>> {
+    match registry::find(&model.name) {
+        Some(info) => model.with_options(&(info.config)()),
+        None => Err(model.unknown(registry::MODELS.iter().map(|info| info.name))),
+    }
+}
+
+fn check_images(data: &ImageDataRecipe, problems: &mut Problems) {
+    let needs_path = matches!(
+        data.source,
+        ImageDataSource::Folder
+            | ImageDataSource::Idx
+            | ImageDataSource::ImageNet
+            | ImageDataSource::Shards
+            | ImageDataSource::TinyImageNet
+    );
+    problems.require(
+        !needs_path || data.path.is_some(),
+        "data.path",
+        "must be given for this data.source",
+    );
+    problems.require(
+        data.classes != Some(0),
+        "data.classes",
+        "must be at least 1, got 0",
+    );
+    for (key, fraction) in [
+        ("data.fraction", data.fraction),
+        ("data.val_fraction", data.val_fraction),
+    ] {
+        let value = fraction.unwrap_or(1.0);
+        let holds = value > 0.0 && value <= 1.0;
+        problems.require(
+            holds,
+            key,
+            &format!("must be above 0 and at most 1, got {value}"),
+        );
+    }
+    if data.source == ImageDataSource::Shapes {
+        for (key, value) in [
+            ("data.train_size", data.train_size),
+            ("data.val_size", data.val_size),
+            ("data.image_size", data.image_size),
+        ] {
+            problems.positive(key, value as f64);
+        }
+    }
+    for (key, transforms) in [
+        ("data.train_transforms", &data.train_transforms),
+        ("data.val_transforms", &data.val_transforms),
+    ] {
+        let found = Transform::problems(key, transforms.as_deref().unwrap_or_default());
+        problems.extend(found.iter().map(ToString::to_string));
+    }
+    problems.not_negative("data.mixup_alpha", data.mixup_alpha);
+    problems.not_negative("data.cutmix_alpha", data.cutmix_alpha);
+    for value in data.std.iter().flatten() {
+        problems.positive("data.std", f64::from(*value));
+    }
+    problems.require(
+        data.mean.as_ref().map(Vec::len) == data.std.as_ref().map(Vec::len),
+        "data.mean and data.std",
+        "must be given together, one number a channel",
+    );
 }

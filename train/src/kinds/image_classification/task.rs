@@ -7,7 +7,7 @@ use tinderbox_model_cnn::ImageClassifier;
 
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally};
-use crate::task::{Carry, Task};
+use crate::task::{HiddenState, Task};
 
 /// Cross-entropy on class labels; accuracy, and top-5 accuracy where there are more than five classes.
 ///
@@ -73,7 +73,7 @@ impl Task for ImageClassificationTask {
         &self,
         model: &ImageClassifier,
         batch: ImageBatch,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, ImageClassificationOutput), TrainError> {
         let labels = batch.main_labels().to_vec();
@@ -115,7 +115,7 @@ impl Task for ImageClassificationTask {
         &self,
         model: &ImageClassifier,
         batch: ImageBatch,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let labels = batch.labels.clone();

@@ -4,27 +4,30 @@ use std::collections::BTreeMap;
 
 use super::data::ImageRun;
 use super::{ImageBundle, ImageClassificationTask, pretrained};
+use super::{ImageDataRecipe, ImageRecipe};
 use crate::TrainError;
-use crate::recipe::Recipe;
-use crate::session::{Prepared, SessionContext, StartMode, begins_anew, init_model};
+use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew, init_model};
 use crate::trainer::Outcome;
 
-/// Trains a model as `recipe` says.
-///
-/// # Errors
-/// As [`crate::kinds::train`].
-pub fn train(
-    recipe: &Recipe,
-    start: &StartMode,
-    mut context: SessionContext,
-) -> Result<Outcome, TrainError> {
-    let prepared = prepare(recipe, start, &mut context)?;
-    prepared.run(recipe, start, context)
+/// Image classification.
+pub struct ImageClassification;
+
+impl Work for ImageClassification {
+    type Data = ImageDataRecipe;
+
+    fn train(
+        recipe: &ImageRecipe,
+        start: &StartMode,
+        mut context: SessionContext,
+    ) -> Result<Outcome, TrainError> {
+        let prepared = prepare(recipe, start, &mut context)?;
+        prepared.run(recipe, start, context)
+    }
 }
 
 /// Opens the data of `recipe` and builds the model that training begins with.
 fn prepare(
-    recipe: &Recipe,
+    recipe: &ImageRecipe,
     start: &StartMode,
     context: &mut SessionContext,
 ) -> Result<Prepared<ImageClassificationTask, ImageBundle>, TrainError> {

@@ -2,6 +2,7 @@
 
 use tinderbox_data::text::Tokenizer;
 
+use super::LanguageDataRecipe;
 use super::model::LanguageModelConfig;
 use crate::TrainError;
 use crate::run::{Bundle, MODEL_CONFIG, RunDir, TOKENIZER};
@@ -24,7 +25,7 @@ impl Bundle for LanguageBundle {
     }
 
     fn read(run: &RunDir) -> Result<Self, TrainError> {
-        run.recipe(&[])?.text()?;
+        run.recipe_as::<LanguageDataRecipe>()?;
         let config: LanguageModelConfig = run.read_json(MODEL_CONFIG)?;
         Ok(Self {
             tokenizer: run.read_tokenizer(config.vocab_size())?,

@@ -11,10 +11,11 @@ use tinderbox_data::text::{
 };
 
 use super::LanguageModelConfig;
+use super::LanguageRecipe;
+use super::recipe::model_config;
 use super::token_source::TokenSource;
 use super::{LanguageBundle, LanguageDataRecipe, LanguageDataSource, TextUnit};
 use crate::TrainError;
-use crate::recipe::Recipe;
 
 /// The text of a recipe, as tokens.
 ///
@@ -62,8 +63,8 @@ impl LanguageRun {
     ///
     /// # Errors
     /// Text that is not there, a model that does not fit it.
-    pub fn open(recipe: &Recipe) -> Result<Self, TrainError> {
-        let data = recipe.text()?;
+    pub fn open(recipe: &LanguageRecipe) -> Result<Self, TrainError> {
+        let data = &recipe.data;
         let corpus = open_corpus(data, recipe.seed)?;
         let config = fitted(recipe, &corpus.tokenizer)?;
         let train = training_loader(recipe, data, &config, corpus.train)?;
@@ -81,8 +82,11 @@ impl LanguageRun {
 }
 
 /// The model's configuration, with as many tokens as there are.
-fn fitted(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<LanguageModelConfig, TrainError> {
-    let data = recipe.text()?;
+fn fitted(
+    recipe: &LanguageRecipe,
+    tokenizer: &Tokenizer,
+) -> Result<LanguageModelConfig, TrainError> {
+    let data = &recipe.data;
     let mut model = recipe.model.clone();
     let tokens = tokenizer.vocab_size();
     let size = i64::try_from(tokens).unwrap_or(i64::MAX);
@@ -90,9 +94,8 @@ fn fitted(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<LanguageModelConfig,
         .options
         .entry("vocab_size")
         .or_insert(toml::Value::Integer(size));
-    let config = model
-        .language_model()
-        .map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
+    let config =
+        model_config(&model).map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
     config.validate()?;
     if config.vocab_size() < tokens {
         return Err(TrainError::Mismatch(format!(
@@ -106,7 +109,7 @@ fn fitted(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<LanguageModelConfig,
 
 /// What only one kind of model can do is refused for the other, rather than ignored.
 fn check_kind(
-    recipe: &Recipe,
+    recipe: &LanguageRecipe,
     data: &LanguageDataRecipe,
     config: &LanguageModelConfig,
 ) -> Result<(), TrainError> {
@@ -125,11 +128,8 @@ fn check_kind(
     }
     for (key, is_asked_for) in [
         ("data.vary_length", data.vary_length),
-        (
-            "train.activation_decay",
-            recipe.train.activation_decay > 0.0,
-        ),
-        ("train.slowness_decay", recipe.train.slowness_decay > 0.0),
+        ("train.ar_alpha", recipe.train.ar_alpha > 0.0),
+        ("train.tar_beta", recipe.train.tar_beta > 0.0),
     ] {
         if is_asked_for {
             return Err(only(key, "recurrent"));
@@ -143,7 +143,7 @@ fn only(key: &str, kind: &str) -> TrainError {
 }
 
 fn training_loader(
-    recipe: &Recipe,
+    recipe: &LanguageRecipe,
     data: &LanguageDataRecipe,
     config: &LanguageModelConfig,
     tokens: Tokens,
@@ -168,12 +168,12 @@ fn training_loader(
 /// # Errors
 /// There are no tokens.
 pub fn evaluation_loader(
-    recipe: &Recipe,
+    recipe: &LanguageRecipe,
     config: &LanguageModelConfig,
     tokens: Tokens,
     start: Option<u32>,
 ) -> Result<Loader<TokenSource>, TrainError> {
-    let data = recipe.text()?;
+    let data = &recipe.data;
     let time = data.sequence_length;
     let (source, batch_size) = match config {
         LanguageModelConfig::Recurrent(_) => {
@@ -190,7 +190,7 @@ pub fn evaluation_loader(
 }
 
 fn loader(
-    recipe: &Recipe,
+    recipe: &LanguageRecipe,
     source: TokenSource,
     batch_size: usize,
     drop_last: bool,

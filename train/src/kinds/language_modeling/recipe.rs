@@ -5,6 +5,12 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tinderbox_data::text::treebank::Options as TreebankOptions;
 
+use super::{LanguageModelConfig, LanguageModelInfo};
+use crate::recipe::{DataSection, ModelRecipe, Problems, Recipe};
+
+/// A recipe for language modelling.
+pub type LanguageRecipe = Recipe<LanguageDataRecipe>;
+
 /// Where text comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,4 +95,74 @@ impl Default for LanguageDataRecipe {
             eval_stride: None,
         }
     }
+}
+
+impl DataSection for LanguageDataRecipe {
+    type Source = LanguageDataSource;
+
+    const KIND: &'static str = "language modelling";
+
+    fn best_metric(&self) -> &'static str {
+        "perplexity"
+    }
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        self.path.iter_mut().chain(&mut self.tokenizer).collect()
+    }
+
+    fn check(recipe: &Recipe<Self>, problems: &mut Problems) {
+        match model_config(&recipe.model) {
+            Ok(config) => problems.take(config.validate()),
+            Err(found) => problems.extend(found),
+        }
+        check_text(&recipe.data, problems);
+        problems.require(
+            !recipe.model.freeze_backbone,
+            "model.freeze_backbone",
+            "is for image classifiers and encoders",
+        );
+        recipe.refuse_encoder_options(problems);
+    }
+}
+
+/// The model of a recipe: its defaults, overridden by the options of the section.
+///
+/// # Errors
+/// A sentence per problem: an unknown name, an unknown option, a value of the wrong type.
+pub fn model_config(model: &ModelRecipe) -> Result<LanguageModelConfig, Vec<String>> {
+    let models = LanguageModelInfo::all();
+    match models.iter().find(|info| info.name == model.name) {
+        Some(info) => model.with_options(&info.config),
+        None => Err(model.unknown(models.iter().map(|info| info.name))),
+    }
+}
+
+fn check_text(data: &LanguageDataRecipe, problems: &mut Problems) {
+    problems.require(
+        data.source == LanguageDataSource::Grammar || data.path.is_some(),
+        "data.path",
+        "must be given for this data.source",
+    );
+    let is_plain = data.source == LanguageDataSource::Text;
+    problems.require(
+        !is_plain || (data.unit == TextUnit::Tokenizer) == data.tokenizer.is_some(),
+        "data.tokenizer",
+        "must be given for data.unit = \"tokenizer\", and only for it",
+    );
+    problems.fraction("data.validation_fraction", data.validation_fraction);
+    for (key, value) in [
+        ("data.train_size", data.train_size),
+        ("data.val_size", data.val_size),
+        ("data.sequence_length", data.sequence_length),
+        ("data.eval_streams", data.eval_streams),
+        ("data.eval_stride", data.eval_stride.unwrap_or(1)),
+        ("data.vocab_size", data.vocab_size.unwrap_or(1)),
+    ] {
+        problems.positive(key, value as f64);
+    }
+    problems.require(
+        data.eval_stride.unwrap_or(1) <= data.sequence_length,
+        "data.eval_stride",
+        "must be at most data.sequence_length, or tokens would be left out",
+    );
 }

@@ -4,27 +4,30 @@ use std::collections::BTreeMap;
 
 use super::data::LanguageRun;
 use super::{LanguageBundle, LanguageModelingTask, pretrained};
+use super::{LanguageDataRecipe, LanguageRecipe};
 use crate::TrainError;
-use crate::recipe::Recipe;
-use crate::session::{Prepared, SessionContext, StartMode, begins_anew, init_model};
+use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew, init_model};
 use crate::trainer::Outcome;
 
-/// Trains a model as `recipe` says.
-///
-/// # Errors
-/// As [`crate::kinds::train`].
-pub fn train(
-    recipe: &Recipe,
-    start: &StartMode,
-    mut context: SessionContext,
-) -> Result<Outcome, TrainError> {
-    let prepared = prepare(recipe, start, &mut context)?;
-    prepared.run(recipe, start, context)
+/// Language modelling: the next token.
+pub struct LanguageModeling;
+
+impl Work for LanguageModeling {
+    type Data = LanguageDataRecipe;
+
+    fn train(
+        recipe: &LanguageRecipe,
+        start: &StartMode,
+        mut context: SessionContext,
+    ) -> Result<Outcome, TrainError> {
+        let prepared = prepare(recipe, start, &mut context)?;
+        prepared.run(recipe, start, context)
+    }
 }
 
 /// Opens the text of `recipe` and builds the model that training begins with.
 fn prepare(
-    recipe: &Recipe,
+    recipe: &LanguageRecipe,
     start: &StartMode,
     context: &mut SessionContext,
 ) -> Result<Prepared<LanguageModelingTask, LanguageBundle>, TrainError> {

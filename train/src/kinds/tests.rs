@@ -1,4 +1,7 @@
+use super::image_classification::{self, ImageDataRecipe};
+use super::language_modeling::LanguageDataRecipe;
 use super::*;
+use crate::recipe::builtin_names;
 use tinderbox_model_cnn::ImageClassifierConfig;
 
 fn problems(text: &str) -> String {
@@ -64,10 +67,12 @@ fn set_reaches_any_key_and_takes_text_without_quotes() {
     ];
     let sets: Vec<String> = sets.map(Into::into).to_vec();
     let recipe = Recipe::load("cnn", &sets).unwrap();
-    let data = recipe.images().unwrap();
+    let data = recipe.typed::<ImageDataRecipe>().unwrap().data;
     assert_eq!(data.path.as_deref(), Some(Path::new("some/folder")));
     assert_eq!(recipe.train.max_steps, Some(7));
-    let ImageClassifierConfig::SimpleCnn(config) = recipe.model.image_classifier().unwrap() else {
+    let ImageClassifierConfig::SimpleCnn(config) =
+        image_classification::model_config(&recipe.model).unwrap()
+    else {
         panic!("another family");
     };
     assert_eq!(config.hidden, 9);
@@ -83,9 +88,8 @@ fn set_takes_transforms() {
         "[{ random_resized_crop = { size = 24, scale = [0.5, 1] } }, \
                       { color_jitter = { brightness = 0.4 } }, { random_erasing = { p = 0.1 } }]",
     );
-    let recipe = recipe.unwrap();
-    let transforms = recipe.images().unwrap().train_transforms.as_ref();
-    assert_eq!(transforms.unwrap().len(), 3);
+    let data = recipe.unwrap().typed::<ImageDataRecipe>().unwrap().data;
+    assert_eq!(data.train_transforms.unwrap().len(), 3);
     for (value, expected) in [
         (
             "[{ resize = { size = 28 } ]",
@@ -142,11 +146,6 @@ fn what_a_data_section_can_say_depends_on_its_source() {
         error.contains("unknown key `data.sequence_length`"),
         "{error}"
     );
-    let error = problems("[data]\nsource = 'grammer'\n");
-    assert!(
-        error.contains("grammer") && error.contains("data.source: "),
-        "{error}"
-    );
     let text = "[model]\nname = 'lstm_lm'\n[data]\nsource = 'penn_treebank'\n[data.treebank]\nlower = true\n";
     assert!(problems(text).contains("data.treebank.lower: unknown field `lower`"));
 }
@@ -156,7 +155,55 @@ fn text_is_measured_by_its_perplexity() {
     let text = "[model]\nname = 'lstm_lm'\n[data]\nsource = 'grammar'\n";
     let recipe = Recipe::parse(text, "test.toml", &[]).unwrap();
     assert_eq!(recipe.train.best_metric, "perplexity");
-    assert!(recipe.images().is_err() && recipe.text().is_ok());
+    assert!(recipe.typed::<LanguageDataRecipe>().is_ok());
+    let error = recipe.typed::<ImageDataRecipe>().unwrap_err().to_string();
+    assert!(error.contains("is not for image classification"), "{error}");
     let error = problems("[model]\nname = 'resnet18'\n[data]\nsource = 'grammar'\n");
     assert!(error.contains("model.name"), "{error}");
+}
+
+#[test]
+fn a_misspelt_source_is_answered_with_every_source_and_the_nearest() {
+    let error = problems("[data]\nsource = 'grammer'\n");
+    assert!(
+        error.contains("data.source: unknown source `grammer`; did you mean `grammar`?"),
+        "{error}"
+    );
+    for kind in Kind::ALL {
+        assert!(error.contains(kind.name()), "{error}");
+        assert!(kind.sources().len() > 3);
+        for source in kind.sources() {
+            assert!(error.contains(source), "{source}: {error}");
+        }
+    }
+    assert!(!problems("[data]\nsource = 'qqq'\n").contains("did you mean"));
+}
+
+#[test]
+fn former_keys_are_read_and_written_as_the_present_ones() {
+    let present = "[train]\ngradient_accumulation = 4\nnt_asgd_window = 5\nar_alpha = 2.0\ntar_beta = 1.0\n\
+                   [model]\nname = 'lstm_lm'\n[data]\nsource = 'grammar'\n";
+    let mut former = present.to_string();
+    for (new, old) in [
+        ("gradient_accumulation", "accumulate"),
+        ("nt_asgd_window", "average_after"),
+        ("ar_alpha", "activation_decay"),
+        ("tar_beta", "slowness_decay"),
+    ] {
+        former = former.replace(new, old);
+    }
+    let present = Recipe::parse(present, "present", &[]).unwrap();
+    let read = Recipe::parse(&former, "former", &[]).unwrap();
+    assert_eq!(present, read);
+    assert!(
+        read.to_toml()
+            .unwrap()
+            .contains("gradient_accumulation = 4")
+    );
+    assert!(!read.to_toml().unwrap().contains("accumulate"));
+
+    let set = Recipe::parse(&former, "former", &["train.accumulate=8".into()]).unwrap();
+    assert_eq!(set.train.gradient_accumulation, 8);
+    let both = "[train]\naccumulate = 4\ngradient_accumulation = 4\n";
+    assert!(problems(both).contains("give only one of them"));
 }
