@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 
 use burn::tensor::Device;
+
 #[cfg(feature = "wgpu")]
 use burn::tensor::DeviceKind;
 

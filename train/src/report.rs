@@ -12,9 +12,10 @@ pub mod tokens;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use burn::train::Interrupter;
+
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Values};
-use burn::train::Interrupter;
 use dashboard::{Dashboard, MetricSpec};
 use history::History;
 use plain::Plain;

@@ -30,6 +30,7 @@ use crate::files::write_atomically;
 use crate::params::adapters::{BASE, BASE_SUM};
 use crate::recipe::{DataSection, Recipe, RecipeToml};
 use crate::report::ReportFiles;
+
 pub use checkpoint_weights::{RunWeights, Which};
 
 /// Configuration of the model.

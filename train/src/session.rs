@@ -8,13 +8,13 @@ use burn::module::Module;
 use burn::tensor::Device;
 use burn::train::Interrupter;
 
-use crate::TrainError;
-use crate::params;
 use crate::pretrained::DataAccess;
 use crate::recipe::{DataSection, Recipe};
 use crate::report::{View, ViewInfo};
 use crate::run::RunDir;
 use crate::trainer::Outcome;
+use crate::{TrainError, params};
+
 pub(crate) use prepared::Prepared;
 
 /// Where a session of a run begins and where it is written.

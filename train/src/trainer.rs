@@ -33,6 +33,7 @@ use crate::recipe::{ScheduleRecipe, TrainRecipe};
 use crate::report::{Reporter, StepReport, View};
 use crate::task::Task;
 use gradients::{Accumulator, clip_by_global_norm};
+
 pub use outcome::{End, Outcome, StepTimes};
 use outcome::{Session, Stopwatch};
 use schedule::Schedule;

@@ -3,18 +3,19 @@
 mod bundle;
 pub mod data;
 mod fit;
-mod masked_lm;
+pub mod masked_lm;
 mod model;
 mod outputs;
 mod pretrained;
-mod question_answering;
+pub mod question_answering;
 mod recipe;
 pub mod score;
-mod sequence_classification;
-mod token_classification;
+pub mod sequence_classification;
+pub mod token_classification;
 mod train;
 
 pub use bundle::EncoderBundle;
+pub use fit::given_tokenizer;
 pub use masked_lm::MaskedLmTask;
 pub use model::{LoadedEncoder, check_tokens, input};
 pub use question_answering::{Answering, QuestionAnsweringTask, SpanSource, span_logits};

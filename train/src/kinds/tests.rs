@@ -1,8 +1,9 @@
+use tinderbox_model_cnn::ImageClassifierConfig;
+
 use super::image_classification::{self, ImageDataRecipe};
 use super::language_modeling::LanguageDataRecipe;
 use super::*;
 use crate::recipe::builtin_names;
-use tinderbox_model_cnn::ImageClassifierConfig;
 
 fn problems(text: &str) -> String {
     Recipe::parse(text, "test.toml", &[])

@@ -6,9 +6,8 @@ use burn::module::{Lora, Module, ParamGroup};
 use burn::tensor::Device;
 use tinderbox_model_transformer::TextEncoder;
 
-use crate::TrainError;
-use crate::params;
 use crate::recipe::{LoraRecipe, ModelRecipe};
+use crate::{TrainError, params};
 
 /// Where Burn puts the two factors of an addition, below the name of its matrix.
 const FACTORS: [&str; 2] = ["lora.a", "lora.b"];

@@ -5,8 +5,7 @@
 
 use std::path::Path;
 
-use crate::TrainError;
-use crate::svg;
+use crate::{TrainError, svg};
 
 /// Up to this many classes a cell holds its number, and up to this many a class has its name on the axes.
 const NUMBERED_UP_TO: usize = 20;

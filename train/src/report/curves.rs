@@ -9,8 +9,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::TrainError;
-use crate::svg;
+use crate::{TrainError, svg};
 
 /// Drawn larger than shown: the drawing library has whole coordinates only, which make stairs of a slope.
 const PX: u32 = 4;

@@ -9,14 +9,12 @@ use tinderbox_weights;
 
 use super::ema::Ema;
 use super::optimizer::Optimizer;
-use crate::TrainError;
 use crate::checkpoint::{ADAPTERS, EMA, Files, HIDDEN_STATE, MODEL, OPTIMIZER, STATE};
 use crate::metrics::{Best, Tally};
-use crate::params;
-use crate::params::adapters;
-use crate::params::arrays;
+use crate::params::{adapters, arrays};
 use crate::recipe::{OptimizerRecipe, TrainRecipe};
 use crate::task::HiddenState;
+use crate::{TrainError, params};
 
 /// Where a run is, in numbers. There is no random generator in it: all randomness is a function of the seed and these.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

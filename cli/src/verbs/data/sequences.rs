@@ -12,8 +12,10 @@ use tinderbox_data::text::tagged::TaggedSentence;
 use tinderbox_data::text::{TextLines, Tokenizer};
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds::Kind;
-use tinderbox_train::kinds::encoder::data::{known_tokenizer, open_classified, open_words};
 use tinderbox_train::kinds::encoder::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe};
+use tinderbox_train::kinds::encoder::{
+    given_tokenizer, sequence_classification, token_classification,
+};
 use tinderbox_train::recipe::Recipe;
 use tinderbox_train::report::plain::thousands;
 
@@ -59,7 +61,7 @@ pub(super) fn info(recipe: &EncoderRecipe, as_json: bool, verify: bool) -> Done 
     let absent = weights.filter(|weights| !Path::new(weights).is_dir());
     let tokenizer = match absent {
         Some(_) => None,
-        None => known_tokenizer(recipe)?,
+        None => given_tokenizer(recipe)?,
     };
     let counts = match data.source {
         EncoderDataSource::Sentiment
@@ -111,7 +113,7 @@ fn classes(recipe: &EncoderRecipe, tokenizer: Option<&Tokenizer>) -> Result<Coun
         train,
         validation,
         test,
-    } = open_classified(recipe)?;
+    } = sequence_classification::open(recipe)?;
     let count = |texts: &Vec<LabelledText>| -> Result<Vec<usize>, TrainError> {
         let mut counts = per_label(texts.iter().map(|text| text.label), labels.len());
         counts.push(texts.len());
@@ -131,7 +133,7 @@ fn classes(recipe: &EncoderRecipe, tokenizer: Option<&Tokenizer>) -> Result<Coun
 }
 
 fn tags(data: &EncoderDataRecipe, tokenizer: Option<&Tokenizer>) -> Result<Counts, TrainError> {
-    let splits = open_words(data)?;
+    let splits = token_classification::open(data)?;
     let labels = splits.labels;
     let count = |sentences: &Vec<TaggedSentence>| -> Result<Vec<usize>, TrainError> {
         let tags = sentences

@@ -9,9 +9,12 @@ use tinderbox_data::loader::Loader;
 use tinderbox_model_transformer::TextEncoder;
 use tinderbox_train::kinds::encoder::EncoderDataSource;
 use tinderbox_train::kinds::encoder::EncoderRecipe;
-use tinderbox_train::kinds::encoder::data::{self, Part as DataPart};
+use tinderbox_train::kinds::encoder::data::Part as DataPart;
 use tinderbox_train::kinds::encoder::score;
 use tinderbox_train::kinds::encoder::{EncoderBundle, LoadedEncoder};
+use tinderbox_train::kinds::encoder::{
+    masked_lm, question_answering, sequence_classification, token_classification,
+};
 use tinderbox_train::metrics::{Tally, Values};
 use tinderbox_train::report::plain::thousands;
 use tinderbox_train::run::{Bundle, RunDir};
@@ -104,7 +107,7 @@ fn print(args: &Args, report: &Report) {
 
 fn measure(
     recipe: &EncoderRecipe,
-    known: EncoderBundle,
+    recorded: EncoderBundle,
     model: &TextEncoder,
     part: Part,
     device: &Device,
@@ -118,19 +121,19 @@ fn measure(
         EncoderDataSource::Sentiment
         | EncoderDataSource::Labelled
         | EncoderDataSource::TextFolder => {
-            let (task, loader) = data::evaluate_classified(recipe, known, part)?;
+            let (task, loader) = sequence_classification::evaluation_of(recipe, recorded, part)?;
             tally(&task, &loader, model, device)
         }
         EncoderDataSource::Tagged => {
-            let (task, loader) = data::evaluate_tagged(recipe, known, part)?;
+            let (task, loader) = token_classification::evaluation_of(recipe, recorded, part)?;
             tally(&task, &loader, model, device)
         }
         EncoderDataSource::Squad => {
-            let (task, loader) = data::evaluate_squad(recipe, &known, part)?;
+            let (task, loader) = question_answering::evaluation_of(recipe, &recorded, part)?;
             tally(&task, &loader, model, device)
         }
         EncoderDataSource::Masked => {
-            let (task, loader) = data::evaluate_masked(recipe, known, part)?;
+            let (task, loader) = masked_lm::evaluation_of(recipe, recorded, part)?;
             tally(&task, &loader, model, device)
         }
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_data::text::Tokenizer;
 use tinderbox_model_transformer::{Head, TextEncoderConfig};
 
-use super::EncoderDataRecipe;
+use super::recipe::EncoderDataRecipe;
 use crate::TrainError;
 use crate::run::{Bundle, LABELS, MODEL_CONFIG, RunDir, TOKENIZER};
 

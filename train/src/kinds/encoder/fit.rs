@@ -5,10 +5,9 @@ use std::path::Path;
 use tinderbox_data::text::{Algorithm, SequenceEncoder, Tokenizer, sentiment};
 use tinderbox_model_transformer::{Head, TextEncoderConfig};
 
-use super::EncoderRecipe;
-use super::recipe::model_config;
-use super::{EncoderBundle, check_tokens};
-use super::{EncoderDataRecipe, EncoderDataSource};
+use super::bundle::EncoderBundle;
+use super::model::check_tokens;
+use super::recipe::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe, model_config};
 use crate::TrainError;
 
 impl EncoderBundle {
@@ -70,8 +69,8 @@ fn tokenizer<'a>(
     data: &EncoderDataRecipe,
     texts: impl Iterator<Item = &'a str> + Send,
 ) -> Result<Tokenizer, TrainError> {
-    if let Some(known) = known_tokenizer(recipe)? {
-        return Ok(known);
+    if let Some(given) = given_tokenizer(recipe)? {
+        return Ok(given);
     }
     let texts = texts.map(|text| Ok(text.to_string()));
     let tokenizer = Tokenizer::train(Algorithm::WordPieceUncased, data.vocab_size, texts);
@@ -83,7 +82,7 @@ fn tokenizer<'a>(
 ///
 /// # Errors
 /// It cannot be read; or the recipe begins with weights and does not say what their tokens are.
-pub fn known_tokenizer(recipe: &EncoderRecipe) -> Result<Option<Tokenizer>, TrainError> {
+pub fn given_tokenizer(recipe: &EncoderRecipe) -> Result<Option<Tokenizer>, TrainError> {
     let data = &recipe.data;
     let weights = recipe.model.weights.as_ref().map(Path::new);
     Ok(match (&data.tokenizer, weights) {

@@ -3,11 +3,18 @@
 //! Devlin et al. 2018, <https://arxiv.org/abs/1810.04805>, section 3.1.
 
 use burn::tensor::{Device, Tensor};
+use tinderbox_data::loader::Loader;
+use tinderbox_data::text::{MaskOptions, TextLines};
 use tinderbox_data::text::{MaskedBatch, MaskedSource};
+use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
-use super::input;
+use super::bundle::EncoderBundle;
+use super::data::{self, EncoderRun, Part};
+use super::fit::{fit, sequences};
+use super::model::input;
 use super::outputs::{Guesses, hits, indices};
+use super::recipe::{EncoderDataRecipe, EncoderRecipe};
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};
 use crate::task::{HiddenState, Task};
@@ -116,5 +123,65 @@ impl Task for MaskedLmTask {
         let (_, guesses) = Guesses::of(logits, &batch.targets, 0.0);
         let (loss, found) = guesses.read()?;
         Ok(count(loss, &found, &batch.targets))
+    }
+}
+
+/// A run that finds hidden words.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare(
+    recipe: &EncoderRecipe,
+    recorded: Option<EncoderBundle>,
+) -> Result<EncoderRun<MaskedLmTask>, TrainError> {
+    let section = &recipe.data;
+    let lines = TextLines::open(section.given_path()?, section.validation_fraction)?;
+    let train = data::part_of(lines.train, section.fraction);
+    let encoder = match recorded {
+        Some(recorded) => recorded,
+        None => {
+            let texts = train.iter().map(String::as_str);
+            fit(recipe, Head::MaskedLm, Vec::new(), texts)?
+        }
+    };
+    let sequences = sequences(section, &encoder)?;
+    let (options, batch_size) = (mask_options(section), recipe.train.batch_size);
+    let train = MaskedSource::training(&train, &sequences, &options, recipe.seed, batch_size)?;
+    let validation =
+        MaskedSource::evaluation(&lines.validation, &sequences, &options, recipe.seed)?;
+    Ok(EncoderRun {
+        task: MaskedLmTask::new(encoder.config.clone(), recipe.train.label_smoothing),
+        train: data::training(recipe, train)?,
+        validation: data::evaluation(recipe, validation)?,
+        notes: Vec::new(),
+        encoder,
+    })
+}
+
+/// The task of a run, and a part of its data to evaluate on.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn evaluation_of(
+    recipe: &EncoderRecipe,
+    recorded: EncoderBundle,
+    part: Part,
+) -> Result<(MaskedLmTask, Loader<MaskedSource>), TrainError> {
+    let section = &recipe.data;
+    let lines = TextLines::open(section.given_path()?, section.validation_fraction)?;
+    let lines = data::pick(part, lines.train, lines.validation, lines.test)?;
+    let (sequences, options) = (sequences(section, &recorded)?, mask_options(section));
+    let source = MaskedSource::evaluation(&lines, &sequences, &options, recipe.seed)?;
+    Ok((
+        MaskedLmTask::new(recorded.config, 0.0),
+        data::evaluation(recipe, source)?,
+    ))
+}
+
+fn mask_options(section: &EncoderDataRecipe) -> MaskOptions {
+    MaskOptions {
+        probability: section.mask_probability,
+        whole_word: section.whole_word,
+        ..MaskOptions::default()
     }
 }

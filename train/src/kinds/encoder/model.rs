@@ -8,7 +8,8 @@ use tinderbox_data::text::{SequenceBatch, SequenceEncoder, Tokenizer};
 use tinderbox_model_transformer::huggingface::{self, OpenedEncoder};
 use tinderbox_model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
 
-use super::{EncoderBundle, EncoderDataRecipe};
+use super::bundle::EncoderBundle;
+use super::recipe::EncoderDataRecipe;
 use crate::TrainError;
 use crate::params::adaptation;
 use crate::run::{Bundle, RunDir, Which};

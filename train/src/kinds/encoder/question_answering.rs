@@ -4,19 +4,24 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Int, Tensor, Transaction};
 use tinderbox_data::DataError;
+use tinderbox_data::loader::Loader;
 use tinderbox_data::loader::Source;
 use tinderbox_data::text::SequenceBatch;
-use tinderbox_data::text::squad::metrics::Version;
+use tinderbox_data::text::squad::{self, metrics::Version};
 use tinderbox_data::text::squad::{
     Prediction, QuestionBatch, QuestionWindows, SpanBatch, SquadEvaluation, SquadTraining,
     best_answer,
 };
 use tinderbox_kernels::loss::cross_entropy;
+use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
 
-use super::EncoderDataRecipe;
-use super::input;
+use super::bundle::EncoderBundle;
+use super::data::{self, EncoderRun, Part};
+use super::fit::{fit, sequences};
+use super::model::input;
 use super::outputs::{indices, read_all};
+use super::recipe::{EncoderDataRecipe, EncoderRecipe};
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally};
 use crate::task::{HiddenState, Task};
@@ -282,4 +287,82 @@ impl Task for QuestionAnsweringTask {
         let sums = [("loss", loss), ("exact_match", exact_match), ("f1", f1)];
         Ok(Tally::new(questions.len(), sums))
     }
+}
+
+/// A run that answers questions.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare(
+    recipe: &EncoderRecipe,
+    recorded: Option<EncoderBundle>,
+) -> Result<EncoderRun<QuestionAnsweringTask>, TrainError> {
+    let section = &recipe.data;
+    let splits = squad::open(section.given_path()?, section.validation_fraction)?;
+    let has_impossible = splits.has_impossible();
+    let reports = [&splits.train_report, &splits.validation_report];
+    let mut notes: Vec<String> = reports.iter().filter_map(|r| r.warning()).collect();
+    let train = data::part_of(splits.train, section.fraction);
+    let encoder = match recorded {
+        Some(recorded) => recorded,
+        None => {
+            let texts = train
+                .iter()
+                .flat_map(|question| [question.question.as_str(), &question.context]);
+            EncoderBundle {
+                can_be_impossible: has_impossible,
+                ..fit(recipe, Head::QuestionAnswering, Vec::new(), texts)?
+            }
+        }
+    };
+    let sequences = sequences(section, &encoder)?;
+    let train = SquadTraining::new(&train, &sequences, section.stride, recipe.train.batch_size)?;
+    let validation = SquadEvaluation::new(splits.validation, &sequences, section.stride)?;
+    notes.push(format!(
+        "{} windows to learn from, {} of them with the answer",
+        train.len(),
+        train.answered()
+    ));
+    Ok(EncoderRun {
+        task: span_task(section, &encoder, has_impossible),
+        train: data::training(recipe, SpanSource::Training(train))?,
+        validation: data::evaluation(recipe, SpanSource::Evaluation(validation))?,
+        notes,
+        encoder,
+    })
+}
+
+/// The task of a run, and a part of its data to evaluate on.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn evaluation_of(
+    recipe: &EncoderRecipe,
+    recorded: &EncoderBundle,
+    part: Part,
+) -> Result<(QuestionAnsweringTask, Loader<SpanSource>), TrainError> {
+    let section = &recipe.data;
+    let splits = squad::open(section.given_path()?, section.validation_fraction)?;
+    let task = span_task(section, recorded, splits.has_impossible());
+    let questions = data::pick(part, splits.train, splits.validation, None)?;
+    let source = SquadEvaluation::new(questions, &sequences(section, recorded)?, section.stride)?;
+    Ok((
+        task,
+        data::evaluation(recipe, SpanSource::Evaluation(source))?,
+    ))
+}
+
+/// Questions without an answer are measured by the rules for them, even those of a model that has never seen one.
+fn span_task(
+    section: &EncoderDataRecipe,
+    encoder: &EncoderBundle,
+    has_impossible: bool,
+) -> QuestionAnsweringTask {
+    let can_be_impossible = encoder.can_be_impossible;
+    let version = match can_be_impossible || has_impossible {
+        true => Version::V2,
+        false => Version::V1,
+    };
+    let answering = Answering::new(section, can_be_impossible);
+    QuestionAnsweringTask::new(encoder.config.clone(), answering, version)
 }

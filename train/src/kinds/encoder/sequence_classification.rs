@@ -1,11 +1,19 @@
 //! Classification of texts and of pairs of texts.
 
 use burn::tensor::{Device, Tensor};
+use tinderbox_data::loader::Loader;
+use tinderbox_data::text::labelled::{self, LabelledSplits, LabelledText};
+use tinderbox_data::text::sentiment;
 use tinderbox_data::text::{LabelledBatch, SequenceSource};
+use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
-use super::input;
+use super::bundle::EncoderBundle;
+use super::data::{self, EncoderRun, Part};
+use super::fit::{fit, sequences};
+use super::model::input;
 use super::outputs::{Guesses, hits};
+use super::recipe::{EncoderDataSource, EncoderRecipe};
 use super::score;
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};
@@ -115,4 +123,90 @@ impl Task for SequenceClassificationTask {
         let (loss, found) = guesses.read()?;
         Ok(self.count(loss, &found, &batch.labels))
     }
+}
+
+/// A run that puts texts into classes. What a run that goes on has recorded is `recorded`.
+///
+/// # Errors
+/// Texts that are not there or not what they should be, a model that does not fit them.
+pub fn prepare(
+    recipe: &EncoderRecipe,
+    recorded: Option<EncoderBundle>,
+) -> Result<EncoderRun<SequenceClassificationTask>, TrainError> {
+    let section = &recipe.data;
+    let LabelledSplits {
+        labels,
+        mut train,
+        validation,
+        ..
+    } = open(recipe)?;
+    train = data::part_of(train, section.fraction);
+    let encoder = match recorded {
+        Some(recorded) => recorded.with_same_labels(&labels)?,
+        None => {
+            let texts = train.iter().flat_map(|text| {
+                let pair = text.pair.as_deref();
+                std::iter::once(text.text.as_str()).chain(pair)
+            });
+            fit(recipe, Head::SequenceClassification, labels, texts)?
+        }
+    };
+    let sequences = sequences(section, &encoder)?;
+    let train = SequenceSource::training(&train, &sequences, recipe.train.batch_size)?;
+    Ok(EncoderRun {
+        task: SequenceClassificationTask::new(encoder.config.clone(), recipe.train.label_smoothing),
+        notes: data::truncated(train.truncated(), section)
+            .into_iter()
+            .collect(),
+        train: data::training(recipe, train)?,
+        validation: loader(recipe, &encoder, &validation)?,
+        encoder,
+    })
+}
+
+/// The task of a run that puts texts into classes, and a part of its data.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn evaluation_of(
+    recipe: &EncoderRecipe,
+    recorded: EncoderBundle,
+    part: Part,
+) -> Result<(SequenceClassificationTask, Loader<SequenceSource>), TrainError> {
+    let splits = open(recipe)?;
+    let recorded = recorded.with_same_labels(&splits.labels)?;
+    let texts = data::pick(part, splits.train, splits.validation, splits.test)?;
+    let loader = loader(recipe, &recorded, &texts)?;
+    Ok((
+        SequenceClassificationTask::new(recorded.config, 0.0),
+        loader,
+    ))
+}
+
+fn loader(
+    recipe: &EncoderRecipe,
+    encoder: &EncoderBundle,
+    texts: &[LabelledText],
+) -> Result<Loader<SequenceSource>, TrainError> {
+    let sequences = sequences(&recipe.data, encoder)?;
+    data::evaluation(recipe, SequenceSource::evaluation(texts, &sequences)?)
+}
+
+/// The texts of a recipe for classes.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn open(recipe: &EncoderRecipe) -> Result<LabelledSplits, TrainError> {
+    let section = &recipe.data;
+    let fraction = section.validation_fraction;
+    Ok(match section.source {
+        EncoderDataSource::Sentiment => LabelledSplits {
+            labels: sentiment::LABELS.map(String::from).to_vec(),
+            train: sentiment::texts(recipe.seed, "train", section.train_size),
+            validation: sentiment::texts(recipe.seed, "validation", section.val_size),
+            test: Some(sentiment::texts(recipe.seed, "test", section.val_size)),
+        },
+        EncoderDataSource::TextFolder => labelled::open_folders(section.given_path()?, fraction)?,
+        _ => labelled::open_table(section.given_path()?, &section.columns, fraction)?,
+    })
 }

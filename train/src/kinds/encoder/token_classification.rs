@@ -1,11 +1,18 @@
 //! Token classification: a tag for every word, as for names or parts of speech.
 
 use burn::tensor::{Device, Tensor};
+use tinderbox_data::loader::Loader;
+use tinderbox_data::text::tagged::{TaggedSplits, open_tagged};
 use tinderbox_data::text::{TaggedBatch, TaggedSource};
+use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
-use super::input;
+use super::bundle::EncoderBundle;
+use super::data::{self, EncoderRun, Part};
+use super::fit::{fit, sequences};
+use super::model::input;
 use super::outputs::{Guesses, hits, indices};
+use super::recipe::{EncoderDataRecipe, EncoderRecipe};
 use super::score;
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};
@@ -183,4 +190,76 @@ impl Task for TokenClassificationTask {
         let (loss, found) = guesses.read()?;
         Ok(self.count(loss, &found, &words))
     }
+}
+
+/// A run that gives every word a tag.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare(
+    recipe: &EncoderRecipe,
+    recorded: Option<EncoderBundle>,
+) -> Result<EncoderRun<TokenClassificationTask>, TrainError> {
+    let section = &recipe.data;
+    let splits = open(section)?;
+    let train = data::part_of(splits.train, section.fraction);
+    let encoder = match recorded {
+        Some(recorded) => recorded.with_same_labels(&splits.labels)?,
+        None => {
+            let words = train.iter().flat_map(|sentence| &sentence.words);
+            fit(
+                recipe,
+                Head::TokenClassification,
+                splits.labels,
+                words.map(String::as_str),
+            )?
+        }
+    };
+    let sequences = sequences(section, &encoder)?;
+    let train = TaggedSource::training(&train, &sequences, recipe.train.batch_size)?;
+    let validation = TaggedSource::evaluation(&splits.validation, &sequences)?;
+    Ok(EncoderRun {
+        task: TokenClassificationTask::new(
+            encoder.config.clone(),
+            encoder.labels.clone(),
+            recipe.train.label_smoothing,
+        ),
+        notes: data::truncated(train.truncated(), section)
+            .into_iter()
+            .collect(),
+        train: data::training(recipe, train)?,
+        validation: data::evaluation(recipe, validation)?,
+        encoder,
+    })
+}
+
+/// The task of a run, and a part of its data to evaluate on.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn evaluation_of(
+    recipe: &EncoderRecipe,
+    recorded: EncoderBundle,
+    part: Part,
+) -> Result<(TokenClassificationTask, Loader<TaggedSource>), TrainError> {
+    let section = &recipe.data;
+    let splits = open(section)?;
+    let recorded = recorded.with_same_labels(&splits.labels)?;
+    let sentences = data::pick(part, splits.train, splits.validation, splits.test)?;
+    let source = TaggedSource::evaluation(&sentences, &sequences(section, &recorded)?)?;
+    let task = TokenClassificationTask::new(recorded.config, recorded.labels, 0.0);
+    Ok((task, data::evaluation(recipe, source)?))
+}
+
+/// The words of a recipe for tags.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn open(section: &EncoderDataRecipe) -> Result<TaggedSplits, TrainError> {
+    let fraction = section.validation_fraction;
+    Ok(open_tagged(
+        section.given_path()?,
+        &section.tag_columns,
+        fraction,
+    )?)
 }

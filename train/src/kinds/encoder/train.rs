@@ -2,9 +2,12 @@
 
 use tinderbox_model_transformer::TextEncoder;
 
-use super::data::{self, EncoderRun};
-use super::{EncoderBundle, EncoderDataSource, pretrained};
-use super::{EncoderDataRecipe, EncoderRecipe};
+use super::bundle::EncoderBundle;
+use super::data::EncoderRun;
+use super::recipe::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe};
+use super::{
+    masked_lm, pretrained, question_answering, sequence_classification, token_classification,
+};
 use crate::TrainError;
 use crate::params::adaptation;
 use crate::run::{Bundle, RunDir};
@@ -24,24 +27,24 @@ impl Work for Encoder {
         context: SessionContext,
     ) -> Result<Outcome, TrainError> {
         let source = recipe.data.source;
-        let known = known_encoder(start)?;
+        let recorded = recorded_encoder(start)?;
         match source {
             EncoderDataSource::Sentiment
             | EncoderDataSource::Labelled
             | EncoderDataSource::TextFolder => {
-                let opened = data::classified(recipe, known)?;
+                let opened = sequence_classification::prepare(recipe, recorded)?;
                 run_encoder(recipe, start, context, opened)
             }
             EncoderDataSource::Tagged => {
-                let opened = data::tagged(recipe, known)?;
+                let opened = token_classification::prepare(recipe, recorded)?;
                 run_encoder(recipe, start, context, opened)
             }
             EncoderDataSource::Squad => {
-                let opened = data::squad(recipe, known)?;
+                let opened = question_answering::prepare(recipe, recorded)?;
                 run_encoder(recipe, start, context, opened)
             }
             EncoderDataSource::Masked => {
-                let opened = data::masked(recipe, known)?;
+                let opened = masked_lm::prepare(recipe, recorded)?;
                 run_encoder(recipe, start, context, opened)
             }
         }
@@ -50,7 +53,7 @@ impl Work for Encoder {
 
 /// What a run that goes on has recorded: its data may by then be cut differently, and the folder that its weights came
 /// from may be gone.
-fn known_encoder(start: &StartMode) -> Result<Option<EncoderBundle>, TrainError> {
+fn recorded_encoder(start: &StartMode) -> Result<Option<EncoderBundle>, TrainError> {
     match start {
         StartMode::Resume { path, .. } => Ok(Some(EncoderBundle::read(&RunDir::open(path)?)?)),
         StartMode::New { .. } | StartMode::DryRun => Ok(None),

@@ -3,7 +3,7 @@
 use tinderbox_data::image::Preprocess;
 use tinderbox_model_cnn::ImageClassifierConfig;
 
-use super::ImageDataRecipe;
+use super::recipe::ImageDataRecipe;
 use crate::TrainError;
 use crate::run::{Bundle, LABELS, MODEL_CONFIG, RunDir};
 

@@ -12,9 +12,8 @@ use tinderbox_data::loader::{Loader, LoaderConfig};
 use tinderbox_model_cnn::ImageClassifierConfig;
 use tinderbox_model_cnn::registry::{self, InputInfo};
 
-use super::ImageRecipe;
-use super::recipe::model_config;
-use super::{ImageBundle, ImageDataRecipe, ImageDataSource};
+use super::bundle::ImageBundle;
+use super::recipe::{ImageDataRecipe, ImageDataSource, ImageRecipe, model_config};
 use crate::TrainError;
 use crate::pretrained::DataAccess;
 

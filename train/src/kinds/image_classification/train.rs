@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::bundle::ImageBundle;
 use super::data::ImageRun;
-use super::{ImageBundle, ImageClassificationTask, pretrained};
-use super::{ImageDataRecipe, ImageRecipe};
+use super::pretrained;
+use super::recipe::{ImageDataRecipe, ImageRecipe};
+use super::task::ImageClassificationTask;
 use crate::TrainError;
 use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew, init_model};
 use crate::trainer::Outcome;

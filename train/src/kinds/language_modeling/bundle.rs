@@ -2,8 +2,8 @@
 
 use tinderbox_data::text::Tokenizer;
 
-use super::LanguageDataRecipe;
 use super::model::LanguageModelConfig;
+use super::recipe::LanguageDataRecipe;
 use crate::TrainError;
 use crate::run::{Bundle, MODEL_CONFIG, RunDir, TOKENIZER};
 

@@ -10,11 +10,12 @@ use tinderbox_data::text::{
     treebank,
 };
 
-use super::LanguageModelConfig;
-use super::LanguageRecipe;
-use super::recipe::model_config;
+use super::bundle::LanguageBundle;
+use super::model::LanguageModelConfig;
+use super::recipe::{
+    LanguageDataRecipe, LanguageDataSource, LanguageRecipe, TextUnit, model_config,
+};
 use super::token_source::TokenSource;
-use super::{LanguageBundle, LanguageDataRecipe, LanguageDataSource, TextUnit};
 use crate::TrainError;
 
 /// The text of a recipe, as tokens.

@@ -2,7 +2,7 @@
 
 use tinderbox_weights::LoadOptions;
 
-use super::LanguageModel;
+use super::model::LanguageModel;
 use crate::TrainError;
 use crate::pretrained::not_loaded;
 use crate::recipe::ModelRecipe;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tinderbox_data::text::treebank::Options as TreebankOptions;
 
-use super::{LanguageModelConfig, LanguageModelInfo};
+use super::model::{LanguageModelConfig, LanguageModelInfo};
 use crate::recipe::{DataSection, ModelRecipe, Problems, Recipe};
 
 /// A recipe for language modelling.

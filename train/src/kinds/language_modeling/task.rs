@@ -5,8 +5,8 @@ use tinderbox_data::text::{TokenBatch, Tokenizer};
 use tinderbox_kernels::loss::cross_entropy;
 use tinderbox_model_rnn::{RnnState, regularization};
 
-use super::LanguageModel;
-use super::LanguageRecipe;
+use super::model::LanguageModel;
+use super::recipe::LanguageRecipe;
 use super::token_source::TokenSource;
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};

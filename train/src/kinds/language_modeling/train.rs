@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::bundle::LanguageBundle;
 use super::data::LanguageRun;
-use super::{LanguageBundle, LanguageModelingTask, pretrained};
-use super::{LanguageDataRecipe, LanguageRecipe};
+use super::pretrained;
+use super::recipe::{LanguageDataRecipe, LanguageRecipe};
+use super::task::LanguageModelingTask;
 use crate::TrainError;
 use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew, init_model};
 use crate::trainer::Outcome;
