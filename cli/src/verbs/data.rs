@@ -11,8 +11,9 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde_json::json;
+use tinderbox_data::Split;
 use tinderbox_data::image::{
-    Image, ImageBatch, ImageDataset, ImageSource, Preprocess, Split, contact_sheet, write_png,
+    Image, ImageBatch, ImageDataset, ImageSource, Preprocess, contact_sheet, write_png,
 };
 use tinderbox_data::loader::{Loader, Source};
 use tinderbox_train::TrainError;

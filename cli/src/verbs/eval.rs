@@ -7,6 +7,7 @@ mod text;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use tinderbox_data::Split;
 use tinderbox_train::kinds::Kind;
 use tinderbox_train::run::RunDir;
 
@@ -59,10 +60,16 @@ enum Part {
 impl Part {
     /// As in `eval-validation.json`.
     fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::Test => "test",
+        Split::from(self).name()
+    }
+}
+
+impl From<Part> for Split {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Train => Self::Train,
+            Part::Validation => Self::Validation,
+            Part::Test => Self::Test,
         }
     }
 }

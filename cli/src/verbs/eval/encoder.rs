@@ -9,7 +9,6 @@ use tinderbox_data::loader::Loader;
 use tinderbox_model_transformer::TextEncoder;
 use tinderbox_train::kinds::encoder::EncoderDataSource;
 use tinderbox_train::kinds::encoder::EncoderRecipe;
-use tinderbox_train::kinds::encoder::data::Part as DataPart;
 use tinderbox_train::kinds::encoder::score;
 use tinderbox_train::kinds::encoder::{EncoderBundle, LoadedEncoder};
 use tinderbox_train::kinds::encoder::{
@@ -112,11 +111,7 @@ fn measure(
     part: Part,
     device: &Device,
 ) -> anyhow::Result<(Tally, Values)> {
-    let part = match part {
-        Part::Train => DataPart::Train,
-        Part::Validation => DataPart::Validation,
-        Part::Test => DataPart::Test,
-    };
+    let part = part.into();
     match recipe.data.source {
         EncoderDataSource::Sentiment
         | EncoderDataSource::Labelled

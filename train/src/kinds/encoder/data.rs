@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use tinderbox_data::Split;
 use tinderbox_data::loader::{Loader, LoaderConfig, Source};
-use tinderbox_data::text::Truncated;
+use tinderbox_data::text::encoder::Truncated;
 
 use super::bundle::EncoderBundle;
 use super::recipe::{EncoderDataRecipe, EncoderRecipe};
@@ -24,28 +25,17 @@ pub struct EncoderRun<T: Task> {
     pub notes: Vec<String>,
 }
 
-/// A part of the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// What is learnt from.
-    Train,
-    /// What is measured with while learning.
-    Validation,
-    /// What is measured with at the end.
-    Test,
-}
-
-/// What `part` of the data has.
+/// Returns the data of `split`.
 pub(super) fn pick<T>(
-    part: Part,
+    split: Split,
     train: T,
     validation: T,
     test: Option<T>,
 ) -> Result<T, TrainError> {
-    match part {
-        Part::Train => Ok(train),
-        Part::Validation => Ok(validation),
-        Part::Test => test
+    match split {
+        Split::Train => Ok(train),
+        Split::Validation => Ok(validation),
+        Split::Test => test
             .ok_or_else(|| TrainError::Mismatch("these data have no test part with labels".into())),
     }
 }
@@ -71,33 +61,23 @@ pub(super) fn truncated(truncated: Truncated, data: &EncoderDataRecipe) -> Optio
     })
 }
 
+/// Shuffled batches to train on.
 pub(super) fn training<S: Source>(
     recipe: &EncoderRecipe,
     source: S,
 ) -> Result<Loader<S>, TrainError> {
-    loader(recipe, source, true, recipe.train.drop_last)
+    let config = LoaderConfig::new(recipe.train.batch_size)
+        .with_workers(recipe.train.workers)
+        .with_shuffle(recipe.seed)
+        .with_drop_last(recipe.train.drop_last);
+    Ok(Loader::new(Arc::new(source), config)?)
 }
 
+/// All batches, in order.
 pub(super) fn evaluation<S: Source>(
     recipe: &EncoderRecipe,
     source: S,
 ) -> Result<Loader<S>, TrainError> {
-    loader(recipe, source, false, false)
-}
-
-fn loader<S: Source>(
-    recipe: &EncoderRecipe,
-    source: S,
-    shuffle: bool,
-    drop_last: bool,
-) -> Result<Loader<S>, TrainError> {
-    let config = LoaderConfig {
-        batch_size: recipe.train.batch_size,
-        workers: recipe.train.workers,
-        shuffle,
-        drop_last,
-        seed: recipe.seed,
-        skip_bad: 0,
-    };
+    let config = LoaderConfig::new(recipe.train.batch_size).with_workers(recipe.train.workers);
     Ok(Loader::new(Arc::new(source), config)?)
 }

@@ -3,14 +3,16 @@
 //! Devlin et al. 2018, <https://arxiv.org/abs/1810.04805>, section 3.1.
 
 use burn::tensor::{Device, Tensor};
+use tinderbox_data::Split;
 use tinderbox_data::loader::Loader;
-use tinderbox_data::text::{MaskOptions, TextLines};
-use tinderbox_data::text::{MaskedBatch, MaskedSource};
+use tinderbox_data::text::encoder::masked_lm::{
+    MaskedLmBatch, MaskedLmSource, MaskingOptions, TextLines,
+};
 use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::bundle::EncoderBundle;
-use super::data::{self, EncoderRun, Part};
+use super::data::{self, EncoderRun};
 use super::fit::{fit, sequences};
 use super::model::input;
 use super::outputs::{Guesses, hits, indices};
@@ -49,7 +51,7 @@ impl MaskedLmTask {
 
     /// Logits of the hidden tokens alone, `[count, vocab]`: those of the others, with the whole vocabulary for each, would
     /// be most of the work.
-    fn logits(&self, model: &TextEncoder, batch: &MaskedBatch, device: &Device) -> Tensor<2> {
+    fn logits(&self, model: &TextEncoder, batch: &MaskedLmBatch, device: &Device) -> Tensor<2> {
         let input = input(&batch.input, &self.config, device);
         let features = model.forward_features(&input);
         let [rows, time, hidden] = features.dims();
@@ -68,7 +70,7 @@ fn count(loss: f64, found: &[u32], targets: &[u32]) -> Tally {
 
 impl Task for MaskedLmTask {
     type Model = TextEncoder;
-    type Source = MaskedSource;
+    type Source = MaskedLmSource;
     type Output = MaskedLmOutput;
 
     fn metrics(&self) -> &[MetricInfo] {
@@ -79,8 +81,8 @@ impl Task for MaskedLmTask {
         "hidden tokens"
     }
 
-    fn size(&self, source: &MaskedSource) -> usize {
-        source.hidden()
+    fn size(&self, source: &MaskedLmSource) -> usize {
+        source.targets()
     }
 
     fn values(&self, tally: &Tally) -> Values {
@@ -94,7 +96,7 @@ impl Task for MaskedLmTask {
     fn forward(
         &self,
         model: &TextEncoder,
-        batch: MaskedBatch,
+        batch: MaskedLmBatch,
         _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, MaskedLmOutput), TrainError> {
@@ -115,7 +117,7 @@ impl Task for MaskedLmTask {
     fn evaluate(
         &self,
         model: &TextEncoder,
-        batch: MaskedBatch,
+        batch: MaskedLmBatch,
         _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<Tally, TrainError> {
@@ -146,9 +148,9 @@ pub fn prepare(
     };
     let sequences = sequences(section, &encoder)?;
     let (options, batch_size) = (mask_options(section), recipe.train.batch_size);
-    let train = MaskedSource::training(&train, &sequences, &options, recipe.seed, batch_size)?;
+    let train = MaskedLmSource::training(&train, &sequences, &options, recipe.seed, batch_size)?;
     let validation =
-        MaskedSource::evaluation(&lines.validation, &sequences, &options, recipe.seed)?;
+        MaskedLmSource::evaluation(&lines.validation, &sequences, &options, recipe.seed)?;
     Ok(EncoderRun {
         task: MaskedLmTask::new(encoder.config.clone(), recipe.train.label_smoothing),
         train: data::training(recipe, train)?,
@@ -165,23 +167,23 @@ pub fn prepare(
 pub fn evaluation_of(
     recipe: &EncoderRecipe,
     recorded: EncoderBundle,
-    part: Part,
-) -> Result<(MaskedLmTask, Loader<MaskedSource>), TrainError> {
+    split: Split,
+) -> Result<(MaskedLmTask, Loader<MaskedLmSource>), TrainError> {
     let section = &recipe.data;
     let lines = TextLines::open(section.given_path()?, section.validation_fraction)?;
-    let lines = data::pick(part, lines.train, lines.validation, lines.test)?;
+    let lines = data::pick(split, lines.train, lines.validation, lines.test)?;
     let (sequences, options) = (sequences(section, &recorded)?, mask_options(section));
-    let source = MaskedSource::evaluation(&lines, &sequences, &options, recipe.seed)?;
+    let source = MaskedLmSource::evaluation(&lines, &sequences, &options, recipe.seed)?;
     Ok((
         MaskedLmTask::new(recorded.config, 0.0),
         data::evaluation(recipe, source)?,
     ))
 }
 
-fn mask_options(section: &EncoderDataRecipe) -> MaskOptions {
-    MaskOptions {
+fn mask_options(section: &EncoderDataRecipe) -> MaskingOptions {
+    MaskingOptions {
         probability: section.mask_probability,
         whole_word: section.whole_word,
-        ..MaskOptions::default()
+        ..MaskingOptions::default()
     }
 }

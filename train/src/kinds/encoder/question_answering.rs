@@ -4,20 +4,20 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Int, Tensor, Transaction};
 use tinderbox_data::DataError;
-use tinderbox_data::loader::Loader;
-use tinderbox_data::loader::Source;
-use tinderbox_data::text::SequenceBatch;
-use tinderbox_data::text::squad::{self, metrics::Version};
-use tinderbox_data::text::squad::{
-    Prediction, QuestionBatch, QuestionWindows, SpanBatch, SquadEvaluation, SquadTraining,
-    best_answer,
+use tinderbox_data::Split;
+use tinderbox_data::loader::{Batching, Loader, Source};
+use tinderbox_data::text::encoder::EncoderBatch;
+use tinderbox_data::text::encoder::question_answering::metrics::Version;
+use tinderbox_data::text::encoder::question_answering::{
+    self as squad, Prediction, QaEvaluationSource, QaTrainingBatch, QaTrainingSource,
+    QuestionBatch, QuestionWindows, best_answer,
 };
 use tinderbox_kernels::loss::cross_entropy;
 use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
 
 use super::bundle::EncoderBundle;
-use super::data::{self, EncoderRun, Part};
+use super::data::{self, EncoderRun};
 use super::fit::{fit, sequences};
 use super::model::input;
 use super::outputs::{indices, read_all};
@@ -77,7 +77,7 @@ impl Answering {
 pub fn span_logits(
     model: &TextEncoder,
     config: &TextEncoderConfig,
-    batch: &SequenceBatch,
+    batch: &EncoderBatch,
     at_once: usize,
     device: &Device,
 ) -> [Tensor<2>; 2] {
@@ -108,16 +108,16 @@ fn rows(input: &EncoderInput, rows: Range<usize>) -> EncoderInput {
 #[derive(Debug)]
 pub enum SpanSource {
     /// Windows of texts.
-    Training(SquadTraining),
+    Training(QaTrainingSource),
     /// Whole questions.
-    Evaluation(SquadEvaluation),
+    Evaluation(QaEvaluationSource),
 }
 
 /// A batch of either.
 #[derive(Debug)]
 pub enum SpanInput {
     /// Windows of texts.
-    Windows(SpanBatch),
+    Windows(QaTrainingBatch),
     /// Whole questions.
     Questions(QuestionBatch),
 }
@@ -125,9 +125,9 @@ pub enum SpanInput {
 /// An item of either.
 pub enum SpanItem {
     /// A window of a text.
-    Window(<SquadTraining as Source>::Item),
+    Window(<QaTrainingSource as Source>::Item),
     /// A whole question.
-    Question(<SquadEvaluation as Source>::Item),
+    Question(<QaEvaluationSource as Source>::Item),
 }
 
 impl Source for SpanSource {
@@ -138,6 +138,13 @@ impl Source for SpanSource {
         match self {
             Self::Training(source) => source.len(),
             Self::Evaluation(source) => source.len(),
+        }
+    }
+
+    fn batching(&self) -> Batching {
+        match self {
+            Self::Training(source) => source.batching(),
+            Self::Evaluation(source) => source.batching(),
         }
     }
 
@@ -316,8 +323,8 @@ pub fn prepare(
         }
     };
     let sequences = sequences(section, &encoder)?;
-    let train = SquadTraining::new(&train, &sequences, section.stride, recipe.train.batch_size)?;
-    let validation = SquadEvaluation::new(splits.validation, &sequences, section.stride)?;
+    let train = QaTrainingSource::new(&train, &sequences, section.stride, recipe.train.batch_size)?;
+    let validation = QaEvaluationSource::new(splits.validation, &sequences, section.stride)?;
     notes.push(format!(
         "{} windows to learn from, {} of them with the answer",
         train.len(),
@@ -339,13 +346,14 @@ pub fn prepare(
 pub fn evaluation_of(
     recipe: &EncoderRecipe,
     recorded: &EncoderBundle,
-    part: Part,
+    split: Split,
 ) -> Result<(QuestionAnsweringTask, Loader<SpanSource>), TrainError> {
     let section = &recipe.data;
     let splits = squad::open(section.given_path()?, section.validation_fraction)?;
     let task = span_task(section, recorded, splits.has_impossible());
-    let questions = data::pick(part, splits.train, splits.validation, None)?;
-    let source = SquadEvaluation::new(questions, &sequences(section, recorded)?, section.stride)?;
+    let questions = data::pick(split, splits.train, splits.validation, None)?;
+    let source =
+        QaEvaluationSource::new(questions, &sequences(section, recorded)?, section.stride)?;
     Ok((
         task,
         data::evaluation(recipe, SpanSource::Evaluation(source))?,

@@ -1,15 +1,17 @@
 //! Classification of texts and of pairs of texts.
 
 use burn::tensor::{Device, Tensor};
+use tinderbox_data::Split;
 use tinderbox_data::loader::Loader;
-use tinderbox_data::text::labelled::{self, LabelledSplits, LabelledText};
-use tinderbox_data::text::sentiment;
-use tinderbox_data::text::{LabelledBatch, SequenceSource};
+use tinderbox_data::text::encoder::sequence_classification::{
+    self as labelled, LabelledBatch, LabelledSource, LabelledSplits, LabelledText,
+};
+use tinderbox_data::text::generated::sentiment;
 use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::bundle::EncoderBundle;
-use super::data::{self, EncoderRun, Part};
+use super::data::{self, EncoderRun};
 use super::fit::{fit, sequences};
 use super::model::input;
 use super::outputs::{Guesses, hits};
@@ -68,7 +70,7 @@ impl SequenceClassificationTask {
 
 impl Task for SequenceClassificationTask {
     type Model = TextEncoder;
-    type Source = SequenceSource;
+    type Source = LabelledSource;
     type Output = SequenceClassificationOutput;
 
     fn metrics(&self) -> &[MetricInfo] {
@@ -152,7 +154,7 @@ pub fn prepare(
         }
     };
     let sequences = sequences(section, &encoder)?;
-    let train = SequenceSource::training(&train, &sequences, recipe.train.batch_size)?;
+    let train = LabelledSource::training(&train, &sequences, recipe.train.batch_size)?;
     Ok(EncoderRun {
         task: SequenceClassificationTask::new(encoder.config.clone(), recipe.train.label_smoothing),
         notes: data::truncated(train.truncated(), section)
@@ -171,11 +173,11 @@ pub fn prepare(
 pub fn evaluation_of(
     recipe: &EncoderRecipe,
     recorded: EncoderBundle,
-    part: Part,
-) -> Result<(SequenceClassificationTask, Loader<SequenceSource>), TrainError> {
+    split: Split,
+) -> Result<(SequenceClassificationTask, Loader<LabelledSource>), TrainError> {
     let splits = open(recipe)?;
     let recorded = recorded.with_same_labels(&splits.labels)?;
-    let texts = data::pick(part, splits.train, splits.validation, splits.test)?;
+    let texts = data::pick(split, splits.train, splits.validation, splits.test)?;
     let loader = loader(recipe, &recorded, &texts)?;
     Ok((
         SequenceClassificationTask::new(recorded.config, 0.0),
@@ -187,9 +189,9 @@ fn loader(
     recipe: &EncoderRecipe,
     encoder: &EncoderBundle,
     texts: &[LabelledText],
-) -> Result<Loader<SequenceSource>, TrainError> {
+) -> Result<Loader<LabelledSource>, TrainError> {
     let sequences = sequences(&recipe.data, encoder)?;
-    data::evaluation(recipe, SequenceSource::evaluation(texts, &sequences)?)
+    data::evaluation(recipe, LabelledSource::evaluation(texts, &sequences)?)
 }
 
 /// The texts of a recipe for classes.

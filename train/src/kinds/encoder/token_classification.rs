@@ -1,14 +1,16 @@
 //! Token classification: a tag for every word, as for names or parts of speech.
 
 use burn::tensor::{Device, Tensor};
+use tinderbox_data::Split;
 use tinderbox_data::loader::Loader;
-use tinderbox_data::text::tagged::{TaggedSplits, open_tagged};
-use tinderbox_data::text::{TaggedBatch, TaggedSource};
+use tinderbox_data::text::encoder::token_classification::{
+    self as tagged, TaggedSplits, TokenClassificationBatch, TokenClassificationSource,
+};
 use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::bundle::EncoderBundle;
-use super::data::{self, EncoderRun, Part};
+use super::data::{self, EncoderRun};
 use super::fit::{fit, sequences};
 use super::model::input;
 use super::outputs::{Guesses, hits, indices};
@@ -44,7 +46,7 @@ struct Words {
 }
 
 impl Words {
-    fn of(batch: &TaggedBatch) -> Self {
+    fn of(batch: &TokenClassificationBatch) -> Self {
         let [rows, time] = batch.input.shape;
         let mut words = Self {
             positions: Vec::new(),
@@ -85,7 +87,7 @@ impl TokenClassificationTask {
     fn logits(
         &self,
         model: &TextEncoder,
-        batch: &TaggedBatch,
+        batch: &TokenClassificationBatch,
         words: &Words,
         device: &Device,
     ) -> Tensor<2> {
@@ -131,7 +133,7 @@ const REAL: &str = "entities.real";
 
 impl Task for TokenClassificationTask {
     type Model = TextEncoder;
-    type Source = TaggedSource;
+    type Source = TokenClassificationSource;
     type Output = TokenClassificationOutput;
 
     fn metrics(&self) -> &[MetricInfo] {
@@ -142,7 +144,7 @@ impl Task for TokenClassificationTask {
         "words"
     }
 
-    fn size(&self, source: &TaggedSource) -> usize {
+    fn size(&self, source: &TokenClassificationSource) -> usize {
         source.words()
     }
 
@@ -161,7 +163,7 @@ impl Task for TokenClassificationTask {
     fn forward(
         &self,
         model: &TextEncoder,
-        batch: TaggedBatch,
+        batch: TokenClassificationBatch,
         _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, TokenClassificationOutput), TrainError> {
@@ -180,7 +182,7 @@ impl Task for TokenClassificationTask {
     fn evaluate(
         &self,
         model: &TextEncoder,
-        batch: TaggedBatch,
+        batch: TokenClassificationBatch,
         _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<Tally, TrainError> {
@@ -216,8 +218,8 @@ pub fn prepare(
         }
     };
     let sequences = sequences(section, &encoder)?;
-    let train = TaggedSource::training(&train, &sequences, recipe.train.batch_size)?;
-    let validation = TaggedSource::evaluation(&splits.validation, &sequences)?;
+    let train = TokenClassificationSource::training(&train, &sequences, recipe.train.batch_size)?;
+    let validation = TokenClassificationSource::evaluation(&splits.validation, &sequences)?;
     Ok(EncoderRun {
         task: TokenClassificationTask::new(
             encoder.config.clone(),
@@ -240,13 +242,14 @@ pub fn prepare(
 pub fn evaluation_of(
     recipe: &EncoderRecipe,
     recorded: EncoderBundle,
-    part: Part,
-) -> Result<(TokenClassificationTask, Loader<TaggedSource>), TrainError> {
+    split: Split,
+) -> Result<(TokenClassificationTask, Loader<TokenClassificationSource>), TrainError> {
     let section = &recipe.data;
     let splits = open(section)?;
     let recorded = recorded.with_same_labels(&splits.labels)?;
-    let sentences = data::pick(part, splits.train, splits.validation, splits.test)?;
-    let source = TaggedSource::evaluation(&sentences, &sequences(section, &recorded)?)?;
+    let sentences = data::pick(split, splits.train, splits.validation, splits.test)?;
+    let source =
+        TokenClassificationSource::evaluation(&sentences, &sequences(section, &recorded)?)?;
     let task = TokenClassificationTask::new(recorded.config, recorded.labels, 0.0);
     Ok((task, data::evaluation(recipe, source)?))
 }
@@ -257,7 +260,7 @@ pub fn evaluation_of(
 /// As [`prepare`].
 pub fn open(section: &EncoderDataRecipe) -> Result<TaggedSplits, TrainError> {
     let fraction = section.validation_fraction;
-    Ok(open_tagged(
+    Ok(tagged::open(
         section.given_path()?,
         &section.tag_columns,
         fraction,

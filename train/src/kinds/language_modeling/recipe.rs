@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use tinderbox_data::text::treebank::Options as TreebankOptions;
+use tinderbox_data::text::language::treebank::Options as TreebankOptions;
 
 use super::model::{LanguageModelConfig, LanguageModelInfo};
 use crate::recipe::{DataSection, ModelRecipe, Problems, Recipe};
