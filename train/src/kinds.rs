@@ -149,6 +149,17 @@ impl Recipe {
     }
 }
 
+/// True if the data of `recipe` are generated from the seed, so that no file is needed.
+///
+/// # Errors
+/// The `[data]` section has unknown keys or values out of range.
+pub fn is_generated(recipe: &Recipe) -> Result<bool, TrainError> {
+    each!(Kind::of(recipe)?, W => {
+        let recipe: Recipe<<W as Work>::Data> = recipe.typed()?;
+        Ok(recipe.data.is_generated())
+    })
+}
+
 fn checked(file: RecipeToml) -> Result<Recipe, RecipeError> {
     let kind = Kind::of_file(&file)?;
     each!(kind, W => file.parse_as::<<W as Work>::Data>()?.untyped())

@@ -71,6 +71,9 @@ pub trait DataSection: Clone + Default + Serialize + DeserializeOwned {
     /// Metric that decides which checkpoint is best, unless the recipe names one.
     fn best_metric(&self) -> &'static str;
 
+    /// True if the data are generated from the seed, so that no file is needed.
+    fn is_generated(&self) -> bool;
+
     /// Paths of files and folders, which a resolved recipe holds as absolute ones.
     fn paths(&mut self) -> Vec<&mut PathBuf>;
 

@@ -123,6 +123,10 @@ impl DataSection for EncoderDataRecipe {
         }
     }
 
+    fn is_generated(&self) -> bool {
+        self.source == EncoderDataSource::Sentiment
+    }
+
     fn paths(&mut self) -> Vec<&mut PathBuf> {
         self.path.iter_mut().chain(&mut self.tokenizer).collect()
     }

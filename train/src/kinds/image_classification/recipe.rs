@@ -107,6 +107,10 @@ impl DataSection for ImageDataRecipe {
         "accuracy"
     }
 
+    fn is_generated(&self) -> bool {
+        self.source == ImageDataSource::Shapes
+    }
+
     fn paths(&mut self) -> Vec<&mut PathBuf> {
         self.path.iter_mut().collect()
     }

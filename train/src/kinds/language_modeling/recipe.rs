@@ -106,6 +106,10 @@ impl DataSection for LanguageDataRecipe {
         "perplexity"
     }
 
+    fn is_generated(&self) -> bool {
+        self.source == LanguageDataSource::Grammar
+    }
+
     fn paths(&mut self) -> Vec<&mut PathBuf> {
         self.path.iter_mut().chain(&mut self.tokenizer).collect()
     }
