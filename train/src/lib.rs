@@ -20,4 +20,12 @@ pub mod svg;
 pub mod task;
 pub mod trainer;
 
+pub use checkpoint::Checkpoints;
 pub use error::TrainError;
+pub use metrics::{MetricInfo, Tally};
+pub use params::init_model;
+pub use recipe::Recipe;
+pub use run::RunDir;
+pub use task::{HiddenState, Task};
+pub use trainer::state::State;
+pub use trainer::{Loaders, Trainer};

@@ -60,7 +60,7 @@ pub struct MetricInfo {
 
 impl MetricInfo {
     /// The lower the better, as a loss.
-    pub fn lower(name: &'static str) -> Self {
+    pub const fn lower(name: &'static str) -> Self {
         Self {
             name,
             higher_is_better: false,
@@ -69,7 +69,7 @@ impl MetricInfo {
     }
 
     /// The higher the better.
-    pub fn higher(name: &'static str) -> Self {
+    pub const fn higher(name: &'static str) -> Self {
         Self {
             name,
             higher_is_better: true,
@@ -78,7 +78,7 @@ impl MetricInfo {
     }
 
     /// A share of what is right.
-    pub fn fraction(name: &'static str) -> Self {
+    pub const fn fraction(name: &'static str) -> Self {
         Self {
             name,
             higher_is_better: true,

@@ -12,7 +12,7 @@ mod peft;
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Gradients, Tensor};
+use burn::tensor::{Device, Gradients, Tensor};
 
 use crate::TrainError;
 
@@ -38,6 +38,23 @@ impl ParamPath {
         let parts: Vec<&str> = self.0.iter().flatten().map(String::as_str).collect();
         parts.join(".")
     }
+}
+
+/// A network whose weights are a function of `seed` alone. `init` makes it on `device`.
+///
+/// # Errors
+/// The configuration describes no network.
+pub fn init_model<M: Module>(
+    seed: u64,
+    device: &Device,
+    init: impl FnOnce() -> Result<M, TrainError>,
+) -> Result<M, TrainError> {
+    device.seed(tinderbox_data::random::seed(seed, "init", 0));
+    let model = init()?;
+    // Burn draws a weight when it is first used. Using all of them now, in the order of their names, leaves nothing to
+    // be drawn between other random numbers later.
+    drop(values(&model));
+    Ok(model)
 }
 
 /// The gradient of every parameter that has one, detached and flattened.

@@ -4,16 +4,15 @@ mod prepared;
 
 use std::path::Path;
 
-use burn::module::Module;
 use burn::tensor::Device;
 use burn::train::Interrupter;
 
+use crate::TrainError;
 use crate::pretrained::DataAccess;
 use crate::recipe::{DataSection, Recipe};
 use crate::report::{View, ViewInfo};
 use crate::run::RunDir;
 use crate::trainer::Outcome;
-use crate::{TrainError, params};
 
 pub(crate) use prepared::Prepared;
 
@@ -73,21 +72,4 @@ pub(crate) fn begins_anew(start: &StartMode) -> Result<bool, TrainError> {
         StartMode::New { .. } | StartMode::DryRun => Ok(true),
         StartMode::Resume { path, .. } => Ok(RunDir::open(path)?.checkpoints().steps()?.is_empty()),
     }
-}
-
-/// A network whose weights are a function of `seed` alone. `init` makes it on `device`.
-///
-/// # Errors
-/// The configuration describes no network.
-pub fn init_model<M: Module>(
-    seed: u64,
-    device: &Device,
-    init: impl FnOnce() -> Result<M, TrainError>,
-) -> Result<M, TrainError> {
-    device.seed(tinderbox_data::random::seed(seed, "init", 0));
-    let model = init()?;
-    // Burn draws a weight when it is first used. Using all of them now, in the order of their names, leaves nothing to
-    // be drawn between other random numbers later.
-    drop(params::values(&model));
-    Ok(model)
 }

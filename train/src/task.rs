@@ -26,7 +26,9 @@ pub trait Task {
     fn metrics(&self) -> &[MetricInfo];
 
     /// What one item is called, as in "images/s".
-    fn items(&self) -> &'static str;
+    fn items(&self) -> &'static str {
+        "items"
+    }
 
     /// How many such items an epoch of `source` has.
     fn size(&self, source: &Self::Source) -> usize {
@@ -62,7 +64,7 @@ pub trait Task {
     /// The device failed.
     fn tally(&self, output: Self::Output) -> Result<Tally, TrainError>;
 
-    /// What a validation batch adds to the metrics, on a device without gradients.
+    /// What a validation batch adds to the metrics, on a device without gradients; by default the same as a training batch.
     ///
     /// # Errors
     /// The device failed.
@@ -72,5 +74,8 @@ pub trait Task {
         batch: <Self::Source as Source>::Batch,
         hidden_state: &mut HiddenState,
         device: &Device,
-    ) -> Result<Tally, TrainError>;
+    ) -> Result<Tally, TrainError> {
+        let (_, output) = self.forward(model, batch, hidden_state, device)?;
+        self.tally(output)
+    }
 }

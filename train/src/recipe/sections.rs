@@ -186,6 +186,17 @@ pub struct OptimizerRecipe {
     pub eps: f64,
 }
 
+impl OptimizerRecipe {
+    /// An optimizer with this learning rate and PyTorch's defaults otherwise.
+    pub fn new(name: OptimizerName, learning_rate: f64) -> Self {
+        Self {
+            name,
+            learning_rate,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for OptimizerRecipe {
     fn default() -> Self {
         Self {
@@ -304,6 +315,23 @@ pub struct TrainRecipe {
     pub workers: usize,
     /// How many unreadable images may be left out before the run stops.
     pub skip_bad: usize,
+}
+
+tinderbox_model::setters!(TrainRecipe {
+    with_epochs => epochs: u64,
+    with_batch_size => batch_size: usize,
+    with_gradient_accumulation => gradient_accumulation: usize,
+    with_keep_last => keep_last: usize,
+    with_log_every => log_every: u64,
+});
+
+impl TrainRecipe {
+    /// Sets `best_metric`.
+    #[must_use]
+    pub fn with_best_metric(mut self, name: impl Into<String>) -> Self {
+        self.best_metric = name.into();
+        self
+    }
 }
 
 impl Default for TrainRecipe {

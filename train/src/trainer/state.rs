@@ -9,7 +9,7 @@ use tinderbox_weights;
 
 use super::ema::Ema;
 use super::optimizer::Optimizer;
-use crate::checkpoint::{ADAPTERS, EMA, Files, HIDDEN_STATE, MODEL, OPTIMIZER, STATE};
+use crate::checkpoint::{ADAPTERS, Checkpoints, EMA, Files, HIDDEN_STATE, MODEL, OPTIMIZER, STATE};
 use crate::metrics::{Best, Tally};
 use crate::params::{adapters, arrays};
 use crate::recipe::{OptimizerRecipe, TrainRecipe};
@@ -84,6 +84,27 @@ impl<M: Module> State<M> {
             progress: Progress::default(),
             model,
         }
+    }
+
+    /// The state at the newest of `checkpoints`, or before the first step if there is none. `model` is the initial network,
+    /// on `device`.
+    ///
+    /// # Errors
+    /// The checkpoint cannot be read, is damaged, or belongs to another run.
+    pub fn resume(
+        model: M,
+        optimizer: &OptimizerRecipe,
+        train: &TrainRecipe,
+        checkpoints: &Checkpoints,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        checkpoints.clean()?;
+        let Some(step) = checkpoints.steps()?.last().copied() else {
+            return Ok(Self::new(model, optimizer, train));
+        };
+        let (files, path) = (checkpoints.load(step)?, checkpoints.path(step));
+        let device = device.clone().inner();
+        Self::from_files(model, optimizer, train, &files, &path, &device)
     }
 
     /// The files of a checkpoint. Equal states give equal bytes.

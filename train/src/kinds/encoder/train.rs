@@ -10,8 +10,9 @@ use super::{
 };
 use crate::TrainError;
 use crate::params::adaptation;
+use crate::params::init_model;
 use crate::run::{Bundle, RunDir};
-use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew, init_model};
+use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew};
 use crate::task::Task;
 use crate::trainer::Outcome;
 

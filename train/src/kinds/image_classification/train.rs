@@ -8,7 +8,8 @@ use super::pretrained;
 use super::recipe::{ImageDataRecipe, ImageRecipe};
 use super::task::ImageClassificationTask;
 use crate::TrainError;
-use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew, init_model};
+use crate::params::init_model;
+use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew};
 use crate::trainer::Outcome;
 
 /// Image classification.

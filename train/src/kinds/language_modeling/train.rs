@@ -8,7 +8,8 @@ use super::pretrained;
 use super::recipe::{LanguageDataRecipe, LanguageRecipe};
 use super::task::LanguageModelingTask;
 use crate::TrainError;
-use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew, init_model};
+use crate::params::init_model;
+use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew};
 use crate::trainer::Outcome;
 
 /// Language modelling: the next token.
