@@ -1,8 +1,8 @@
-//! Kinds of work, one folder each: its `[data]` section and checks, its data, its task, its files in a run, and the use of
-//! a trained model.
+//! Kinds of work, one folder each: its `[data]` section and checks, its data, its task, its files
+//! in a run, and the use of a trained model.
 //!
-//! Nothing below this module knows of a kind, and `each!` is the only place that chooses between them. A kind is added as a
-//! folder, a variant of [`Kind`] and an arm of `each!`.
+//! Nothing below this module knows of a kind, and `each!` is the only place that chooses between
+//! them. A kind is added as a folder, a variant of [`Kind`] and an arm of `each!`.
 
 pub mod encoder;
 pub mod image_classification;
@@ -23,7 +23,8 @@ pub enum Kind {
     ImageClassification,
     /// Language modelling: the next token.
     LanguageModeling,
-    /// Text encoders: sequence and token classification, question answering, masked language modelling.
+    /// Text encoders: sequence and token classification, question answering, masked language
+    /// modelling.
     Encoder,
 }
 
@@ -97,21 +98,22 @@ fn unknown_source(source: &str) -> String {
     let all = Kind::ALL.iter().flat_map(|kind| kind.sources());
     let nearest = match nearest(source, all.copied()) {
         Some(name) => format!("; did you mean `{name}`?"),
-        None => ";".into(),
+        None => String::new(),
     };
     let listed =
         Kind::ALL.map(|kind| format!("for {}: {}", kind.name(), kind.sources().join(", ")));
     format!(
-        "data.source: unknown source `{source}`{nearest} There are, {}",
+        "data.source: unknown source `{source}`{nearest} (sources are, {})",
         listed.join("; ")
     )
 }
 
 impl Recipe {
-    /// The recipe called `name`: built in, or a TOML file at that path. Each of `sets` is `key=value` with a dotted key.
+    /// The recipe called `name`: built in, or a TOML file at that path. Each of `sets` is
+    /// `key=value` with a dotted key.
     ///
-    /// # Errors
-    /// An unknown name, a file that is not TOML, and all unknown keys and values out of range together.
+    /// # Errors An unknown name, a file that is not TOML, and all unknown keys and values out of
+    /// range together.
     pub fn load(name: &str, sets: &[String]) -> Result<Self, RecipeError> {
         checked(RecipeToml::open(name, sets)?)
     }
@@ -177,8 +179,8 @@ impl RunDir {
 
 /// Trains a model as `recipe` says.
 ///
-/// # Errors
-/// Whatever keeps the run from starting or ends it early; data and recipe are checked before anything is written.
+/// # Errors Whatever keeps the run from starting or ends it early; data and recipe are checked
+/// before anything is written.
 pub fn train(
     recipe: &Recipe,
     start: &StartMode,
@@ -190,7 +192,8 @@ pub fn train(
     })
 }
 
-/// The recipe with a dry run's length and with absolute paths, since the next command may run in another folder.
+/// The recipe with a dry run's length and with absolute paths, since the next command may run in
+/// another folder.
 fn resolved<D: DataSection>(
     mut recipe: Recipe<D>,
     start: &StartMode,

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use tinderbox_weights::Mismatch;
 
-/// Where downloaded data sets and lists of large folders are kept, and what to tell about a download.
+/// Cache folder of downloads, and progress reporting.
 pub struct DataAccess<'a> {
-    /// The cache folder.
+    /// Cache folder, also of the file lists of large data sets.
     pub cache: PathBuf,
     /// Called with the bytes received so far and the total, if it is known.
     pub progress: &'a mut dyn FnMut(u64, Option<u64>),
 }
 
-/// What is said about weights that are not loaded.
+/// Message about weights that were not loaded.
 pub fn not_loaded(mismatch: &Mismatch) -> String {
-    format!("not everything fits, and what does not is left out: {mismatch}")
+    format!("some weights do not fit and are not loaded: {mismatch}")
 }

@@ -1,9 +1,9 @@
 //! Recipes: a run as a TOML file.
 //!
-//! A recipe has five sections, `[model] [data] [optimizer] [schedule] [train]`. Four of them are the structs here. The fifth,
-//! `[data]`, belongs to the kind of work: it stays a table until the kind that knows its `source` parses it as its
-//! [`DataSection`]. The files under `recipes/` are compiled in and known by name; any other recipe is a path. `--set
-//! key=value` changes one entry.
+//! A recipe has five sections, `[model] [data] [optimizer] [schedule] [train]`. Four of them are
+//! the structs here. The fifth, `[data]`, belongs to the kind of work: it stays a table until the
+//! kind that knows its `source` parses it as its [`DataSection`]. The files under `recipes/` are
+//! compiled in and known by name; any other recipe is a path. `--set key=value` changes one entry.
 
 mod difference;
 mod model;

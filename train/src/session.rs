@@ -1,4 +1,4 @@
-//! From a recipe to a trained model: opens the data, builds or restores the state, runs the trainer.
+//! Sessions: starting, resuming or trying out a run.
 
 mod prepared;
 
@@ -16,43 +16,43 @@ use crate::trainer::Outcome;
 
 pub(crate) use prepared::Prepared;
 
-/// Where a session of a run begins and where it is written.
+/// Start of a session.
 pub enum StartMode<'a> {
-    /// A new run in this folder, in place of the run that is there if `overwrite` is set.
+    /// A new run, in place of an existing one if `overwrite` is set.
     New {
-        /// The run directory.
+        /// Run directory.
         path: &'a Path,
-        /// Replace a run.
+        /// Replace an existing run.
         overwrite: bool,
     },
-    /// The run in this folder goes on, from its newest checkpoint or from the one at a step.
+    /// An existing run, resumed from its newest checkpoint or from the one at a step.
     Resume {
-        /// The run directory.
+        /// Run directory.
         path: &'a Path,
-        /// The step of the checkpoint; later ones are removed.
+        /// Step of the checkpoint; later ones are removed.
         step: Option<u64>,
     },
-    /// Two steps and a short evaluation; nothing is written.
+    /// A dry run: two steps and a short evaluation, without writing anything.
     DryRun,
 }
 
-/// What a session needs besides its recipe.
+/// Everything that a session needs besides its recipe.
 pub struct SessionContext<'a, 'v> {
-    /// The device, without gradients.
+    /// Device, without gradients.
     pub device: Device,
-    /// Where downloaded data are kept.
+    /// Cache of downloads.
     pub access: DataAccess<'a>,
-    /// What shows the run, made once it is known what it reports.
+    /// Creates the display of the run.
     pub view: &'v mut dyn FnMut(&ViewInfo) -> View,
-    /// Is told, before the view is made, what a person should know about how the run begins.
+    /// Receives notes for the user, before the display exists.
     pub note: &'v mut dyn FnMut(&str),
-    /// What can stop the run.
+    /// Stop signal.
     pub interrupter: Interrupter,
 }
 
 /// A kind of work, as a type.
 pub trait Work {
-    /// The `[data]` section of its recipes.
+    /// `[data]` section of its recipes.
     type Data: DataSection;
 
     /// Trains a model as `recipe` says.
@@ -66,7 +66,7 @@ pub trait Work {
     ) -> Result<Outcome, TrainError>;
 }
 
-/// Whether there is no checkpoint yet to go on from.
+/// True if there is no checkpoint to resume from.
 pub(crate) fn begins_anew(start: &StartMode) -> Result<bool, TrainError> {
     match start {
         StartMode::New { .. } | StartMode::DryRun => Ok(true),

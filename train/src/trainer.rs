@@ -1,16 +1,18 @@
 //! The step loop.
 //!
-//! A run is a [`State`]: weights, optimizer, average, position. A checkpoint is that state written down, and a run resumes by
-//! reading it back, because all randomness is a function of the seed and the position. The trainer knows steps, evaluations
-//! and checkpoints; a [`Task`] knows batches, losses and metrics.
+//! A run is a [`State`]: weights, optimizer, average, position. A checkpoint is that state written
+//! down, and a run resumes by reading it back, because all randomness is a function of the seed and
+//! the position. The trainer knows steps, evaluations and checkpoints; a [`Task`] knows batches,
+//! losses and metrics.
 //!
-//! burn-train is used around the loop (dashboard, interrupter) and not for it. Its own loop can be replaced by a custom
-//! `SupervisedLearningStrategy`, but:
+//! burn-train is used around the loop (dashboard, interrupter) and not for it. Its own loop can be
+//! replaced by a custom `SupervisedLearningStrategy`, but:
 //!
-//! - its `Learner` keeps optimizer and model private, so a strategy can neither save them together with its position nor
-//!   restore them in the middle of an epoch, and each `optimizer_step` clones the model;
-//! - its event processor owns the metrics, whose sums cannot be saved, so a resumed epoch would report other numbers than
-//!   an uninterrupted one; early stopping reads them back from log files;
+//! - its `Learner` keeps optimizer and model private, so a strategy can neither save them together
+//!   with its position nor restore them in the middle of an epoch, and each `optimizer_step` clones
+//!   the model;
+//! - its event processor owns the metrics, whose sums cannot be saved, so a resumed epoch would
+//!   report other numbers than an uninterrupted one; early stopping reads them back from log files;
 //! - gradients are summed rather than averaged, and clipped per tensor.
 
 pub mod ema;
@@ -66,10 +68,11 @@ pub struct Trainer<'a, T: Task> {
 }
 
 impl<'a, T: Task> Trainer<'a, T> {
-    /// A run of `task` from `state` on, as long as `options` say. The model of `state` is on `device`, which has gradients.
+    /// A run of `task` from `state` on, as long as `options` say. The model of `state` is on
+    /// `device`, which has gradients.
     ///
-    /// Unless the setters say otherwise, the learning rate is constant, the seed is 0, nothing is reported and no checkpoint
-    /// is written.
+    /// Unless the setters say otherwise, the learning rate is constant, the seed is 0, nothing is
+    /// reported and no checkpoint is written.
     pub fn new(
         task: &'a T,
         state: State<T::Model>,
@@ -137,9 +140,8 @@ impl<'a, T: Task> Trainer<'a, T> {
 
     /// Takes steps until the run is complete or something stops it.
     ///
-    /// # Errors
-    /// Data that cannot be read, a loss that is not finite, a checkpoint that cannot be written. Checkpoints written before
-    /// that are good.
+    /// # Errors Data that cannot be read, a loss that is not finite, a checkpoint that cannot be
+    /// written. Checkpoints written before that are good.
     pub fn run(mut self) -> Result<Outcome, TrainError> {
         let schedule = self.schedule();
         let mut session = Session::default();
@@ -167,7 +169,7 @@ impl<'a, T: Task> Trainer<'a, T> {
                 let mut is_best = false;
                 if self.is_due(self.options.eval_every, epoch_ended) {
                     let values = self.evaluate()?;
-                    is_best = self.take_in_evaluation(&values)?;
+                    is_best = self.record_evaluation(&values)?;
                     session.last = Some(values);
                 }
                 end = match self.early_stop() {
@@ -247,7 +249,8 @@ impl<'a, T: Task> Trainer<'a, T> {
         self.report_step(learning_rate, norm)
     }
 
-    /// Clips gradients, updates weights, then the average. Returns the gradients' norm if they are clipped.
+    /// Clips gradients, updates weights, then the average. Returns the gradients' norm if they are
+    /// clipped.
     fn update(
         &mut self,
         mut gradients: ByName,
@@ -303,7 +306,8 @@ impl<'a, T: Task> Trainer<'a, T> {
         self.reporter.epoch(progress.epoch, progress.step, &values)
     }
 
-    /// True for every `every`th step, by default for the last of an epoch, and for the last of the run.
+    /// True for every `every`th step, by default for the last of an epoch, and for the last of the
+    /// run.
     fn is_due(&self, every: Option<u64>, epoch_ended: bool) -> bool {
         let is_due = match every {
             Some(every) => self.state.progress.step.is_multiple_of(every),

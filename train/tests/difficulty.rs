@@ -86,7 +86,8 @@ fn a_linear_model_stays_below_sixty_percent() {
     assert!(accuracy < 0.6, "{accuracy}");
 }
 
-/// The training above does train: the same on few images, always cropped alike, learns them by heart.
+/// The training above does train: the same on few images, always cropped alike, learns them by
+/// heart.
 #[test]
 fn a_linear_model_can_learn_few_images_by_heart() {
     let few = loader(Split::Train, 300, center_crop());

@@ -1,4 +1,5 @@
-//! Text encoders: sequence classification, token classification, question answering, masked language modelling.
+//! Text encoders: sequence classification, token classification, question answering, masked
+//! language modelling.
 
 mod bundle;
 pub mod data;
@@ -18,7 +19,7 @@ pub use bundle::EncoderBundle;
 pub use fit::given_tokenizer;
 pub use masked_lm::MaskedLmTask;
 pub use model::{LoadedEncoder, check_tokens, input};
-pub use question_answering::{Answering, QuestionAnsweringTask, SpanSource, span_logits};
+pub use question_answering::{Answering, QaSource, QuestionAnsweringTask, span_logits};
 pub use recipe::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe, model_config};
 pub use sequence_classification::SequenceClassificationTask;
 pub use token_classification::TokenClassificationTask;

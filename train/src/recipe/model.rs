@@ -8,7 +8,7 @@ use super::read::{Unknown, nearest};
 use super::sections::{LoraRecipe, ModelRecipe};
 
 impl ModelRecipe {
-    /// The problem of a `name` that is none of `names`.
+    /// The problem of a `name` that is not one of `names`.
     pub fn unknown<'a>(&self, names: impl Iterator<Item = &'a str>) -> Vec<String> {
         let unknown = Unknown {
             what: "model.name: unknown model for these data",
@@ -61,7 +61,8 @@ impl ModelRecipe {
 
 /// Keys that a `[model]` section has besides the options of the model.
 fn own_keys() -> Vec<String> {
-    // Every field is named, so that a new one cannot be forgotten here; those without a value would not be written.
+    // Every field is named, so that a new one cannot be forgotten here; those without a value would
+    // not be written.
     let every_field = ModelRecipe {
         name: String::new(),
         weights: Some(String::new()),

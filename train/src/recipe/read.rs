@@ -13,7 +13,7 @@ use super::sections::{DataSection, Recipe};
 // `BUILTIN`, name and text of every file under `recipes/`, written by `build.rs`.
 include!(concat!(env!("OUT_DIR"), "/builtin_recipes.rs"));
 
-/// Former names of keys, which are still read. A recipe is written with the present ones.
+/// Former names of keys, which are still accepted. Recipes are written with the present names.
 const FORMER_KEYS: [(&str, &str, &str); 4] = [
     ("train", "accumulate", "gradient_accumulation"),
     ("train", "average_after", "nt_asgd_window"),
@@ -34,49 +34,49 @@ pub fn builtin(name: &str) -> Option<&'static str> {
         .map(|(_, text)| *text)
 }
 
-/// A recipe that could not be used.
+/// Error of reading a recipe.
 #[derive(Debug, thiserror::Error)]
 pub enum RecipeError {
     /// Neither a built-in name nor a file.
     #[error("there is no recipe `{name}`, built in or as a file{}", hint(.nearest))]
     Unknown {
-        /// What was asked for.
+        /// Requested name.
         name: String,
-        /// The most similar built-in name.
+        /// Most similar built-in name.
         nearest: Option<String>,
     },
-    /// The file could not be read.
+    /// Unreadable file.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// Not TOML, or a value of the wrong type.
+    /// Not TOML, or a value too large for TOML.
     #[error("{origin}: {reason}")]
     Syntax {
         /// File or built-in name.
         origin: String,
-        /// What the parser said, with its line.
+        /// Message of the parser.
         reason: String,
     },
     /// `--set` without `=`.
-    #[error("--set takes key=value, as in --set optimizer.learning_rate=0.1, got `{0}`")]
+    #[error("--set takes key=value, such as --set optimizer.learning_rate=0.1; got `{0}`")]
     BadSet(String),
     /// `--set` with a list or table that is not TOML.
     #[error(
-        "--set {key}: {reason}, in the value `{text}`; it is written as in a recipe, as in `[{{ resize = {{ size = 28 }} }}]`"
+        "--set {key}: {reason}, in the value `{text}`; write it as in a recipe, such as `[{{ resize = {{ size = 28 }} }}]`"
     )]
     BadSetValue {
-        /// What was to be set.
+        /// Key.
         key: String,
-        /// What was given.
+        /// Value as given.
         text: String,
-        /// What the parser said.
+        /// Message of the parser.
         reason: String,
     },
-    /// Everything else that is wrong with it, at once.
+    /// Unknown keys and values out of range, all at once.
     #[error("{origin}: {}", join(.problems))]
     Problems {
         /// File or built-in name.
@@ -100,7 +100,7 @@ fn join(problems: &[String]) -> String {
     problems.join("; ")
 }
 
-/// A recipe file whose kind of work is not known yet.
+/// Contents of a recipe file, before its kind of work is known.
 #[derive(Debug)]
 pub struct RecipeToml {
     table: toml::Table,
@@ -108,7 +108,8 @@ pub struct RecipeToml {
 }
 
 impl RecipeToml {
-    /// Opens the recipe `name`: built in, or a file at that path. Each of `sets` is `key=value` with a dotted key.
+    /// Opens the recipe `name`: built in, or a file at that path. Each of `sets` is `key=value`
+    /// with a dotted key.
     ///
     /// # Errors
     /// An unknown name, a file that is not TOML, a malformed set.
@@ -259,7 +260,7 @@ impl<D: Serialize> Recipe<D> {
     }
 }
 
-/// A name that is not known, with the nearest one that is.
+/// An unknown name, with the most similar known one.
 pub(super) struct Unknown<'a> {
     pub(super) what: &'a str,
     pub(super) given: &'a str,
@@ -276,7 +277,7 @@ impl fmt::Display for Unknown<'_> {
     }
 }
 
-/// The most similar of `names`, if any is similar at all.
+/// Returns the most similar of `names`, if any is similar.
 pub fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
     names
         .map(|name| (strsim::jaro_winkler(given, name), name))
@@ -319,7 +320,8 @@ pub fn sources_of<S: DeserializeOwned>() -> &'static [&'static str] {
     variants
 }
 
-/// Sets one dotted key. A value that is not TOML is taken as text, so that paths and names need no quotes.
+/// Sets one dotted key. A value that is not TOML is taken as text, so that paths and names need no
+/// quotes.
 fn apply_set(table: &mut toml::Table, set: &str) -> Result<(), RecipeError> {
     let (key, text) = set
         .split_once('=')
@@ -346,7 +348,8 @@ fn apply_set(table: &mut toml::Table, set: &str) -> Result<(), RecipeError> {
     Ok(())
 }
 
-/// The value as TOML, or as text if it is not. Nobody means a text that begins like a list or a table.
+/// Parses a value as TOML, otherwise takes it as text. Text that begins like a list or a table is
+/// an error.
 fn set_value(key: &str, text: &str) -> Result<toml::Value, RecipeError> {
     let as_text = || toml::Value::String(text.into());
     match format!("value = {text}").parse::<toml::Table>() {
@@ -360,8 +363,8 @@ fn set_value(key: &str, text: &str) -> Result<toml::Value, RecipeError> {
     }
 }
 
-/// Every key that is not a field. The fields are those of the defaults as JSON, where an absent option is a null and so is
-/// listed too.
+/// Every key that is not a field. The fields are those of the defaults as JSON, where an absent
+/// option is a null and so is listed too.
 fn unknown_keys<D: DataSection>(table: &toml::Table) -> Vec<String> {
     let Ok(Value::Object(known)) = serde_json::to_value(Recipe::<D>::default()) else {
         return Vec::new();
@@ -391,7 +394,7 @@ fn unknown_keys<D: DataSection>(table: &toml::Table) -> Vec<String> {
     problems
 }
 
-/// A TOML error without the picture of the line, which would not fit on one.
+/// Message of a TOML error on one line, without the excerpt of the file.
 fn one_line(error: &toml::de::Error) -> String {
     let line = error.message().replace('\n', " ");
     line.trim().to_string()

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::problems::Problems;
 
-/// One run, completely described. `D` is the `[data]` section: a table, or the section of one kind of work.
+/// One run, completely described. `D` is the `[data]` section: a table, or the section of one kind
+/// of work.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, bound(deserialize = "D: Default + Deserialize<'de>"))]
 pub struct Recipe<D = toml::Table> {
@@ -60,7 +61,8 @@ impl<D> Recipe<D> {
     }
 }
 
-/// The `[data]` section of one kind of work. Its field `source` is an enum of unit variants, whose names decide the kind.
+/// The `[data]` section of one kind of work. Its field `source` is an enum of unit variants, whose
+/// names decide the kind.
 pub trait DataSection: Clone + Default + Serialize + DeserializeOwned {
     /// Type of the field `source`.
     type Source: DeserializeOwned;
@@ -77,34 +79,35 @@ pub trait DataSection: Clone + Default + Serialize + DeserializeOwned {
     /// Paths of files and folders, which a resolved recipe holds as absolute ones.
     fn paths(&mut self) -> Vec<&mut PathBuf>;
 
-    /// Reports every value that is out of range: of the section, of the model, and of options that are for other kinds.
+    /// Reports every value that is out of range: of the section, of the model, and of options that
+    /// are for other kinds.
     fn check(recipe: &Recipe<Self>, problems: &mut Problems);
 }
 
-/// The network: a name from the registry, and any options of that model under their own names (`num_classes`, or
-/// `vocab_size`, follows the data unless it is given).
+/// Network and initial weights: a name from the registry, and options of that model under their own
+/// names (`num_classes` or `vocab_size` follows the data unless given).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ModelRecipe {
-    /// A name that `tinderbox models` lists; for text to understand also `pretrained`, which is whatever network the folder
-    /// `weights` holds.
+    /// Name from `tinderbox models`; for text encoders also `pretrained`, the network of the folder
+    /// `weights`.
     pub name: String,
-    /// The weights that training begins with: a file, a name that `tinderbox models --weights` lists, or, of an encoder, a
-    /// folder of Hugging Face's. Without it they are drawn at random.
+    /// Initial weights: a file, a name from `tinderbox models --weights`, or, for an encoder, a
+    /// Hugging Face model folder. Random by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
-    /// All of these weights must fit, except that a head for another number of classes is left new; otherwise whatever
-    /// fits is used.
+    /// Require that all weights fit, except a head for another number of classes, which stays newly
+    /// initialised. Otherwise weights that fit are loaded.
     pub strict: bool,
-    /// Only the head learns; everything before it stays as it is, running statistics too.
+    /// Train the head only; the backbone is frozen, running statistics included.
     pub freeze_backbone: bool,
-    /// Encoders: the embeddings and so many layers above them stay as they are.
+    /// Encoders: freeze the embeddings and this many of the lowest layers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub freeze_layers: Option<usize>,
-    /// Encoders: learn small additions to some matrices, and the head, instead of everything.
+    /// Encoders: train LoRA adapters and the head only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lora: Option<LoraRecipe>,
-    /// Options of that model.
+    /// Options of the model.
     #[serde(flatten)]
     pub options: toml::Table,
 }
@@ -123,16 +126,17 @@ impl Default for ModelRecipe {
     }
 }
 
-/// Low-rank adaptation: a matrix `W` becomes `W + alpha / rank A B`, and `A` and `B`, with `rank` columns and rows, are
-/// what is learnt (Hu et al. 2021, <https://arxiv.org/abs/2106.09685>).
+/// LoRA: a matrix `W` becomes `W + alpha / rank * A B`, where only `A` and `B`, with `rank` columns
+/// and rows, are trained (Hu et al. 2021, <https://arxiv.org/abs/2106.09685>).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoraRecipe {
-    /// Of each addition.
+    /// Rank of the factors.
     pub rank: usize,
-    /// How much an addition counts: it is multiplied by `alpha / rank`.
+    /// Scale: the product of the factors is multiplied by `alpha / rank`.
     pub alpha: f64,
-    /// Which matrices: all whose name ends so. Without it the projections of queries and values, as in the paper.
+    /// Matrices to adapt, by the end of their names; by default the query and value projections, as
+    /// in the paper.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub targets: Option<Vec<String>>,
 }
@@ -147,7 +151,7 @@ impl Default for LoraRecipe {
     }
 }
 
-/// Which optimizer.
+/// Optimizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OptimizerName {
@@ -160,27 +164,29 @@ pub enum OptimizerName {
     AdamW,
 }
 
-/// How weights follow gradients. The defaults are PyTorch's, except that momentum is on, and that weight decay spares
-/// everything with one dimension (biases and the affine parameters of norms) unless `decay_all` is set.
+/// Optimizer and its hyperparameters. The defaults are PyTorch's, except that momentum is on and
+/// that weight decay excludes one-dimensional parameters (biases, affine parameters of norms)
+/// unless `decay_all` is set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OptimizerRecipe {
-    /// Which optimizer.
+    /// Optimizer.
     pub name: OptimizerName,
-    /// The base learning rate that the schedule scales.
+    /// Base learning rate, which the schedule scales.
     pub learning_rate: f64,
     /// SGD's momentum.
     pub momentum: f64,
-    /// SGD: look ahead along the momentum (Nesterov).
+    /// SGD: Nesterov momentum.
     pub nesterov: bool,
     /// Weight decay of parameters with two or more dimensions.
     pub weight_decay: f64,
-    /// Encoders: the rate of each layer is that of the one above times this, which spares what was learnt before; 1 is the
-    /// same rate everywhere.
+    /// Encoders: layer-wise learning rate decay. Each layer's rate is that of the layer above times
+    /// this; 1 is the same rate everywhere.
     pub layer_decay: f64,
-    /// Decay biases and the affine parameters of norms too, as PyTorch does unless it is given groups.
+    /// Apply weight decay to biases and affine parameters of norms too, as PyTorch does without
+    /// parameter groups.
     pub decay_all: bool,
-    /// Adam's decay of the first and second moment.
+    /// Adam's decay rates of the first and second moment.
     pub betas: [f64; 2],
     /// Adam's epsilon.
     pub eps: f64,
@@ -213,46 +219,46 @@ impl Default for OptimizerRecipe {
     }
 }
 
-/// The shape of the learning rate over the run.
+/// Shape of the learning rate schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleName {
-    /// The base rate throughout.
+    /// The base rate.
     Constant,
     /// Multiplied by `gamma` every `step_epochs`.
     Step,
     /// Multiplied by `gamma` at each of the `milestones`.
     MultiStep,
-    /// Multiplied by `gamma` when `plateau_patience` evaluations have brought nothing better.
+    /// Multiplied by `gamma` after `plateau_patience` evaluations without improvement.
     Plateau,
-    /// Half a cosine from the base rate to `min_learning_rate`.
+    /// Half a cosine, from the base rate to `min_learning_rate`.
     Cosine,
-    /// A straight line from the base rate to `min_learning_rate`.
+    /// A straight line, from the base rate to `min_learning_rate`.
     Linear,
 }
 
-/// How the learning rate changes. It is a function of the step (and, for a plateau, of the number of drops, which is part
-/// of a checkpoint).
+/// Learning rate schedule: a function of the step and, for a plateau, of the number of drops, which
+/// a checkpoint records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ScheduleRecipe {
-    /// The shape.
+    /// Shape.
     pub name: ScheduleName,
-    /// Linear warm-up over this many optimizer steps, before the shape begins.
+    /// Linear warm-up in optimizer steps, before the shape begins.
     pub warmup_steps: u64,
-    /// The same in epochs; only one of the two can be given.
+    /// Linear warm-up in epochs, instead of `warmup_steps`.
     pub warmup_epochs: f64,
-    /// Cosine and linear end here.
+    /// Cosine and linear: final learning rate.
     pub min_learning_rate: f64,
-    /// Step: epochs between two drops.
+    /// Step: epochs between drops.
     pub step_epochs: f64,
-    /// Step: epochs before the first drop, if they are not as many.
+    /// Step: epochs before the first drop (default: `step_epochs`).
     pub first_step_epochs: Option<f64>,
-    /// Multi-step: the epochs after which the rate drops, the warm-up not counted.
+    /// Multi-step: epochs after which the rate drops, not counting the warm-up.
     pub milestones: Vec<f64>,
-    /// Step, multi-step and plateau: what a drop multiplies by.
+    /// Step, multi-step and plateau: factor of a drop.
     pub gamma: f64,
-    /// Plateau: evaluations without a better `train.best_metric` that bring a drop.
+    /// Plateau: evaluations without a better `train.best_metric` before a drop.
     pub plateau_patience: u64,
 }
 
@@ -272,48 +278,51 @@ impl Default for ScheduleRecipe {
     }
 }
 
-/// How long, how often, how many.
+/// Length of a run, batches, evaluation and checkpoints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TrainRecipe {
     /// Passes over the training data.
     pub epochs: u64,
-    /// Stop after this many optimizer steps instead.
+    /// Length in optimizer steps, instead of `epochs`.
     pub max_steps: Option<u64>,
-    /// Images, or sequences of tokens, per batch.
+    /// Images or token sequences per batch.
     pub batch_size: usize,
-    /// Batches per optimizer step; their gradients are averaged.
+    /// Batches per optimizer step, whose gradients are averaged. Former name: `accumulate`.
     pub gradient_accumulation: usize,
-    /// Leave out the last batch of an epoch if it is not full.
+    /// Drop the last, incomplete batch of an epoch.
     pub drop_last: bool,
-    /// Scale gradients down to this global norm.
+    /// Maximum global norm of the gradients.
     pub clip_norm: Option<f64>,
-    /// Keep an exponential moving average of the weights with this decay, and evaluate that.
+    /// Decay of an exponential moving average of the weights, which is then evaluated.
     pub ema_decay: Option<f64>,
-    /// Average the weights from the evaluation on that is worse than the best of those more than so many evaluations ago,
-    /// and evaluate the average (NT-ASGD; Merity et al. 2018, <https://arxiv.org/abs/1708.02182>).
+    /// NT-ASGD: start averaging weights when an evaluation is worse than the best one older than
+    /// this many, and evaluate the average (Merity et al. 2017,
+    /// <https://arxiv.org/abs/1708.02182>). Former name: `average_after`.
     pub nt_asgd_window: Option<usize>,
-    /// Recurrent models: adds this times the mean square of the last layer's outputs to the loss (AR).
+    /// Recurrent models: activation regularisation (AR), this times the mean square of the last
+    /// layer's outputs. Former name: `activation_decay`.
     pub ar_alpha: f64,
-    /// Recurrent models: adds this times the mean square of their change from one token to the next (TAR).
+    /// Recurrent models: temporal activation regularisation (TAR), this times the mean square of
+    /// their change from one token to the next. Former name: `slowness_decay`.
     pub tar_beta: f64,
-    /// Share of the target spread evenly over all classes.
+    /// Label smoothing: share of the target that is spread evenly over all classes.
     pub label_smoothing: f64,
-    /// Evaluate every so many optimizer steps; without it, after each epoch.
+    /// Optimizer steps between evaluations (default: after each epoch).
     pub eval_every: Option<u64>,
-    /// Write a checkpoint every so many optimizer steps; without it, after each epoch.
+    /// Optimizer steps between checkpoints (default: after each epoch).
     pub checkpoint_every: Option<u64>,
-    /// How many checkpoints to keep, besides the best one.
+    /// Number of checkpoints to keep, besides the best one.
     pub keep_last: usize,
-    /// The validation metric that decides which checkpoint is best.
+    /// Validation metric that decides which checkpoint is best.
     pub best_metric: String,
-    /// Stop after this many evaluations without a better `best_metric`.
+    /// Early stopping: evaluations without a better `best_metric` before the run ends.
     pub patience: Option<u64>,
-    /// Optimizer steps between two training records in `metrics.jsonl`.
+    /// Optimizer steps between training records in `metrics.jsonl`.
     pub log_every: u64,
-    /// Threads that decode and augment ahead of the step. The batches are the same for any number.
+    /// Threads that load data ahead of the step. Batches do not depend on it.
     pub workers: usize,
-    /// How many unreadable images may be left out before the run stops.
+    /// Number of unreadable images that may be skipped before the run stops.
     pub skip_bad: usize,
 }
 

@@ -123,7 +123,7 @@ fn check_train(train: &TrainRecipe, problems: &mut Problems) {
     problems.not_negative("train.ar_alpha", train.ar_alpha);
     problems.not_negative("train.tar_beta", train.tar_beta);
     problems.fraction("train.label_smoothing", train.label_smoothing);
-    // Each worker is a thread with batches of its own in flight.
+    // Each worker is a thread with its own batches in flight.
     problems.require(
         train.workers <= 1024,
         "train.workers",

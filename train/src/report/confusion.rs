@@ -1,13 +1,14 @@
 //! The confusion matrix as an SVG: a row per true class, a column per predicted one.
 //!
-//! Written by hand rather than with the drawing library, because a matrix of 1000 classes is a million cells: its
-//! cells of one shade are one path.
+//! Written by hand rather than with the drawing library, because a matrix of 1000 classes is a
+//! million cells: its cells of one shade are one path.
 
 use std::path::Path;
 
 use crate::{TrainError, svg};
 
-/// Up to this many classes a cell holds its number, and up to this many a class has its name on the axes.
+/// Up to this many classes a cell holds its number, and up to this many a class has its name on the
+/// axes.
 const NUMBERED_UP_TO: usize = 20;
 const NAMED_UP_TO: usize = 60;
 
@@ -20,8 +21,8 @@ const NAME_LENGTH: usize = 20;
 /// A cell's shade is one of this many, over a white ground.
 const SHADES: usize = 24;
 
-/// Below this share of its row a cell stays white in a matrix without numbers. It bounds the file's size, at a hundred
-/// cells to the row.
+/// Below this share of its row a cell stays white in a matrix without numbers. It bounds the file's
+/// size, at a hundred cells to the row.
 const LEAST_SHARE: f64 = 0.01;
 
 /// The darkest shade of what was predicted rightly, and of what was not.
@@ -33,11 +34,12 @@ const MUTED_INK: &str = "#697079";
 const FRAME: &str = "#bec4cb";
 const GRID: &str = "#e9ecef";
 
-/// Draws `counts`, indexed by true and then by predicted class, and writes it to `path`, whole or not at all.
+/// Draws `counts`, indexed by true and then by predicted class, and writes it to `path`, whole or
+/// not at all.
 ///
-/// A cell is as dark as its share of its row, so that rare classes are seen like frequent ones: blue on the diagonal,
-/// orange off it. Its number is the count itself. What is missing in `classes` is called by its index, and what is
-/// missing in `counts` is zero.
+/// A cell is as dark as its share of its row, so that rare classes are seen like frequent ones:
+/// blue on the diagonal, orange off it. Its number is the count itself. What is missing in
+/// `classes` is called by its index, and what is missing in `counts` is zero.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -252,8 +254,8 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// A class's name, short enough for an axis. ImageNet's are lists of synonyms; of other long names the middle is left
-/// out, because many data sets' differ at the end.
+/// A class's name, short enough for an axis. ImageNet's are lists of synonyms; of other long names
+/// the middle is left out, because many data sets' differ at the end.
 fn name(classes: &[String], class: usize) -> String {
     let Some(name) = classes.get(class) else {
         return class.to_string();

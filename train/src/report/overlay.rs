@@ -5,7 +5,8 @@ use tinderbox_data::image::Image;
 /// How much of the colour shows where the map is 0, and where it is 1.
 const OPACITY: [f32; 2] = [0.25, 0.75];
 
-/// `image` in grey, under the colours of `heat`: a value within 0 to 1 for each pixel, row by row. RGB.
+/// `image` in grey, under the colours of `heat`: a value within 0 to 1 for each pixel, row by row.
+/// RGB.
 ///
 /// # Panics
 /// If there are not as many values as pixels.
@@ -40,8 +41,9 @@ pub fn enlarged(image: &Image, scale: usize) -> Image {
     }
 }
 
-/// The map divided by the value that a hundredth of it exceeds, and cut off at 1: a few outliers no longer leave everything
-/// else dark (Smilkov et al. 2017, <https://arxiv.org/abs/1706.03825>, section 3.1).
+/// The map divided by the value that a hundredth of it exceeds, and cut off at 1: a few outliers no
+/// longer leave everything else dark (Smilkov et al. 2017, <https://arxiv.org/abs/1706.03825>,
+/// section 3.1).
 pub fn without_outliers(mut heat: Vec<f32>) -> Vec<f32> {
     let mut sorted = heat.clone();
     sorted.sort_by(f32::total_cmp);
@@ -54,8 +56,10 @@ pub fn without_outliers(mut heat: Vec<f32>) -> Vec<f32> {
     heat
 }
 
-/// Blue over green to red for 0 to 1, as red, green and blue within 0 to 1: Google's Turbo (Mikhailov 2019,
-/// <https://research.google/blog/turbo-an-improved-rainbow-colormap-for-visualization/>), by its authors' polynomial.
+/// Blue over green to red for 0 to 1, as red, green and blue within 0 to 1: Google's Turbo
+/// (Mikhailov 2019,
+/// <https://research.google/blog/turbo-an-improved-rainbow-colormap-for-visualization/>), by its
+/// authors' polynomial.
 fn turbo(x: f32) -> [f32; 3] {
     const COEFFICIENTS: [[f32; 6]; 3] = [
         [
@@ -117,7 +121,8 @@ mod tests {
         assert!(hot[0] > hot[1] + 50 && hot[0] > hot[2] + 50, "{hot:?}");
     }
 
-    /// The table at its quarters, as matplotlib has it. The polynomial is an eighth off at the dark end.
+    /// The table at its quarters, as matplotlib has it. The polynomial is an eighth off at the dark
+    /// end.
     #[test]
     fn the_colours_are_turbos() {
         let table = [

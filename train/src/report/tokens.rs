@@ -55,8 +55,8 @@ impl ScoredText {
         }
     }
 
-    /// The text in order: what is between parts without a score, and each part with its own. Parts that are not in the
-    /// text, or overlap the one before, are left out.
+    /// The text in order: what is between parts without a score, and each part with its own. Parts
+    /// that are not in the text, or overlap the one before, are left out.
     pub fn pieces(&self) -> Vec<(&str, Option<f32>)> {
         let mut pieces = Vec::new();
         let mut done = 0;
@@ -87,7 +87,8 @@ pub fn strongest(texts: &[ScoredText]) -> f32 {
     parts.fold(0.0, |most, part| most.max(part.score.abs()))
 }
 
-/// The texts, a line each, for a terminal that shows colours: green speaks for the answer, red against it.
+/// The texts, a line each, for a terminal that shows colours: green speaks for the answer, red
+/// against it.
 pub fn coloured(texts: &[ScoredText]) -> String {
     let most = strongest(texts);
     let mut lines = String::new();
@@ -112,7 +113,8 @@ fn share(score: Option<f32>, most: f32) -> f32 {
     }
 }
 
-/// Black on paler or stronger green or red, so that it can be read on any background. The numbers are xterm's.
+/// Black on paler or stronger green or red, so that it can be read on any background. The numbers
+/// are xterm's.
 fn style(share: f32) -> Style {
     const FOR: [u8; 4] = [194, 157, 120, 46];
     const AGAINST: [u8; 4] = [224, 217, 210, 203];

@@ -1,4 +1,4 @@
-//! A run that is ready: written down, taken up where it stopped, and trained.
+//! A prepared run: written to its directory, resumed where it stopped, and trained.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +20,14 @@ use crate::trainer::{Loaders, Outcome, Trainer};
 /// Validation batches of a dry run.
 const DRY_RUN_BATCHES: usize = 2;
 
-/// One kind of work, opened and checked, with the model that training begins with.
+/// Task, data and initial model of a run, checked against each other.
 pub(crate) struct Prepared<T: Task, B> {
     pub(crate) task: T,
     pub(crate) model: T::Model,
     pub(crate) train: Loader<T::Source>,
     pub(crate) validation: Loader<T::Source>,
     pub(crate) bundle: B,
-    /// What the learning rate of a parameter is multiplied by, where it is not 1.
+    /// Factors of the learning rate by parameter, where they are not 1.
     pub(crate) rate_scales: BTreeMap<String, f64>,
 }
 
@@ -57,7 +57,7 @@ impl<T: Task, B: Bundle> Prepared<T, B> {
             }
             StartMode::Resume { path, .. } => {
                 let run = RunDir::resume(path)?;
-                // It begins anew, and the weights that it begins with may have changed since.
+                // It starts anew, and its initial weights may have changed since.
                 if run.checkpoints().steps()?.is_empty() {
                     adapters::write_base(run.path(), &model)?;
                 }
@@ -113,7 +113,8 @@ impl<T: Task, B: Bundle> Prepared<T, B> {
     }
 }
 
-/// The state at the checkpoint of `step`, by default the newest. A run that was killed before its first one begins anew.
+/// Restores the state at the checkpoint of `step`, by default the newest. A run that was killed
+/// before its first checkpoint starts anew.
 fn restore<M: Module, D>(
     run: &RunDir,
     step: Option<u64>,
@@ -145,7 +146,7 @@ fn check_best_metric<D>(recipe: &Recipe<D>, metrics: &[MetricInfo]) -> Result<()
     }
     let names: Vec<&str> = metrics.iter().map(|info| info.name).collect();
     Err(TrainError::Mismatch(format!(
-        "train.best_metric is `{name}`, which is not measured; there are: {}",
+        "train.best_metric is `{name}`, which is not a metric of this task; the metrics are: {}",
         names.join(", ")
     )))
 }

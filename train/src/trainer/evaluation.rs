@@ -1,4 +1,5 @@
-//! Evaluation, and what follows from its result: the best checkpoint, drops of the learning rate, averaging.
+//! Evaluation, and what follows from its result: the best checkpoint, drops of the learning rate,
+//! averaging.
 
 use burn::module::Module;
 
@@ -29,9 +30,9 @@ impl<T: Task> Trainer<'_, T> {
         Ok(self.task.values(&tally))
     }
 
-    /// Ranks an evaluation, applies what the recipe makes depend on it, and reports it. Returns true if it is the best so
-    /// far.
-    pub(super) fn take_in_evaluation(&mut self, values: &Values) -> Result<bool, TrainError> {
+    /// Ranks an evaluation, applies its consequences, and reports it. Returns true if it is the
+    /// best so far.
+    pub(super) fn record_evaluation(&mut self, values: &Values) -> Result<bool, TrainError> {
         let metric = &self.options.best_metric;
         let value = values.get(metric).copied().unwrap_or(f64::NAN);
         let mut metrics = self.task.metrics().iter();
@@ -50,7 +51,7 @@ impl<T: Task> Trainer<'_, T> {
         Ok(is_best)
     }
 
-    /// Counts evaluations without a better one, and a drop after `plateau_patience` of them.
+    /// Counts evaluations without improvement, and a drop after `plateau_patience` of them.
     fn drop_rate_on_plateau(&mut self, is_best: bool) {
         let progress = &mut self.state.progress;
         progress.since_drop = if is_best { 0 } else { progress.since_drop + 1 };
@@ -60,8 +61,9 @@ impl<T: Task> Trainer<'_, T> {
         }
     }
 
-    /// NT-ASGD: averages weights from here on if `value` is worse than the best of the evaluations before the last
-    /// `nt_asgd_window` ones (Merity et al. 2018, <https://arxiv.org/abs/1708.02182>, algorithm 1).
+    /// NT-ASGD: averages weights from here on if `value` is worse than the best of the evaluations
+    /// before the last `nt_asgd_window` ones (Merity et al. 2017,
+    /// <https://arxiv.org/abs/1708.02182>, algorithm 1).
     fn start_averaging_if_worse(&mut self, value: f64, higher_is_better: bool) {
         let Some(window) = self.options.nt_asgd_window else {
             return;

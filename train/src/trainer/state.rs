@@ -1,4 +1,4 @@
-//! Everything that changes during a run, saved and restored as a whole.
+//! State of a run: everything that changes, saved and restored as a whole.
 
 use std::path::Path;
 
@@ -16,66 +16,67 @@ use crate::recipe::{OptimizerRecipe, TrainRecipe};
 use crate::task::HiddenState;
 use crate::{TrainError, params};
 
-/// Where a run is, in numbers. There is no random generator in it: all randomness is a function of the seed and these.
+/// Position and counters of a run. No random generator is part of it: all randomness is a function
+/// of the seed and these.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Optimizer steps taken.
     pub step: u64,
     /// Epochs completed.
     pub epoch: u64,
-    /// Batches of the current epoch that have been used.
+    /// Batches used of the current epoch.
     pub batch: u64,
     /// Items (images, tokens) seen.
     pub items: u64,
-    /// What was measured since the last training record.
+    /// Metrics since the last training record.
     pub window: Tally,
-    /// What was measured since the epoch began.
+    /// Metrics since the epoch began.
     pub epoch_tally: Tally,
-    /// The best evaluation so far.
+    /// Best evaluation so far.
     pub best: Best,
-    /// How often the learning rate has dropped on a plateau.
+    /// Number of learning rate drops on a plateau.
     #[serde(default)]
     pub drops: u64,
-    /// Evaluations without a better one since then.
+    /// Evaluations without improvement since the last drop.
     #[serde(default)]
     pub since_drop: u64,
-    /// The values of all evaluations, where the recipe has them decide when averaging begins.
+    /// Values of all evaluations, for NT-ASGD.
     #[serde(default)]
     pub evaluations: Vec<f64>,
-    /// The step since which weights are averaged uniformly.
+    /// Step since which weights are averaged uniformly.
     #[serde(default)]
     pub average_since: Option<u64>,
-    /// Length of `metrics.jsonl` at this point; what a killed run wrote after it is cut off.
+    /// Length of `metrics.jsonl`; what a killed run wrote beyond it is cut off.
     pub metrics_bytes: u64,
 }
 
 impl Progress {
-    /// Reads the progress out of a checkpoint at `path`.
+    /// Reads the progress of the checkpoint at `path`.
     ///
     /// # Errors
-    /// There is none in it, or it cannot be understood.
+    /// The file is missing or invalid.
     pub fn from_files(files: &Files, path: &Path) -> Result<Self, TrainError> {
         serde_json::from_slice(file(files, STATE, path)?)
             .map_err(|e| TrainError::corrupt(&path.join(STATE), e))
     }
 }
 
-/// Everything that changes during a run.
+/// State of a run.
 pub struct State<M> {
-    /// The weights.
+    /// Model.
     pub model: M,
-    /// The optimizer and what it remembers.
+    /// Optimizer with its state.
     pub optimizer: Optimizer,
-    /// The averaged weights, if the recipe asks for them.
+    /// Average of the weights, if the recipe asks for one.
     pub ema: Option<Ema>,
-    /// Hidden state that the last batch left to the next.
+    /// Hidden state of the last batch.
     pub hidden_state: HiddenState,
-    /// Where the run is.
+    /// Position and counters.
     pub progress: Progress,
 }
 
 impl<M: Module> State<M> {
-    /// The state before the first step.
+    /// State before the first step.
     pub fn new(model: M, optimizer: &OptimizerRecipe, train: &TrainRecipe) -> Self {
         Self {
             optimizer: Optimizer::new(optimizer.clone()),
@@ -86,8 +87,8 @@ impl<M: Module> State<M> {
         }
     }
 
-    /// The state at the newest of `checkpoints`, or before the first step if there is none. `model` is the initial network,
-    /// on `device`.
+    /// Restores the newest of `checkpoints`, or returns the state before the first step if there is
+    /// none. `model` is the initial network, on `device`.
     ///
     /// # Errors
     /// The checkpoint cannot be read, is damaged, or belongs to another run.
@@ -107,19 +108,19 @@ impl<M: Module> State<M> {
         Self::from_files(model, optimizer, train, &files, &path, &device)
     }
 
-    /// The files of a checkpoint. Equal states give equal bytes.
+    /// Files of a checkpoint. Equal states give equal bytes.
     ///
     /// # Errors
-    /// The device could not be read.
+    /// The device failed.
     pub fn to_files(&self) -> Result<Files, TrainError> {
         let mut files = Files::new();
-        // Where most weights never change, a checkpoint has the others.
-        let learning = adapters::learning(&self.model);
-        let saved = |bytes: Vec<u8>| match &learning {
+        // With adapters, a checkpoint holds the trainable weights only.
+        let trainable = adapters::trainable(&self.model);
+        let saved = |bytes: Vec<u8>| match &trainable {
             None => Ok(bytes),
-            Some(learning) => adapters::part(bytes, |name| learning.contains(name)),
+            Some(trainable) => adapters::part(bytes, |name| trainable.contains(name)),
         };
-        let model = if learning.is_some() { ADAPTERS } else { MODEL };
+        let model = if trainable.is_some() { ADAPTERS } else { MODEL };
         files.insert(
             model.into(),
             saved(tinderbox_weights::to_bytes(&self.model)?)?,
@@ -139,8 +140,9 @@ impl<M: Module> State<M> {
         Ok(files)
     }
 
-    /// The state that [`to_files`](Self::to_files) wrote, with all weights ([`adapters::complete`]). `model` is the network
-    /// with any weights, `path` the checkpoint for error messages.
+    /// Restores the output of [`to_files`](Self::to_files), completed with frozen weights
+    /// ([`adapters::complete`]). The weights of `model` are replaced; `path` names the checkpoint
+    /// in errors.
     ///
     /// # Errors
     /// A file is missing or belongs to another run.

@@ -1,4 +1,4 @@
-//! The texts of a recipe, opened, and an encoder fitted to them.
+//! Data of an encoder's recipe: parts that its tasks share.
 
 use std::sync::Arc;
 
@@ -11,17 +11,17 @@ use super::recipe::{EncoderDataRecipe, EncoderRecipe};
 use crate::TrainError;
 use crate::task::Task;
 
-/// Everything that a run of an encoder needs, opened and checked against each other.
+/// Task and data of a run, checked against each other.
 pub struct EncoderRun<T: Task> {
-    /// The model, its tokenizer and its labels.
+    /// Model, tokenizer and labels.
     pub encoder: EncoderBundle,
-    /// The work.
+    /// Task.
     pub task: T,
     /// Training batches.
     pub train: Loader<T::Source>,
-    /// Validation batches in order.
+    /// Validation batches, in order.
     pub validation: Loader<T::Source>,
-    /// What a person should know about the data.
+    /// Notes for the user about the data.
     pub notes: Vec<String>,
 }
 
@@ -36,12 +36,12 @@ pub(super) fn pick<T>(
         Split::Train => Ok(train),
         Split::Validation => Ok(validation),
         Split::Test => test
-            .ok_or_else(|| TrainError::Mismatch("these data have no test part with labels".into())),
+            .ok_or_else(|| TrainError::Mismatch("these data have no labelled test split".into())),
     }
 }
 
-/// The share `fraction` of the items, evenly from all over them: always the same ones.
-pub(super) fn part_of<T>(items: Vec<T>, fraction: Option<f64>) -> Vec<T> {
+/// Takes a fraction of the items, evenly spread over all of them: always the same ones.
+pub(super) fn subset<T>(items: Vec<T>, fraction: Option<f64>) -> Vec<T> {
     let Some(fraction) = fraction else {
         return items;
     };
@@ -50,12 +50,12 @@ pub(super) fn part_of<T>(items: Vec<T>, fraction: Option<f64>) -> Vec<T> {
     items.into_iter().enumerate().filter_map(chosen).collect()
 }
 
-/// What is said about texts that are longer than the model may see.
+/// Note about truncated texts.
 pub(super) fn truncated(truncated: Truncated, data: &EncoderDataRecipe) -> Option<String> {
     let Truncated { texts, tokens } = truncated;
     (texts > 0).then(|| {
         format!(
-            "{texts} training texts have more than data.max_length = {} tokens; the {tokens} tokens beyond it are left out",
+            "{texts} training texts are longer than data.max_length = {} tokens; {tokens} tokens are cut off",
             data.max_length
         )
     })

@@ -1,4 +1,4 @@
-//! Masked language modelling: words that are hidden are told from those around them.
+//! Masked language modelling: predict masked tokens from their context.
 //!
 //! Devlin et al. 2018, <https://arxiv.org/abs/1810.04805>, section 3.1.
 
@@ -15,23 +15,23 @@ use super::bundle::EncoderBundle;
 use super::data::{self, EncoderRun};
 use super::fit::{fit, sequences};
 use super::model::input;
-use super::outputs::{Guesses, hits, indices};
+use super::outputs::{Predictions, indices, num_correct};
 use super::recipe::{EncoderDataRecipe, EncoderRecipe};
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};
 use crate::task::{HiddenState, Task};
 
-/// Cross-entropy of hidden tokens in nats, as mean over them; perplexity, its exponential; and the share of those that
-/// are found.
+/// Cross-entropy of masked tokens in nats, averaged over them; its exponential, the perplexity; and
+/// accuracy.
 pub struct MaskedLmTask {
     config: TextEncoderConfig,
     label_smoothing: f64,
     metrics: [MetricInfo; 3],
 }
 
-/// Loss, guesses and targets of a training batch, not yet read from the device.
+/// Loss, predictions and targets of a training batch, not yet read from the device.
 pub struct MaskedLmOutput {
-    guesses: Guesses,
+    predictions: Predictions,
     targets: Vec<u32>,
 }
 
@@ -49,8 +49,8 @@ impl MaskedLmTask {
         }
     }
 
-    /// Logits of the hidden tokens alone, `[count, vocab]`: those of the others, with the whole vocabulary for each, would
-    /// be most of the work.
+    /// Logits of the masked tokens only, `[count, vocab]`: those of the others, with the whole
+    /// vocabulary for each, would be most of the work.
     fn logits(&self, model: &TextEncoder, batch: &MaskedLmBatch, device: &Device) -> Tensor<2> {
         let input = input(&batch.input, &self.config, device);
         let features = model.forward_features(&input);
@@ -60,10 +60,10 @@ impl MaskedLmTask {
     }
 }
 
-fn count(loss: f64, found: &[u32], targets: &[u32]) -> Tally {
+fn count(loss: f64, predicted: &[u32], targets: &[u32]) -> Tally {
     let sums = [
         ("loss", loss * targets.len() as f64),
-        ("accuracy", hits(found, targets) as f64),
+        ("accuracy", num_correct(predicted, targets) as f64),
     ];
     Tally::new(targets.len(), sums)
 }
@@ -101,17 +101,17 @@ impl Task for MaskedLmTask {
         device: &Device,
     ) -> Result<(Tensor<1>, MaskedLmOutput), TrainError> {
         let logits = self.logits(model, &batch, device);
-        let (loss, guesses) = Guesses::of(logits, &batch.targets, self.label_smoothing);
+        let (loss, predictions) = Predictions::of(logits, &batch.targets, self.label_smoothing);
         let output = MaskedLmOutput {
-            guesses,
+            predictions,
             targets: batch.targets,
         };
         Ok((loss, output))
     }
 
     fn tally(&self, output: MaskedLmOutput) -> Result<Tally, TrainError> {
-        let (loss, found) = output.guesses.read()?;
-        Ok(count(loss, &found, &output.targets))
+        let (loss, predicted) = output.predictions.read()?;
+        Ok(count(loss, &predicted, &output.targets))
     }
 
     fn evaluate(
@@ -122,13 +122,14 @@ impl Task for MaskedLmTask {
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let logits = self.logits(model, &batch, device);
-        let (_, guesses) = Guesses::of(logits, &batch.targets, 0.0);
-        let (loss, found) = guesses.read()?;
-        Ok(count(loss, &found, &batch.targets))
+        let (_, predictions) = Predictions::of(logits, &batch.targets, 0.0);
+        let (loss, predicted) = predictions.read()?;
+        Ok(count(loss, &predicted, &batch.targets))
     }
 }
 
-/// A run that finds hidden words.
+/// Opens the data of a recipe for masked language modelling and fits a model to them; `recorded` is
+/// the model of a run that resumes.
 ///
 /// # Errors
 /// As [`prepare`].
@@ -138,7 +139,7 @@ pub fn prepare(
 ) -> Result<EncoderRun<MaskedLmTask>, TrainError> {
     let section = &recipe.data;
     let lines = TextLines::open(section.given_path()?, section.validation_fraction)?;
-    let train = data::part_of(lines.train, section.fraction);
+    let train = data::subset(lines.train, section.fraction);
     let encoder = match recorded {
         Some(recorded) => recorded,
         None => {
@@ -160,7 +161,7 @@ pub fn prepare(
     })
 }
 
-/// The task of a run, and a part of its data to evaluate on.
+/// The task of a run without smoothing, and a split of its data, to evaluate on.
 ///
 /// # Errors
 /// As [`prepare`].

@@ -1,4 +1,4 @@
-//! Encoders of text with what they need besides their weights.
+//! Trained text encoders, ready for use.
 
 use std::path::Path;
 
@@ -15,25 +15,25 @@ use crate::TrainError;
 use crate::params::adaptation;
 use crate::run::{Bundle, RunDir, Which};
 
-/// An encoder, ready for use.
+/// A trained encoder with its tokenizer.
 #[derive(Clone, Debug)]
 pub struct LoadedEncoder {
-    /// The model's configuration.
+    /// Configuration of the model.
     pub config: TextEncoderConfig,
-    /// The network.
+    /// Network.
     pub model: TextEncoder,
-    /// What makes its input of a text.
+    /// Builder of its input from texts.
     pub sequences: InputBuilder,
-    /// What its classes or tags are called, in the order of the logits; empty for a model without them.
+    /// Names of its classes or tags, in the order of the logits; empty without any.
     pub labels: Vec<String>,
-    /// Of a model that answers questions: whether it is known to have learnt that some have no answer.
+    /// Question answering: true if it is known to be trained on questions without an answer.
     pub can_be_impossible: bool,
-    /// Where the weights are from, as in "step 1880".
+    /// Origin of the weights, such as "step 1880".
     pub origin: String,
 }
 
 impl LoadedEncoder {
-    /// The encoder of a run. Low-rank additions are added to what they adapt.
+    /// Opens the encoder of a run. LoRA factors are merged into the matrices that they adapt.
     ///
     /// # Errors
     /// The run is of another kind; a file is missing or damaged.
@@ -69,7 +69,7 @@ impl LoadedEncoder {
         })
     }
 
-    /// The encoder in a folder of Hugging Face's.
+    /// Opens the encoder in a Hugging Face model folder.
     ///
     /// # Errors
     /// A file is missing or damaged, or tokenizer and model do not belong together.
@@ -91,7 +91,7 @@ impl LoadedEncoder {
         })
     }
 
-    /// What a class is called: its label or, without one, its index.
+    /// Name of a class: its label or, without one, its index.
     pub fn label(&self, class: usize) -> String {
         match self.labels.get(class) {
             Some(label) => label.clone(),
@@ -100,27 +100,27 @@ impl LoadedEncoder {
     }
 }
 
-/// Whether the model has a row for every token.
+/// Checks that the model has an embedding for every token.
 ///
 /// # Errors
-/// It has not.
+/// It has fewer.
 pub fn check_tokens(tokenizer: &Tokenizer, config: &TextEncoderConfig) -> Result<(), TrainError> {
     let (tokens, known) = (tokenizer.vocab_size(), config.vocab_size());
     if tokens <= known {
         return Ok(());
     }
     Err(TrainError::Mismatch(format!(
-        "the tokenizer has {tokens} tokens and the model knows {known}: they do not belong together"
+        "the tokenizer has {tokens} tokens, but the model has a vocabulary of {known}: they do not belong together"
     )))
 }
 
-/// A batch as an encoder of this configuration takes it.
+/// Converts a batch to the input of an encoder of this configuration.
 pub fn input(batch: &EncoderBatch, config: &TextEncoderConfig, device: &Device) -> EncoderInput {
     let is_padded = batch.attention_mask.iter().any(|kept| !kept);
     EncoderInput {
         tokens: batch.tokens(device),
         token_type_ids: (config.type_vocab_size() > 1).then(|| batch.token_type_ids(device)),
-        // Without a mask attention is faster.
+        // Attention is faster without a mask.
         attention_mask: is_padded.then(|| batch.attention_mask(device)),
     }
 }

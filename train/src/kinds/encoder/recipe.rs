@@ -1,4 +1,4 @@
-//! `[data]` of an encoder: text to be understood rather than continued.
+//! `[data]` of a text encoder: texts, and the task that they are for.
 
 use std::path::{Path, PathBuf};
 
@@ -16,61 +16,62 @@ pub type EncoderRecipe = Recipe<EncoderDataRecipe>;
 /// Name of the model that `model.weights`, a Hugging Face model folder, describes.
 const PRETRAINED: &str = "pretrained";
 
-/// Where the texts come from, and with that what is learnt about them.
+/// Source of the texts, which decides the task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EncoderDataSource {
-    /// Generated sentences, each positive or negative; needs no file. The class of each is learnt.
+    /// Sequence classification of generated sentences, positive or negative.
     Sentiment,
-    /// Tables (TSV, CSV, JSONL) of texts or pairs of texts with a label each. The class of each is learnt.
+    /// Sequence classification of tables (TSV, CSV, JSONL) of labelled texts or pairs of texts.
     Labelled,
-    /// Text files in one folder a class. The class of each is learnt.
+    /// Sequence classification of text files in one folder per class.
     TextFolder,
-    /// CoNLL's columns: a word a line with its tag, an empty line between sentences. The tag of each word is learnt.
+    /// Token classification of CoNLL's columns: a word per line with its tag, an empty line between
+    /// sentences.
     Tagged,
-    /// SQuAD's JSON, version 1.1 or 2. Where the answer to a question lies in a text is learnt.
+    /// Question answering on SQuAD's JSON, version 1.1 or 2.
     Squad,
-    /// Plain text. Words are hidden, and learnt to be told from those around them.
+    /// Masked language modelling on plain text.
     Masked,
 }
 
-/// Texts, and how an encoder is fed with them.
+/// Texts, and how an encoder is trained on them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EncoderDataRecipe {
-    /// Where the texts come from.
+    /// Source of the texts.
     pub source: EncoderDataSource,
-    /// The file or folder they lie in.
+    /// File or folder of the texts.
     pub path: Option<PathBuf>,
-    /// What cuts them into tokens: a file or folder with a `tokenizer.json`, `vocab.txt` or the like. Without it, that of
-    /// the folder `model.weights`; without that either, one is made from the training texts.
+    /// Tokenizer: a file or folder with a `tokenizer.json`, `vocab.txt` or the like (default: that
+    /// of the folder `model.weights`, else one trained on the training texts).
     pub tokenizer: Option<PathBuf>,
-    /// How many tokens one has that is made here.
+    /// Vocabulary size of a tokenizer trained here.
     pub vocab_size: usize,
-    /// The longest sequence in tokens, special tokens included. What is longer is cut off, or cut into windows where an
-    /// answer is looked for.
+    /// Maximum sequence length in tokens, special tokens included. Longer texts are truncated;
+    /// contexts of questions are split into windows.
     pub max_length: usize,
-    /// Tokens that two windows of a text share.
+    /// Question answering: tokens that consecutive windows share.
     pub stride: usize,
-    /// Tables: what the columns are called.
+    /// Tables: names of the columns.
     pub columns: Columns,
-    /// Tagged words: likewise.
+    /// Tagged words: numbers of the columns.
     pub tag_columns: TagColumns,
-    /// Use only this share of the training texts: always the same ones.
+    /// Use this fraction of the training texts: always the same ones.
     pub fraction: Option<f64>,
-    /// Of data without a validation part, the share that is kept for it.
+    /// Fraction held out for validation, of data without a validation split.
     pub validation_fraction: f64,
     /// Number of training sentences that `sentiment` generates.
     pub train_size: usize,
     /// Number of validation sentences that `sentiment` generates.
     pub val_size: usize,
-    /// Masked text: share of the tokens that is hidden.
+    /// Masked language modelling: fraction of the tokens that is masked.
     pub mask_probability: f64,
-    /// Masked text: hide all pieces of a word, or none.
+    /// Masked language modelling: mask all pieces of a word or none.
     pub whole_word: bool,
-    /// Answers: the longest that is given, in tokens.
+    /// Question answering: maximum length of an answer in tokens.
     pub max_answer_tokens: usize,
-    /// Answers: how much more "no answer" must score than the best answer to be given (SQuAD 2).
+    /// Question answering: margin by which "no answer" must outscore the best answer (SQuAD 2).
     pub null_threshold: f64,
 }
 
@@ -98,10 +99,10 @@ impl Default for EncoderDataRecipe {
 }
 
 impl EncoderDataRecipe {
-    /// Where the data lie.
+    /// Path of the data.
     ///
     /// # Errors
-    /// The recipe does not say.
+    /// The recipe has none.
     pub fn given_path(&self) -> Result<&Path, TrainError> {
         let missing = || TrainError::Mismatch("data.path is not given".into());
         self.path.as_deref().ok_or_else(missing)
@@ -138,17 +139,17 @@ impl DataSection for EncoderDataRecipe {
         problems.require(
             recipe.data.source != EncoderDataSource::Squad || recipe.train.label_smoothing == 0.0,
             "train.label_smoothing",
-            "is not for answers: the classes are the places of a text, padding too",
+            "is not for question answering: its classes are the positions of a text, padding included",
         );
         recipe.refuse_recurrent_options(problems);
     }
 }
 
-/// The model of a recipe: its defaults, overridden by the options of the section. The model `pretrained` is read from the
-/// folder `model.weights`.
+/// The model of a recipe: its defaults, overridden by the options of the section. The model
+/// `pretrained` is read from the folder `model.weights`.
 ///
-/// # Errors
-/// A sentence per problem: an unknown name, an unknown option, a value of the wrong type, an unreadable folder.
+/// # Errors A sentence per problem: an unknown name, an unknown option, a value of the wrong type,
+/// an unreadable folder.
 pub fn model_config(model: &ModelRecipe) -> Result<TextEncoderConfig, Vec<String>> {
     if model.name == PRETRAINED {
         let Some(folder) = &model.weights else {
@@ -210,8 +211,8 @@ fn check_sequences(data: &EncoderDataRecipe, problems: &mut Problems) {
 
 fn check_encoder(model: &ModelRecipe, problems: &mut Problems) {
     if model.name == PRETRAINED {
-        // Its folder is not looked at here: the recipe of a run stays right when the folder is gone.
-        let rule = "must be a folder of Hugging Face's for model.name = \"pretrained\"";
+        // The folder is not opened here, so that the recipe of a run stays valid when it is gone.
+        let rule = "must be a Hugging Face model folder for model.name = \"pretrained\"";
         problems.require(model.weights.is_some(), "model.weights", rule);
         return;
     }
@@ -221,12 +222,12 @@ fn check_encoder(model: &ModelRecipe, problems: &mut Problems) {
     }
 }
 
-/// The ways in which only a part of an encoder learns.
+/// Checks freezing and LoRA.
 fn check_adaptation(model: &ModelRecipe, problems: &mut Problems) {
     problems.require(
         model.strict,
         "model.strict",
-        "is not for encoders: all below the head must fit, and a head that does not is left new",
+        "is not for encoders: everything below the head must fit, and a head that does not is newly initialised",
     );
     let ways = [
         model.freeze_backbone,

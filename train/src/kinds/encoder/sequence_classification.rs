@@ -1,4 +1,4 @@
-//! Classification of texts and of pairs of texts.
+//! Sequence classification: labels of texts and of pairs of texts.
 
 use burn::tensor::{Device, Tensor};
 use tinderbox_data::Split;
@@ -14,24 +14,24 @@ use super::bundle::EncoderBundle;
 use super::data::{self, EncoderRun};
 use super::fit::{fit, sequences};
 use super::model::input;
-use super::outputs::{Guesses, hits};
+use super::outputs::{Predictions, num_correct};
 use super::recipe::{EncoderDataSource, EncoderRecipe};
 use super::score;
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};
 use crate::task::{HiddenState, Task};
 
-/// Cross-entropy on the labels of texts; accuracy, F1 (of the second of two classes, else the mean over classes) and
-/// Matthews' correlation.
+/// Cross-entropy on labels; accuracy, F1 (of the second of two classes, else the mean over classes)
+/// and Matthews correlation.
 pub struct SequenceClassificationTask {
     config: TextEncoderConfig,
     label_smoothing: f64,
     metrics: [MetricInfo; 4],
 }
 
-/// Loss, guesses and labels of a training batch, not yet read from the device.
+/// Loss, predictions and labels of a training batch, not yet read from the device.
 pub struct SequenceClassificationOutput {
-    guesses: Guesses,
+    predictions: Predictions,
     labels: Vec<u32>,
 }
 
@@ -55,15 +55,17 @@ impl SequenceClassificationTask {
         model.forward_sequence_classification(&input)
     }
 
-    /// What guesses with this mean loss add to the metrics.
-    fn count(&self, loss: f64, found: &[u32], labels: &[u32]) -> Tally {
+    /// Tally of predictions with this mean loss.
+    fn count(&self, loss: f64, predicted: &[u32], labels: &[u32]) -> Tally {
         let sums = [
             ("loss", loss * labels.len() as f64),
-            ("accuracy", hits(found, labels) as f64),
+            ("accuracy", num_correct(predicted, labels) as f64),
         ];
         let mut tally = Tally::new(labels.len(), sums);
         let classes = self.config.num_labels();
-        tally.sums.extend(score::class_sums(found, labels, classes));
+        tally
+            .sums
+            .extend(score::class_sums(predicted, labels, classes));
         tally
     }
 }
@@ -100,17 +102,17 @@ impl Task for SequenceClassificationTask {
         device: &Device,
     ) -> Result<(Tensor<1>, SequenceClassificationOutput), TrainError> {
         let logits = self.logits(model, &batch, device);
-        let (loss, guesses) = Guesses::of(logits, &batch.labels, self.label_smoothing);
+        let (loss, predictions) = Predictions::of(logits, &batch.labels, self.label_smoothing);
         let output = SequenceClassificationOutput {
-            guesses,
+            predictions,
             labels: batch.labels,
         };
         Ok((loss, output))
     }
 
     fn tally(&self, output: SequenceClassificationOutput) -> Result<Tally, TrainError> {
-        let (loss, found) = output.guesses.read()?;
-        Ok(self.count(loss, &found, &output.labels))
+        let (loss, predicted) = output.predictions.read()?;
+        Ok(self.count(loss, &predicted, &output.labels))
     }
 
     fn evaluate(
@@ -121,16 +123,17 @@ impl Task for SequenceClassificationTask {
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let logits = self.logits(model, &batch, device);
-        let (_, guesses) = Guesses::of(logits, &batch.labels, 0.0);
-        let (loss, found) = guesses.read()?;
-        Ok(self.count(loss, &found, &batch.labels))
+        let (_, predictions) = Predictions::of(logits, &batch.labels, 0.0);
+        let (loss, predicted) = predictions.read()?;
+        Ok(self.count(loss, &predicted, &batch.labels))
     }
 }
 
-/// A run that puts texts into classes. What a run that goes on has recorded is `recorded`.
+/// Opens the data of a recipe for sequence classification and fits a model to them; `recorded` is
+/// the model of a run that resumes.
 ///
 /// # Errors
-/// Texts that are not there or not what they should be, a model that does not fit them.
+/// Texts are missing or invalid, or the model does not fit them.
 pub fn prepare(
     recipe: &EncoderRecipe,
     recorded: Option<EncoderBundle>,
@@ -142,7 +145,7 @@ pub fn prepare(
         validation,
         ..
     } = open(recipe)?;
-    train = data::part_of(train, section.fraction);
+    train = data::subset(train, section.fraction);
     let encoder = match recorded {
         Some(recorded) => recorded.with_same_labels(&labels)?,
         None => {
@@ -166,7 +169,7 @@ pub fn prepare(
     })
 }
 
-/// The task of a run that puts texts into classes, and a part of its data.
+/// The task of a run without smoothing, and a split of its data, to evaluate on.
 ///
 /// # Errors
 /// As [`prepare`].
@@ -194,7 +197,7 @@ fn loader(
     data::evaluation(recipe, LabelledSource::evaluation(texts, &sequences)?)
 }
 
-/// The texts of a recipe for classes.
+/// Opens the labelled texts of a recipe.
 ///
 /// # Errors
 /// As [`prepare`].

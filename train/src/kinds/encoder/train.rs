@@ -1,4 +1,4 @@
-//! Training of a text encoder: the task follows from the source of the data.
+//! Training of a text encoder. The source of its data decides the task.
 
 use tinderbox_model_transformer::TextEncoder;
 
@@ -52,8 +52,8 @@ impl Work for Encoder {
     }
 }
 
-/// What a run that goes on has recorded: its data may by then be cut differently, and the folder that its weights came
-/// from may be gone.
+/// The recorded model of a run that resumes: its data may be cut differently by now, and the folder
+/// of its pretrained weights may be gone.
 fn recorded_encoder(start: &StartMode) -> Result<Option<EncoderBundle>, TrainError> {
     match start {
         StartMode::Resume { path, .. } => Ok(Some(EncoderBundle::read(&RunDir::open(path)?)?)),

@@ -11,11 +11,11 @@ use crate::TrainError;
 use crate::pretrained::{DataAccess, not_loaded};
 use crate::recipe::{ModelRecipe, nearest};
 
-/// The file with the weights `name`: a path, or a name of [`known`], which is downloaded if it is not in the cache.
-/// `model` is what they are for.
+/// Locates weights: a file, or published weights by a name of [`known`], which are downloaded if
+/// they are not in the cache. `model` is the name of the model.
 ///
 /// # Errors
-/// There are no such weights, they are of another model, or they cannot be downloaded.
+/// The weights are unknown, belong to another model, or cannot be downloaded.
 pub fn locate(name: &str, model: &str, access: &mut DataAccess) -> Result<PathBuf, TrainError> {
     if Path::new(name).is_file() {
         return Ok(name.into());
@@ -42,7 +42,7 @@ fn download(weights: &KnownWeights, access: &mut DataAccess) -> Result<PathBuf, 
         url: weights.url,
         name: weights.file_name(),
         checksum: Checksum::Sha256Prefix(weights.sha256),
-        // Its length is not published; the server tells it.
+        // Its size is not published.
         bytes: None,
     };
     Ok(fetch(
@@ -52,8 +52,8 @@ fn download(weights: &KnownWeights, access: &mut DataAccess) -> Result<PathBuf, 
     )?)
 }
 
-/// The network that training begins with: `model` with the weights that the recipe names, if it names any. A head for
-/// another number of classes is left as it is. `note` is told what was loaded and what was not.
+/// Loads the pretrained weights of the recipe into `model`, if it names any. A head for another
+/// number of classes stays as it is. `note` receives what was loaded and what was not.
 ///
 /// # Errors
 /// As [`locate`]; the weights cannot be read, or do not fit.
@@ -73,11 +73,14 @@ pub(super) fn begin_with(
         head: Some(head.clone()),
     };
     let (model, left) = tinderbox_weights::load_with(model, &path, &options)?;
-    note(&format!("beginning with the weights of {}", path.display()));
+    note(&format!(
+        "loaded pretrained weights from {}",
+        path.display()
+    ));
     let (of_head, rest) = left.split(&head);
     if !of_head.is_empty() {
         note(&format!(
-            "its head `{head}` does not fit and is left new: {of_head}"
+            "the head `{head}` does not fit and is newly initialised: {of_head}"
         ));
     }
     if !rest.is_empty() {

@@ -1,4 +1,4 @@
-//! From a recipe to a classifier ready for training.
+//! Training of an image classifier.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ impl Work for ImageClassification {
     }
 }
 
-/// Opens the data of `recipe` and builds the model that training begins with.
+/// Opens the data of `recipe` and builds the initial model.
 fn prepare(
     recipe: &ImageRecipe,
     start: &StartMode,

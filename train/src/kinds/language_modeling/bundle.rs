@@ -1,4 +1,4 @@
-//! Files of a language model beside its weights.
+//! Files of a language model besides its weights.
 
 use tinderbox_data::text::Tokenizer;
 
@@ -7,12 +7,12 @@ use super::recipe::LanguageDataRecipe;
 use crate::TrainError;
 use crate::run::{Bundle, MODEL_CONFIG, RunDir, TOKENIZER};
 
-/// What a trained language model needs besides its weights.
+/// Configuration and tokenizer of a trained language model.
 #[derive(Clone, Debug)]
 pub struct LanguageBundle {
-    /// The model's configuration.
+    /// Configuration of the model.
     pub config: LanguageModelConfig,
-    /// What its tokens are.
+    /// Tokenizer.
     pub tokenizer: Tokenizer,
 }
 

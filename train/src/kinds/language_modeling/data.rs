@@ -1,4 +1,4 @@
-//! The text of a recipe, opened, and a language model fitted to it.
+//! Text of a language modelling recipe, and a model fitted to it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use super::recipe::{
 use super::token_source::TokenSource;
 use crate::TrainError;
 
-/// The text of a recipe, as tokens.
+/// Opens the text of a recipe, as tokens.
 ///
 /// # Errors
-/// The text is not there or not what it should be.
+/// The text is missing or invalid.
 pub fn open_corpus(data: &LanguageDataRecipe, seed: u64) -> Result<Corpus, TrainError> {
     Ok(match data.source {
         LanguageDataSource::Grammar => grammar::corpus(seed, data.train_size, data.val_size)?,
@@ -50,13 +50,13 @@ fn given_path(data: &LanguageDataRecipe) -> Result<&Path, TrainError> {
     data.path.as_deref().ok_or_else(missing)
 }
 
-/// Everything that a run of language modelling needs, opened and checked against each other.
+/// Model and data of a run, checked against each other.
 pub struct LanguageRun {
-    /// The model and its tokenizer.
+    /// Model and tokenizer.
     pub text_model: LanguageBundle,
     /// Training batches.
     pub train: Loader<TokenSource>,
-    /// Validation batches in order.
+    /// Validation batches, in order.
     pub validation: Loader<TokenSource>,
 }
 
@@ -64,7 +64,7 @@ impl LanguageRun {
     /// Opens the text of `recipe` and fits the model to it.
     ///
     /// # Errors
-    /// Text that is not there, a model that does not fit it.
+    /// The text is missing or invalid, or the model does not fit it.
     pub fn open(recipe: &LanguageRecipe) -> Result<Self, TrainError> {
         let data = &recipe.data;
         let corpus = open_corpus(data, recipe.seed)?;
@@ -83,7 +83,7 @@ impl LanguageRun {
     }
 }
 
-/// The model's configuration, with as many tokens as there are.
+/// Configuration of the model, with the vocabulary size of the tokenizer unless given.
 fn fitted(
     recipe: &LanguageRecipe,
     tokenizer: &Tokenizer,
@@ -101,7 +101,7 @@ fn fitted(
     config.validate()?;
     if config.vocab_size() < tokens {
         return Err(TrainError::Mismatch(format!(
-            "the text has {tokens} different tokens and model.vocab_size is {}",
+            "the text has {tokens} distinct tokens, but model.vocab_size is {}",
             config.vocab_size()
         )));
     }
@@ -109,7 +109,7 @@ fn fitted(
     Ok(config)
 }
 
-/// What only one kind of model can do is refused for the other, rather than ignored.
+/// Refuses options of the other kind of model, rather than ignore them.
 fn check_kind(
     recipe: &LanguageRecipe,
     data: &LanguageDataRecipe,
@@ -165,10 +165,10 @@ fn training_loader(
     loader(recipe, source, batch_size, recipe.train.drop_last)
 }
 
-/// Batches that have every token of `tokens` as a target once, in order. `start` is the token that ends a text.
+/// Loads `tokens` in order, with every token as a target once. `start` is the end-of-text token.
 ///
 /// # Errors
-/// There are no tokens.
+/// `tokens` is empty.
 pub fn evaluation_loader(
     recipe: &LanguageRecipe,
     config: &LanguageModelConfig,
@@ -197,7 +197,7 @@ fn loader(
     batch_size: usize,
     drop_last: bool,
 ) -> Result<Loader<TokenSource>, TrainError> {
-    // Not shuffled: streams have an order, and training windows are at random places anyway.
+    // Not shuffled: streams are ordered, and training windows have random positions anyway.
     let config = LoaderConfig::new(batch_size)
         .with_workers(recipe.train.workers)
         .with_drop_last(drop_last);

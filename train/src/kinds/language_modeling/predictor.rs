@@ -1,4 +1,5 @@
-//! Next-token prediction with a memory: the hidden state of a recurrent model, the KV cache of an attention model.
+//! Next-token prediction with a memory: the hidden state of a recurrent model, the KV cache of an
+//! attention model.
 
 use std::collections::VecDeque;
 
@@ -9,26 +10,26 @@ use tinderbox_model_transformer::Cache;
 use super::model::LanguageModel;
 use crate::TrainError;
 
-/// What a model remembers of the tokens it has seen.
+/// Memory of the tokens so far.
 enum Memory {
     Recurrent(Option<RnnState>),
     Attention(Cache),
 }
 
-/// A language model that is told tokens and gives the logits of the next.
+/// Language model that takes tokens and returns the logits of the next one.
 ///
-/// A recurrent network goes on for ever. An attention model sees its context: when that is full, the older half is
-/// forgotten and the rest is read again.
+/// A recurrent network has no length limit. When the context of an attention model is full, its
+/// older half is dropped and the rest is read again.
 pub struct Predictor<'a> {
     model: &'a LanguageModel,
     memory: Memory,
-    /// What an attention model has in its context.
+    /// Tokens in the context of an attention model.
     context: VecDeque<u32>,
     device: Device,
 }
 
 impl<'a> Predictor<'a> {
-    /// A predictor that has seen nothing. The model must be on `device`, without gradients.
+    /// A predictor at the start of a text. The model must be on `device`, without gradients.
     pub fn new(model: &'a LanguageModel, device: &Device) -> Self {
         let memory = match model {
             LanguageModel::Recurrent(_) => Memory::Recurrent(None),
@@ -42,10 +43,10 @@ impl<'a> Predictor<'a> {
         }
     }
 
-    /// The logits of the token after `tokens`, which follow those told before.
+    /// Logits of the token after `tokens`, which follow those of earlier calls.
     ///
     /// # Errors
-    /// No tokens at all, more than the model can see at once, or one that it does not know; the device failed.
+    /// `tokens` is empty, exceeds the context length, or holds an unknown token; the device failed.
     pub fn next_logits(&mut self, tokens: &[u32]) -> Result<Vec<f32>, TrainError> {
         self.check(tokens)?;
         let logits = match (self.model, &mut self.memory) {
@@ -70,8 +71,12 @@ impl<'a> Predictor<'a> {
                 self.context.extend(&new);
                 model.forward_next(row(&new, &self.device), cache)
             }
-            // `new` pairs them.
-            _ => return Err(TrainError::Execution("a memory of another model".into())),
+            // `new` pairs model and memory.
+            _ => {
+                return Err(TrainError::Execution(
+                    "the memory belongs to another model".into(),
+                ));
+            }
         };
         logits
             .try_into_vec_as::<f32>()
@@ -81,15 +86,15 @@ impl<'a> Predictor<'a> {
     fn check(&self, tokens: &[u32]) -> Result<(), TrainError> {
         let vocab_size = self.model.vocab_size();
         if tokens.is_empty() {
-            return Err(TrainError::Prompt("there are no tokens".into()));
+            return Err(TrainError::Prompt("it has no tokens".into()));
         }
         if let Some(token) = tokens.iter().find(|token| **token as usize >= vocab_size) {
-            let reason = format!("token {token} is not one of the model's {vocab_size}");
+            let reason = format!("token {token} is outside the model's vocabulary of {vocab_size}");
             return Err(TrainError::Prompt(reason));
         }
         match self.model.context_length() {
             Some(length) if tokens.len() > length => Err(TrainError::Prompt(format!(
-                "it has {} tokens, and the model sees {length} at once; shorten it",
+                "it has {} tokens, but the context length is {length}; shorten it",
                 tokens.len()
             ))),
             _ => Ok(()),
@@ -97,9 +102,9 @@ impl<'a> Predictor<'a> {
     }
 }
 
-/// `[1, time]`.
+/// Tokens as a batch, `[1, time]`.
 fn row(tokens: &[u32], device: &Device) -> Tensor<2, Int> {
-    // Checked to be below the size of a vocabulary, and so of an i32.
+    // Checked to be below the vocabulary size, which an i32 holds.
     let ids: Vec<i32> = tokens.iter().map(|&id| id as i32).collect();
     Tensor::from_data(TensorData::new(ids, [1, tokens.len()]), device)
 }
@@ -133,9 +138,9 @@ mod tests {
         }
     }
 
-    /// Whether they are told one by one or together.
+    /// Tokens may come one by one or together.
     #[test]
-    fn a_predictor_remembers_what_it_was_told() {
+    fn a_predictor_remembers_earlier_tokens() {
         let device = Device::flex();
         for config in models() {
             let model = config.init(&device).unwrap();
@@ -149,7 +154,7 @@ mod tests {
         }
     }
 
-    /// A context of 6 is full with the seventh token: the last three are read again.
+    /// The seventh token exceeds a context of 6: the last three are read again.
     #[test]
     fn a_full_context_forgets_its_older_half() {
         let device = Device::flex();
@@ -161,7 +166,7 @@ mod tests {
             .next_logits(&[5, 6, 7])
             .unwrap();
         assert_close(&after, &fresh);
-        // And goes on from there.
+        // And the next tokens follow.
         let after = predictor.next_logits(&[8, 9]).unwrap();
         let fresh = Predictor::new(&model, &device)
             .next_logits(&[5, 6, 7, 8, 9])
@@ -170,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_model_cannot_be_told_is_refused() {
+    fn invalid_tokens_are_refused() {
         let device = Device::flex();
         let model = models()[0].init(&device).unwrap();
         let mut predictor = Predictor::new(&model, &device);

@@ -1,4 +1,4 @@
-//! Language modelling: the next token.
+//! The task of language modelling: predict the next token.
 
 use burn::tensor::{Device, Int, Tensor};
 use tinderbox_data::text::Tokenizer;
@@ -13,33 +13,33 @@ use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};
 use crate::task::{HiddenState, Task};
 
-/// Cross-entropy of the next token in nats, as mean over tokens; perplexity, its exponential; and bits per character
-/// where a token is a character.
+/// Cross-entropy of the next token in nats, averaged over tokens; its exponential, the perplexity;
+/// and bits per character for tokens that are characters.
 ///
-/// A recurrent model's hidden state is carried from batch to batch, cut off from the gradients. Its loss may have two more
-/// terms (activation regularisation, Merity et al. 2018, <https://arxiv.org/abs/1708.02182>, section 4.6), which are not
-/// part of what is reported.
+/// A recurrent model's hidden state is carried from batch to batch, detached from the graph. Its
+/// loss may have two more terms (activation regularisation, Merity et al. 2017,
+/// <https://arxiv.org/abs/1708.02182>, section 4.6), which are not reported.
 pub struct LanguageModelingTask {
     metrics: Vec<MetricInfo>,
     label_smoothing: f64,
     ar_alpha: f64,
     tar_beta: f64,
-    /// Where lengths vary, the one that the learning rate is meant for.
+    /// With varying lengths, the one that the learning rate is meant for.
     usual_length: Option<usize>,
     is_by_character: bool,
 }
 
-/// Summed loss of a training batch, not yet read from the device.
+/// Loss of a training batch, not yet read from the device.
 pub struct LanguageModelingOutput {
     loss: Tensor<1>,
     tokens: usize,
 }
 
 impl LanguageModelingTask {
-    /// The task of `recipe`, whose text `tokenizer` cuts into tokens.
+    /// The task of `recipe`, with the tokenizer of its text.
     ///
     /// # Errors
-    /// The recipe is for another kind of work.
+    /// Never, at present.
     pub fn new(recipe: &LanguageRecipe, tokenizer: &Tokenizer) -> Result<Self, TrainError> {
         let data = &recipe.data;
         let is_by_character = tokenizer.is_by_character();
@@ -72,7 +72,8 @@ impl LanguageModelingTask {
 
 const BITS: &str = "bits_per_character";
 
-/// The logits of a batch as `[batch * time, vocab]`; what a recurrent model leaves goes into `hidden_state`.
+/// Logits of a batch, `[batch * time, vocab]`. A recurrent model's state is read from and written
+/// to `hidden_state`.
 fn logits(
     model: &LanguageModel,
     batch: &LmBatch,
@@ -190,7 +191,8 @@ mod tests {
     use super::*;
     use crate::recipe::Recipe;
 
-    /// `F.cross_entropy(logits, torch.tensor([1, 0]), reduction="none", label_smoothing=s)` of PyTorch 2.15.
+    /// `F.cross_entropy(logits, torch.tensor([1, 0]), reduction="none", label_smoothing=s)` of
+    /// PyTorch 2.15.
     #[test]
     fn the_losses_are_pytorchs() {
         let device = Device::flex();

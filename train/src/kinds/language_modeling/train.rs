@@ -1,4 +1,4 @@
-//! From a recipe to a language model ready for training.
+//! Training of a language model.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ impl Work for LanguageModeling {
     }
 }
 
-/// Opens the text of `recipe` and builds the model that training begins with.
+/// Opens the text of `recipe` and builds the initial model.
 fn prepare(
     recipe: &LanguageRecipe,
     start: &StartMode,

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::{ScoredText, escaped, share, strongest};
 
-/// Colours are thin layers over the background, so that text in the colour of the reader's scheme stays readable.
+/// Colours are thin layers over the background, so that text in the colour of the reader's scheme
+/// stays readable.
 const STYLE: &str = "\
 :root { color-scheme: light dark; }
 body { font: 1rem/1.6 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
@@ -15,8 +16,9 @@ p.text { font-size: 1.15rem; line-height: 2; white-space: pre-wrap; overflow-wra
 span.t { border-radius: .2rem; padding: .1rem 0; }
 figure { margin: 1rem 0; overflow-x: auto; }";
 
-/// The texts with the colour of each part's score behind it (green for the answer, red against it) and the score itself in
-/// a `title`; above them the `facts`, names and values; below them pictures in SVG.
+/// The texts with the colour of each part's score behind it (green for the answer, red against it)
+/// and the score itself in a `title`; above them the `facts`, names and values; below them pictures
+/// in SVG.
 pub fn page(
     title: &str,
     facts: &[(String, String)],

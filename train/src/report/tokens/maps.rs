@@ -1,11 +1,13 @@
-//! Attention as maps: a row for each token that looks, a column for each that is looked at, the darker the more.
+//! Attention as maps: a row for each token that looks, a column for each that is looked at, the
+//! darker the more.
 
 use std::fmt::Write;
 
 use super::escaped;
 use super::picture::{STYLE, opening};
 
-/// Shades of a map. Equal neighbours are drawn as one, and the palest shade not at all, which keeps pictures small.
+/// Shades of a map. Equal neighbours are drawn as one, and the palest shade not at all, which keeps
+/// pictures small.
 const SHADES: usize = 8;
 /// Cells of a map among others, along a side; longer texts are averaged.
 const SMALL: usize = 48;
@@ -99,7 +101,8 @@ fn frame(side: f64) -> String {
     )
 }
 
-/// A path for each shade, over rows of cells that have it. Shades are shares of the map's largest value.
+/// A path for each shade, over rows of cells that have it. Shades are shares of the map's largest
+/// value.
 fn cells(values: &[f32], size: usize, pixels: f64) -> String {
     let most = values.iter().copied().fold(0.0, f32::max);
     if most <= 0.0 || size == 0 {

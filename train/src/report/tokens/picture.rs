@@ -6,7 +6,8 @@ use super::{ScoredText, escaped, share, strongest};
 
 /// Letters of a line.
 const COLUMNS: usize = 80;
-/// Pixels of a letter of 14 pixels in any monospaced font; the text is stretched to fit where a font differs.
+/// Pixels of a letter of 14 pixels in any monospaced font; the text is stretched to fit where a
+/// font differs.
 const LETTER: f64 = 8.4;
 const LINE: f64 = 26.0;
 const MARGIN: f64 = 12.0;
