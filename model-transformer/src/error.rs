@@ -1,4 +1,4 @@
-/// A model configuration that describes no network.
+/// An invalid option of a model configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("model option `{option}`: {reason}")]
 pub struct ConfigError {

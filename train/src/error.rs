@@ -142,9 +142,6 @@ pub enum TrainError {
     /// The data do not fit the model.
     #[error("the data do not fit the model: {0}")]
     Mismatch(String),
-    /// A text that a language model cannot go on from.
-    #[error("the prompt cannot be used: {0}")]
-    Prompt(String),
     /// The backend failed in the middle of the work.
     #[error("the device failed: {0}")]
     Execution(String),

@@ -28,7 +28,7 @@ pub use regularization::Activations;
 
 use burn::module::Module;
 use burn::nn::Embedding;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use crate::StateError;
 use crate::layers::{Recurrent, RnnState, SequenceDropout, WordDropout};
@@ -90,6 +90,11 @@ impl RnnLm {
     /// How many words it knows.
     pub fn vocab_size(&self) -> usize {
         self.encoder.weight.lazy_shape()[0]
+    }
+
+    /// Device of the weights.
+    pub(crate) fn device(&self) -> Device {
+        self.encoder.weight.lazy_device()
     }
 
     /// Whether the decoder shares the encoder's weight.
