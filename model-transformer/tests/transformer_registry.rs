@@ -7,7 +7,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
-use common::{gradients_of, values};
+use common::{gradients_by_name, values};
 use tinderbox_model_transformer::registry::{self, MODELS, ModelInfo};
 use tinderbox_model_transformer::{CausalLm, CausalLmConfig, num_parameters, weights};
 
@@ -91,7 +91,7 @@ fn every_parameter_gets_a_gradient() {
         let config = shallow(thin(info));
         let model = config.init(&device).unwrap();
         let gradients = model.forward(tokens(&device)).square().sum().backward();
-        let found = gradients_of(&model, &gradients);
+        let found = gradients_by_name(&model, &gradients);
         let without: Vec<&String> = found
             .iter()
             .filter(|(_, gradient)| gradient.is_none())
@@ -241,7 +241,7 @@ fn options_that_describe_no_network_are_named() {
 }
 
 #[test]
-#[should_panic(expected = "13 tokens in a context of 12")]
+#[should_panic(expected = "13 tokens exceed the context length of 12")]
 fn a_text_longer_than_the_context_is_refused() {
     let device = Device::flex();
     let model = thin(registry::find("gpt_mini").unwrap())

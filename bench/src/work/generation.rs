@@ -3,7 +3,7 @@
 use anyhow::Context;
 use burn::tensor::Device;
 use tinderbox_generate::{Sampler, Sampling, generate};
-use tinderbox_train::language::Predictor;
+use tinderbox_train::kinds::language_modeling::Predictor;
 use tinderbox_train::session::init_model;
 
 use super::{Step, language};
@@ -13,9 +13,9 @@ use crate::workload::{PROMPT, Shape};
 const POSITIONS: usize = 256;
 
 /// Generates `batch` texts of `size` tokens, one after the other.
-pub(super) fn step(shape: Shape, device: Device) -> anyhow::Result<Step> {
+pub(super) fn step(shape: Shape, device: &Device) -> anyhow::Result<Step> {
     let config = language::gpt(POSITIONS.max(PROMPT + shape.size));
-    let model = init_model(0, &device, || config.init(&device))?;
+    let model = init_model(0, device, || config.init(device))?;
     let sampler = Sampler::new(Sampling::greedy(), 0)?;
     let prompt: Vec<u32> = (0..PROMPT as u32).collect();
     Ok(Box::new(move || {

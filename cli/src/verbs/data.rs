@@ -16,9 +16,9 @@ use tinderbox_data::image::{
 };
 use tinderbox_data::loader::{Loader, Source};
 use tinderbox_train::TrainError;
+use tinderbox_train::kinds::image_classification::data::{ImageRun, open_dataset};
 use tinderbox_train::recipe::DataRecipe;
 use tinderbox_train::report::plain::thousands;
-use tinderbox_train::task::image_data::{ImageRun, open_dataset};
 
 use crate::Done;
 use crate::shared::{RecipeArgs, table, with_data};

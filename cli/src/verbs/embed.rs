@@ -12,8 +12,8 @@ use serde::Serialize;
 use tinderbox_data::text::{Encoded, SequenceEncoder, Tokenizer};
 use tinderbox_model_transformer::sentence::{Pooling, SentenceEncoder, transformer_folder};
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::{check_tokens, input};
 use tinderbox_train::files::{parent, write_atomically};
+use tinderbox_train::kinds::encoder::{check_tokens, input};
 
 use crate::shared::DeviceArgs;
 use crate::texts::{self, TextArgs};

@@ -96,7 +96,7 @@ pub fn explain_class(
     let [text, baseline] = embeddings(&model, input, baseline)?;
     let classes = model.forward_sequence_classification(input)?.dims()[1];
     ExplainError::require_within("class", class, classes)?;
-    integrated_gradients(text, baseline, settings, |embeddings| {
+    integrate(text, baseline, settings, |embeddings| {
         let input = repeated(input, embeddings.dims()[0]);
         let logits = model.forward_sequence_classification_from(embeddings, &input)?;
         Ok(logits.narrow(1, class, 1).squeeze_dim(1))
@@ -120,7 +120,7 @@ pub fn explain_answer(
     let time = text.dims()[1];
     ExplainError::require_within("position", start, time)?;
     ExplainError::require_within("position", end, time)?;
-    integrated_gradients(text, baseline, settings, |embeddings| {
+    integrate(text, baseline, settings, |embeddings| {
         let input = repeated(input, embeddings.dims()[0]);
         let [starts, ends] = model.forward_question_answering_from(embeddings, &input)?;
         Ok((starts.narrow(1, start, 1) + ends.narrow(1, end, 1)).squeeze_dim(1))
@@ -131,9 +131,19 @@ pub fn explain_answer(
 /// and `output` maps `[count, time, hidden]` to `[count]`, row by row.
 ///
 /// # Errors
-/// Shapes that differ, more than one text, invalid settings, an error of `output`, or a failure of
-/// the device.
+/// Shapes that differ, more than one text, invalid settings, or a failure of the device.
 pub fn integrated_gradients(
+    text: Tensor<3>,
+    baseline: Tensor<3>,
+    settings: &IntegratedGradients,
+    output: impl Fn(Tensor<3>) -> Tensor<1>,
+) -> Result<Attribution, ExplainError> {
+    integrate(text, baseline, settings, |embeddings| {
+        Ok(output(embeddings))
+    })
+}
+
+fn integrate(
     text: Tensor<3>,
     baseline: Tensor<3>,
     settings: &IntegratedGradients,

@@ -111,7 +111,7 @@ fn labels(json: &Map<String, Value>) -> Result<Vec<String>, Refusal> {
         .collect();
     names.ok_or_else(|| {
         let last = named.len().saturating_sub(1);
-        Refusal::Json(format!("`id2label` lacks a name for some of 0 to {last}"))
+        Refusal::Json(format!("`id2label` must name each of 0 to {last}"))
     })
 }
 

@@ -12,9 +12,9 @@ use tinderbox_data::image::{
     ImageDataset, ShardOptions, ShardSize, Split, WrittenShards, verify_shards, write_shards,
 };
 use tinderbox_train::TrainError;
-use tinderbox_train::recipe::{ImageDataRecipe, ImageDataSource};
+use tinderbox_train::kinds::image_classification::data::open_dataset;
+use tinderbox_train::kinds::image_classification::{ImageDataRecipe, ImageDataSource};
 use tinderbox_train::report::plain::thousands;
-use tinderbox_train::task::image_data::open_dataset;
 
 use super::sequences;
 use crate::Done;

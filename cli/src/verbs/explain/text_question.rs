@@ -5,8 +5,8 @@ use burn::tensor::Device;
 use tinderbox_data::text::{Encoded, SequenceBatch};
 use tinderbox_model_transformer::Head;
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::{LoadedEncoder, input};
-use tinderbox_train::task::image::ranked;
+use tinderbox_train::kinds::encoder::{LoadedEncoder, input};
+use tinderbox_train::kinds::image_classification::ranked;
 
 use super::{Args, class_index};
 use crate::texts;
@@ -82,7 +82,7 @@ impl TextQuestion {
         let logits =
             loaded
                 .model
-                .forward_sequence_classification(&input(&batch, &loaded.config, device));
+                .forward_sequence_classification(&input(&batch, &loaded.config, device))?;
         let logits = logits
             .try_into_vec_as::<f32>()
             .map_err(|e| TrainError::Execution(e.to_string()))?;

@@ -11,8 +11,8 @@ use burn::tensor::Device;
 use serde::Serialize;
 use tinderbox_data::text::squad::{self, Prediction, QuestionBatch, QuestionWindows};
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::LoadedEncoder;
-use tinderbox_train::task::span::{Answering, span_logits};
+use tinderbox_train::kinds::encoder::LoadedEncoder;
+use tinderbox_train::kinds::encoder::{Answering, span_logits};
 
 use super::Args;
 use super::text::data_recipe;
@@ -128,7 +128,7 @@ pub(crate) fn ask(
         );
     }
     let batch = QuestionBatch::new(vec![windows], sequences.pad_id());
-    let logits = span_logits(&loaded.model, &loaded.config, &batch.input, AT_ONCE, device);
+    let logits = span_logits(&loaded.model, &loaded.config, &batch.input, AT_ONCE, device)?;
     let mut read = Vec::new();
     for logits in logits {
         let logits = logits.try_into_vec_as::<f32>();

@@ -7,8 +7,8 @@ use burn::tensor::Device;
 use serde::Serialize;
 use tinderbox_data::text::Encoded;
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::{LoadedEncoder, input};
-use tinderbox_train::task::image::ranked;
+use tinderbox_train::kinds::encoder::{LoadedEncoder, input};
+use tinderbox_train::kinds::image_classification::ranked;
 
 use super::text::Text;
 use super::{Args, ClassProbability};
@@ -82,7 +82,7 @@ fn logits(
         let logits =
             loaded
                 .model
-                .forward_sequence_classification(&input(&batch, &loaded.config, device));
+                .forward_sequence_classification(&input(&batch, &loaded.config, device))?;
         let classes = logits.dims()[1];
         let values = logits
             .try_into_vec_as::<f32>()

@@ -9,9 +9,9 @@ use burn::tensor::Device;
 use serde::Serialize;
 use tinderbox_data::text::Encoded;
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::{LoadedEncoder, input};
-use tinderbox_train::task::image::ranked;
-use tinderbox_train::task::score::entities;
+use tinderbox_train::kinds::encoder::score::entities;
+use tinderbox_train::kinds::encoder::{LoadedEncoder, input};
+use tinderbox_train::kinds::image_classification::ranked;
 
 use super::Args;
 use super::text::{Text, data_recipe};
@@ -87,7 +87,7 @@ fn predict<'a>(
         let logits =
             loaded
                 .model
-                .forward_token_classification(&input(&batch, &loaded.config, device));
+                .forward_token_classification(&input(&batch, &loaded.config, device))?;
         let [_, time, tags] = logits.dims();
         let values = logits
             .try_into_vec_as::<f32>()
@@ -153,7 +153,7 @@ fn take_words(words: &mut BTreeMap<u32, Seen>, row: &Encoded, logits: &[f32], ta
 /// The words that belong together by their tags, as in `B-PER I-PER`.
 fn grouped<'a>(text: &'a str, words: &[Word]) -> Vec<Entity<'a>> {
     let tags: Vec<&str> = words.iter().map(|word| word.tag.as_str()).collect();
-    let entity = |found: tinderbox_train::task::score::Entity| {
+    let entity = |found: tinderbox_train::kinds::encoder::score::Entity| {
         let of = words.get(found.start..found.end)?;
         let bytes = of.first()?.bytes.start..of.last()?.bytes.end;
         Some(Entity {
