@@ -61,7 +61,7 @@ pub(crate) fn open(
 }
 
 fn with_tokenizer(
-    model: tinderbox_model_transformer::LanguageModel,
+    model: tinderbox_model_transformer::CausalLm,
     tokenizer: &Path,
 ) -> anyhow::Result<LoadedModel> {
     let tokenizer = Tokenizer::open(tokenizer)

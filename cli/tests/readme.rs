@@ -13,7 +13,7 @@ use tinderbox_data::image::write_png;
 use tinderbox_data::text::{Tokenizer, sentiment};
 use tinderbox_model_transformer::registry::find_encoder;
 use tinderbox_model_transformer::{
-    GptConfig, Head, LanguageModelConfig, TextEncoderConfig, huggingface,
+    CausalLmConfig, GptConfig, Head, TextEncoderConfig, huggingface,
 };
 
 /// Commands that are neither `tinderbox` nor `just`, and cannot run here: they install programs.
@@ -188,7 +188,7 @@ fn text(folder: &Path) {
         vocab_size: tokenizer.vocab_size(),
         ..GptConfig::small(1, 1, 4, 16)
     };
-    let config = LanguageModelConfig::Gpt(config);
+    let config = CausalLmConfig::Gpt(config);
     let gpt2 = folder.join("path/to/gpt2");
     std::fs::create_dir_all(&gpt2).unwrap();
     huggingface::save(&config.init(&device).unwrap(), &config, &gpt2).unwrap();
@@ -208,7 +208,7 @@ fn encoders(folder: &Path) {
     for (name, head) in [
         ("all-MiniLM-L6-v2", Head::None),
         ("bert-base-uncased", Head::MaskedLm),
-        ("squad-model", Head::Span),
+        ("squad-model", Head::QuestionAnswering),
     ] {
         let nano = (find_encoder("bert_nano").unwrap().config)();
         let mut config =

@@ -47,7 +47,7 @@ struct Predictions {
 
 impl Bert {
     fn new(config: &BertConfig, parts: &Parts, device: &Device) -> Self {
-        let has_pooler = matches!(config.head, Head::None | Head::Sequence);
+        let has_pooler = matches!(config.head, Head::None | Head::SequenceClassification);
         let cls = || Cls {
             predictions: Predictions {
                 transform: VocabularyTransform::new(parts, device),
@@ -55,13 +55,16 @@ impl Bert {
             },
         };
         let labels = || parts.labels(device);
-        let has_classifier = matches!(config.head, Head::Sequence | Head::Token);
+        let has_classifier = matches!(
+            config.head,
+            Head::SequenceClassification | Head::TokenClassification
+        );
         Self {
             bert: Backbone::new(parts, Positions::Absolute, has_pooler, device),
             cls: (config.head == Head::MaskedLm).then(cls),
             dropout: config.head_dropout(),
             classifier: has_classifier.then(labels),
-            qa_outputs: (config.head == Head::Span).then(labels),
+            qa_outputs: (config.head == Head::QuestionAnswering).then(labels),
         }
     }
 
@@ -75,14 +78,14 @@ impl Bert {
     }
 
     /// Features `[batch, time, hidden_size]` to logits `[batch, num_labels]`; `None` without that head.
-    pub fn sequence_head(&self, features: Tensor<3>) -> Option<Tensor<2>> {
+    pub fn sequence_classification_head(&self, features: Tensor<3>) -> Option<Tensor<2>> {
         let classifier = self.classifier.as_ref()?;
         let pooled = nn::dropout(&self.dropout, self.bert.pool(features)?);
         Some(classifier.forward(pooled))
     }
 
     /// Features `[batch, time, hidden_size]` to logits `[batch, time, num_labels]`; `None` without that head.
-    pub fn token_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
+    pub fn token_classification_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
         let classifier = self.classifier.as_ref()?;
         // The classifier of whole texts reads the pooler.
         let is_of_tokens = !self.bert.has_pooler();
@@ -90,7 +93,7 @@ impl Bert {
     }
 
     /// Features `[batch, time, hidden_size]` to the logits of start and end `[batch, time, 2]`; `None` without that head.
-    pub fn span_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
+    pub fn question_answering_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
         let outputs = self.qa_outputs.as_ref()?;
         Some(nn::linear(outputs, features))
     }

@@ -73,9 +73,13 @@ impl DistilBert {
             vocab_projector: is_masked_lm.then(bias),
             activation: config.activation,
             dropout: config.head_dropout(),
-            pre_classifier: (head == Head::Sequence).then(|| parts.square(device)),
-            classifier: matches!(head, Head::Sequence | Head::Token).then(labels),
-            qa_outputs: (head == Head::Span).then(labels),
+            pre_classifier: (head == Head::SequenceClassification).then(|| parts.square(device)),
+            classifier: matches!(
+                head,
+                Head::SequenceClassification | Head::TokenClassification
+            )
+            .then(labels),
+            qa_outputs: (head == Head::QuestionAnswering).then(labels),
         }
     }
 
@@ -89,21 +93,21 @@ impl DistilBert {
     }
 
     /// Features `[batch, time, dim]` to logits `[batch, num_labels]`; `None` without that head.
-    pub fn sequence_head(&self, features: Tensor<3>) -> Option<Tensor<2>> {
+    pub fn sequence_classification_head(&self, features: Tensor<3>) -> Option<Tensor<2>> {
         let (first, second) = (self.pre_classifier.as_ref()?, self.classifier.as_ref()?);
         let x = relu(first.forward(first_token(features)));
         Some(second.forward(nn::dropout(&self.dropout, x)))
     }
 
     /// Features `[batch, time, dim]` to logits `[batch, time, num_labels]`; `None` without that head.
-    pub fn token_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
+    pub fn token_classification_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
         let classifier = self.classifier.as_ref()?;
         let is_of_tokens = self.pre_classifier.is_none();
         is_of_tokens.then(|| nn::linear(classifier, nn::dropout(&self.dropout, features)))
     }
 
     /// Features `[batch, time, dim]` to the logits of start and end `[batch, time, 2]`; `None` without that head.
-    pub fn span_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
+    pub fn question_answering_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
         let outputs = self.qa_outputs.as_ref()?;
         Some(nn::linear(outputs, nn::dropout(&self.dropout, features)))
     }

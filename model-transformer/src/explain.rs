@@ -2,7 +2,7 @@
 //!
 //! | | what it says |
 //! |---|---|
-//! | [`explain_class`], [`explain_span`] | how much each token adds to a logit: integrated gradients |
+//! | [`explain_class`], [`explain_answer`] | how much each token adds to a logit: integrated gradients |
 //! | [`attention_of`] | how much each token looks at each, in one layer and head or in the mean of them |
 //! | [`attention_rollout`] | the same through all layers together |
 //!
@@ -17,6 +17,6 @@ mod rollout;
 
 pub use error::ExplainError;
 pub use integrated_gradients::{
-    Attribution, IntegratedGradients, explain_class, explain_span, integrated_gradients,
+    Attribution, IntegratedGradients, explain_answer, explain_class, integrated_gradients,
 };
 pub use rollout::{attention_of, attention_rollout};

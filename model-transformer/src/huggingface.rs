@@ -13,7 +13,7 @@ use burn::tensor::Device;
 use serde_json::Value;
 
 use crate::weights::{LoadOptions, StateDict, WeightsError, load_dict, save as save_weights};
-use crate::{ConfigError, LanguageModel, LanguageModelConfig};
+use crate::{CausalLm, CausalLmConfig, ConfigError};
 
 pub use encoder::{
     OpenedEncoder, is_encoder, load_encoder, open_encoder, read_encoder_config, save_encoder,
@@ -82,7 +82,7 @@ pub enum HuggingFaceError {
 /// # Errors
 /// See [`HuggingFaceError`]. Options that would change the result and that these models do not have are errors; others, as
 /// of generation, are ignored.
-pub fn open(folder: &Path, device: &Device) -> Result<LanguageModel, HuggingFaceError> {
+pub fn open(folder: &Path, device: &Device) -> Result<CausalLm, HuggingFaceError> {
     let config = read_config(folder)?;
     let model = config
         .init(device)
@@ -98,7 +98,7 @@ pub fn open(folder: &Path, device: &Device) -> Result<LanguageModel, HuggingFace
 ///
 /// # Errors
 /// As [`open`].
-pub fn read_config(folder: &Path) -> Result<LanguageModelConfig, HuggingFaceError> {
+pub fn read_config(folder: &Path) -> Result<CausalLmConfig, HuggingFaceError> {
     let path = folder.join(CONFIG);
     let json = read_json(&path)?;
     config::from_json(json).map_err(|refusal| refusal.of(path))
@@ -109,11 +109,11 @@ pub fn read_config(folder: &Path) -> Result<LanguageModelConfig, HuggingFaceErro
 ///
 /// # Errors
 /// As [`load_with`](crate::weights::load_with).
-pub fn load(model: LanguageModel, path: &Path) -> Result<LanguageModel, WeightsError> {
+pub fn load(model: CausalLm, path: &Path) -> Result<CausalLm, WeightsError> {
     fit(model, StateDict::read(path)?, path)
 }
 
-fn fit(model: LanguageModel, dict: StateDict, path: &Path) -> Result<LanguageModel, WeightsError> {
+fn fit(model: CausalLm, dict: StateDict, path: &Path) -> Result<CausalLm, WeightsError> {
     let dict = names::normalise(dict, &model)?;
     let (model, _) = load_dict(model, dict, &LoadOptions::default(), path)?;
     Ok(model)
@@ -126,15 +126,15 @@ fn fit(model: LanguageModel, dict: StateDict, path: &Path) -> Result<LanguageMod
 /// # Errors
 /// [`HuggingFaceError::Io`] and [`HuggingFaceError::Weights`] if the folder cannot be written to.
 pub fn save(
-    model: &LanguageModel,
-    config: &LanguageModelConfig,
+    model: &CausalLm,
+    config: &CausalLmConfig,
     folder: &Path,
 ) -> Result<(), HuggingFaceError> {
     make_folder(folder)?;
     let weights = folder.join(SAFETENSORS);
     match model {
-        LanguageModel::Gpt(gpt) => save_weights(&gpt.clone().with_biases(), &weights)?,
-        LanguageModel::Llama(llama) => save_weights(llama, &weights)?,
+        CausalLm::Gpt(gpt) => save_weights(&gpt.clone().with_biases(), &weights)?,
+        CausalLm::Llama(llama) => save_weights(llama, &weights)?,
     }
     write_config(folder, &config::to_json(config))
 }

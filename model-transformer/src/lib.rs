@@ -14,7 +14,7 @@
 //! # Ok::<(), tinderbox_model_transformer::ConfigError>(())
 //! ```
 //!
-//! One module per family; [`registry`] lists every named model, [`LanguageModel`] is any that continues a text and
+//! One module per family; [`registry`] lists every named model, [`CausalLm`] is any that continues a text and
 //! [`TextEncoder`] any that reads one, chosen by name, [`Cache`] makes generation cost one row a token, [`huggingface`] opens
 //! and writes folders as `from_pretrained` does, [`llama2c`] reads llama2.c's checkpoints, and [`attention`] and [`layers`]
 //! are what all of it is built of.
@@ -22,13 +22,13 @@
 pub mod attention;
 pub mod bert;
 mod cache;
+mod causal_lm;
 pub mod distilbert;
 pub mod encoder;
 mod error;
 pub mod explain;
 pub mod gpt;
 pub mod huggingface;
-mod language_model;
 pub mod layers;
 pub mod llama;
 pub mod llama2c;
@@ -40,11 +40,11 @@ pub mod weights;
 
 pub use bert::{Bert, BertConfig};
 pub use cache::Cache;
+pub use causal_lm::{CausalLm, CausalLmConfig, num_parameters};
 pub use distilbert::{DistilBert, DistilBertConfig};
 pub use encoder::{EncoderInput, Head};
 pub use error::ConfigError;
 pub use gpt::{Gpt, GptConfig};
-pub use language_model::{LanguageModel, LanguageModelConfig, num_parameters};
 pub use llama::{Llama, LlamaConfig};
 pub use roberta::{Roberta, RobertaConfig};
 pub use sentence::SentenceEncoder;

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 
 use crate::weights::{LoadOptions, StateDict, WeightsError, load_dict};
-use crate::{LanguageModel, LlamaConfig};
+use crate::{CausalLm, LlamaConfig};
 
 /// Seven int32.
 const HEADER: usize = 7 * size_of::<i32>();
@@ -55,7 +55,7 @@ pub enum Llama2cError {
 ///
 /// # Errors
 /// See [`Llama2cError`]. Nothing is read or allocated for a header whose sizes do not give the length of the file.
-pub fn open(path: &Path, device: &Device) -> Result<LanguageModel, Llama2cError> {
+pub fn open(path: &Path, device: &Device) -> Result<CausalLm, Llama2cError> {
     let config = read_config(path)?;
     let model = config
         .init(device)
@@ -64,7 +64,7 @@ pub fn open(path: &Path, device: &Device) -> Result<LanguageModel, Llama2cError>
     let dict = tensors(&bytes, &config)?;
     drop(bytes);
     let (model, _) = load_dict(model, dict, &LoadOptions::default(), path)?;
-    Ok(LanguageModel::Llama(model))
+    Ok(CausalLm::Llama(model))
 }
 
 /// The configuration of the model at `path`.

@@ -2,7 +2,7 @@
 
 mod encoders;
 
-use crate::{GptConfig, LanguageModelConfig, LlamaConfig};
+use crate::{CausalLmConfig, GptConfig, LlamaConfig};
 
 pub use encoders::{ENCODERS, EncoderInfo, find_encoder};
 
@@ -18,7 +18,7 @@ pub struct ModelInfo {
     /// Number of parameters with the default options.
     pub parameters: usize,
     /// Its configuration with the default options.
-    pub config: fn() -> LanguageModelConfig,
+    pub config: fn() -> CausalLmConfig,
 }
 
 const GPT2: &str = "https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf";
@@ -27,10 +27,10 @@ const LLAMA2: &str = "https://arxiv.org/abs/2307.09288";
 const LLAMA3: &str = "https://arxiv.org/abs/2407.21783";
 const TINYLLAMA: &str = "https://arxiv.org/abs/2401.02385";
 
-use LanguageModelConfig::{Gpt, Llama};
+use CausalLmConfig::{Gpt, Llama};
 
 /// All named language models, alphabetically. Vocabularies are the original ones; the small models have one byte a token until
-/// [`with_vocab_size`](LanguageModelConfig::with_vocab_size) gives them their corpus's.
+/// [`with_vocab_size`](CausalLmConfig::with_vocab_size) gives them their corpus's.
 ///
 /// The GPT-3 table prints two widths that are not `heads * head_dim`: XL is taken to have 16 heads, and 13B a width of 5120.
 #[rustfmt::skip]
@@ -58,7 +58,7 @@ pub const MODELS: &[ModelInfo] = &[
 const fn model(
     name: &'static str,
     summary: &'static str,
-    config: fn() -> LanguageModelConfig,
+    config: fn() -> CausalLmConfig,
     parameters: usize,
     paper: &'static str,
 ) -> ModelInfo {

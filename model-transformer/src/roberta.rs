@@ -71,7 +71,7 @@ impl Roberta {
             lm_head: (config.head == Head::MaskedLm).then(lm_head),
             dropout: config.head_dropout(),
             classifier: Classifier::new(parts, device),
-            qa_outputs: (config.head == Head::Span).then(|| parts.labels(device)),
+            qa_outputs: (config.head == Head::QuestionAnswering).then(|| parts.labels(device)),
         }
     }
 
@@ -85,7 +85,7 @@ impl Roberta {
     }
 
     /// Features `[batch, time, hidden_size]` to logits `[batch, num_labels]`; `None` without that head.
-    pub fn sequence_head(&self, features: Tensor<3>) -> Option<Tensor<2>> {
+    pub fn sequence_classification_head(&self, features: Tensor<3>) -> Option<Tensor<2>> {
         let Some(Classifier::Sequence(classifier)) = &self.classifier else {
             return None;
         };
@@ -95,7 +95,7 @@ impl Roberta {
     }
 
     /// Features `[batch, time, hidden_size]` to logits `[batch, time, num_labels]`; `None` without that head.
-    pub fn token_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
+    pub fn token_classification_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
         let Some(Classifier::Token(classifier)) = &self.classifier else {
             return None;
         };
@@ -104,7 +104,7 @@ impl Roberta {
     }
 
     /// Features `[batch, time, hidden_size]` to the logits of start and end `[batch, time, 2]`; `None` without that head.
-    pub fn span_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
+    pub fn question_answering_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
         let outputs = self.qa_outputs.as_ref()?;
         Some(nn::linear(outputs, features))
     }
@@ -124,12 +124,12 @@ impl Roberta {
 impl Classifier {
     fn new(parts: &Parts, device: &Device) -> Option<Self> {
         match parts.head {
-            Head::Sequence => Some(Self::Sequence(SequenceClassifier {
+            Head::SequenceClassification => Some(Self::Sequence(SequenceClassifier {
                 dense: parts.square(device),
                 out_proj: parts.labels(device),
             })),
-            Head::Token => Some(Self::Token(parts.labels(device))),
-            Head::None | Head::MaskedLm | Head::Span => None,
+            Head::TokenClassification => Some(Self::Token(parts.labels(device))),
+            Head::None | Head::MaskedLm | Head::QuestionAnswering => None,
         }
     }
 }

@@ -37,13 +37,13 @@ pub enum Pooling {
 
 /// Features `[batch, time, hidden]` to one vector a row `[batch, hidden]`. `real` `[batch, time]` is `true` for tokens and
 /// `false` for what fills a row up at its end; the latter never counts. A row without tokens has a mean of zeros.
-pub fn pool(features: Tensor<3>, real: Tensor<2, Bool>, pooling: Pooling) -> Tensor<2> {
-    let real = real.unsqueeze_dim::<3>(2);
+pub fn pool(features: Tensor<3>, attention_mask: Tensor<2, Bool>, pooling: Pooling) -> Tensor<2> {
+    let attention_mask = attention_mask.unsqueeze_dim::<3>(2);
     // Not every backend stretches a mask by itself.
-    let padding = real.clone().bool_not().expand(features.shape());
+    let padding = attention_mask.clone().bool_not().expand(features.shape());
     match pooling {
         Pooling::Mean => {
-            let count = real.float().sum_dim(1).clamp_min(1.0);
+            let count = attention_mask.float().sum_dim(1).clamp_min(1.0);
             let mean = features.mask_fill(padding, 0.0).sum_dim(1) / count;
             mean.squeeze_dim(1)
         }
@@ -100,11 +100,11 @@ impl SentenceEncoder {
     /// Texts `[batch, time]` to their vectors `[batch, hidden]`.
     pub fn embed(&self, input: &EncoderInput) -> Tensor<2> {
         let features = self.model.forward_features(input);
-        let real = match &input.real {
-            Some(real) => real.clone(),
+        let attention_mask = match &input.attention_mask {
+            Some(attention_mask) => attention_mask.clone(),
             None => Tensor::full(input.tokens.shape(), true, &input.tokens.device()),
         };
-        let vectors = pool(features, real, self.pooling);
+        let vectors = pool(features, attention_mask, self.pooling);
         match self.normalize {
             true => l2_normalize(vectors),
             false => vectors,

@@ -133,30 +133,34 @@ impl TextEncoder {
     /// Logits of each text's label: `[batch, num_labels]`.
     ///
     /// # Panics
-    /// Without a [`Sequence`](crate::Head::Sequence) head, and as [`forward_features`](Self::forward_features).
-    pub fn forward_sequence(&self, input: &EncoderInput) -> Tensor<2> {
-        self.sequence_head(self.forward_features(input))
+    /// Without a [`SequenceClassification`](crate::Head::SequenceClassification) head, and as [`forward_features`](Self::forward_features).
+    pub fn forward_sequence_classification(&self, input: &EncoderInput) -> Tensor<2> {
+        self.sequence_classification_head(self.forward_features(input))
     }
 
-    /// As [`forward_sequence`](Self::forward_sequence) with `embeddings` in place of those of the tokens; see
+    /// As [`forward_sequence_classification`](Self::forward_sequence_classification) with `embeddings` in place of those of the tokens; see
     /// [`forward_features_from`](Self::forward_features_from).
     ///
     /// # Panics
-    /// As [`forward_sequence`](Self::forward_sequence).
-    pub fn forward_sequence_from(&self, embeddings: Tensor<3>, input: &EncoderInput) -> Tensor<2> {
-        self.sequence_head(self.forward_features_from(embeddings, input))
+    /// As [`forward_sequence_classification`](Self::forward_sequence_classification).
+    pub fn forward_sequence_classification_from(
+        &self,
+        embeddings: Tensor<3>,
+        input: &EncoderInput,
+    ) -> Tensor<2> {
+        self.sequence_classification_head(self.forward_features_from(embeddings, input))
     }
 
     /// Logits of each token's label: `[batch, time, num_labels]`.
     ///
     /// # Panics
-    /// Without a [`Token`](crate::Head::Token) head, and as [`forward_features`](Self::forward_features).
-    pub fn forward_tokens(&self, input: &EncoderInput) -> Tensor<3> {
+    /// Without a [`TokenClassification`](crate::Head::TokenClassification) head, and as [`forward_features`](Self::forward_features).
+    pub fn forward_token_classification(&self, input: &EncoderInput) -> Tensor<3> {
         let features = self.forward_features(input);
         let logits = match self {
-            Self::Bert(model) => model.token_head(features),
-            Self::DistilBert(model) => model.token_head(features),
-            Self::Roberta(model) => model.token_head(features),
+            Self::Bert(model) => model.token_classification_head(features),
+            Self::DistilBert(model) => model.token_classification_head(features),
+            Self::Roberta(model) => model.token_classification_head(features),
         };
         wanted(logits, "of tokens")
     }
@@ -164,23 +168,23 @@ impl TextEncoder {
     /// Logits of an answer's start and of its end, `[batch, time]` each. What fills up gets a large negative number.
     ///
     /// # Panics
-    /// Without a [`Span`](crate::Head::Span) head, and as [`forward_features`](Self::forward_features).
-    pub fn forward_spans(&self, input: &EncoderInput) -> [Tensor<2>; 2] {
-        self.span_head(self.forward_features(input), input.real.as_ref())
+    /// Without a [`QuestionAnswering`](crate::Head::QuestionAnswering) head, and as [`forward_features`](Self::forward_features).
+    pub fn forward_question_answering(&self, input: &EncoderInput) -> [Tensor<2>; 2] {
+        self.question_answering_head(self.forward_features(input), input.attention_mask.as_ref())
     }
 
-    /// As [`forward_spans`](Self::forward_spans) with `embeddings` in place of those of the tokens; see
+    /// As [`forward_question_answering`](Self::forward_question_answering) with `embeddings` in place of those of the tokens; see
     /// [`forward_features_from`](Self::forward_features_from).
     ///
     /// # Panics
-    /// As [`forward_spans`](Self::forward_spans).
-    pub fn forward_spans_from(
+    /// As [`forward_question_answering`](Self::forward_question_answering).
+    pub fn forward_question_answering_from(
         &self,
         embeddings: Tensor<3>,
         input: &EncoderInput,
     ) -> [Tensor<2>; 2] {
         let features = self.forward_features_from(embeddings, input);
-        self.span_head(features, input.real.as_ref())
+        self.question_answering_head(features, input.attention_mask.as_ref())
     }
 
     /// Logits of which token stands at each place: `[batch, time, vocab_size]`. For a few places,
@@ -209,26 +213,30 @@ impl TextEncoder {
         wanted(logits, "of masked tokens")
     }
 
-    fn sequence_head(&self, features: Tensor<3>) -> Tensor<2> {
+    fn sequence_classification_head(&self, features: Tensor<3>) -> Tensor<2> {
         let logits = match self {
-            Self::Bert(model) => model.sequence_head(features),
-            Self::DistilBert(model) => model.sequence_head(features),
-            Self::Roberta(model) => model.sequence_head(features),
+            Self::Bert(model) => model.sequence_classification_head(features),
+            Self::DistilBert(model) => model.sequence_classification_head(features),
+            Self::Roberta(model) => model.sequence_classification_head(features),
         };
         wanted(logits, "of sequences")
     }
 
-    fn span_head(&self, features: Tensor<3>, real: Option<&Tensor<2, Bool>>) -> [Tensor<2>; 2] {
+    fn question_answering_head(
+        &self,
+        features: Tensor<3>,
+        attention_mask: Option<&Tensor<2, Bool>>,
+    ) -> [Tensor<2>; 2] {
         let logits = match self {
-            Self::Bert(model) => model.span_head(features),
-            Self::DistilBert(model) => model.span_head(features),
-            Self::Roberta(model) => model.span_head(features),
+            Self::Bert(model) => model.question_answering_head(features),
+            Self::DistilBert(model) => model.question_answering_head(features),
+            Self::Roberta(model) => model.question_answering_head(features),
         };
         let logits = wanted(logits, "of spans");
         [0, 1].map(|side| {
             let side: Tensor<2> = logits.clone().narrow(2, side, 1).squeeze_dim(2);
-            match real {
-                Some(real) => side.mask_fill(real.clone().bool_not(), LOWEST),
+            match attention_mask {
+                Some(attention_mask) => side.mask_fill(attention_mask.clone().bool_not(), LOWEST),
                 None => side,
             }
         })

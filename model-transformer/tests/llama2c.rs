@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use common::{Fixture, assert_close, fixture_folder, values};
 use tempfile::TempDir;
-use tinderbox_model_transformer::LanguageModel;
+use tinderbox_model_transformer::CausalLm;
 use tinderbox_model_transformer::llama2c::{self, Llama2cError};
 
 const HEADER: usize = 28;
@@ -63,7 +63,7 @@ fn a_positive_vocabulary_means_a_tied_head() {
         Fixture::new(include_bytes!("fixtures/llama2c.safetensors")).integers("tokens", &device);
     let logits = |bytes: &[u8]| {
         let (_folder, path) = written(bytes);
-        let model: LanguageModel = llama2c::open(&path, &device).unwrap();
+        let model: CausalLm = llama2c::open(&path, &device).unwrap();
         values(model.forward(tokens.clone()))
     };
     assert_close("tied", &logits(&tied), &logits(&spelt_out), 1e-5);

@@ -284,8 +284,8 @@ fn padding_does_not_change_a_vector() {
     let real = [[true, true, true, false, false], [true; 5]];
     let together = EncoderInput {
         tokens: Tensor::<2, Int>::from_ints([[1, 7, 9, 0, 0], [1, 2, 3, 4, 5]], &device),
-        segments: None,
-        real: Some(Tensor::from_bool(
+        token_type_ids: None,
+        attention_mask: Some(Tensor::from_bool(
             burn::tensor::TensorData::from(real),
             &device,
         )),

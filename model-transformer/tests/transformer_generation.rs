@@ -6,9 +6,9 @@ mod common;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use common::{Thin, assert_close, gpt2, llama, thin_models, token_values, values};
-use tinderbox_model_transformer::LanguageModel;
+use tinderbox_model_transformer::CausalLm;
 
-fn load(thin: &Thin, device: &Device) -> LanguageModel {
+fn load(thin: &Thin, device: &Device) -> CausalLm {
     thin.fixture.load(thin.config.init(device).unwrap())
 }
 
@@ -18,7 +18,7 @@ fn best(logits: Tensor<2>) -> Tensor<2, Int> {
 }
 
 /// Everything is computed anew for every token.
-fn write_uncached(model: &LanguageModel, prompt: Tensor<2, Int>, count: usize) -> Tensor<2, Int> {
+fn write_uncached(model: &CausalLm, prompt: Tensor<2, Int>, count: usize) -> Tensor<2, Int> {
     let mut tokens = prompt;
     for _ in 0..count {
         let logits = model.forward(tokens.clone());
@@ -30,7 +30,7 @@ fn write_uncached(model: &LanguageModel, prompt: Tensor<2, Int>, count: usize) -
     tokens.narrow(1, written, count)
 }
 
-fn write_cached(model: &LanguageModel, prompt: Tensor<2, Int>, count: usize) -> Tensor<2, Int> {
+fn write_cached(model: &CausalLm, prompt: Tensor<2, Int>, count: usize) -> Tensor<2, Int> {
     let mut cache = model.new_cache(prompt.dims()[0]);
     let mut next = best(model.forward_next(prompt, &mut cache));
     let mut written = vec![next.clone()];
@@ -87,7 +87,7 @@ fn a_cache_gives_the_same_logits_however_the_text_is_cut() {
 fn a_cache_grows_past_its_first_size() {
     let device = Device::flex();
     let config = tinderbox_model_transformer::GptConfig::small(1, 2, 8, 300);
-    let model = LanguageModel::from(config.init(&device).unwrap());
+    let model = CausalLm::from(config.init(&device).unwrap());
     let tokens: Vec<i64> = (0..600).map(|i| i * 7919 % 256).collect();
     let tokens = Tensor::<1, Int>::from_ints(tokens.as_slice(), &device).reshape([2, 300]);
     let expected = values(model.forward(tokens.clone()));

@@ -14,7 +14,7 @@ use safetensors::SafeTensors;
 use tinderbox_model_transformer::attention::Mask;
 use tinderbox_model_transformer::layers::positions::{self, Pairs, Rotary};
 use tinderbox_model_transformer::layers::{Activation, LayerNorm, RmsNorm};
-use tinderbox_model_transformer::{LanguageModel, num_parameters, weights};
+use tinderbox_model_transformer::{CausalLm, num_parameters, weights};
 
 fn no_dropout() -> Dropout {
     DropoutConfig::new(0.0).init()
@@ -212,7 +212,7 @@ fn tables_of_positions_are_the_papers_and_the_learned_ones() {
     assert_eq!(rows, values(table.weight.val())[6..18]);
 }
 
-fn load(thin: &Thin, device: &Device) -> LanguageModel {
+fn load(thin: &Thin, device: &Device) -> CausalLm {
     thin.fixture.load(thin.config.init(device).unwrap())
 }
 
@@ -229,7 +229,7 @@ fn logits_are_hugging_faces() {
 }
 
 /// The model after as many steps of AdamW; what the first step computes is compared.
-fn train(thin: &Thin, steps: usize) -> LanguageModel {
+fn train(thin: &Thin, steps: usize) -> CausalLm {
     let device = Device::flex().autodiff();
     let (tokens, targets) = thin.fixture.batch(&device);
     let mut model = load(thin, &device);

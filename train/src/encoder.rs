@@ -129,8 +129,8 @@ pub fn input(batch: &SequenceBatch, config: &TextEncoderConfig, device: &Device)
     let is_padded = batch.real.iter().any(|is_real| !is_real);
     EncoderInput {
         tokens: batch.tokens(device),
-        segments: (config.segment_kinds() > 1).then(|| batch.segments(device)),
+        token_type_ids: (config.type_vocab_size() > 1).then(|| batch.segments(device)),
         // Without a mask attention is faster.
-        real: is_padded.then(|| batch.real(device)),
+        attention_mask: is_padded.then(|| batch.real(device)),
     }
 }

@@ -19,7 +19,7 @@ pub enum LanguageModelConfig {
     /// A recurrent network.
     Recurrent(RnnLmConfig),
     /// A decoder of attention layers.
-    Attention(tinderbox_model_transformer::LanguageModelConfig),
+    Attention(tinderbox_model_transformer::CausalLmConfig),
 }
 
 /// A language model that has a name, from the registry of either crate.
@@ -109,7 +109,7 @@ pub enum LanguageModel {
     /// A recurrent network.
     Recurrent(RnnLm),
     /// A decoder of attention layers.
-    Attention(tinderbox_model_transformer::LanguageModel),
+    Attention(tinderbox_model_transformer::CausalLm),
 }
 
 /// What a model remembers of the tokens it has seen.
@@ -256,9 +256,7 @@ mod tests {
             ..RnnLmConfig::default().with_vocab_size(20)
         };
         [
-            LanguageModelConfig::Attention(tinderbox_model_transformer::LanguageModelConfig::Gpt(
-                gpt,
-            )),
+            LanguageModelConfig::Attention(tinderbox_model_transformer::CausalLmConfig::Gpt(gpt)),
             LanguageModelConfig::Recurrent(lstm),
         ]
     }

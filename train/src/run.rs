@@ -211,7 +211,7 @@ impl RunDir {
             Description::Encoder(encoder) => {
                 self.write_json("model.json", &encoder.config)?;
                 self.write_json("labels.json", &encoder.labels)?;
-                if encoder.config.head() == Head::Span {
+                if encoder.config.head() == Head::QuestionAnswering {
                     let can_be_impossible = encoder.can_be_impossible;
                     self.write_json("answers.json", &Answers { can_be_impossible })?;
                 }
@@ -283,7 +283,7 @@ impl RunDir {
             return Err(TrainError::corrupt(&self.path.join("labels.json"), reason));
         }
         let answers = match config.head() {
-            Head::Span => self.read_json("answers.json")?,
+            Head::QuestionAnswering => self.read_json("answers.json")?,
             _ => Answers::default(),
         };
         Ok(EncoderModel {

@@ -38,7 +38,7 @@ fn lstm() -> LanguageModelConfig {
 
 fn gpt() -> LanguageModelConfig {
     let config = GptConfig::small(1, 2, 8, 8);
-    LanguageModelConfig::Attention(tinderbox_model_transformer::LanguageModelConfig::Gpt(
+    LanguageModelConfig::Attention(tinderbox_model_transformer::CausalLmConfig::Gpt(
         GptConfig {
             vocab_size: 11,
             ..config
@@ -58,7 +58,7 @@ fn bert() -> TextEncoderConfig {
         attention_probs_dropout_prob: 0.0,
         ..BertConfig::default()
     };
-    TextEncoderConfig::Bert(config).with_head(Head::Sequence, 3)
+    TextEncoderConfig::Bert(config).with_head(Head::SequenceClassification, 3)
 }
 
 /// Numbers in [-1, 1] that no generator of any backend has a part in.
@@ -137,13 +137,13 @@ fn step_of_sequences(device: Device, initial: &[u8]) -> Result {
     let model = tinderbox_weights::load_bytes(model, initial.to_vec(), "initial".as_ref()).unwrap();
     let input = EncoderInput {
         tokens: Tensor::from_ints([[1, 5, 3, 9], [10, 2, 0, 0]], &device),
-        segments: Some(Tensor::from_ints([[0, 0, 1, 1], [0, 0, 0, 0]], &device)),
-        real: Some(Tensor::from_data(
+        token_type_ids: Some(Tensor::from_ints([[0, 0, 1, 1], [0, 0, 0, 0]], &device)),
+        attention_mask: Some(Tensor::from_data(
             [[true, true, true, true], [true, true, false, false]],
             &device,
         )),
     };
-    let logits = model.forward_sequence(&input);
+    let logits = model.forward_sequence_classification(&input);
     let targets = Tensor::<1, Int>::from_ints([2, 0], &device);
     let loss = cross_entropy(logits.clone(), targets, 0.0).mean();
     after_step(&model, logits, &loss)

@@ -18,7 +18,7 @@ pub(super) fn step(job: Job, device: &Device) -> anyhow::Result<Step> {
         hidden_dropout_prob: 0.0,
         attention_probs_dropout_prob: 0.0,
         max_position_embeddings: size.max(512),
-        head: Head::Sequence,
+        head: Head::SequenceClassification,
         ..BertConfig::new(4, 8, 512)
     });
     let input = EncoderInput::new(words([batch, size], WORD_PIECES, 0, device));
@@ -26,7 +26,7 @@ pub(super) fn step(job: Job, device: &Device) -> anyhow::Result<Step> {
     let labels = Tensor::<1, Int>::from_ints(labels.as_slice(), device);
     let learner = Learner {
         model: init_model(0, device, || Ok(config.init(device)?))?,
-        logits: move |model: &TextEncoder| model.forward_sequence(&input),
+        logits: move |model: &TextEncoder| model.forward_sequence_classification(&input),
         loss: move |logits| cross_entropy(logits, labels.clone(), 0.0).mean(),
         optimizer: OptimizerRecipe {
             name: OptimizerName::AdamW,

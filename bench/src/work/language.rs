@@ -60,9 +60,7 @@ pub(super) fn gpt(n_positions: usize) -> LanguageModelConfig {
         resid_pdrop: 0.0,
         ..GptConfig::new(6, 6, 384)
     };
-    LanguageModelConfig::Attention(tinderbox_model_transformer::LanguageModelConfig::Gpt(
-        config,
-    ))
+    LanguageModelConfig::Attention(tinderbox_model_transformer::CausalLmConfig::Gpt(config))
 }
 
 /// Tokens, `shape`. Both sides need not agree on them: what a word is does not matter to the time.

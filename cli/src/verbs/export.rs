@@ -169,7 +169,7 @@ fn tokenizer_config(loaded: &LoadedEncoder) -> anyhow::Result<String> {
         .iter()
         .find_map(|token| tokenizer.id(token));
     let mut inputs = vec!["input_ids", "attention_mask"];
-    if loaded.config.segment_kinds() > 1 {
+    if loaded.config.type_vocab_size() > 1 {
         inputs.insert(1, "token_type_ids");
     }
     let settings = json!({

@@ -47,7 +47,7 @@ pub(crate) fn folder(head: Head, labels: &[&str]) -> TempDir {
 }
 
 pub(crate) fn classifier() -> TempDir {
-    folder(Head::Sequence, &["negative", "positive"])
+    folder(Head::SequenceClassification, &["negative", "positive"])
 }
 
 /// Without a head.

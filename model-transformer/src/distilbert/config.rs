@@ -45,7 +45,7 @@ pub struct DistilBertConfig {
     pub pad_token_id: usize,
     /// What stands on top.
     pub head: Head,
-    /// Number of labels of a [`Sequence`](Head::Sequence) or [`Token`](Head::Token) head.
+    /// Number of labels of a [`SequenceClassification`](Head::SequenceClassification) or [`TokenClassification`](Head::TokenClassification) head.
     pub num_labels: usize,
 }
 
@@ -79,8 +79,8 @@ impl DistilBertConfig {
         let head = match self.head {
             Head::None => 0,
             Head::MaskedLm => parts.masked_lm_parameters(),
-            Head::Sequence => parts.square_parameters() + parts.label_parameters(),
-            Head::Token | Head::Span => parts.label_parameters(),
+            Head::SequenceClassification => parts.square_parameters() + parts.label_parameters(),
+            Head::TokenClassification | Head::QuestionAnswering => parts.label_parameters(),
         };
         parts.num_parameters() + head
     }
@@ -106,9 +106,9 @@ impl DistilBertConfig {
 
     pub(super) fn head_dropout(&self) -> Dropout {
         dropout(match self.head {
-            Head::Sequence => self.seq_classif_dropout,
-            Head::Span => self.qa_dropout,
-            Head::None | Head::MaskedLm | Head::Token => self.dropout,
+            Head::SequenceClassification => self.seq_classif_dropout,
+            Head::QuestionAnswering => self.qa_dropout,
+            Head::None | Head::MaskedLm | Head::TokenClassification => self.dropout,
         })
     }
 

@@ -89,9 +89,9 @@ impl Embeddings {
         let [_, time, _] = words.dims();
         let most = self.max_length();
         assert!(time <= most, "{time} tokens, and {most} is the most");
-        let mut sum = words + self.places(time, input.real.as_ref());
+        let mut sum = words + self.places(time, input.attention_mask.as_ref());
         if let Some(table) = &self.token_type_embeddings {
-            sum = sum + segments(table, input.segments.clone());
+            sum = sum + segments(table, input.token_type_ids.clone());
         }
         nn::dropout(&self.dropout, self.LayerNorm.forward(sum))
     }
@@ -105,13 +105,13 @@ impl Embeddings {
     }
 
     /// `[1 or batch, time, width]`
-    fn places(&self, time: usize, real: Option<&Tensor<2, Bool>>) -> Tensor<3> {
+    fn places(&self, time: usize, attention_mask: Option<&Tensor<2, Bool>>) -> Tensor<3> {
         let table = &self.position_embeddings;
-        match (self.positions, real) {
-            (Positions::After { pad }, Some(real)) => {
+        match (self.positions, attention_mask) {
+            (Positions::After { pad }, Some(attention_mask)) => {
                 // 1, 2, 3, .. for tokens, 0 for what fills up.
-                let real = real.clone().int();
-                let counted = real.clone().cumsum(1) * real;
+                let attention_mask = attention_mask.clone().int();
+                let counted = attention_mask.clone().cumsum(1) * attention_mask;
                 nn::embedding(table, counted + pad as i64)
             }
             _ => positions::learned(table, self.first(), time),

@@ -22,47 +22,54 @@ pub(crate) use embeddings::{Embeddings, Positions};
 pub(crate) use heads::{VocabularyTransform, first_token, tied_logits, vocabulary_bias};
 pub(crate) use parts::{Parts, dropout};
 
-/// What an encoder reads: a batch of texts as tokens, all filled up to the length of the longest.
+/// A batch of tokenised texts, padded to the longest.
 #[derive(Clone, Debug)]
 pub struct EncoderInput {
-    /// `[batch, time]`
+    /// Token ids `[batch, time]`.
     pub tokens: Tensor<2, Int>,
-    /// `[batch, time]`: 0, and 1 for the second of two texts. `None` is all 0. A model that knows one kind of segment does
-    /// not look at it.
-    pub segments: Option<Tensor<2, Int>>,
-    /// `[batch, time]`: `true` for a token, `false` for what fills up. `None` is all `true`.
-    pub real: Option<Tensor<2, Bool>>,
+    /// `[batch, time]`: 0, or 1 in the second text of a pair. `None` is all 0. Ignored by models with
+    /// one token type.
+    pub token_type_ids: Option<Tensor<2, Int>>,
+    /// `[batch, time]`: `true` for tokens, `false` for padding. `None` is all `true`.
+    pub attention_mask: Option<Tensor<2, Bool>>,
 }
 
 impl EncoderInput {
-    /// Single texts of one length, nothing to fill up.
+    /// Single texts of equal length, without padding.
     pub fn new(tokens: Tensor<2, Int>) -> Self {
         Self {
             tokens,
-            segments: None,
-            real: None,
+            token_type_ids: None,
+            attention_mask: None,
         }
     }
 
     /// What each token may look at, for all layers.
     pub(crate) fn mask(&self) -> Mask {
-        self.real.clone().map_or_else(Mask::none, Mask::padding)
+        self.attention_mask
+            .clone()
+            .map_or_else(Mask::none, Mask::padding)
     }
 }
 
-/// What stands on top of an encoder. The logits are those of Hugging Face's classes that are named here.
+/// Head of an encoder. The logits are those of the Hugging Face classes named here.
+///
+/// Serialised under short names; Hugging Face's are read, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Head {
-    /// Nothing: the features themselves (`BertModel`).
+    /// No head: the features themselves (`BertModel`).
     #[default]
     None,
-    /// Which token stands here, from the table of embeddings (`BertForMaskedLM`).
+    /// Logits over the vocabulary, tied to the word embeddings (`BertForMaskedLM`).
     MaskedLm,
-    /// One label for a text or a pair (`BertForSequenceClassification`).
-    Sequence,
-    /// A label for every token (`BertForTokenClassification`).
-    Token,
-    /// Where an answer starts and where it ends (`BertForQuestionAnswering`).
-    Span,
+    /// One label per text or pair of texts (`BertForSequenceClassification`).
+    #[serde(rename = "sequence", alias = "sequence_classification")]
+    SequenceClassification,
+    /// One label per token (`BertForTokenClassification`).
+    #[serde(rename = "token", alias = "token_classification")]
+    TokenClassification,
+    /// Start and end of an answer (`BertForQuestionAnswering`).
+    #[serde(rename = "span", alias = "question_answering")]
+    QuestionAnswering,
 }

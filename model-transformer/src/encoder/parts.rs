@@ -65,7 +65,7 @@ impl Parts {
 
     fn validate_labels(&self) -> Result<(), ConfigError> {
         ConfigError::require_size("num_labels", self.num_labels)?;
-        if self.head == Head::Span && self.num_labels != 2 {
+        if self.head == Head::QuestionAnswering && self.num_labels != 2 {
             let reason = format!("of spans are 2, start and end, got {}", self.num_labels);
             return Err(ConfigError::new("num_labels", reason));
         }

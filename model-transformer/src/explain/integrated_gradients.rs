@@ -89,11 +89,11 @@ pub fn explain_class(
 ) -> Result<Attribution, ExplainError> {
     let model = model.valid();
     let [text, baseline] = embeddings(&model, input, baseline)?;
-    let classes = model.forward_sequence(input).dims()[1];
+    let classes = model.forward_sequence_classification(input).dims()[1];
     ExplainError::require_within("class", class, classes)?;
     integrated_gradients(text, baseline, settings, |embeddings| {
         let input = repeated(input, embeddings.dims()[0]);
-        let logits = model.forward_sequence_from(embeddings, &input);
+        let logits = model.forward_sequence_classification_from(embeddings, &input);
         logits.narrow(1, class, 1).squeeze_dim(1)
     })
 }
@@ -105,7 +105,7 @@ pub fn explain_class(
 ///
 /// # Panics
 /// If the model has no head for spans.
-pub fn explain_span(
+pub fn explain_answer(
     model: &TextEncoder,
     input: &EncoderInput,
     baseline: &Tensor<2, Int>,
@@ -119,7 +119,7 @@ pub fn explain_span(
     ExplainError::require_within("position", end, time)?;
     integrated_gradients(text, baseline, settings, |embeddings| {
         let input = repeated(input, embeddings.dims()[0]);
-        let [starts, ends] = model.forward_spans_from(embeddings, &input);
+        let [starts, ends] = model.forward_question_answering_from(embeddings, &input);
         (starts.narrow(1, start, 1) + ends.narrow(1, end, 1)).squeeze_dim(1)
     })
 }
@@ -196,8 +196,8 @@ fn require_one(text: Vec<usize>, baseline: Vec<usize>) -> Result<(), ExplainErro
 fn repeated(input: &EncoderInput, count: usize) -> EncoderInput {
     EncoderInput {
         tokens: input.tokens.clone().repeat_dim(0, count),
-        segments: input.segments.clone().map(|x| x.repeat_dim(0, count)),
-        real: input.real.clone().map(|x| x.repeat_dim(0, count)),
+        token_type_ids: input.token_type_ids.clone().map(|x| x.repeat_dim(0, count)),
+        attention_mask: input.attention_mask.clone().map(|x| x.repeat_dim(0, count)),
     }
 }
 

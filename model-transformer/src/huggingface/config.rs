@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::HuggingFaceError;
 use crate::layers::positions::RopeScaling;
-use crate::{GptConfig, LanguageModelConfig, LlamaConfig};
+use crate::{CausalLmConfig, GptConfig, LlamaConfig};
 
 /// GPT-2's vocabulary, whose last token ends a text.
 const GPT2_VOCABULARY: usize = 50257;
@@ -28,13 +28,13 @@ impl Refusal {
     }
 }
 
-pub(super) fn from_json(json: Value) -> Result<LanguageModelConfig, Refusal> {
+pub(super) fn from_json(json: Value) -> Result<CausalLmConfig, Refusal> {
     let Value::Object(json) = json else {
         return Err(Refusal::Json("not an object".into()));
     };
     match json.get("model_type").and_then(Value::as_str) {
-        Some("gpt2") => gpt(&json).map(LanguageModelConfig::Gpt),
-        Some("llama") => llama(json).map(LanguageModelConfig::Llama),
+        Some("gpt2") => gpt(&json).map(CausalLmConfig::Gpt),
+        Some("llama") => llama(json).map(CausalLmConfig::Llama),
         Some(other) => Err(Refusal::Unsupported(format!(
             "`model_type` is `{other}`; gpt2 and llama can be opened"
         ))),
@@ -125,10 +125,10 @@ pub(super) fn known_fields<C: Serialize + DeserializeOwned>(
     serde_json::from_value(Value::Object(fields)).map_err(|e| Refusal::Json(e.to_string()))
 }
 
-pub(super) fn to_json(config: &LanguageModelConfig) -> Value {
+pub(super) fn to_json(config: &CausalLmConfig) -> Value {
     let fields = match config {
-        LanguageModelConfig::Gpt(config) => gpt_json(config),
-        LanguageModelConfig::Llama(config) => llama_json(config),
+        CausalLmConfig::Gpt(config) => gpt_json(config),
+        CausalLmConfig::Llama(config) => llama_json(config),
     };
     Value::Object(fields)
 }

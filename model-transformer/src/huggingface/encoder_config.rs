@@ -12,9 +12,9 @@ const CLASSES: [(&str, Head); 6] = [
     ("Model", Head::None),
     ("ForMaskedLM", Head::MaskedLm),
     ("ForPreTraining", Head::MaskedLm),
-    ("ForSequenceClassification", Head::Sequence),
-    ("ForTokenClassification", Head::Token),
-    ("ForQuestionAnswering", Head::Span),
+    ("ForSequenceClassification", Head::SequenceClassification),
+    ("ForTokenClassification", Head::TokenClassification),
+    ("ForQuestionAnswering", Head::QuestionAnswering),
 ];
 /// What Hugging Face takes when a file says nothing of labels.
 const LABELS: usize = 2;
@@ -71,8 +71,8 @@ fn refuse_what_is_not_here(json: &Map<String, Value>, head: Head) -> Result<(), 
     match head {
         Head::MaskedLm => require(json, "tie_word_embeddings", &json!(true)),
         // The logits of other problems are no scores of labels of which one is right.
-        Head::Sequence => require(json, "problem_type", &json!(ONE_LABEL)),
-        Head::None | Head::Token | Head::Span => Ok(()),
+        Head::SequenceClassification => require(json, "problem_type", &json!(ONE_LABEL)),
+        Head::None | Head::TokenClassification | Head::QuestionAnswering => Ok(()),
     }
 }
 
@@ -117,7 +117,10 @@ fn unnamed(count: usize) -> Vec<String> {
 }
 
 pub(super) fn has_labels(head: Head) -> bool {
-    matches!(head, Head::Sequence | Head::Token)
+    matches!(
+        head,
+        Head::SequenceClassification | Head::TokenClassification
+    )
 }
 
 pub(super) fn to_json(config: &TextEncoderConfig, labels: &[String], pad_token_id: u32) -> Value {
@@ -148,9 +151,9 @@ fn class_of(head: Head) -> &'static str {
     match head {
         Head::None => "Model",
         Head::MaskedLm => "ForMaskedLM",
-        Head::Sequence => "ForSequenceClassification",
-        Head::Token => "ForTokenClassification",
-        Head::Span => "ForQuestionAnswering",
+        Head::SequenceClassification => "ForSequenceClassification",
+        Head::TokenClassification => "ForTokenClassification",
+        Head::QuestionAnswering => "ForQuestionAnswering",
     }
 }
 
@@ -168,7 +171,7 @@ fn label_fields(config: &TextEncoderConfig, labels: &[String]) -> Map<String, Va
         .map(|(id, label)| (label.clone(), id.into()))
         .collect();
     let mut fields = object(&json!({"id2label": id2label, "label2id": label2id}));
-    if config.head() == Head::Sequence {
+    if config.head() == Head::SequenceClassification {
         fields.insert("problem_type".into(), ONE_LABEL.into());
     }
     fields

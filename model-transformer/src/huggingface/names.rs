@@ -1,15 +1,15 @@
 //! What else tensors are called in files on the hub.
 
-use crate::LanguageModel;
+use crate::CausalLm;
 use crate::weights::{StateDict, WeightsError};
 
 const HEAD: &str = "lm_head.weight";
 
 /// The tensors of `dict` under the names that `model` has.
-pub(super) fn normalise(dict: StateDict, model: &LanguageModel) -> Result<StateDict, WeightsError> {
+pub(super) fn normalise(dict: StateDict, model: &CausalLm) -> Result<StateDict, WeightsError> {
     let (prefix, embeddings, is_tied) = match model {
-        LanguageModel::Gpt(gpt) => ("transformer.", "transformer.wte.weight", gpt.is_tied()),
-        LanguageModel::Llama(llama) => ("model.", "model.embed_tokens.weight", llama.is_tied()),
+        CausalLm::Gpt(gpt) => ("transformer.", "transformer.wte.weight", gpt.is_tied()),
+        CausalLm::Llama(llama) => ("model.", "model.embed_tokens.weight", llama.is_tied()),
     };
     // Files of the base model alone, as OpenAI's GPT-2, have no prefix.
     let has_prefix = dict.names().any(|name| name.starts_with(prefix));

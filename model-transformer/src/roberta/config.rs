@@ -41,7 +41,7 @@ pub struct RobertaConfig {
     pub pad_token_id: usize,
     /// What stands on top.
     pub head: Head,
-    /// Number of labels of a [`Sequence`](Head::Sequence) or [`Token`](Head::Token) head.
+    /// Number of labels of a [`SequenceClassification`](Head::SequenceClassification) or [`TokenClassification`](Head::TokenClassification) head.
     pub num_labels: usize,
 }
 
@@ -92,8 +92,8 @@ impl RobertaConfig {
         let head = match self.head {
             Head::None => parts.square_parameters(),
             Head::MaskedLm => parts.masked_lm_parameters(),
-            Head::Sequence => parts.square_parameters() + parts.label_parameters(),
-            Head::Token | Head::Span => parts.label_parameters(),
+            Head::SequenceClassification => parts.square_parameters() + parts.label_parameters(),
+            Head::TokenClassification | Head::QuestionAnswering => parts.label_parameters(),
         };
         parts.num_parameters() + head
     }

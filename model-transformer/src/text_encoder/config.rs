@@ -56,7 +56,7 @@ impl TextEncoderConfig {
     }
 
     /// How many kinds of segments the model tells apart, at least 1. With 1, the segments of an input are not looked at.
-    pub fn segment_kinds(&self) -> usize {
+    pub fn type_vocab_size(&self) -> usize {
         match self {
             Self::Bert(config) => config.type_vocab_size,
             Self::DistilBert(_) => 1,
@@ -96,8 +96,8 @@ impl TextEncoderConfig {
     #[must_use]
     pub fn with_head(mut self, head: Head, num_labels: usize) -> Self {
         let num_labels = match head {
-            Head::Sequence | Head::Token => num_labels,
-            Head::None | Head::MaskedLm | Head::Span => 2,
+            Head::SequenceClassification | Head::TokenClassification => num_labels,
+            Head::None | Head::MaskedLm | Head::QuestionAnswering => 2,
         };
         let (to_head, to_labels) = match &mut self {
             Self::Bert(config) => (&mut config.head, &mut config.num_labels),

@@ -15,9 +15,9 @@ use super::{Fixture, fixture_folder, values};
 pub const HEADS: [(&str, Head); 5] = [
     ("none", Head::None),
     ("masked_lm", Head::MaskedLm),
-    ("sequence", Head::Sequence),
-    ("token", Head::Token),
-    ("span", Head::Span),
+    ("sequence", Head::SequenceClassification),
+    ("token", Head::TokenClassification),
+    ("span", Head::QuestionAnswering),
 ];
 
 pub struct ThinEncoder {
@@ -112,9 +112,12 @@ impl ThinEncoder {
         match head {
             Head::None => values(model.forward_features(&input)),
             Head::MaskedLm => values(model.forward_masked_lm(&input)),
-            Head::Sequence => values(model.forward_sequence(&input)),
-            Head::Token => values(model.forward_tokens(&input)),
-            Head::Span => model.forward_spans(&input).map(values).concat(),
+            Head::SequenceClassification => values(model.forward_sequence_classification(&input)),
+            Head::TokenClassification => values(model.forward_token_classification(&input)),
+            Head::QuestionAnswering => model
+                .forward_question_answering(&input)
+                .map(values)
+                .concat(),
         }
     }
 
@@ -124,8 +127,8 @@ impl ThinEncoder {
         let integers = |what: &str| self.fixture.integers(&key(what), device);
         EncoderInput {
             tokens: integers("tokens"),
-            segments: has("segments").then(|| integers("segments")),
-            real: has("real").then(|| self.real(case, device)),
+            token_type_ids: has("segments").then(|| integers("segments")),
+            attention_mask: has("real").then(|| self.real(case, device)),
         }
     }
 
@@ -160,8 +163,8 @@ pub fn input_of(rows: &[Vec<i64>], time: usize, pad: i64, is_left: bool) -> Enco
     };
     EncoderInput {
         tokens: integers(tokens),
-        segments: Some(integers(segments)),
-        real: Some(Tensor::from_data(TensorData::new(real, shape), &device)),
+        token_type_ids: Some(integers(segments)),
+        attention_mask: Some(Tensor::from_data(TensorData::new(real, shape), &device)),
     }
 }
 

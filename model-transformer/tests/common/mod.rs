@@ -13,7 +13,7 @@ use safetensors::tensor::TensorView;
 use tinderbox_model_transformer::attention::{Heads, Mask};
 use tinderbox_model_transformer::layers::Activation;
 use tinderbox_model_transformer::layers::positions::RopeScaling;
-use tinderbox_model_transformer::{GptConfig, LanguageModelConfig, LlamaConfig, weights};
+use tinderbox_model_transformer::{CausalLmConfig, GptConfig, LlamaConfig, weights};
 
 /// Attention with the heads apart: `[batch, heads, time, head_dim]` each.
 pub fn attention(
@@ -85,14 +85,14 @@ pub fn fixture_folder() -> PathBuf {
 /// A thin model of Hugging Face's, and what `golden/make_transformer.py` wrote about it.
 pub struct Thin {
     pub name: &'static str,
-    pub config: LanguageModelConfig,
+    pub config: CausalLmConfig,
     pub fixture: Fixture,
 }
 
 pub fn gpt2() -> Thin {
     Thin {
         name: "gpt2",
-        config: LanguageModelConfig::Gpt(GptConfig {
+        config: CausalLmConfig::Gpt(GptConfig {
             vocab_size: 61,
             activation_function: Activation::GeluNew,
             bias: true,
@@ -105,7 +105,7 @@ pub fn gpt2() -> Thin {
 pub fn llama() -> Thin {
     Thin {
         name: "llama",
-        config: LanguageModelConfig::Llama(LlamaConfig {
+        config: CausalLmConfig::Llama(LlamaConfig {
             vocab_size: 61,
             max_position_embeddings: 40,
             hidden_size: 16,
@@ -120,12 +120,12 @@ pub fn llama() -> Thin {
 
 /// Everything that a Llama may have.
 pub fn llama3() -> Thin {
-    let LanguageModelConfig::Llama(plain) = llama().config else {
+    let CausalLmConfig::Llama(plain) = llama().config else {
         unreachable!()
     };
     Thin {
         name: "llama3",
-        config: LanguageModelConfig::Llama(LlamaConfig {
+        config: CausalLmConfig::Llama(LlamaConfig {
             num_key_value_heads: Some(1),
             head_dim: Some(6),
             tie_word_embeddings: true,

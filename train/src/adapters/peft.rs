@@ -51,9 +51,9 @@ pub fn to_peft(
     let format = [("format".to_string(), "pt".to_string())].into();
     let adapters = safetensors::serialize(views, Some(format)).map_err(encode)?;
     let kind = match head {
-        Head::Sequence => Some("SEQ_CLS"),
-        Head::Token => Some("TOKEN_CLS"),
-        Head::Span => Some("QUESTION_ANS"),
+        Head::SequenceClassification => Some("SEQ_CLS"),
+        Head::TokenClassification => Some("TOKEN_CLS"),
+        Head::QuestionAnswering => Some("QUESTION_ANS"),
         Head::MaskedLm | Head::None => None,
     };
     let config = json!({

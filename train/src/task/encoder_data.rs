@@ -82,7 +82,7 @@ pub fn classified(
                 let pair = text.pair.as_deref();
                 std::iter::once(text.text.as_str()).chain(pair)
             });
-            fit(recipe, Head::Sequence, labels, texts)?
+            fit(recipe, Head::SequenceClassification, labels, texts)?
         }
     };
     let sequences = sequences(data, &encoder)?;
@@ -157,7 +157,7 @@ pub fn tagged(
             let words = train.iter().flat_map(|sentence| &sentence.words);
             fit(
                 recipe,
-                Head::Token,
+                Head::TokenClassification,
                 splits.labels,
                 words.map(String::as_str),
             )?
@@ -232,7 +232,7 @@ pub fn squad(
                 .flat_map(|question| [question.question.as_str(), &question.context]);
             EncoderModel {
                 can_be_impossible: has_impossible,
-                ..fit(recipe, Head::Span, Vec::new(), texts)?
+                ..fit(recipe, Head::QuestionAnswering, Vec::new(), texts)?
             }
         }
     };

@@ -41,7 +41,7 @@ impl SequenceTask {
 
     fn logits(&self, model: &TextEncoder, batch: &LabelledBatch, device: &Device) -> Tensor<2> {
         let input = encoder::input(&batch.input, &self.config, device);
-        model.forward_sequence(&input)
+        model.forward_sequence_classification(&input)
     }
 
     /// What guesses with this mean loss add to the metrics.

@@ -80,7 +80,7 @@ pub fn span_logits(
     let mut parts = [Vec::new(), Vec::new()];
     for first in (0..batch.rows()).step_by(at_once.max(1)) {
         let part = rows(&input, first..(first + at_once).min(batch.rows()));
-        let [start, end] = model.forward_spans(&part);
+        let [start, end] = model.forward_question_answering(&part);
         parts[0].push(start);
         parts[1].push(end);
     }
@@ -91,9 +91,9 @@ fn rows(input: &EncoderInput, rows: Range<usize>) -> EncoderInput {
     let slice = |x: &Tensor<2, Int>| x.clone().slice([rows.clone()]);
     EncoderInput {
         tokens: slice(&input.tokens),
-        segments: input.segments.as_ref().map(slice),
-        real: input
-            .real
+        token_type_ids: input.token_type_ids.as_ref().map(slice),
+        attention_mask: input
+            .attention_mask
             .as_ref()
             .map(|real| real.clone().slice([rows.clone()])),
     }
@@ -229,7 +229,7 @@ impl Task for SpanTask {
             return Err(TrainError::Mismatch(reason.into()));
         };
         let input = encoder::input(&batch.input, &self.config, device);
-        let logits = model.forward_spans(&input);
+        let logits = model.forward_question_answering(&input);
         let loss = Self::losses(logits, &batch.spans).mean();
         let output = (loss.clone().inner(), batch.spans.len());
         Ok((loss, output))

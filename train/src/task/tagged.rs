@@ -82,7 +82,7 @@ impl TaggedTask {
         device: &Device,
     ) -> Tensor<2> {
         let input = encoder::input(&batch.input, &self.config, device);
-        let logits = model.forward_tokens(&input);
+        let logits = model.forward_token_classification(&input);
         let [rows, time, tags] = logits.dims();
         let logits = logits.reshape([rows * time, tags]);
         logits.select(0, indices(&words.positions, device))

@@ -10,7 +10,8 @@ use serde::Serialize;
 use tinderbox_data::text::SequenceBatch;
 use tinderbox_model_transformer::EncoderInput;
 use tinderbox_model_transformer::explain::{
-    Attribution, IntegratedGradients, attention_of, attention_rollout, explain_class, explain_span,
+    Attribution, IntegratedGradients, attention_of, attention_rollout, explain_answer,
+    explain_class,
 };
 use tinderbox_train::TrainError;
 use tinderbox_train::encoder::{LoadedEncoder, input};
@@ -115,7 +116,7 @@ fn integrated_gradients(
         ),
         Target::Span(span) => (
             "what speaks for this answer, by the logits of its first and last token".to_string(),
-            explain_span(model, input, &baseline, *span, &settings)?,
+            explain_answer(model, input, &baseline, *span, &settings)?,
         ),
         Target::None => bail!(
             "{} says nothing of a text as a whole that could be explained; --method attention and rollout work",

@@ -41,14 +41,14 @@ impl TextQuestion {
         let head = loaded.config.head();
         let name = args.run.display();
         ensure!(
-            args.question.is_none() || head == Head::Span,
+            args.question.is_none() || head == Head::QuestionAnswering,
             "--question is for models that answer questions, and {name} is none"
         );
         ensure!(
-            args.class.is_none() || head == Head::Sequence,
+            args.class.is_none() || head == Head::SequenceClassification,
             "--class is for models that put texts into classes, and {name} is none"
         );
-        if head == Head::Span {
+        if head == Head::QuestionAnswering {
             ensure!(
                 args.pair.is_none(),
                 "--pair is for models that put texts into classes"
@@ -59,7 +59,7 @@ impl TextQuestion {
         let row = loaded.sequences.encode(&text, args.pair.as_deref())?;
         texts::warn_of_cuts(std::slice::from_ref(&row), loaded.sequences.max_length());
         let texts = [text].into_iter().chain(args.pair.clone()).collect();
-        if head == Head::Sequence {
+        if head == Head::SequenceClassification {
             return Self::class(args, loaded, texts, row, device);
         }
         Ok(Self {
@@ -79,9 +79,10 @@ impl TextQuestion {
         device: &Device,
     ) -> anyhow::Result<Self> {
         let batch = SequenceBatch::new(&[&row], loaded.sequences.pad_id());
-        let logits = loaded
-            .model
-            .forward_sequence(&input(&batch, &loaded.config, device));
+        let logits =
+            loaded
+                .model
+                .forward_sequence_classification(&input(&batch, &loaded.config, device));
         let logits = logits
             .try_into_vec_as::<f32>()
             .map_err(|e| TrainError::Execution(e.to_string()))?;

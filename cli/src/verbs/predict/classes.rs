@@ -79,9 +79,10 @@ fn logits(
     let mut all = vec![Vec::new(); rows.len()];
     for places in texts::batches(rows, texts::BATCH) {
         let batch = texts::batch(rows, &places, &loaded.sequences);
-        let logits = loaded
-            .model
-            .forward_sequence(&input(&batch, &loaded.config, device));
+        let logits =
+            loaded
+                .model
+                .forward_sequence_classification(&input(&batch, &loaded.config, device));
         let classes = logits.dims()[1];
         let values = logits
             .try_into_vec_as::<f32>()

@@ -84,9 +84,10 @@ fn predict<'a>(
     let mut words: BTreeMap<u32, Seen> = BTreeMap::new();
     for places in texts::batches(rows, texts::BATCH) {
         let batch = texts::batch(rows, &places, &loaded.sequences);
-        let logits = loaded
-            .model
-            .forward_tokens(&input(&batch, &loaded.config, device));
+        let logits =
+            loaded
+                .model
+                .forward_token_classification(&input(&batch, &loaded.config, device));
         let [_, time, tags] = logits.dims();
         let values = logits
             .try_into_vec_as::<f32>()

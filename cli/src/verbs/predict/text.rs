@@ -26,25 +26,25 @@ pub(super) fn run(args: &Args) -> Done {
     let head = loaded.config.head();
     let name = args.run.display();
     ensure!(
-        args.question.is_none() || head == Head::Span,
+        args.question.is_none() || head == Head::QuestionAnswering,
         "--question is for models that answer questions, and {name} is none"
     );
     ensure!(
-        args.pair.is_empty() || head == Head::Sequence,
+        args.pair.is_empty() || head == Head::SequenceClassification,
         "--pair is for models that put texts into classes, and {name} is none"
     );
     ensure!(
-        args.pair_column.is_none() || head == Head::Sequence,
+        args.pair_column.is_none() || head == Head::SequenceClassification,
         "--pair-column is for models that put texts into classes, and {name} is none"
     );
     ensure!(
-        args.text_column.is_none() || head != Head::Span,
+        args.text_column.is_none() || head != Head::QuestionAnswering,
         "--text-column is for tables, and {name} answers a question about a single text"
     );
     match head {
-        Head::Sequence => classes::run(args, &loaded, &texts(args)?, &device),
-        Head::Token => tags::run(args, &loaded, &texts(args)?, &device),
-        Head::Span => answer::run(args, &loaded, &device),
+        Head::SequenceClassification => classes::run(args, &loaded, &texts(args)?, &device),
+        Head::TokenClassification => tags::run(args, &loaded, &texts(args)?, &device),
+        Head::QuestionAnswering => answer::run(args, &loaded, &device),
         Head::MaskedLm => bail!(
             "{name} guesses masked words: `tinderbox fill {name} \"a text with a [MASK] in it\"`, or `tinderbox embed {name}`"
         ),

@@ -9,14 +9,14 @@ use crate::{Cache, ConfigError, Gpt, GptConfig, Llama, LlamaConfig};
 /// The configuration of any language model. In JSON the field `family` tells which one it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "family", rename_all = "snake_case")]
-pub enum LanguageModelConfig {
+pub enum CausalLmConfig {
     /// See [`gpt`](crate::gpt).
     Gpt(GptConfig),
     /// See [`llama`](crate::llama).
     Llama(LlamaConfig),
 }
 
-impl LanguageModelConfig {
+impl CausalLmConfig {
     /// Number of tokens that there are, the length of the logits.
     pub fn vocab_size(&self) -> usize {
         match self {
@@ -76,10 +76,10 @@ impl LanguageModelConfig {
     ///
     /// # Errors
     /// Names the option at fault.
-    pub fn init(&self, device: &Device) -> Result<LanguageModel, ConfigError> {
+    pub fn init(&self, device: &Device) -> Result<CausalLm, ConfigError> {
         match self {
-            Self::Gpt(config) => config.init(device).map(LanguageModel::Gpt),
-            Self::Llama(config) => config.init(device).map(LanguageModel::Llama),
+            Self::Gpt(config) => config.init(device).map(CausalLm::Gpt),
+            Self::Llama(config) => config.init(device).map(CausalLm::Llama),
         }
     }
 }
@@ -88,14 +88,14 @@ impl LanguageModelConfig {
 // There is one of them in a program, and a box would only add a step to every access.
 #[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
-pub enum LanguageModel {
+pub enum CausalLm {
     /// See [`gpt`](crate::gpt).
     Gpt(Gpt),
     /// See [`llama`](crate::llama).
     Llama(Llama),
 }
 
-impl LanguageModel {
+impl CausalLm {
     /// Tokens `[batch, time]` to what the last layer knows of each: `[batch, time, width]`.
     ///
     /// # Panics
@@ -177,13 +177,13 @@ impl LanguageModel {
     }
 }
 
-impl From<Gpt> for LanguageModel {
+impl From<Gpt> for CausalLm {
     fn from(model: Gpt) -> Self {
         Self::Gpt(model)
     }
 }
 
-impl From<Llama> for LanguageModel {
+impl From<Llama> for CausalLm {
     fn from(model: Llama) -> Self {
         Self::Llama(model)
     }
