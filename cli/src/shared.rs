@@ -9,8 +9,8 @@ use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use tinderbox_train::TrainError;
 use tinderbox_train::device::{self, DeviceName};
+use tinderbox_train::pretrained::DataAccess;
 use tinderbox_train::recipe::Recipe;
-use tinderbox_train::task::image_data::DataAccess;
 
 /// `--device`.
 #[derive(Args, Default)]

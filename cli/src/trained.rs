@@ -10,10 +10,12 @@ use clap::{ArgAction, Args};
 use tinderbox_model_cnn::ImageClassifier;
 use tinderbox_model_cnn::registry::{self, InputInfo};
 use tinderbox_model_cnn::weights::{LoadOptions, StateDict, known};
+use tinderbox_train::kinds::image_classification::ImageBundle;
+use tinderbox_train::kinds::image_classification::data;
+use tinderbox_train::kinds::image_classification::pretrained as outside;
+use tinderbox_train::pretrained::not_loaded;
 use tinderbox_train::recipe::nearest;
-use tinderbox_train::run::{Classifier, RunDir, Which};
-use tinderbox_train::task::image_data;
-use tinderbox_train::weights as outside;
+use tinderbox_train::run::{Bundle, RunDir, Which};
 
 use crate::shared::with_data;
 
@@ -68,7 +70,7 @@ pub(crate) struct OutsideArgs {
 pub(crate) struct Trained {
     /// Without one, the weights stand for themselves.
     run: Option<RunDir>,
-    pub(crate) classifier: Classifier,
+    pub(crate) classifier: ImageBundle,
     pub(crate) model: ImageClassifier,
     /// As in "step 1880 (moving average)".
     pub(crate) origin: String,
@@ -111,7 +113,7 @@ impl WeightsArgs {
             "--strict false is for weights from outside: give them with --weights"
         );
         let run = RunDir::open(run)?;
-        let classifier = run.classifier()?;
+        let classifier = ImageBundle::read(&run)?;
         if let Some(name) = &outside.weights {
             let model = run.recipe(&[])?.model.name;
             return outside.open(Some(run), classifier, &model, name, device);
@@ -164,7 +166,7 @@ impl OutsideArgs {
     fn open(
         &self,
         run: Option<RunDir>,
-        classifier: Classifier,
+        classifier: ImageBundle,
         model: &str,
         name: &str,
         device: &Device,
@@ -177,7 +179,7 @@ impl OutsideArgs {
         let model = classifier.config.init(device)?;
         let (model, left) = tinderbox_weights::load_with(model, &path, &options)?;
         if !left.is_empty() {
-            eprintln!("{}: {}", path.display(), outside::not_loaded(&left));
+            eprintln!("{}: {}", path.display(), not_loaded(&left));
         }
         Ok(Trained {
             run,
@@ -206,9 +208,9 @@ impl OutsideArgs {
             crop_size: known.map_or(info.input.crop_size, |known| known.crop),
             ..info.input
         };
-        let classifier = Classifier {
+        let classifier = ImageBundle {
             labels: self.labels(config.num_classes())?,
-            preprocess: image_data::preprocess(&input, &config),
+            preprocess: data::preprocess(&input, &config),
             config,
         };
         self.open(None, classifier, info.name, name, device)

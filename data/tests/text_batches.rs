@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use tinderbox_data::DataError;
 use tinderbox_data::loader::{Loader, LoaderConfig, Source};
-use tinderbox_data::text::{Streams, TokenBatch, Tokens, Windows};
+use tinderbox_data::text::language::{LmBatch, Streams, Tokens, Windows};
 
 const START: u32 = 1_000_000;
 
@@ -15,21 +15,14 @@ fn corpus(len: usize) -> Tokens {
     Tokens::from((0..len as u32).collect::<Vec<_>>())
 }
 
-fn batches<S: Source<Batch = TokenBatch>>(
+fn batches<S: Source<Batch = LmBatch>>(
     source: &Arc<S>,
     batch_size: usize,
     workers: usize,
     epoch: u64,
     first: usize,
-) -> Vec<TokenBatch> {
-    let config = LoaderConfig {
-        batch_size,
-        workers,
-        shuffle: false,
-        drop_last: false,
-        seed: 0,
-        skip_bad: 0,
-    };
+) -> Vec<LmBatch> {
+    let config = LoaderConfig::new(batch_size).with_workers(workers);
     let loader = Loader::new(source.clone(), config).unwrap();
     loader
         .epoch(epoch, first)
@@ -38,7 +31,7 @@ fn batches<S: Source<Batch = TokenBatch>>(
 }
 
 /// The counted targets with their inputs, row by row over all batches.
-fn rows(batches: &[TokenBatch]) -> Vec<Vec<(u32, u32)>> {
+fn rows(batches: &[LmBatch]) -> Vec<Vec<(u32, u32)>> {
     let mut rows = vec![Vec::new(); batches[0].shape[0]];
     for batch in batches {
         let [height, time] = batch.shape;
@@ -55,7 +48,7 @@ fn rows(batches: &[TokenBatch]) -> Vec<Vec<(u32, u32)>> {
     rows
 }
 
-fn counted(batches: &[TokenBatch]) -> Vec<(u32, u32)> {
+fn counted(batches: &[LmBatch]) -> Vec<(u32, u32)> {
     batches
         .iter()
         .flat_map(|batch| rows(std::slice::from_ref(batch)))
@@ -162,12 +155,18 @@ fn varied_segments_differ_between_epochs_and_their_number_does_not() {
     assert_eq!(widths(0).len(), streams.len());
 }
 
-/// The segments of [`Streams`] that a loader puts together are those that a longer one would have.
+/// Collating several segments of [`Streams`] gives the segments of a longer `time`.
 #[test]
 fn several_segments_make_a_longer_one() {
     let short = Arc::new(Streams::training(corpus(100), 3, 4, None).unwrap());
     let long = Arc::new(Streams::training(corpus(100), 3, 8, None).unwrap());
-    assert_eq!(batches(&short, 2, 0, 0, 0), batches(&long, 1, 0, 0, 0));
+    let segments: Vec<usize> = (0..short.len()).collect();
+    let joined = segments.chunks(2).map(|pair| {
+        let items = pair.iter().map(|&index| short.item(0, index).unwrap());
+        short.collate(0, 0, items.collect())
+    });
+    let joined: Vec<LmBatch> = joined.collect();
+    assert_eq!(joined, batches(&long, 1, 0, 0, 0));
 }
 
 #[test]
@@ -224,9 +223,9 @@ proptest! {
         let streams = Arc::new(Streams::evaluation(corpus(len), batch, time, start).unwrap());
         let batches = batches(&streams, 1, 0, 0, 0);
         prop_assert_eq!(rows(&batches).concat(), every_token(len, start));
-        prop_assert_eq!(batches.iter().map(TokenBatch::tokens).sum::<usize>(), every_token(len, start).len());
+        prop_assert_eq!(batches.iter().map(LmBatch::tokens).sum::<usize>(), every_token(len, start).len());
         // What fills up is at the end of a stream, so that no state that counts comes after it.
-        let first_is_counted = |batch: &TokenBatch| batch.counted[0];
+        let first_is_counted = |batch: &LmBatch| batch.counted[0];
         prop_assert!(batches.iter().all(first_is_counted));
     }
 

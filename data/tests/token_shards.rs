@@ -9,10 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tinderbox_data::DataError;
+use tinderbox_data::Split;
 use tinderbox_data::loader::{Loader, LoaderConfig};
-use tinderbox_data::text::{
-    Split, Streams, TokenShardWriter, TokenShards, Tokenizer, Tokens, Windows,
-};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::language::{Streams, TokenShardWriter, TokenShards, Tokens, Windows};
 
 const BLOCK: usize = 32_768;
 
@@ -135,14 +135,7 @@ fn a_corpus_comes_back_with_its_tokenizer_and_is_batched_as_from_memory() {
     assert_eq!(corpus.test.unwrap().read(0..7).unwrap(), train[..7]);
     let memory = Tokens::from(train);
     let batches = |tokens: &Tokens, workers| {
-        let config = LoaderConfig {
-            batch_size: 1,
-            workers,
-            shuffle: false,
-            drop_last: false,
-            seed: 0,
-            skip_bad: 0,
-        };
+        let config = LoaderConfig::new(1).with_workers(workers);
         let streams = Streams::training(tokens.clone(), 4, 9, Some(1)).unwrap();
         let streams = Loader::new(Arc::new(streams), config.clone()).unwrap();
         let windows = Windows::training(tokens.clone(), 130, 1).unwrap();
@@ -208,14 +201,7 @@ fn damage_is_named_with_its_block_and_only_there() {
     }
     // Through the loader, as training meets it.
     let windows = Windows::evaluation(Tokens::from(shards), 1000, None, None).unwrap();
-    let config = LoaderConfig {
-        batch_size: 4,
-        workers: 2,
-        shuffle: false,
-        drop_last: false,
-        seed: 0,
-        skip_bad: 0,
-    };
+    let config = LoaderConfig::new(4).with_workers(2);
     let loader = Loader::new(Arc::new(windows), config).unwrap();
     let batches: Result<Vec<_>, _> = loader.epoch(0, 0).collect();
     let message = message(batches);

@@ -71,11 +71,11 @@ impl AlexNetConfig {
     /// # Errors
     /// Names the first option that is zero, or a dropout that is no probability.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_positive("in_channels", self.in_channels)?;
+        ConfigError::require_nonzero("in_channels", self.in_channels)?;
         for channels in self.channels {
-            ConfigError::require_positive("channels", channels)?;
+            ConfigError::require_nonzero("channels", channels)?;
         }
-        ConfigError::require_positive("hidden", self.hidden)?;
+        ConfigError::require_nonzero("hidden", self.hidden)?;
         ConfigError::require_probability("dropout", self.dropout)
     }
 

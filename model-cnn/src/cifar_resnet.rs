@@ -71,10 +71,10 @@ impl CifarResNetConfig {
     /// # Errors
     /// Names the first option that is zero, or a width that is odd.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_positive("in_channels", self.in_channels)?;
-        ConfigError::require_positive("width", self.width)?;
+        ConfigError::require_nonzero("in_channels", self.in_channels)?;
+        ConfigError::require_nonzero("width", self.width)?;
         for blocks in self.layers {
-            ConfigError::require_positive("layers", blocks)?;
+            ConfigError::require_nonzero("layers", blocks)?;
         }
         if !self.width.is_multiple_of(2) {
             let reason = format!(

@@ -1,6 +1,6 @@
 //! Any classifier of this crate, chosen at run time.
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -196,29 +196,3 @@ macro_rules! from_family {
 }
 
 from_family!(AlexNet CifarResNet ConvNeXt ResNet SimpleCnn SqueezeNet Vgg);
-
-/// Number of parameters of `model`, frozen ones too. Running statistics are not parameters.
-pub fn num_parameters<M: Module>(model: &M) -> usize {
-    #[derive(Default)]
-    struct Count {
-        path: Vec<String>,
-        parameters: usize,
-    }
-    impl ModuleVisitor for Count {
-        fn enter_module(&mut self, name: &str, _container_type: &str) {
-            self.path.push(name.into());
-        }
-        fn exit_module(&mut self, _name: &str, _container_type: &str) {
-            self.path.pop();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let is_buffer = self.path.last().is_some_and(|n| n.starts_with("running_"));
-            if !is_buffer {
-                self.parameters += param.lazy_shape().num_elements();
-            }
-        }
-    }
-    let mut count = Count::default();
-    model.visit(&mut count);
-    count.parameters
-}

@@ -76,11 +76,11 @@ impl ConvNeXtConfig {
     /// # Errors
     /// Names the first option that is zero, or a stochastic depth that is no probability.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_positive("in_channels", self.in_channels)?;
+        ConfigError::require_nonzero("in_channels", self.in_channels)?;
         for blocks in self.layers {
-            ConfigError::require_positive("layers", blocks)?;
+            ConfigError::require_nonzero("layers", blocks)?;
         }
-        ConfigError::require_positive("width", self.width)?;
+        ConfigError::require_nonzero("width", self.width)?;
         if !self.layer_scale.is_finite() {
             return Err(ConfigError::new("layer_scale", "must be a finite number"));
         }

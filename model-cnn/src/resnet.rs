@@ -160,12 +160,12 @@ impl ResNetConfig {
     /// # Errors
     /// Names the first option that is zero, or groups where there is nothing to group.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_positive("in_channels", self.in_channels)?;
-        ConfigError::require_positive("width", self.width)?;
-        ConfigError::require_positive("groups", self.groups)?;
-        ConfigError::require_positive("width_per_group", self.width_per_group)?;
+        ConfigError::require_nonzero("in_channels", self.in_channels)?;
+        ConfigError::require_nonzero("width", self.width)?;
+        ConfigError::require_nonzero("groups", self.groups)?;
+        ConfigError::require_nonzero("width_per_group", self.width_per_group)?;
         for blocks in self.layers {
-            ConfigError::require_positive("layers", blocks)?;
+            ConfigError::require_nonzero("layers", blocks)?;
         }
         if self.block == BlockKind::Basic && (self.groups, self.width_per_group) != (1, 64) {
             let reason = "basic blocks have neither groups nor another width_per_group than 64";

@@ -72,10 +72,10 @@ impl SimpleCnnConfig {
     /// # Errors
     /// Names the first option that is zero, or an image size that the two pools cannot halve.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_positive("in_channels", self.in_channels)?;
-        ConfigError::require_positive("channels", self.channels[0])?;
-        ConfigError::require_positive("channels", self.channels[1])?;
-        ConfigError::require_positive("hidden", self.hidden)?;
+        ConfigError::require_nonzero("in_channels", self.in_channels)?;
+        ConfigError::require_nonzero("channels", self.channels[0])?;
+        ConfigError::require_nonzero("channels", self.channels[1])?;
+        ConfigError::require_nonzero("hidden", self.hidden)?;
         if self.image_size == 0 || !self.image_size.is_multiple_of(STRIDE) {
             let reason = format!("must be a multiple of {STRIDE}, got {}", self.image_size);
             return Err(ConfigError::new("image_size", reason));

@@ -96,8 +96,8 @@ impl SqueezeNetConfig {
     /// # Errors
     /// Names the first option that is zero, or a dropout that is no probability.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_positive("in_channels", self.in_channels)?;
-        ConfigError::require_positive("width", self.width)?;
+        ConfigError::require_nonzero("in_channels", self.in_channels)?;
+        ConfigError::require_nonzero("width", self.width)?;
         ConfigError::require_probability("dropout", self.dropout)
     }
 

@@ -110,12 +110,12 @@ impl VggConfig {
     /// # Errors
     /// Names the first option that is zero, or a dropout that is no probability.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_positive("in_channels", self.in_channels)?;
+        ConfigError::require_nonzero("in_channels", self.in_channels)?;
         for convolutions in self.stages {
-            ConfigError::require_positive("stages", convolutions)?;
+            ConfigError::require_nonzero("stages", convolutions)?;
         }
-        ConfigError::require_positive("width", self.width)?;
-        ConfigError::require_positive("hidden", self.hidden)?;
+        ConfigError::require_nonzero("width", self.width)?;
+        ConfigError::require_nonzero("hidden", self.hidden)?;
         ConfigError::require_probability("dropout", self.dropout)
     }
 

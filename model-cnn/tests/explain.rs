@@ -7,9 +7,10 @@ mod common;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use common::{Fixture, assert_close, values};
+use common::batch_of;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
+use tinderbox_model::testing::{Fixture, assert_close, values};
 use tinderbox_model_cnn::explain::{
     ExplainError, SmoothGrad, grad_cam, input_gradient, layer_names, smooth_grad, upsample,
 };
@@ -32,8 +33,8 @@ fn agrees_with_pytorch(
         .map(|&c| c as usize)
         .collect();
     for device in [Device::flex(), Device::flex().autodiff()] {
-        let model = network.load(config.init(&device).unwrap());
-        let (images, _) = network.batch(&device);
+        let model = network.load(config.init(&device).unwrap(), "init.");
+        let (images, _) = batch_of(&network, &device);
         let images = images.narrow(0, 0, classes.len());
         let compare = |name: String, maps: Tensor<3>| {
             let name = format!("{family}.{name}");
@@ -188,8 +189,8 @@ fn gradients_are_where_the_square_is() {
 fn ordinary() -> (ImageClassifier, Tensor<4>, [usize; 2]) {
     let network = Fixture::new(include_bytes!("fixtures/resnet_basic.safetensors"));
     let device = Device::flex();
-    let model = network.load(resnet().init(&device).unwrap());
-    (model, network.batch(&device).0.narrow(0, 0, 2), [4, 1])
+    let model = network.load(resnet().init(&device).unwrap(), "init.");
+    (model, batch_of(&network, &device).0.narrow(0, 0, 2), [4, 1])
 }
 
 fn smoothed(images: Tensor<4>, classes: &[usize], settings: &SmoothGrad) -> Vec<f32> {

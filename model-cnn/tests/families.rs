@@ -6,8 +6,9 @@ mod common;
 use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Tensor};
-use common::{Fixture, assert_close, compare_gradients, families, values};
+use common::{batch_of, compare_gradients, families};
 use safetensors::SafeTensors;
+use tinderbox_model::testing::{Fixture, assert_close, values};
 use tinderbox_model_cnn::{ImageClassifier, ImageClassifierConfig, weights};
 
 /// Checks everything that a fixture has, for the network of `config`.
@@ -18,19 +19,19 @@ fn check(config: &ImageClassifierConfig, fixture: &Fixture) {
 }
 
 fn load(config: &ImageClassifierConfig, fixture: &Fixture, device: &Device) -> ImageClassifier {
-    fixture.load(config.init(device).unwrap())
+    fixture.load(config.init(device).unwrap(), "init.")
 }
 
 fn logits_are_torchvisions(config: &ImageClassifierConfig, fixture: &Fixture) {
     let device = Device::flex();
-    let (images, _) = fixture.batch(&device);
+    let (images, _) = batch_of(fixture, &device);
     let logits = values(load(config, fixture, &device).forward(images));
     assert_close("logits", &logits, &fixture.floats("logits"), 1e-5);
 }
 
 fn training_is_torchvisions(config: &ImageClassifierConfig, fixture: &Fixture) {
     let device = Device::flex().autodiff();
-    let (images, targets) = fixture.batch(&device);
+    let (images, targets) = batch_of(fixture, &device);
     let model = load(config, fixture, &device);
     let logits = model.forward(images);
     let got = values(logits.clone().inner());
@@ -83,7 +84,7 @@ fn statistics_are_those_of_the_last_step_also_in_a_copy() {
     let family = families().pop().unwrap();
     let device = Device::flex().autodiff();
     let model = load(&family.config, &family.fixture, &device);
-    let (images, _) = family.fixture.batch(&device);
+    let (images, _) = batch_of(&family.fixture, &device);
     let _: Tensor<2> = model.forward(images);
     running_statistics_are_torchvisions(&model.valid(), &family.fixture);
 }

@@ -5,8 +5,9 @@ mod common;
 
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use common::{Fixture, assert_close, compare_gradients, values};
+use common::compare_gradients;
 use safetensors::SafeTensors;
+use tinderbox_model::testing::{Fixture, assert_close, values};
 use tinderbox_model_cnn::{SimpleCnn, SimpleCnnConfig, weights};
 
 fn fixture() -> Fixture {
@@ -20,7 +21,7 @@ fn model(device: &Device) -> SimpleCnn {
         hidden: 16,
         ..SimpleCnnConfig::default()
     };
-    fixture().load(config.init(device).unwrap())
+    fixture().load(config.init(device).unwrap(), "init.")
 }
 
 fn batch(device: &Device) -> (Tensor<4>, Tensor<1, Int>) {

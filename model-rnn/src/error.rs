@@ -1,39 +1,5 @@
 //! What can be wrong with what this crate is given.
 
-/// A model configuration that describes no network.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("model option `{option}`: {reason}")]
-pub struct ConfigError {
-    /// The configuration field at fault.
-    pub option: &'static str,
-    /// What is wrong with its value, and what would be right.
-    pub reason: String,
-}
-
-impl ConfigError {
-    pub(crate) fn new(option: &'static str, reason: impl Into<String>) -> Self {
-        let reason = reason.into();
-        Self { option, reason }
-    }
-
-    /// Every count in a configuration (words, units, layers) must be positive.
-    pub(crate) fn require_positive(option: &'static str, value: usize) -> Result<(), Self> {
-        if value == 0 {
-            return Err(Self::new(option, "must be at least 1, got 0"));
-        }
-        Ok(())
-    }
-
-    /// A dropout of 1 would leave nothing, and scale it by infinity.
-    pub(crate) fn require_dropout(option: &'static str, value: f64) -> Result<(), Self> {
-        if (0.0..1.0).contains(&value) {
-            return Ok(());
-        }
-        let reason = format!("must be at least 0 and less than 1, got {value}");
-        Err(Self::new(option, reason))
-    }
-}
-
 /// Carried state that belongs to another network, or that has been damaged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {

@@ -27,13 +27,7 @@ pub mod lm;
 pub mod registry;
 pub mod weights;
 
-pub use error::{ConfigError, LengthsError, StateError};
+pub use error::{LengthsError, StateError};
 pub use layers::{CellKind, Recurrent, RecurrentConfig, RnnState};
 pub use lm::{Activations, RnnLm, RnnLmConfig, RnnLmOutput, regularization};
-
-use burn::module::Module;
-
-/// Number of trainable values. A weight that encoder and decoder share is one.
-pub fn num_parameters<M: Module>(model: &M) -> usize {
-    model.num_params()
-}
+pub use tinderbox_model::{ConfigError, num_parameters};

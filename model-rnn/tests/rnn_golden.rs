@@ -9,7 +9,8 @@ use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
-use common::{Fixture, assert_all_close, assert_close, gradients, parameters, values};
+use common::{assert_all_close, assert_close, gradients, parameters, values};
+use tinderbox_model::testing::Fixture;
 use tinderbox_model_rnn::weights::{self, WeightsError};
 use tinderbox_model_rnn::{
     CellKind, Recurrent, RecurrentConfig, RnnLm, RnnLmConfig, RnnState, regularization,
@@ -203,7 +204,7 @@ fn check_language_model(name: &str, config: &RnnLmConfig, penalties: bool) {
     let device = Device::flex().autodiff();
     let key = |part: String| format!("{name}.{part}");
     let mut model = load_lm(&fixture, name, config.init(&device).unwrap()).unwrap();
-    let words = fixture.words::<2>(&key("words".into()), &device);
+    let words = fixture.int_tensor::<2>(&key("words".into()), &device);
     let [batch, count] = words.dims();
     let time = count / 3;
     let mut optimizer = adamw();
@@ -274,7 +275,7 @@ fn awd_lstm_in_evaluation_is_pytorchs_whatever_it_drops_in_training() {
     let trained = Device::flex().autodiff();
     let model = load_lm(&fixture, "awd", config.init(&trained).unwrap()).unwrap();
     let words = fixture
-        .words::<2>("awd.words", &Device::flex())
+        .int_tensor::<2>("awd.words", &Device::flex())
         .narrow(1, 0, 4);
     let logits = values(model.valid().forward(words.clone(), None).logits);
     assert_close("logits", &logits, &fixture.floats("awd.logits0"), 1e-5);

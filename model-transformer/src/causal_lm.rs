@@ -1,6 +1,6 @@
 //! Any language model of this crate, chosen at run time.
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -187,18 +187,4 @@ impl From<Llama> for CausalLm {
     fn from(model: Llama) -> Self {
         Self::Llama(model)
     }
-}
-
-/// Number of parameters of `model`, frozen ones too. A tied head counts once.
-pub fn num_parameters<M: Module>(model: &M) -> usize {
-    #[derive(Default)]
-    struct Count(usize);
-    impl ModuleVisitor for Count {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0 += param.lazy_shape().num_elements();
-        }
-    }
-    let mut count = Count::default();
-    model.visit(&mut count);
-    count.0
 }

@@ -7,7 +7,7 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use common::encoders::{HEADS, ThinEncoder, thin_encoders};
-use common::{Fixture, assert_close, gradients_of, values};
+use common::{Fixture, assert_close, gradients_by_name, values};
 use safetensors::SafeTensors;
 use tinderbox_model_transformer::{EncoderInput, Head, TextEncoder, num_parameters, weights};
 
@@ -214,7 +214,7 @@ fn train(thin: &ThinEncoder, head: (&str, Head)) -> TextEncoder {
             let what = format!("{} {}", thin.name, head.0);
             assert_close(&what, &values(loss.inner()), &expected, 1e-5);
             let start = format!("{}.grad.", head.0);
-            let found = gradients_of(&model, &gradients);
+            let found = gradients_by_name(&model, &gradients);
             let names = thin.fixture.0.names().into_iter();
             let expected = names.filter(|name| name.starts_with(&start)).count();
             assert_eq!(found.len(), expected, "{what}");

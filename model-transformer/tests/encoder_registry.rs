@@ -6,7 +6,7 @@ mod common;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use common::encoders::{HEADS, input_of, shallow, thin};
-use common::{gradients_of, values};
+use common::{gradients_by_name, values};
 use tinderbox_model_transformer::registry::{ENCODERS, find_encoder};
 use tinderbox_model_transformer::{
     EncoderInput, Head, TextEncoder, TextEncoderConfig, num_parameters, weights,
@@ -123,7 +123,7 @@ fn every_parameter_gets_a_gradient() {
             let config = shallow(thin(info)).with_head(head, 3);
             let model = config.init(&device).unwrap();
             let gradients = said(&model, head, &device).0.backward();
-            let found = gradients_of(&model, &gradients).into_iter();
+            let found = gradients_by_name(&model, &gradients).into_iter();
             let without = found.filter(|(_, gradient)| gradient.is_none());
             let without: Vec<String> = without.map(|(parameter, _)| parameter).collect();
             assert!(without.is_empty(), "{} {name}: {without:?}", info.name);

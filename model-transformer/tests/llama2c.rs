@@ -44,7 +44,7 @@ fn logits_are_hugging_faces_on_the_same_weights() {
     let fixture = Fixture::new(include_bytes!("fixtures/llama2c.safetensors"));
     let model = llama2c::open(&fixture_folder().join("llama2c.bin"), &device).unwrap();
     assert_eq!((model.vocab_size(), model.context_length()), (61, 40));
-    let logits = model.forward(fixture.integers("tokens", &device));
+    let logits = model.forward(fixture.int_tensor::<2>("tokens", &device));
     assert_close("logits", &values(logits), &fixture.floats("logits"), 1e-4);
 }
 
@@ -59,8 +59,8 @@ fn a_positive_vocabulary_means_a_tied_head() {
     let mut spelt_out = untied.clone();
     let embeddings = &untied[HEADER..HEADER + table];
     spelt_out[untied.len() - table..].copy_from_slice(embeddings);
-    let tokens =
-        Fixture::new(include_bytes!("fixtures/llama2c.safetensors")).integers("tokens", &device);
+    let tokens = Fixture::new(include_bytes!("fixtures/llama2c.safetensors"))
+        .int_tensor::<2>("tokens", &device);
     let logits = |bytes: &[u8]| {
         let (_folder, path) = written(bytes);
         let model: CausalLm = llama2c::open(&path, &device).unwrap();

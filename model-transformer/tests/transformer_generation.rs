@@ -5,11 +5,12 @@ mod common;
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
-use common::{Thin, assert_close, gpt2, llama, thin_models, token_values, values};
+use common::{Thin, assert_close, batch, gpt2, llama, thin_models, token_values, values};
 use tinderbox_model_transformer::CausalLm;
 
 fn load(thin: &Thin, device: &Device) -> CausalLm {
-    thin.fixture.load(thin.config.init(device).unwrap())
+    thin.fixture
+        .load(thin.config.init(device).unwrap(), "init.")
 }
 
 /// The likeliest next token of each sequence: logits `[batch, vocab_size]` to `[batch, 1]`.
@@ -46,8 +47,8 @@ fn greedy_generation_is_hugging_faces_with_and_without_a_cache() {
     for thin in thin_models() {
         let device = Device::flex();
         let model = load(&thin, &device);
-        let prompt = thin.fixture.integers("prompt", &device);
-        let expected = token_values(thin.fixture.integers("written", &device));
+        let prompt = thin.fixture.int_tensor::<2>("prompt", &device);
+        let expected = token_values(thin.fixture.int_tensor::<2>("written", &device));
         // To the end of the context.
         let count = model.context_length() - prompt.dims()[1];
         assert_eq!(expected.len(), 2 * count);
@@ -63,7 +64,7 @@ fn a_cache_gives_the_same_logits_however_the_text_is_cut() {
     for thin in thin_models() {
         let device = Device::flex();
         let model = load(&thin, &device);
-        let (tokens, _) = thin.fixture.batch(&device);
+        let (tokens, _) = batch(&thin.fixture, &device);
         let expected = thin.fixture.floats("logits");
         let [batch, time] = tokens.dims();
         let mut cache = model.new_cache(batch);
@@ -106,9 +107,9 @@ fn a_model_in_training_generates_the_same_once_it_is_valid() {
     for thin in [gpt2(), llama()] {
         let device = Device::flex().autodiff();
         let model = load(&thin, &device).valid();
-        let prompt = thin.fixture.integers("prompt", &Device::flex());
+        let prompt = thin.fixture.int_tensor::<2>("prompt", &Device::flex());
         let written = token_values(write_cached(&model, prompt, 5));
-        let expected = token_values(thin.fixture.integers("written", &Device::flex()));
+        let expected = token_values(thin.fixture.int_tensor::<2>("written", &Device::flex()));
         assert_eq!(written[..5], expected[..5], "{}", thin.name);
     }
 }

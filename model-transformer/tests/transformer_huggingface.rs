@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use burn::tensor::Device;
-use common::{Thin, assert_close, fixture_folder, gpt2, llama, thin_models, values};
+use common::{Thin, assert_close, batch, fixture_folder, gpt2, llama, thin_models, values};
 use serde_json::{Value, json};
 use tinderbox_model_transformer::huggingface::{self, HuggingFaceError};
 use tinderbox_model_transformer::weights::StateDict;
@@ -16,7 +16,7 @@ use tinderbox_model_transformer::{CausalLm, CausalLmConfig, GptConfig};
 fn check(folder: &Path, thin: &Thin) -> CausalLm {
     let device = Device::flex();
     let model = huggingface::open(folder, &device).unwrap();
-    let (tokens, _) = thin.fixture.batch(&device);
+    let (tokens, _) = batch(&thin.fixture, &device);
     let logits = values(model.forward(tokens));
     assert_close(thin.name, &logits, &thin.fixture.floats("logits"), 1e-4);
     model
@@ -84,7 +84,7 @@ fn every_thin_model_comes_back() {
         let written = tempfile::tempdir().unwrap();
         let model = thin
             .fixture
-            .load(thin.config.init(&Device::flex()).unwrap());
+            .load(thin.config.init(&Device::flex()).unwrap(), "init.");
         huggingface::save(&model, &thin.config, written.path()).unwrap();
         check(written.path(), &thin);
         let again = huggingface::read_config(written.path()).unwrap();

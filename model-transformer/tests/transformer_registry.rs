@@ -7,7 +7,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
-use common::{gradients_of, values};
+use common::{gradients_by_name, values};
 use tinderbox_model_transformer::registry::{self, MODELS, ModelInfo};
 use tinderbox_model_transformer::{CausalLm, CausalLmConfig, num_parameters, weights};
 
@@ -91,7 +91,7 @@ fn every_parameter_gets_a_gradient() {
         let config = shallow(thin(info));
         let model = config.init(&device).unwrap();
         let gradients = model.forward(tokens(&device)).square().sum().backward();
-        let found = gradients_of(&model, &gradients);
+        let found = gradients_by_name(&model, &gradients);
         let without: Vec<&String> = found
             .iter()
             .filter(|(_, gradient)| gradient.is_none())

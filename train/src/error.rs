@@ -1,9 +1,8 @@
 use std::path::{Path, PathBuf};
 
+use crate::checkpoint::CheckpointError;
 use crate::device::DeviceError;
 use crate::recipe::RecipeError;
-use crate::report::svg::SvgError;
-use crate::trainer::checkpoint::CheckpointError;
 
 /// Anything that ends a run early, or keeps it from starting.
 #[derive(Debug, thiserror::Error)]
@@ -17,15 +16,9 @@ pub enum TrainError {
     /// The backend is not there.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// The model's options describe no network.
+    /// A model option is out of range.
     #[error(transparent)]
-    Model(#[from] tinderbox_model_cnn::ConfigError),
-    /// The same of a recurrent network.
-    #[error(transparent)]
-    Recurrent(#[from] tinderbox_model_rnn::ConfigError),
-    /// The same of an attention model.
-    #[error(transparent)]
-    Attention(#[from] tinderbox_model_transformer::ConfigError),
+    Model(#[from] tinderbox_model::ConfigError),
     /// A folder of Hugging Face's could not be opened.
     #[error(transparent)]
     HuggingFace(#[from] tinderbox_model_transformer::huggingface::HuggingFaceError),
@@ -66,8 +59,13 @@ pub enum TrainError {
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// A picture could not be written.
-    #[error(transparent)]
-    Svg(#[from] SvgError),
+    #[error("cannot write {}: {reason}", path.display())]
+    Picture {
+        /// The picture.
+        path: PathBuf,
+        /// What the drawing library or the system reported.
+        reason: String,
+    },
     /// A file of the run could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -163,6 +161,14 @@ impl TrainError {
         Self::Io {
             path: path.to_path_buf(),
             source,
+        }
+    }
+
+    /// A picture that could not be drawn or written.
+    pub fn picture(path: &Path, reason: impl std::fmt::Display) -> Self {
+        Self::Picture {
+            path: path.to_path_buf(),
+            reason: reason.to_string(),
         }
     }
 

@@ -4,6 +4,11 @@
 //! (optimizer state, averaged weights) is kept by the parameter's path instead, as in `conv1.weight`, and in the order
 //! of these names, so that files of equal content are equal byte for byte.
 
+pub mod adaptation;
+pub mod adapters;
+pub(crate) mod arrays;
+mod peft;
+
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};

@@ -10,10 +10,10 @@ use tinderbox_model_cnn::{ImageClassifierConfig, SimpleCnnConfig};
 use tinderbox_model_rnn::RnnLmConfig;
 use tinderbox_model_transformer::{BertConfig, EncoderInput, GptConfig, Head, TextEncoderConfig};
 use tinderbox_train::device;
-use tinderbox_train::language::{LanguageModel, LanguageModelConfig};
+use tinderbox_train::kinds::image_classification::ImageClassificationTask;
+use tinderbox_train::kinds::language_modeling::{LanguageModel, LanguageModelConfig};
 use tinderbox_train::params;
 use tinderbox_train::recipe::OptimizerRecipe;
-use tinderbox_train::task::image::ImageTask;
 use tinderbox_train::trainer::optimizer::Optimizer;
 
 /// Small: a software GPU compiles each kernel for seconds.
@@ -111,7 +111,7 @@ fn step_of_images(device: Device, initial: &[u8]) -> Result {
     let images = Tensor::<4>::from_data(images, &device);
     let targets = Tensor::<1, Int>::from_ints([0, 1, 4, 2], &device);
     let logits = model.forward(images);
-    let loss = ImageTask::new(5, 0.1).loss(logits.clone(), targets);
+    let loss = ImageClassificationTask::new(5, 0.1).loss(logits.clone(), targets);
     after_step(&model, logits, &loss)
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use burn::tensor::Device;
 use tinderbox_generate::{Sampler, Sampling, generate};
-use tinderbox_train::language::Predictor;
+use tinderbox_train::kinds::language_modeling::Predictor;
 use tinderbox_train::session::init_model;
 
 use super::{Step, language};

@@ -5,9 +5,9 @@ use tinderbox_model_cnn::{
     CifarResNetConfig, ImageClassifier, ImageClassifierConfig, ResNetConfig, SimpleCnnConfig,
     VggConfig,
 };
+use tinderbox_train::kinds::image_classification::ImageClassificationTask;
 use tinderbox_train::recipe::OptimizerRecipe;
 use tinderbox_train::session::init_model;
-use tinderbox_train::task::image::ImageTask;
 
 use super::learner::Learner;
 use super::{Job, Step};
@@ -21,7 +21,7 @@ pub(super) fn step(job: Job, device: &Device) -> anyhow::Result<Step> {
     let targets = Tensor::<1, Int>::from_ints(targets.as_slice(), device);
     let normal = Distribution::Normal(0.0, 1.0);
     let images = Tensor::<4>::random([batch, 3, size, size], normal, device);
-    let task = ImageTask::new(classes, 0.0);
+    let task = ImageClassificationTask::new(classes, 0.0);
     let learner = Learner {
         model: init_model(0, device, || Ok(config.init(device)?))?,
         logits: move |model: &ImageClassifier| model.forward(images.clone()),

@@ -11,14 +11,15 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde_json::json;
+use tinderbox_data::Split;
 use tinderbox_data::image::{
-    Image, ImageBatch, ImageDataset, ImageSource, Preprocess, Split, contact_sheet, write_png,
+    Image, ImageBatch, ImageDataset, ImageSource, Preprocess, contact_sheet, write_png,
 };
 use tinderbox_data::loader::{Loader, Source};
 use tinderbox_train::TrainError;
+use tinderbox_train::kinds::image_classification::data::{ImageRun, open_dataset};
 use tinderbox_train::recipe::DataRecipe;
 use tinderbox_train::report::plain::thousands;
-use tinderbox_train::task::image_data::{ImageRun, open_dataset};
 
 use crate::Done;
 use crate::shared::{RecipeArgs, table, with_data};

@@ -7,9 +7,9 @@ use std::time::Instant;
 use burn::tensor::{Device, Int, Tensor};
 use tinderbox_model_cnn::{ImageClassifierConfig, SimpleCnnConfig};
 use tinderbox_train::device::{self, BACKENDS, DeviceName};
+use tinderbox_train::kinds::image_classification::ImageClassificationTask;
 use tinderbox_train::params;
 use tinderbox_train::recipe::OptimizerRecipe;
-use tinderbox_train::task::image::ImageTask;
 use tinderbox_train::trainer::optimizer::Optimizer;
 
 use crate::Done;
@@ -79,7 +79,7 @@ fn step(device: &Device) -> Result<(), String> {
         ..SimpleCnnConfig::new(2)
     });
     let model = config.init(&device).map_err(|e| e.to_string())?;
-    let task = ImageTask::new(2, 0.0);
+    let task = ImageClassificationTask::new(2, 0.0);
     let images = Tensor::ones([2, 3, 8, 8], &device);
     let targets = Tensor::<1, Int>::from_ints([0, 1], &device);
     let loss = task.loss(model.forward(images), targets);

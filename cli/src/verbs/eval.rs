@@ -7,7 +7,9 @@ mod text;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use tinderbox_train::run::{RunDir, RunKind};
+use tinderbox_data::Split;
+use tinderbox_train::kinds::Kind;
+use tinderbox_train::run::RunDir;
 
 use crate::Done;
 use crate::shared::DeviceArgs;
@@ -58,10 +60,16 @@ enum Part {
 impl Part {
     /// As in `eval-validation.json`.
     fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::Test => "test",
+        Split::from(self).name()
+    }
+}
+
+impl From<Part> for Split {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Train => Self::Train,
+            Part::Validation => Self::Validation,
+            Part::Test => Self::Test,
         }
     }
 }
@@ -69,13 +77,13 @@ impl Part {
 pub(crate) fn run(args: &Args) -> Done {
     // A folder that is no run is told by whoever opens it.
     match RunDir::open(&args.run) {
-        Ok(run) => match run.kind()? {
-            RunKind::Image => images::run(args),
-            RunKind::Language => {
+        Ok(run) => match Kind::of_run(&run)? {
+            Kind::ImageClassification => images::run(args),
+            Kind::LanguageModeling => {
                 args.outside.refuse(&args.run)?;
                 text::run(args, &run)
             }
-            RunKind::Encoder => {
+            Kind::Encoder => {
                 args.outside.refuse(&args.run)?;
                 encoder::run(args, &run)
             }

@@ -8,11 +8,12 @@ use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 use serde_json::json;
 use tinderbox_model_transformer::huggingface;
-use tinderbox_train::adapters;
-use tinderbox_train::encoder::LoadedEncoder;
 use tinderbox_train::files::write_atomically;
-use tinderbox_train::language::{LanguageModel, LanguageModelConfig};
-use tinderbox_train::run::{RunDir, RunKind};
+use tinderbox_train::kinds::Kind;
+use tinderbox_train::kinds::encoder::{EncoderBundle, LoadedEncoder};
+use tinderbox_train::kinds::language_modeling::{LanguageModel, LanguageModelConfig};
+use tinderbox_train::params::adapters;
+use tinderbox_train::run::{Bundle, RunDir};
 use tinderbox_weights::StateDict;
 
 use crate::Done;
@@ -79,11 +80,11 @@ pub(crate) fn run(args: &Args) -> Done {
         return Ok(ExitCode::SUCCESS);
     }
     let run = RunDir::open(&args.run)?;
-    match (args.format, run.kind()?) {
-        (Format::Huggingface, RunKind::Encoder) => return encoder(args, &run),
+    match (args.format, Kind::of_run(&run)?) {
+        (Format::Huggingface, Kind::Encoder) => return encoder(args, &run),
         (Format::Huggingface, _) => return hugging_face(args, &run),
         (Format::Peft, _) => return peft(args, &run),
-        (Format::Safetensors, RunKind::Encoder) => {
+        (Format::Safetensors, Kind::Encoder) => {
             let loaded = open_encoder(args, &run)?;
             write(args, &tinderbox_weights::to_bytes(&loaded.model)?)?;
             println!("{output}: weights of {}", loaded.origin);
@@ -193,7 +194,7 @@ fn peft(args: &Args, run: &RunDir) -> Done {
     let weights = run.weights(which, live)?;
     let folder = &args.output;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let encoder = run.encoder()?.config;
+    let encoder = EncoderBundle::read(run)?.config;
     // For its names alone.
     let model = encoder.init(&DeviceArgs::default().open()?)?;
     let (config, adapters) = adapters::to_peft(weights.as_bytes(), lora, &model, encoder.head())?;

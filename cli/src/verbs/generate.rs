@@ -12,7 +12,7 @@ use burn::tensor::Device;
 use serde::Serialize;
 use tinderbox_data::text::Tokenizer;
 use tinderbox_generate::{Choice, Sampler, Sampling, generate};
-use tinderbox_train::language::Predictor;
+use tinderbox_train::kinds::language_modeling::Predictor;
 
 use crate::Done;
 use crate::language::{self, LoadedModel};

@@ -6,7 +6,7 @@ use serde_json::json;
 use tinderbox_model_cnn::registry::MODELS;
 use tinderbox_model_cnn::weights::known;
 use tinderbox_model_transformer::registry::ENCODERS;
-use tinderbox_train::language::LanguageModelInfo;
+use tinderbox_train::kinds::language_modeling::LanguageModelInfo;
 use tinderbox_train::report::plain::thousands;
 
 use crate::Done;

@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 use burn::train::Interrupter;
 use clap::ValueEnum;
 use tinderbox_train::TrainError;
-use tinderbox_train::recipe::{DataRecipe, Recipe, RecipeError, SequenceDataSource};
+use tinderbox_train::kinds;
+use tinderbox_train::kinds::encoder::EncoderDataSource;
+use tinderbox_train::recipe::{DataRecipe, Recipe, RecipeError};
+use tinderbox_train::report::ViewInfo;
 use tinderbox_train::report::dashboard::Dashboard;
 use tinderbox_train::report::plain::{Plain, format_duration, thousands};
 use tinderbox_train::report::{self, View};
 use tinderbox_train::run::RunDir;
-use tinderbox_train::session::{self, Begin, Surroundings, ViewInfo};
+use tinderbox_train::session::{SessionContext, StartMode};
 use tinderbox_train::trainer::{End, Outcome};
 
 use crate::Done;
@@ -40,7 +43,7 @@ pub(crate) struct Args {
     /// Leave out up to N unreadable images; short for `--set train.skip_bad=N`.
     #[arg(long, value_name = "N")]
     skip_bad: Option<usize>,
-    /// Begin with these weights: a file (safetensors or PyTorch's), a name that `tinderbox models --weights` lists or, of an
+    /// StartMode with these weights: a file (safetensors or PyTorch's), a name that `tinderbox models --weights` lists or, of an
     /// encoder, a folder of Hugging Face's. A head for another number of classes is left new. Short for `--set
     /// model.weights=NAME|FILE|FOLDER`.
     #[arg(long, value_name = "NAME|FILE|FOLDER", conflicts_with = "resume")]
@@ -109,15 +112,15 @@ pub(crate) fn run(args: &Args) -> Done {
     let interrupter = Interrupter::new();
     stop_on_ctrl_c(&interrupter)?;
     let begin = match args.resume {
-        _ if args.dry_run => Begin::DryRun,
-        Some(from) => Begin::Resume {
+        _ if args.dry_run => StartMode::DryRun,
+        Some(from) => StartMode::Resume {
             path: &run_dir,
             step: match from {
                 ResumeFrom::Latest => None,
                 ResumeFrom::Step(step) => Some(step),
             },
         },
-        None => Begin::New {
+        None => StartMode::New {
             path: &run_dir,
             overwrite: args.overwrite,
         },
@@ -125,14 +128,14 @@ pub(crate) fn run(args: &Args) -> Done {
     let start = Instant::now();
     let outcome = with_data(|access| {
         let mut view = |info: &ViewInfo| view(args.ui, info, &interrupter);
-        let surroundings = Surroundings {
+        let context = SessionContext {
             device,
             access,
             view: &mut view,
             note: &mut |text| println!("{text}"),
             interrupter: interrupter.clone(),
         };
-        Ok(session::train(&recipe, &begin, surroundings)?)
+        Ok(kinds::train(&recipe, &begin, context)?)
     })?;
     if args.dry_run {
         println!("dry run: two steps and an evaluation went through, nothing was written");
@@ -262,10 +265,10 @@ fn summary(
             DataRecipe::Image(_) => format!("tinderbox predict {folder} IMAGE..."),
             DataRecipe::Text(_) => format!("tinderbox generate {folder}"),
             DataRecipe::Sequence(data) => match data.source {
-                SequenceDataSource::Masked => {
+                EncoderDataSource::Masked => {
                     format!("tinderbox fill {folder} \"a text with a [MASK] in it\"")
                 }
-                SequenceDataSource::Squad => {
+                EncoderDataSource::Squad => {
                     format!("tinderbox predict {folder} --question \"...\" --text \"...\"")
                 }
                 _ => format!("tinderbox predict {folder} --text \"...\""),

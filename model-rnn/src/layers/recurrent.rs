@@ -82,10 +82,10 @@ impl RecurrentConfig {
     /// # Errors
     /// Names the first option that is zero where there must be something, or that is no probability.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_positive("input_size", self.input_size)?;
-        ConfigError::require_positive("num_layers", self.hidden_sizes.len())?;
+        ConfigError::require_nonzero("input_size", self.input_size)?;
+        ConfigError::require_nonzero("num_layers", self.hidden_sizes.len())?;
         for &hidden_size in &self.hidden_sizes {
-            ConfigError::require_positive("hidden_size", hidden_size)?;
+            ConfigError::require_nonzero("hidden_size", hidden_size)?;
         }
         ConfigError::require_dropout("dropout", self.dropout)?;
         ConfigError::require_dropout("weight_drop", self.weight_drop)?;

@@ -132,10 +132,10 @@ impl RnnLmConfig {
     /// Names the first option that is zero where there must be something, or that is no probability, or `hidden_size` if
     /// the only layer is tied to an embedding of another size.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_positive("vocab_size", self.vocab_size)?;
-        ConfigError::require_positive("embedding_size", self.embedding_size)?;
-        ConfigError::require_positive("hidden_size", self.hidden_size)?;
-        ConfigError::require_positive("num_layers", self.num_layers)?;
+        ConfigError::require_nonzero("vocab_size", self.vocab_size)?;
+        ConfigError::require_nonzero("embedding_size", self.embedding_size)?;
+        ConfigError::require_nonzero("hidden_size", self.hidden_size)?;
+        ConfigError::require_nonzero("num_layers", self.num_layers)?;
         ConfigError::require_dropout("dropout", self.dropout)?;
         ConfigError::require_dropout("dropout_input", self.dropout_input())?;
         ConfigError::require_dropout("dropout_hidden", self.dropout_hidden())?;

@@ -124,7 +124,7 @@ impl ThinEncoder {
     pub fn input(&self, case: &str, device: &Device) -> EncoderInput {
         let key = |what: &str| format!("{case}.{what}");
         let has = |what: &str| self.fixture.0.tensor(&key(what)).is_ok();
-        let integers = |what: &str| self.fixture.integers(&key(what), device);
+        let integers = |what: &str| self.fixture.int_tensor::<2>(&key(what), device);
         EncoderInput {
             tokens: integers("tokens"),
             token_type_ids: has("segments").then(|| integers("segments")),

@@ -8,13 +8,14 @@ use clap::value_parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::Arc;
 use std::thread;
+use tinderbox_data::Split;
 use tinderbox_data::image::{
-    ImageDataset, ShardOptions, ShardSize, Split, WrittenShards, verify_shards, write_shards,
+    ImageDataset, ShardOptions, ShardSize, WrittenShards, verify_shards, write_shards,
 };
 use tinderbox_train::TrainError;
-use tinderbox_train::recipe::{ImageDataRecipe, ImageDataSource};
+use tinderbox_train::kinds::image_classification::data::open_dataset;
+use tinderbox_train::kinds::image_classification::{ImageDataRecipe, ImageDataSource};
 use tinderbox_train::report::plain::thousands;
-use tinderbox_train::task::image_data::open_dataset;
 
 use super::sequences;
 use crate::Done;

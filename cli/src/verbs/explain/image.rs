@@ -12,8 +12,8 @@ use serde::Serialize;
 use tinderbox_data::image::{Image, contact_sheet, write_png};
 use tinderbox_model_cnn::explain::{self, SmoothGrad};
 use tinderbox_train::TrainError;
+use tinderbox_train::kinds::image_classification::{ranked, read_logits};
 use tinderbox_train::report::overlay::{enlarged, overlay, without_outliers};
-use tinderbox_train::task::image::{ranked, read_logits};
 
 use super::{Args, class_index, refuse_others};
 use crate::exit::{Done, one_line};

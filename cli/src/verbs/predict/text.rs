@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::{bail, ensure};
-use tinderbox_data::text::labelled::{Columns, read_table};
+use tinderbox_data::text::encoder::sequence_classification::{Columns, read_table};
 use tinderbox_model_transformer::Head;
-use tinderbox_train::recipe::SequenceDataRecipe;
+use tinderbox_train::kinds::encoder::EncoderDataRecipe;
 use tinderbox_train::run::RunDir;
 
 use super::{Args, answer, classes, tags};
@@ -56,9 +56,9 @@ pub(super) fn run(args: &Args) -> Done {
 }
 
 /// What the run's recipe says about data; a folder without one says nothing.
-pub(super) fn data_recipe(run: &Path) -> anyhow::Result<SequenceDataRecipe> {
+pub(super) fn data_recipe(run: &Path) -> anyhow::Result<EncoderDataRecipe> {
     if !run.join("recipe.toml").is_file() {
-        return Ok(SequenceDataRecipe::default());
+        return Ok(EncoderDataRecipe::default());
     }
     Ok(RunDir::open(run)?.recipe(&[])?.sequences()?.clone())
 }
@@ -107,7 +107,7 @@ fn table(path: &Path, args: &Args) -> anyhow::Result<Vec<Text>> {
         columns.pair = Some(name.clone());
     }
     let rows = read_table(path, &columns, None)?;
-    let text = |row: tinderbox_data::text::labelled::TableRow| Text {
+    let text = |row: tinderbox_data::text::encoder::sequence_classification::TableRow| Text {
         text: row.text,
         pair: row.pair,
     };
