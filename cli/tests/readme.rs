@@ -398,22 +398,3 @@ fn the_guide_describes_every_recipe_key_and_no_other() {
         }
     }
 }
-
-#[test]
-fn every_verb_has_help_with_an_example() {
-    let help = |arguments: &[&str]| {
-        let output = tinderbox().args(arguments).arg("--help").output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let overview = help(&[]);
-    for verb in [
-        "train", "eval", "predict", "explain", "embed", "fill", "generate", "export", "models",
-        "recipes", "devices", "data",
-    ] {
-        assert!(overview.contains(verb), "{verb} is not listed");
-        assert!(
-            help(&[verb]).contains(&format!("tinderbox {verb}")),
-            "{verb} has no example"
-        );
-    }
-}

@@ -14,16 +14,16 @@ use tinderbox_train::trainer::optimizer::Optimizer;
 
 use crate::Done;
 
-/// Try every compiled-in backend: does it start, what is it, does a training step run.
+/// Test every compiled-in backend with a training step.
+///
+/// The first step on a GPU backend compiles its kernels, which can take a minute or more.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox devices
-  tinderbox devices wgpu:software
-
-The first step on a GPU backend compiles its kernels, which can take a minute or more.")]
+  tinderbox devices wgpu:software")]
 pub(crate) struct Args {
-    /// Only this one.
+    /// Test this device only, as NAME or NAME:INDEX.
     device: Option<DeviceName>,
 }
 

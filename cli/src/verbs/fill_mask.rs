@@ -1,4 +1,4 @@
-//! `tinderbox fill`
+//! `tinderbox fill-mask`
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -21,25 +21,25 @@ use crate::{Done, encoder};
 /// How the families write a hidden word.
 const MASKS: [&str; 2] = ["[MASK]", "<mask>"];
 
-/// Guess hidden words.
+/// Predict [MASK] tokens.
+///
+/// MODEL needs a masked language modelling head. Each [MASK] (or <mask>) is predicted independently
+/// of the others.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  tinderbox fill path/to/bert-base-uncased \"Paris is the [MASK] of France.\"
-  tinderbox fill runs/mlm \"the [MASK] was not [MASK]\" --top-k 3 --json
-
-MODEL is a run directory or a folder of Hugging Face's with a head for masked words. Every [MASK] (or <mask>) is a token to \
-be guessed; several are guessed each on its own.")]
+  tinderbox fill-mask path/to/bert \"Paris is the [MASK] of France.\"
+  tinderbox fill-mask runs/mlm \"the [MASK] was not [MASK]\" --top-k 3 --json")]
 pub(crate) struct Args {
-    /// What is to guess.
+    /// Run directory or Hugging Face model folder.
     model: PathBuf,
-    /// The text, with `[MASK]` for each hidden word.
+    /// Text with a [MASK] for each token to predict.
     text: String,
-    /// How many guesses to list for each.
-    #[arg(long, default_value_t = 5, value_name = "K")]
+    /// Predictions to list for each mask.
+    #[arg(long, default_value_t = 5, value_name = "K", help_heading = "Output")]
     top_k: usize,
-    /// Print a JSON object instead of tables.
-    #[arg(long)]
+    /// Print a JSON object instead of a table.
+    #[arg(long, help_heading = "Output")]
     json: bool,
     #[command(flatten)]
     weights: WeightsArgs,
