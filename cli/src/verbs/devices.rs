@@ -72,12 +72,12 @@ fn try_out(name: &DeviceName) -> Result<String, String> {
 /// One step of a tiny network: convolution, pooling, linear, loss, backward, update.
 fn step(device: &Device) -> Result<(), String> {
     let device = device.clone().autodiff();
-    let config = ImageClassifierConfig::SimpleCnn(SimpleCnnConfig {
-        image_size: 8,
-        channels: [4, 4],
-        hidden: 8,
-        ..SimpleCnnConfig::new(2)
-    });
+    let config = ImageClassifierConfig::SimpleCnn(
+        SimpleCnnConfig::new(2)
+            .with_image_size(8)
+            .with_channels([4, 4])
+            .with_hidden(8),
+    );
     let model = config.init(&device).map_err(|e| e.to_string())?;
     let task = ImageClassificationTask::new(2, 0.0);
     let images = Tensor::ones([2, 3, 8, 8], &device);

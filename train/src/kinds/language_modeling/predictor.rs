@@ -117,11 +117,10 @@ mod tests {
             vocab_size: 20,
             ..GptConfig::small(2, 2, 8, 6)
         };
-        let lstm = RnnLmConfig {
-            embedding_size: 8,
-            hidden_size: 8,
-            ..RnnLmConfig::default().with_vocab_size(20)
-        };
+        let lstm = RnnLmConfig::default()
+            .with_vocab_size(20)
+            .with_embedding_size(8)
+            .with_hidden_size(8);
         [
             LanguageModelConfig::Attention(tinderbox_model_transformer::CausalLmConfig::Gpt(gpt)),
             LanguageModelConfig::Recurrent(lstm),

@@ -1,11 +1,12 @@
-//! Recurrent layers with PyTorch's equations and parameter names, and what is needed around them.
+//! Recurrent layers with PyTorch's equations and parameter names, and dropout for sequences.
 //!
-//! `x` is the input, `h` the hidden state, `c` the cell's state, all of them `[batch, ..]`; `W` and `b` with `i` act on the
-//! input and with `h` on the hidden state; `*` is element by element. The rows of `weight_ih` `[gates * hidden, input]` and
-//! `weight_hh` `[gates * hidden, hidden]` are those of the gates one after the other, in PyTorch's order.
+//! `x` is the input, `h` the hidden state, `c` the cell state, all `[batch, ..]`; `Wi` and `bi` act
+//! on the input, `Wh` and `bh` on the hidden state; `*` is the elementwise product. The rows of
+//! `weight_ih` `[gates * hidden, input]` and `weight_hh` `[gates * hidden, hidden]` are grouped by
+//! gate, in PyTorch's order.
 //!
 //! ```text
-//! rnn_tanh  h' = tanh(Wi x + bi + Wh h + bh)            Elman 1990; rnn_relu likewise
+//! rnn_tanh  h' = tanh(Wi x + bi + Wh h + bh)            Elman 1990; rnn_relu with ReLU
 //!
 //! lstm      i = sigmoid(Wii x + bii + Whi h + bhi)      Hochreiter and Schmidhuber 1997, with the forget gate of
 //!           f = sigmoid(Wif x + bif + Whf h + bhf)      Gers et al. 2000
@@ -16,15 +17,16 @@
 //!
 //! gru       r = sigmoid(Wir x + bir + Whr h + bhr)      Cho et al. 2014
 //!           z = sigmoid(Wiz x + biz + Whz h + bhz)
-//!           n = tanh(Win x + bin + r * (Whn h + bhn))   reset after the product: PyTorch, cuDNN, Keras' default
+//!           n = tanh(Win x + bin + r * (Whn h + bhn))   reset after the product: PyTorch, cuDNN, Keras by default
 //!           n = tanh(Win x + bin + Whn (r * h) + bhn)   reset before it: the paper, Keras' `reset_after=False`
 //!           h' = (1 - z) * n + z * h
 //! ```
 //!
-//! Where both biases are only ever added, one of them would do (Keras has one then); PyTorch has two, and so have we.
+//! Where the two biases are only ever added, one would do, as in Keras; PyTorch has two, and so has
+//! this crate.
 //!
-//! A layer goes through all time steps at once, in [`tinderbox_kernels::recurrent`], where each equation is also written out step by
-//! step.
+//! [`tinderbox_kernels::recurrent`] runs a layer over all time steps, and has each equation written
+//! out step by step.
 
 mod cell;
 mod dropout;

@@ -1,15 +1,15 @@
-//! Which places of an image speak for a class.
+//! Saliency maps: the regions of an image that a prediction depends on.
 //!
-//! Three ways to ask, each giving a map per image with values in `[0, 1]` that stays on the device:
+//! Each method returns one map per image, with values in `[0, 1]`, on the device of the model:
 //!
-//! | | what the map says | its size |
+//! | | the map shows | size |
 //! |---|---|---|
-//! | [`grad_cam`] | where a layer sees what raises the class's logit | the layer's |
-//! | [`input_gradient`] | which pixels the logit reacts to | the image's |
-//! | [`smooth_grad`] | the same with its noise averaged out | the image's |
+//! | [`grad_cam`] | where a layer responds to evidence for the class | of the layer |
+//! | [`input_gradient`] | pixels that change the logit of the class | of the image |
+//! | [`smooth_grad`] | the same, averaged over noisy copies | of the image |
 //!
-//! The network is explained as it is used: running statistics, no dropout, whatever device it was built on; nothing of it
-//! changes. All of them ask about the classes given, one an image, or about the most probable one.
+//! The network runs in evaluation mode (running statistics, no dropout) and is not changed. The
+//! class to explain is given for each image, or is the predicted one.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -36,22 +36,22 @@ use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::ImageClassifier;
-use crate::layers::Tap;
+use crate::layers::Hooks;
 
-/// The names of the layers that [`grad_cam`] can look at, in the order of computation. `images` are any that the network
-/// takes, `[batch, channels, height, width]`.
+/// Names of the layers that [`grad_cam`] accepts, in the order of computation. `images`
+/// `[batch, channels, height, width]` are any that the network accepts.
 pub fn layer_names(model: &ImageClassifier, images: Tensor<4>) -> Vec<String> {
     let mut names = Vec::new();
-    let mut visit = |name: &str, output| {
+    let mut collect = |name: &str, output| {
         names.push(name.to_string());
         output
     };
-    model.forward_features_tapped(images, &mut Tap::new(&mut visit));
+    model.forward_features_hooked(images, &mut Hooks::new(&mut collect));
     names
 }
 
-/// Maps `[batch, height, width]` of another size `[height, width]`, bilinearly: PyTorch's `F.interpolate` with
-/// `align_corners=False`.
+/// Resizes maps `[batch, height, width]` to `size` `[height, width]` bilinearly, as PyTorch's
+/// `F.interpolate` with `align_corners=False`.
 pub fn upsample(maps: Tensor<3>, size: [usize; 2]) -> Tensor<3> {
     let options = InterpolateOptions::new(InterpolateMode::Bilinear)
         .with_align_corners(false)
@@ -59,7 +59,8 @@ pub fn upsample(maps: Tensor<3>, size: [usize; 2]) -> Tensor<3> {
     interpolate(maps.unsqueeze_dim(1), options).squeeze_dim(1)
 }
 
-/// The classes asked about as `[batch, 1]`: those given, or the most probable ones by `logits` `[batch, num_classes]`.
+/// Class indices to explain, `[batch, 1]`: the given ones, or the argmax of `logits`
+/// `[batch, num_classes]`.
 fn chosen(logits: Tensor<2>, classes: Option<&[usize]>) -> Result<Tensor<2, Int>, ExplainError> {
     let [images, num_classes] = logits.dims();
     let Some(classes) = classes else {
@@ -79,16 +80,17 @@ fn chosen(logits: Tensor<2>, classes: Option<&[usize]>) -> Result<Tensor<2, Int>
     Ok(Tensor::from_data(classes, &logits.device()))
 }
 
-/// The gradient of each image's logit of its class with respect to its part of `leaf`, on the device without gradients.
-/// In evaluation no image influences another's logits, so one backward pass over their sum gives all of them.
+/// Gradient of each image's logit of its class with respect to its slice of `leaf`, on the inner
+/// device. In evaluation mode images do not influence each other's logits, so one backward pass
+/// over the sum gives all gradients.
 fn gradient_of_logits(logits: Tensor<2>, classes: Tensor<2, Int>, leaf: &Tensor<4>) -> Tensor<4> {
     let gradients = logits.gather(1, classes).sum().backward();
-    // What no logit depends on has no gradient.
+    // A leaf that no logit depends on has no gradient.
     leaf.grad(&gradients)
         .unwrap_or_else(|| leaf.clone().inner().zeros_like())
 }
 
-/// Every map divided by its largest value. A map of zeros stays one.
+/// Divides every map by its largest value. A map of zeros stays one.
 fn normalised(maps: Tensor<3>) -> Tensor<3> {
     let [batch, height, width] = maps.dims();
     let largest = maps.clone().reshape([batch, height * width]).max_dim(1);

@@ -1,4 +1,4 @@
-//! Weights in and out, in PyTorch's names and layout, and the public files that are known.
+//! Loading and saving weights with PyTorch's names and layout, and a table of published weights.
 
 pub mod known;
 
