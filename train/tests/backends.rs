@@ -18,22 +18,22 @@ use tinderbox_train::trainer::optimizer::Optimizer;
 
 /// Small: a software GPU compiles each kernel for seconds.
 fn image_classifier() -> ImageClassifierConfig {
-    ImageClassifierConfig::SimpleCnn(SimpleCnnConfig {
-        image_size: 8,
-        channels: [4, 8],
-        hidden: 16,
-        ..SimpleCnnConfig::new(5)
-    })
+    ImageClassifierConfig::SimpleCnn(
+        SimpleCnnConfig::new(5)
+            .with_image_size(8)
+            .with_channels([4, 8])
+            .with_hidden(16),
+    )
 }
 
 fn lstm() -> LanguageModelConfig {
-    LanguageModelConfig::Recurrent(RnnLmConfig {
-        vocab_size: 11,
-        embedding_size: 8,
-        hidden_size: 8,
-        dropout: 0.0,
-        ..RnnLmConfig::default()
-    })
+    LanguageModelConfig::Recurrent(
+        RnnLmConfig::default()
+            .with_vocab_size(11)
+            .with_embedding_size(8)
+            .with_hidden_size(8)
+            .with_dropout(0.0),
+    )
 }
 
 fn gpt() -> LanguageModelConfig {

@@ -35,13 +35,9 @@ fn config(workload: Workload, image_size: usize) -> ImageClassifierConfig {
     match workload {
         Workload::Resnet20 => ImageClassifierConfig::CifarResNet(CifarResNetConfig::new(20, 10)),
         Workload::Resnet18 => ImageClassifierConfig::ResNet(ResNetConfig::resnet18(1000)),
-        Workload::Vgg11 => ImageClassifierConfig::Vgg(VggConfig {
-            dropout: 0.0,
-            ..VggConfig::vgg11(1000)
-        }),
-        _ => ImageClassifierConfig::SimpleCnn(SimpleCnnConfig {
-            image_size,
-            ..SimpleCnnConfig::default()
-        }),
+        Workload::Vgg11 => ImageClassifierConfig::Vgg(VggConfig::vgg11(1000).with_dropout(0.0)),
+        _ => {
+            ImageClassifierConfig::SimpleCnn(SimpleCnnConfig::default().with_image_size(image_size))
+        }
     }
 }

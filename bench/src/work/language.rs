@@ -43,11 +43,7 @@ pub(super) fn step(job: Job, device: &Device) -> anyhow::Result<Step> {
 }
 
 fn lstm(config: &RnnLmConfig) -> LanguageModelConfig {
-    LanguageModelConfig::Recurrent(RnnLmConfig {
-        vocab_size: VOCAB,
-        dropout: 0.0,
-        ..config.clone()
-    })
+    LanguageModelConfig::Recurrent(config.clone().with_vocab_size(VOCAB).with_dropout(0.0))
 }
 
 /// 6 layers of width 384, for texts of so many tokens.

@@ -19,67 +19,85 @@ use crate::shared::DeviceArgs;
 use crate::trained::WeightsArgs;
 use stop::StopText;
 
-/// Let a language model write.
+/// Generate text with a language model.
+///
+/// MODEL is a run directory, a Hugging Face model folder (config.json, weights, tokenizer), or a
+/// llama2.c checkpoint with its tokenizer.bin beside it. The text is a function of model, prompt,
+/// settings and seed.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox generate runs/transformer --max-tokens 100
-  tinderbox generate runs/gpt-shakespeare-char --prompt ROMEO: --temperature 0.8 --top-k 40 --num-samples 3
-  tinderbox generate path/to/gpt2 --prompts prompts.txt --temperature 0 --json
-
-MODEL is a run directory, a folder of Hugging Face's (config.json, weights, tokenizer), or a checkpoint of llama2.c with
-its tokenizer.bin. The text is a function of model, prompt, settings and seed.")]
+  tinderbox generate runs/gpt-shakespeare-char --prompt ROMEO: --top-k 40
+  tinderbox generate path/to/gpt2 --prompts prompts.txt --temperature 0 --json")]
 pub(crate) struct Args {
-    /// What is to write.
+    /// Model to generate with: run directory, model folder or file.
     model: PathBuf,
-    /// What it goes on from; without it, it begins a text.
-    #[arg(long, conflicts_with = "prompts")]
+    /// Text to continue [default: start of text].
+    #[arg(long, conflicts_with = "prompts", help_heading = "Input")]
     prompt: Option<String>,
-    /// A file with a prompt a line.
-    #[arg(long, value_name = "FILE")]
+    /// File with one prompt per line.
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
     prompts: Option<PathBuf>,
-    /// Tokens to write at most.
-    #[arg(long, default_value_t = 200, value_name = "N")]
+    /// Maximum number of tokens to generate.
+    #[arg(
+        long,
+        default_value_t = 200,
+        value_name = "N",
+        help_heading = "Sampling"
+    )]
     max_tokens: usize,
-    /// Below 1 probable tokens become more probable; 0 takes the most probable one, always.
+    /// Softmax temperature; 0 is greedy decoding.
     #[arg(
         long,
         default_value_t = 0.8,
         value_name = "T",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        help_heading = "Sampling"
     )]
     temperature: f64,
-    /// Choose among the K most probable tokens.
-    #[arg(long, value_name = "K")]
+    /// Sample from the K most probable tokens.
+    #[arg(long, value_name = "K", help_heading = "Sampling")]
     top_k: Option<usize>,
-    /// Choose among the most probable tokens that together have this probability.
-    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    /// Sample from the smallest set of tokens with probability P.
+    #[arg(
+        long,
+        value_name = "P",
+        allow_negative_numbers = true,
+        help_heading = "Sampling"
+    )]
     top_p: Option<f64>,
-    /// Choose among tokens at least this fraction as probable as the most probable one.
-    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    /// Sample from tokens with at least P times the top probability.
+    #[arg(
+        long,
+        value_name = "P",
+        allow_negative_numbers = true,
+        help_heading = "Sampling"
+    )]
     min_p: Option<f64>,
-    /// Above 1, tokens that have occurred become less probable.
+    /// Penalise tokens that have occurred; 1 is off.
     #[arg(
         long,
         default_value_t = 1.0,
         value_name = "X",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        help_heading = "Sampling"
     )]
     repetition_penalty: f64,
-    /// Another seed gives another text.
-    #[arg(long, default_value_t = 42)]
+    /// Seed of the sampling.
+    #[arg(long, default_value_t = 42, help_heading = "Sampling")]
     seed: u64,
-    /// Texts to write for each prompt.
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    /// Texts to generate for each prompt.
+    #[arg(long, default_value_t = 1, value_name = "N", help_heading = "Sampling")]
     num_samples: u64,
-    /// Stop before this text. May be given several times.
-    #[arg(long, value_name = "TEXT")]
+    /// Stop before this string (repeatable).
+    #[arg(long, value_name = "TEXT", help_heading = "Sampling")]
     stop: Vec<String>,
-    /// Print one JSON object a text, with the log-probability of every token.
-    #[arg(long)]
+    /// Print one JSON object per text, with each token's log-probability.
+    #[arg(long, help_heading = "Output")]
     json: bool,
-    /// The tokenizer of published weights, if it does not lie beside them.
-    #[arg(long, value_name = "FILE")]
+    /// Tokenizer of published weights, if not beside them.
+    #[arg(long, value_name = "FILE", help_heading = "Model")]
     tokenizer: Option<PathBuf>,
     #[command(flatten)]
     weights: WeightsArgs,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tinderbox_data::loader::Loader;
 use tinderbox_model_transformer::TextEncoder;
 use tinderbox_train::kinds::encoder::EncoderDataSource;
-use tinderbox_train::kinds::encoder::data::{self, Part as DataPart};
+use tinderbox_train::kinds::encoder::data;
 use tinderbox_train::kinds::encoder::score;
 use tinderbox_train::kinds::encoder::{EncoderBundle, LoadedEncoder};
 use tinderbox_train::metrics::{Tally, Values};
@@ -109,11 +109,7 @@ fn measure(
     part: Part,
     device: &Device,
 ) -> anyhow::Result<(Tally, Values)> {
-    let part = match part {
-        Part::Train => DataPart::Train,
-        Part::Validation => DataPart::Validation,
-        Part::Test => DataPart::Test,
-    };
+    let part = part.into();
     match recipe.sequences()?.source {
         EncoderDataSource::Sentiment
         | EncoderDataSource::Labelled

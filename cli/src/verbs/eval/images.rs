@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use serde::Serialize;
-use tinderbox_data::image::Split;
+use tinderbox_data::Split;
 use tinderbox_train::kinds::image_classification::data::{
     loader_config, open_dataset, validation_loader,
 };

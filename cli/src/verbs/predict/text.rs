@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{bail, ensure};
-use tinderbox_data::text::labelled::{Columns, read_table};
+use tinderbox_data::text::encoder::sequence_classification::{Columns, read_table};
 use tinderbox_model_transformer::Head;
 use tinderbox_train::kinds::encoder::EncoderDataRecipe;
 use tinderbox_train::run::RunDir;
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args) -> Done {
         Head::TokenClassification => tags::run(args, &loaded, &texts(args)?, &device),
         Head::QuestionAnswering => answer::run(args, &loaded, &device),
         Head::MaskedLm => bail!(
-            "{name} guesses masked words: `tinderbox fill {name} \"a text with a [MASK] in it\"`, or `tinderbox embed {name}`"
+            "{name} guesses masked words: `tinderbox fill-mask {name} \"a text with a [MASK] in it\"`, or `tinderbox embed {name}`"
         ),
         Head::None => bail!(
             "{name} is an encoder without a head: `tinderbox embed {name}` gives its vectors, and training on labels gives it \
@@ -107,7 +107,7 @@ fn table(path: &Path, args: &Args) -> anyhow::Result<Vec<Text>> {
         columns.pair = Some(name.clone());
     }
     let rows = read_table(path, &columns, None)?;
-    let text = |row: tinderbox_data::text::labelled::TableRow| Text {
+    let text = |row: tinderbox_data::text::encoder::sequence_classification::TableRow| Text {
         text: row.text,
         pair: row.pair,
     };

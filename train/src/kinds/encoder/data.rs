@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
+use tinderbox_data::Split;
 use tinderbox_data::loader::{Loader, LoaderConfig, Source};
-use tinderbox_data::text::labelled::{self, LabelledSplits, LabelledText};
-use tinderbox_data::text::sentiment;
-use tinderbox_data::text::squad::metrics::Version;
-use tinderbox_data::text::squad::{self, SquadEvaluation, SquadTraining};
-use tinderbox_data::text::tagged::{TaggedSplits, open_tagged};
-use tinderbox_data::text::{
-    MaskOptions, MaskedSource, SequenceSource, TaggedSource, TextLines, Truncated,
+use tinderbox_data::text::encoder::Truncated;
+use tinderbox_data::text::encoder::masked_lm::{MaskedLmSource, MaskingOptions, TextLines};
+use tinderbox_data::text::encoder::question_answering::metrics::Version;
+use tinderbox_data::text::encoder::question_answering::{
+    self, QaEvaluationSource, QaTrainingSource,
 };
+use tinderbox_data::text::encoder::sequence_classification::LabelledSource;
+use tinderbox_data::text::encoder::sequence_classification::{self, LabelledSplits, LabelledText};
+use tinderbox_data::text::encoder::token_classification;
+use tinderbox_data::text::encoder::token_classification::TaggedSplits;
+use tinderbox_data::text::encoder::token_classification::TokenClassificationSource;
+use tinderbox_data::text::generated::sentiment;
 use tinderbox_model_transformer::Head;
 
 use super::EncoderBundle;
@@ -39,23 +44,12 @@ pub struct EncoderRun<T: Task> {
     pub notes: Vec<String>,
 }
 
-/// A part of the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// What is learnt from.
-    Train,
-    /// What is measured with while learning.
-    Validation,
-    /// What is measured with at the end.
-    Test,
-}
-
-/// What `part` of the data has.
-fn pick<T>(part: Part, train: T, validation: T, test: Option<T>) -> Result<T, TrainError> {
-    match part {
-        Part::Train => Ok(train),
-        Part::Validation => Ok(validation),
-        Part::Test => test
+/// Returns the data of `split`.
+fn pick<T>(split: Split, train: T, validation: T, test: Option<T>) -> Result<T, TrainError> {
+    match split {
+        Split::Train => Ok(train),
+        Split::Validation => Ok(validation),
+        Split::Test => test
             .ok_or_else(|| TrainError::Mismatch("these data have no test part with labels".into())),
     }
 }
@@ -87,7 +81,7 @@ pub fn classified(
         }
     };
     let sequences = sequences(data, &encoder)?;
-    let train = SequenceSource::training(&train, &sequences, recipe.train.batch_size)?;
+    let train = LabelledSource::training(&train, &sequences, recipe.train.batch_size)?;
     Ok(EncoderRun {
         task: SequenceClassificationTask::new(encoder.config.clone(), recipe.train.label_smoothing),
         notes: truncated(train.truncated(), data).into_iter().collect(),
@@ -97,18 +91,18 @@ pub fn classified(
     })
 }
 
-/// The task of a run that puts texts into classes, and a part of its data.
+/// The task of a run that puts texts into classes, and a split of its data.
 ///
 /// # Errors
 /// As [`classified`].
 pub fn evaluate_classified(
     recipe: &Recipe,
     known: EncoderBundle,
-    part: Part,
-) -> Result<(SequenceClassificationTask, Loader<SequenceSource>), TrainError> {
+    split: Split,
+) -> Result<(SequenceClassificationTask, Loader<LabelledSource>), TrainError> {
     let splits = open_classified(recipe)?;
     let known = known.with_same_labels(&splits.labels)?;
-    let texts = pick(part, splits.train, splits.validation, splits.test)?;
+    let texts = pick(split, splits.train, splits.validation, splits.test)?;
     let loader = classified_loader(recipe, &known, &texts)?;
     Ok((SequenceClassificationTask::new(known.config, 0.0), loader))
 }
@@ -117,9 +111,9 @@ fn classified_loader(
     recipe: &Recipe,
     encoder: &EncoderBundle,
     texts: &[LabelledText],
-) -> Result<Loader<SequenceSource>, TrainError> {
+) -> Result<Loader<LabelledSource>, TrainError> {
     let sequences = sequences(recipe.sequences()?, encoder)?;
-    evaluation(recipe, SequenceSource::evaluation(texts, &sequences)?)
+    evaluation(recipe, LabelledSource::evaluation(texts, &sequences)?)
 }
 
 /// The texts of a recipe for classes.
@@ -136,8 +130,10 @@ pub fn open_classified(recipe: &Recipe) -> Result<LabelledSplits, TrainError> {
             validation: sentiment::texts(recipe.seed, "validation", data.val_size),
             test: Some(sentiment::texts(recipe.seed, "test", data.val_size)),
         },
-        EncoderDataSource::TextFolder => labelled::open_folders(data.given_path()?, fraction)?,
-        _ => labelled::open_table(data.given_path()?, &data.columns, fraction)?,
+        EncoderDataSource::TextFolder => {
+            sequence_classification::open_folders(data.given_path()?, fraction)?
+        }
+        _ => sequence_classification::open_table(data.given_path()?, &data.columns, fraction)?,
     })
 }
 
@@ -165,8 +161,8 @@ pub fn tagged(
         }
     };
     let sequences = sequences(data, &encoder)?;
-    let train = TaggedSource::training(&train, &sequences, recipe.train.batch_size)?;
-    let validation = TaggedSource::evaluation(&splits.validation, &sequences)?;
+    let train = TokenClassificationSource::training(&train, &sequences, recipe.train.batch_size)?;
+    let validation = TokenClassificationSource::evaluation(&splits.validation, &sequences)?;
     Ok(EncoderRun {
         task: TokenClassificationTask::new(
             encoder.config.clone(),
@@ -187,13 +183,13 @@ pub fn tagged(
 pub fn evaluate_tagged(
     recipe: &Recipe,
     known: EncoderBundle,
-    part: Part,
-) -> Result<(TokenClassificationTask, Loader<TaggedSource>), TrainError> {
+    split: Split,
+) -> Result<(TokenClassificationTask, Loader<TokenClassificationSource>), TrainError> {
     let data = recipe.sequences()?;
     let splits = open_words(data)?;
     let known = known.with_same_labels(&splits.labels)?;
-    let sentences = pick(part, splits.train, splits.validation, splits.test)?;
-    let source = TaggedSource::evaluation(&sentences, &sequences(data, &known)?)?;
+    let sentences = pick(split, splits.train, splits.validation, splits.test)?;
+    let source = TokenClassificationSource::evaluation(&sentences, &sequences(data, &known)?)?;
     let task = TokenClassificationTask::new(known.config, known.labels, 0.0);
     Ok((task, evaluation(recipe, source)?))
 }
@@ -204,7 +200,7 @@ pub fn evaluate_tagged(
 /// As [`classified`].
 pub fn open_words(data: &EncoderDataRecipe) -> Result<TaggedSplits, TrainError> {
     let fraction = data.validation_fraction;
-    Ok(open_tagged(
+    Ok(token_classification::open(
         data.given_path()?,
         &data.tag_columns,
         fraction,
@@ -220,7 +216,7 @@ pub fn squad(
     known: Option<EncoderBundle>,
 ) -> Result<EncoderRun<QuestionAnsweringTask>, TrainError> {
     let data = recipe.sequences()?;
-    let splits = squad::open(data.given_path()?, data.validation_fraction)?;
+    let splits = question_answering::open(data.given_path()?, data.validation_fraction)?;
     let has_impossible = splits.has_impossible();
     let reports = [&splits.train_report, &splits.validation_report];
     let mut notes: Vec<String> = reports.iter().filter_map(|r| r.warning()).collect();
@@ -238,8 +234,8 @@ pub fn squad(
         }
     };
     let sequences = sequences(data, &encoder)?;
-    let train = SquadTraining::new(&train, &sequences, data.stride, recipe.train.batch_size)?;
-    let validation = SquadEvaluation::new(splits.validation, &sequences, data.stride)?;
+    let train = QaTrainingSource::new(&train, &sequences, data.stride, recipe.train.batch_size)?;
+    let validation = QaEvaluationSource::new(splits.validation, &sequences, data.stride)?;
     notes.push(format!(
         "{} windows to learn from, {} of them with the answer",
         train.len(),
@@ -261,13 +257,13 @@ pub fn squad(
 pub fn evaluate_squad(
     recipe: &Recipe,
     known: &EncoderBundle,
-    part: Part,
+    split: Split,
 ) -> Result<(QuestionAnsweringTask, Loader<SpanSource>), TrainError> {
     let data = recipe.sequences()?;
-    let splits = squad::open(data.given_path()?, data.validation_fraction)?;
+    let splits = question_answering::open(data.given_path()?, data.validation_fraction)?;
     let task = span_task(data, known, splits.has_impossible());
-    let questions = pick(part, splits.train, splits.validation, None)?;
-    let source = SquadEvaluation::new(questions, &sequences(data, known)?, data.stride)?;
+    let questions = pick(split, splits.train, splits.validation, None)?;
+    let source = QaEvaluationSource::new(questions, &sequences(data, known)?, data.stride)?;
     Ok((task, evaluation(recipe, SpanSource::Evaluation(source))?))
 }
 
@@ -306,9 +302,9 @@ pub fn masked(
     };
     let sequences = sequences(data, &encoder)?;
     let (options, batch_size) = (mask_options(data), recipe.train.batch_size);
-    let train = MaskedSource::training(&train, &sequences, &options, recipe.seed, batch_size)?;
+    let train = MaskedLmSource::training(&train, &sequences, &options, recipe.seed, batch_size)?;
     let validation =
-        MaskedSource::evaluation(&lines.validation, &sequences, &options, recipe.seed)?;
+        MaskedLmSource::evaluation(&lines.validation, &sequences, &options, recipe.seed)?;
     Ok(EncoderRun {
         task: MaskedLmTask::new(encoder.config.clone(), recipe.train.label_smoothing),
         train: training(recipe, train)?,
@@ -325,24 +321,24 @@ pub fn masked(
 pub fn evaluate_masked(
     recipe: &Recipe,
     known: EncoderBundle,
-    part: Part,
-) -> Result<(MaskedLmTask, Loader<MaskedSource>), TrainError> {
+    split: Split,
+) -> Result<(MaskedLmTask, Loader<MaskedLmSource>), TrainError> {
     let data = recipe.sequences()?;
     let lines = TextLines::open(data.given_path()?, data.validation_fraction)?;
-    let lines = pick(part, lines.train, lines.validation, lines.test)?;
+    let lines = pick(split, lines.train, lines.validation, lines.test)?;
     let (sequences, options) = (sequences(data, &known)?, mask_options(data));
-    let source = MaskedSource::evaluation(&lines, &sequences, &options, recipe.seed)?;
+    let source = MaskedLmSource::evaluation(&lines, &sequences, &options, recipe.seed)?;
     Ok((
         MaskedLmTask::new(known.config, 0.0),
         evaluation(recipe, source)?,
     ))
 }
 
-fn mask_options(data: &EncoderDataRecipe) -> MaskOptions {
-    MaskOptions {
+fn mask_options(data: &EncoderDataRecipe) -> MaskingOptions {
+    MaskingOptions {
         probability: data.mask_probability,
         whole_word: data.whole_word,
-        ..MaskOptions::default()
+        ..MaskingOptions::default()
     }
 }
 
@@ -368,26 +364,14 @@ fn truncated(truncated: Truncated, data: &EncoderDataRecipe) -> Option<String> {
 }
 
 fn training<S: Source>(recipe: &Recipe, source: S) -> Result<Loader<S>, TrainError> {
-    loader(recipe, source, true, recipe.train.drop_last)
+    let config = LoaderConfig::new(recipe.train.batch_size)
+        .with_workers(recipe.train.workers)
+        .with_shuffle(recipe.seed)
+        .with_drop_last(recipe.train.drop_last);
+    Ok(Loader::new(Arc::new(source), config)?)
 }
 
 fn evaluation<S: Source>(recipe: &Recipe, source: S) -> Result<Loader<S>, TrainError> {
-    loader(recipe, source, false, false)
-}
-
-fn loader<S: Source>(
-    recipe: &Recipe,
-    source: S,
-    shuffle: bool,
-    drop_last: bool,
-) -> Result<Loader<S>, TrainError> {
-    let config = LoaderConfig {
-        batch_size: recipe.train.batch_size,
-        workers: recipe.train.workers,
-        shuffle,
-        drop_last,
-        seed: recipe.seed,
-        skip_bad: 0,
-    };
+    let config = LoaderConfig::new(recipe.train.batch_size).with_workers(recipe.train.workers);
     Ok(Loader::new(Arc::new(source), config)?)
 }

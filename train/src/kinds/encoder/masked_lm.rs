@@ -3,7 +3,7 @@
 //! Devlin et al. 2018, <https://arxiv.org/abs/1810.04805>, section 3.1.
 
 use burn::tensor::{Device, Tensor};
-use tinderbox_data::text::{MaskedBatch, MaskedSource};
+use tinderbox_data::text::encoder::masked_lm::{MaskedLmBatch, MaskedLmSource};
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::input;
@@ -45,7 +45,7 @@ impl MaskedLmTask {
     fn logits(
         &self,
         model: &TextEncoder,
-        batch: &MaskedBatch,
+        batch: &MaskedLmBatch,
         device: &Device,
     ) -> Result<Tensor<2>, TrainError> {
         let input = input(&batch.input, &self.config, device);
@@ -67,7 +67,7 @@ fn count(loss: f64, found: &[u32], targets: &[u32]) -> Tally {
 
 impl Task for MaskedLmTask {
     type Model = TextEncoder;
-    type Source = MaskedSource;
+    type Source = MaskedLmSource;
     type Output = MaskedLmOutput;
 
     fn metrics(&self) -> &[MetricInfo] {
@@ -78,8 +78,8 @@ impl Task for MaskedLmTask {
         "hidden tokens"
     }
 
-    fn size(&self, source: &MaskedSource) -> usize {
-        source.hidden()
+    fn size(&self, source: &MaskedLmSource) -> usize {
+        source.targets()
     }
 
     fn values(&self, tally: &Tally) -> Values {
@@ -93,7 +93,7 @@ impl Task for MaskedLmTask {
     fn forward(
         &self,
         model: &TextEncoder,
-        batch: MaskedBatch,
+        batch: MaskedLmBatch,
         _carry: &mut Carry,
         device: &Device,
     ) -> Result<(Tensor<1>, MaskedLmOutput), TrainError> {
@@ -114,7 +114,7 @@ impl Task for MaskedLmTask {
     fn evaluate(
         &self,
         model: &TextEncoder,
-        batch: MaskedBatch,
+        batch: MaskedLmBatch,
         _carry: &mut Carry,
         device: &Device,
     ) -> Result<Tally, TrainError> {

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tinderbox_data::Split;
 use tinderbox_data::download;
 use tinderbox_data::image::{
     CenterCrop, Cifar10, Idx, ImageDataset, ImageFolder, ImageNet, ImageSource, Interpolation,
-    Mixing, Preprocess, Resize, Shapes, Shards, Split, Subset, Transform,
+    Mixing, Preprocess, Resize, Shapes, Shards, Subset, Transform,
 };
 use tinderbox_data::loader::{Loader, LoaderConfig};
 use tinderbox_model_cnn::ImageClassifierConfig;
@@ -30,7 +31,7 @@ pub fn open_dataset(
     let dataset = open_whole(recipe, seed, split, access)?;
     let fraction = match split {
         Split::Train => recipe.fraction,
-        Split::Validation => recipe.val_fraction.or(recipe.fraction),
+        Split::Validation | Split::Test => recipe.val_fraction.or(recipe.fraction),
     };
     if recipe.classes.is_none() && fraction.is_none() {
         return Ok(dataset);
@@ -50,7 +51,7 @@ fn open_whole(
         ImageDataSource::Shapes => {
             let len = match split {
                 Split::Train => recipe.train_size,
-                Split::Validation => recipe.val_size,
+                Split::Validation | Split::Test => recipe.val_size,
             };
             ImageDataset::Shapes(Shapes::new(split, len, recipe.image_size, seed))
         }
@@ -165,24 +166,19 @@ pub fn validation_loader(
     config: &LoaderConfig,
 ) -> Result<Loader<ImageSource>, TrainError> {
     let source = ImageSource::new(Arc::new(dataset), preprocess.clone(), config.seed)?;
-    let config = LoaderConfig {
-        shuffle: false,
-        drop_last: false,
-        ..config.clone()
-    };
+    let mut config = config.clone();
+    config.shuffle = false;
+    config.drop_last = false;
     Ok(Loader::new(Arc::new(source), config)?)
 }
 
 /// The loader's part of a recipe.
 pub fn loader_config(recipe: &Recipe) -> LoaderConfig {
-    LoaderConfig {
-        batch_size: recipe.train.batch_size,
-        workers: recipe.train.workers,
-        shuffle: true,
-        drop_last: recipe.train.drop_last,
-        seed: recipe.seed,
-        skip_bad: recipe.train.skip_bad,
-    }
+    LoaderConfig::new(recipe.train.batch_size)
+        .with_workers(recipe.train.workers)
+        .with_shuffle(recipe.seed)
+        .with_drop_last(recipe.train.drop_last)
+        .with_skip_bad(recipe.train.skip_bad)
 }
 
 fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<ImageBundle, TrainError> {

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tinderbox_data::loader::{Loader, LoaderConfig};
-use tinderbox_data::text::plain::By;
-use tinderbox_data::text::{
-    Corpus, Streams, TokenShards, Tokenizer, Tokens, Windows, grammar, penn_treebank, plain,
-    treebank,
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::generated::grammar;
+use tinderbox_data::text::language::plain::By;
+use tinderbox_data::text::language::{
+    Corpus, Streams, TokenShards, Tokens, Windows, penn_treebank, plain, treebank,
 };
 
 use super::LanguageModelConfig;
@@ -195,14 +196,9 @@ fn loader(
     batch_size: usize,
     drop_last: bool,
 ) -> Result<Loader<TokenSource>, TrainError> {
-    let config = LoaderConfig {
-        batch_size,
-        workers: recipe.train.workers,
-        // Streams have an order, and windows lie at random places anyway.
-        shuffle: false,
-        drop_last,
-        seed: recipe.seed,
-        skip_bad: 0,
-    };
+    // Not shuffled: streams have an order, and training windows are at random places anyway.
+    let config = LoaderConfig::new(batch_size)
+        .with_workers(recipe.train.workers)
+        .with_drop_last(drop_last);
     Ok(Loader::new(Arc::new(source), config)?)
 }

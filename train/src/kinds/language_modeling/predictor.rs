@@ -48,9 +48,10 @@ mod tests {
 
     fn models() -> [LanguageModelConfig; 2] {
         let gpt = GptConfig::small(2, 2, 8, 6).with_vocab_size(20);
-        let mut lstm = RnnLmConfig::default().with_vocab_size(20);
-        lstm.embedding_size = 8;
-        lstm.hidden_size = 8;
+        let lstm = RnnLmConfig::default()
+            .with_vocab_size(20)
+            .with_embedding_size(8)
+            .with_hidden_size(8);
         [
             LanguageModelConfig::Attention(CausalLmConfig::Gpt(gpt)),
             LanguageModelConfig::Recurrent(lstm),
