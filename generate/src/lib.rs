@@ -37,3 +37,8 @@ mod sampler;
 pub use generation::{GenerateError, Generation, generate};
 pub use next_token::{NextToken, PredictError};
 pub use sampler::{Choice, Sampler, Sampling, SamplingError};
+
+/// Compiles the examples in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

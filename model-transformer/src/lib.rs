@@ -100,3 +100,8 @@ pub use text_encoder::{TextEncoder, TextEncoderConfig};
 pub use tinderbox_generate::{Choice, Generation, NextToken, PredictError, Sampler, Sampling};
 pub use tinderbox_model::{ConfigError, num_parameters};
 pub use tinderbox_weights as weights;
+
+/// Compiles the examples in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -50,3 +50,8 @@ pub use save::{save, to_bytes};
 pub use state_dict::StateDict;
 
 use mismatch::listed;
+
+/// Compiles the examples in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
