@@ -27,8 +27,8 @@
 //! ```
 //!
 //! Nothing here has state besides the tokens: what is drawn is a function of the seed, the sample
-//! number, the position and the logits, so a text can be continued from anywhere and several samples
-//! of one seed are independent.
+//! number, the position and the logits, so a text can be continued from anywhere and several
+//! samples of one seed are independent.
 
 mod generation;
 mod next_token;

@@ -1,6 +1,6 @@
 //! Writes a tiny random BERT to a Hugging Face model folder, opens it as a sentence encoder, and
-//! compares three sentences by the cosine similarity of their embeddings. Tokens are made from words
-//! by hand; with a pretrained folder, use its `tokenizer.json`.
+//! compares three sentences by the cosine similarity of their embeddings. Tokens are made from
+//! words by hand; with a pretrained folder, use its `tokenizer.json`.
 //!
 //! ```sh
 //! cargo run -p tinderbox-model-transformer --example embed

@@ -245,8 +245,8 @@ fn train(thin: &ThinEncoder, head: (&str, Head)) -> TextEncoder {
     model
 }
 
-/// A bias shared by all keys, or by all positions of an answer, has no effect: its gradient is rounding
-/// error, which Adam amplifies.
+/// A bias shared by all keys, or by all positions of an answer, has no effect: its gradient is
+/// rounding error, which Adam amplifies.
 fn is_without_effect(gradient: &[f32]) -> bool {
     gradient.iter().all(|x| x.abs() < 1e-6)
 }

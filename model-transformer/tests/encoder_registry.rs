@@ -74,7 +74,8 @@ fn names_are_sorted_and_found() {
 
 #[test]
 fn every_encoder_has_hugging_faces_number_of_parameters() {
-    // The numbers in the table were counted with Hugging Face transformers. Nothing is allocated here.
+    // The numbers in the table were counted with Hugging Face transformers. Nothing is allocated
+    // here.
     for info in ENCODERS {
         let config = (info.config)();
         assert_eq!(config.num_parameters(), info.parameters, "{}", info.name);

@@ -1,4 +1,5 @@
-//! Pretrained encoder weights with other heads, with other names, and in models that they do not fit.
+//! Pretrained encoder weights with other heads, with other names, and in models that they do not
+//! fit.
 #![allow(clippy::unwrap_used)]
 
 mod common;

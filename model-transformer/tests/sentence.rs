@@ -23,7 +23,8 @@ fn assert_close(got: &[f32], expected: &[f32]) {
     }
 }
 
-/// Two rows of three tokens with two features. The second row ends in padding, whose features are NaN.
+/// Two rows of three tokens with two features. The second row ends in padding, whose features are
+/// NaN.
 fn features(device: &Device) -> (Tensor<3>, Tensor<2, Bool>) {
     let features = [
         [[1.0, -2.0], [3.0, 0.0], [5.0, 8.0]],

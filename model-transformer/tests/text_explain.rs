@@ -1,5 +1,5 @@
-//! Explanations are complete, agree with finite differences, and are independent of padding and batch
-//! size.
+//! Explanations are complete, agree with finite differences, and are independent of padding and
+//! batch size.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::{Mutex, PoisonError};
@@ -129,7 +129,8 @@ fn scores_sum_to_the_difference_from_the_baseline() {
     }
 }
 
-/// One step takes the gradient at the midpoint, where a score is the derivative along the token's path.
+/// One step takes the gradient at the midpoint, where a score is the derivative along the token's
+/// path.
 #[test]
 fn scores_agree_with_finite_differences() {
     let device = Device::flex();
@@ -272,8 +273,9 @@ fn assert_map(map: Tensor<3>, expected: &[f32]) {
     }
 }
 
-/// By hand: the head means are `[[.5, .5], [.5, .5]]` and `[[.3, .7], [.5, .5]]`, with the residual half
-/// `[[.75, .25], [.25, .75]]` and `[[.65, .35], [.25, .75]]`; the result is the second times the first.
+/// By hand: the head means are `[[.5, .5], [.5, .5]]` and `[[.3, .7], [.5, .5]]`, with the residual
+/// half `[[.75, .25], [.25, .75]]` and `[[.65, .35], [.25, .75]]`; the result is the second times
+/// the first.
 #[test]
 fn rollout_is_the_product_of_the_layers() {
     let device = Device::flex();

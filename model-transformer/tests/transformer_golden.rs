@@ -131,8 +131,8 @@ fn layers_fixture() -> Fixture {
     Fixture::new(include_bytes!("fixtures/layers.safetensors"))
 }
 
-/// Compares the function and its gradient at four times the fixture's `x`, on devices with and without
-/// gradients.
+/// Compares the function and its gradient at four times the fixture's `x`, on devices with and
+/// without gradients.
 fn check(name: &str, function: impl Fn(Tensor<3>) -> Tensor<3>) {
     let (fixture, plain) = (layers_fixture(), Device::flex());
     let got = values(function(fixture.tensor("x", &plain) * 4.0));
@@ -274,8 +274,8 @@ fn two_steps_of_training_are_hugging_faces() {
             if let Some(weight) = name.strip_prefix("step2.") {
                 let (mut got, mut expected) = (now.floats(weight), thin.fixture.floats(name));
                 if weight.ends_with("c_attn.bias") {
-                    // A bias shared by all keys has no effect: its gradient is rounding error, which
-                    // Adam amplifies.
+                    // A bias shared by all keys has no effect: its gradient is rounding error,
+                    // which Adam amplifies.
                     let keys = got.len() / 3..2 * got.len() / 3;
                     got.drain(keys.clone());
                     expected.drain(keys);

@@ -57,8 +57,8 @@ fn names_are_sorted_and_found() {
 
 #[test]
 fn every_model_has_hugging_faces_number_of_parameters() {
-    // The numbers in the table were counted with Hugging Face transformers. Nothing is allocated here:
-    // parameters are initialised when they are first accessed.
+    // The numbers in the table were counted with Hugging Face transformers. Nothing is allocated
+    // here: parameters are initialised when they are first accessed.
     for info in MODELS {
         let config = (info.config)();
         assert_eq!(config.num_parameters(), info.parameters, "{}", info.name);

@@ -50,8 +50,8 @@ fn inspect(path: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Writes `{"bias": tensor(values)}`: a zip archive with a pickle that describes the tensor, and its
-/// storage.
+/// Writes `{"bias": tensor(values)}`: a zip archive with a pickle that describes the tensor, and
+/// its storage.
 fn write_pytorch(path: &Path, values: &[f32]) -> Result<(), Box<dyn Error>> {
     let length = u8::try_from(values.len())?;
     let mut pickle = Vec::new();
