@@ -181,7 +181,7 @@ impl InputBuilder {
             return Ok(());
         }
         let reason = format!(
-            "windows that share {stride} tokens do not get on: rows of {} tokens have room for {room}",
+            "windows that overlap by {stride} tokens do not advance: rows of {} tokens have room for {room}",
             self.0.max_length
         );
         Err(DataError::config("stride", reason))

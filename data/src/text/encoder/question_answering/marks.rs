@@ -1,19 +1,19 @@
-//! What Python's regular expressions take for a part of a word.
+//! Word characters as defined by Python's regular expressions.
 
-/// Whether `character` is a letter, a number or the underscore, as `\w` in Python.
+/// True for letters, numbers and the underscore, as Python's `\w`.
 pub(super) fn is_word_character(character: char) -> bool {
     character == '_' || (character.is_alphanumeric() && !is_mark(character))
 }
 
-/// Whether an alphabetic character is no letter: vowel signs, points and circled letters, which Unicode calls alphabetic
-/// (`Other_Alphabetic`) and Python does not.
+/// True for alphabetic characters that are not letters: vowel signs, points and circled letters,
+/// which are alphabetic in Unicode (`Other_Alphabetic`) but not in Python.
 fn is_mark(character: char) -> bool {
     let before = BORDERS.partition_point(|&border| border <= character as u32);
     before % 2 == 1
 }
 
-/// The alphabetic characters of the categories Mn, Mc and So of Unicode 17: where each run of them begins, and the character
-/// after its end.
+/// Alphabetic characters of the categories Mn, Mc and So of Unicode 17, as the start and the
+/// exclusive end of each run.
 const BORDERS: &[u32] = &[
     0x0345, 0x0346, 0x0363, 0x0370, 0x05b0, 0x05be, 0x05bf, 0x05c0, 0x05c1, 0x05c3, 0x05c4, 0x05c6,
     0x05c7, 0x05c8, 0x0610, 0x061b, 0x064b, 0x0658, 0x0659, 0x0660, 0x0670, 0x0671, 0x06d6, 0x06dd,
