@@ -8,7 +8,8 @@ use std::path::Path;
 use common::encoder::{questions, reviews, train_bert};
 use common::{cifar10, class_folder, image, tinderbox, train_tiny, train_tiny_text};
 use tinderbox_data::image::write_png;
-use tinderbox_data::text::{Tokenizer, sentiment};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::generated::sentiment;
 use tinderbox_model_transformer::registry::find_encoder;
 use tinderbox_model_transformer::{
     CausalLmConfig, GptConfig, Head, TextEncoderConfig, huggingface,

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::HashSet;
-use tinderbox_data::text::grammar::{self, Grammar};
+use tinderbox_data::text::generated::grammar::{self, Grammar};
 
 /// Computed from the grammar's text by a few lines of Python.
 const ENTROPY: f64 = 16.278_266_237_484_427;
@@ -139,7 +139,7 @@ fn the_corpus_has_independent_splits_and_a_whole_vocabulary() {
     assert_eq!(corpus.tokenizer.vocab_size(), 69);
     assert_eq!(corpus.tokenizer.end_of_text(), Some(0));
     let test = corpus.test.unwrap();
-    let read = |tokens: &tinderbox_data::text::Tokens| tokens.read(0..1000).unwrap();
+    let read = |tokens: &tinderbox_data::text::language::Tokens| tokens.read(0..1000).unwrap();
     let splits = [read(&corpus.train), read(&corpus.validation), read(&test)];
     assert_ne!(splits[0], splits[1]);
     assert_ne!(splits[1], splits[2]);

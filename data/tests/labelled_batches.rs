@@ -6,20 +6,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use tinderbox_data::loader::{Loader, LoaderConfig, Source};
-use tinderbox_data::text::labelled::LabelledText;
-use tinderbox_data::text::{
-    LabelledBatch, MaskOptions, MaskedBatch, MaskedSource, SequenceBatch, SequenceEncoder,
-    SequenceSource, Tokenizer, Truncated,
-};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::encoder::masked_lm::{MaskedLmBatch, MaskedLmSource, MaskingOptions};
+use tinderbox_data::text::encoder::sequence_classification::LabelledText;
+use tinderbox_data::text::encoder::sequence_classification::{LabelledBatch, LabelledSource};
+use tinderbox_data::text::encoder::{EncoderBatch, InputBuilder, Truncated};
 
 /// Words `w0` to `w49`, of which those from `w40` on are two pieces each.
-fn encoder(max_length: usize) -> SequenceEncoder {
+fn encoder(max_length: usize) -> InputBuilder {
     let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(str::to_owned);
     let words = (0..40).map(|word| format!("w{word}"));
     let pieces = (0..10).map(|piece| format!("##{piece}"));
     let list = special.into_iter().chain(words).chain(pieces);
     let tokenizer = Tokenizer::from_word_pieces(list.collect()).unwrap();
-    SequenceEncoder::new(tokenizer, max_length).unwrap()
+    InputBuilder::new(tokenizer, max_length).unwrap()
 }
 
 /// A text of so many words, the first of which tells its number.
@@ -55,7 +55,10 @@ fn batches<S: Source>(
 
 fn padding(batches: &[LabelledBatch]) -> f64 {
     let cells: usize = batches.iter().map(|batch| batch.input.ids.len()).sum();
-    let real: usize = batches.iter().map(|batch| batch.input.real_tokens()).sum();
+    let real: usize = batches
+        .iter()
+        .map(|batch| batch.input.unpadded_tokens())
+        .sum();
     1.0 - real as f64 / cells as f64
 }
 
@@ -70,7 +73,7 @@ proptest! {
         let texts: Vec<LabelledText> =
             lengths.iter().enumerate().map(|(number, length)| text(number, *length)).collect();
         let encoder = encoder(24);
-        let source = Arc::new(SequenceSource::training(&texts, &encoder, batch_size).unwrap());
+        let source = Arc::new(LabelledSource::training(&texts, &encoder, batch_size).unwrap());
         let all = batches(&source, batch_size, 0, true, epoch, 0);
         prop_assert_eq!(&all, &batches(&source, batch_size, 3, true, epoch, 0));
         let from = all.len() / 2;
@@ -78,7 +81,7 @@ proptest! {
         // Only the last batch is incomplete.
         prop_assert!(all[..all.len() - 1].iter().all(|batch| batch.items.len() == batch_size));
 
-        let evaluation = Arc::new(SequenceSource::evaluation(&texts, &encoder).unwrap());
+        let evaluation = Arc::new(LabelledSource::evaluation(&texts, &encoder).unwrap());
         let sorted = batches(&evaluation, batch_size, 2, false, 0, 0);
         prop_assert!(sorted.iter().map(|batch| batch.input.shape[1]).is_sorted());
         for all in [all, sorted] {
@@ -93,8 +96,8 @@ proptest! {
                     let expected = encoder.encode(&text.text, text.pair.as_deref()).unwrap();
                     let at = row * time;
                     prop_assert_eq!(&batch.input.ids[at..at + expected.len()], &expected.ids[..]);
-                    prop_assert_eq!(&batch.input.segments[at..at + expected.len()], &expected.segments[..]);
-                    prop_assert!(batch.input.real[at + expected.len()..at + time].iter().all(|real| !real));
+                    prop_assert_eq!(&batch.input.token_type_ids[at..at + expected.len()], &expected.token_type_ids[..]);
+                    prop_assert!(batch.input.attention_mask[at + expected.len()..at + time].iter().all(|real| !real));
                 }
             }
             prop_assert_eq!(seen.len(), texts.len());
@@ -105,7 +108,7 @@ proptest! {
 #[test]
 fn buckets_save_most_of_the_padding() {
     let texts: Vec<LabelledText> = (0..3000).map(|n| text(n, 1 + (n * 7919) % 60)).collect();
-    let source = Arc::new(SequenceSource::training(&texts, &encoder(64), 16).unwrap());
+    let source = Arc::new(LabelledSource::training(&texts, &encoder(64), 16).unwrap());
     let bucketed = padding(&batches(&source, 16, 0, true, 1, 0));
     // Batches in the order of the texts, whose lengths are mixed.
     let items: Vec<usize> = (0..source.len()).collect();
@@ -126,19 +129,19 @@ fn buckets_save_most_of_the_padding() {
 #[test]
 fn what_does_not_fit_is_counted() {
     let texts = [text(1, 5), text(2, 30), text(4, 8), text(5, 9)];
-    let source = SequenceSource::training(&texts, &encoder(10), 2).unwrap();
+    let source = LabelledSource::training(&texts, &encoder(10), 2).unwrap();
     let truncated = Truncated {
         texts: 2,
         tokens: 22 + 1,
     };
     assert_eq!(source.truncated(), truncated);
     assert_eq!(
-        SequenceSource::evaluation(&texts, &encoder(10))
+        LabelledSource::evaluation(&texts, &encoder(10))
             .unwrap()
             .truncated(),
         truncated
     );
-    assert!(SequenceSource::training(&[], &encoder(10), 2).is_err());
+    assert!(LabelledSource::training(&[], &encoder(10), 2).is_err());
 }
 
 fn lines(count: usize) -> Vec<String> {
@@ -154,18 +157,20 @@ fn lines(count: usize) -> Vec<String> {
         .collect()
 }
 
-fn masked(lines: &[String], options: &MaskOptions, batch_size: usize) -> Arc<MaskedSource> {
-    Arc::new(MaskedSource::training(lines, &encoder(20), options, 3, batch_size).unwrap())
+fn masked(lines: &[String], options: &MaskingOptions, batch_size: usize) -> Arc<MaskedLmSource> {
+    Arc::new(MaskedLmSource::training(lines, &encoder(20), options, 3, batch_size).unwrap())
 }
 
 /// The rows as they were before tokens were hidden.
-fn restored(batch: &MaskedBatch) -> Vec<Vec<u32>> {
+fn restored(batch: &MaskedLmBatch) -> Vec<Vec<u32>> {
     let mut ids = batch.input.ids.clone();
     for (&position, &target) in batch.positions.iter().zip(&batch.targets) {
         ids[position as usize] = target;
     }
     let [_, time] = batch.input.shape;
-    let rows = ids.chunks(time).zip(batch.input.real.chunks(time));
+    let rows = ids
+        .chunks(time)
+        .zip(batch.input.attention_mask.chunks(time));
     rows.map(|(ids, real)| {
         let ids = ids.iter().zip(real).filter(|(_, real)| **real);
         ids.map(|(id, _)| *id).collect()
@@ -178,17 +183,19 @@ fn hidden_tokens_are_told_and_the_rest_stays() {
     let lines = lines(400);
     let encoder = encoder(20);
     for (whole_word, pack) in [(true, true), (false, true), (true, false)] {
-        let options = MaskOptions {
+        let options = MaskingOptions {
             whole_word,
             pack,
-            ..MaskOptions::default()
+            ..MaskingOptions::default()
         };
         let source = masked(&lines, &options, 8);
         let all = batches(&source, 8, 0, true, 2, 0);
         let (mut told, mut tokens) = (0, 0);
         let mut rows = Vec::new();
         for batch in &all {
-            assert!(batch.positions.is_sorted() && batch.input.segments.iter().all(|s| *s == 0));
+            assert!(
+                batch.positions.is_sorted() && batch.input.token_type_ids.iter().all(|s| *s == 0)
+            );
             let [_, time] = batch.input.shape;
             let with: BTreeSet<usize> =
                 batch.positions.iter().map(|p| *p as usize / time).collect();
@@ -215,8 +222,8 @@ fn hidden_tokens_are_told_and_the_rest_stays() {
         assert!((0.12..0.18).contains(&share), "{share}");
         // Every token of the text comes once in an epoch.
         assert_eq!(tokens, source.tokens());
-        let off = told.abs_diff(source.hidden());
-        assert!(off * 10 <= told, "{told} of {}", source.hidden());
+        let off = told.abs_diff(source.targets());
+        assert!(off * 10 <= told, "{told} of {}", source.targets());
         let count = |rows: &mut dyn Iterator<Item = u32>| {
             let mut counts = BTreeMap::new();
             rows.for_each(|id| *counts.entry(id).or_insert(0) += 1);
@@ -239,9 +246,9 @@ fn hidden_tokens_are_told_and_the_rest_stays() {
 
 #[test]
 fn of_the_hidden_tokens_most_are_masked_some_replaced_and_some_stay() {
-    let options = MaskOptions {
+    let options = MaskingOptions {
         whole_word: false,
-        ..MaskOptions::default()
+        ..MaskingOptions::default()
     };
     let source = masked(&lines(5000), &options, 16);
     let mut counts = [0.0; 3];
@@ -268,10 +275,10 @@ fn of_the_hidden_tokens_most_are_masked_some_replaced_and_some_stay() {
 fn words_are_hidden_whole() {
     // "w45" is w4 and ##5.
     let lines = vec!["w41 w1 w45 w2 w3 w49 w4 w42".to_owned(); 200];
-    let whole = MaskOptions {
+    let whole = MaskingOptions {
         pack: false,
         probability: 0.4,
-        ..MaskOptions::default()
+        ..MaskingOptions::default()
     };
     for batch in batches(&masked(&lines, &whole, 8), 8, 0, true, 1, 0) {
         let [_, time] = batch.input.shape;
@@ -287,9 +294,9 @@ fn words_are_hidden_whole() {
     }
     // One token is the share, and each word has two: one word is hidden nevertheless.
     let pairs = vec!["w41 w42 w43".to_owned(); 10];
-    let whole = MaskOptions {
+    let whole = MaskingOptions {
         pack: false,
-        ..MaskOptions::default()
+        ..MaskingOptions::default()
     };
     for batch in batches(&masked(&pairs, &whole, 5), 5, 0, true, 0, 0) {
         assert_eq!(batch.targets.len(), 2 * batch.input.rows());
@@ -299,7 +306,7 @@ fn words_are_hidden_whole() {
 #[test]
 fn each_epoch_hides_others_and_an_evaluation_always_the_same() {
     let lines = lines(100);
-    let options = MaskOptions::default();
+    let options = MaskingOptions::default();
     let source = masked(&lines, &options, 4);
     let shuffled = |workers| batches(&source, 4, workers, true, 1, 0);
     assert_eq!(shuffled(0), shuffled(3));
@@ -309,7 +316,7 @@ fn each_epoch_hides_others_and_an_evaluation_always_the_same() {
     };
     assert_eq!(in_order(1), in_order(1));
     assert_ne!(in_order(0), in_order(1));
-    let evaluation = MaskedSource::evaluation(&lines, &encoder(20), &options, 3).unwrap();
+    let evaluation = MaskedLmSource::evaluation(&lines, &encoder(20), &options, 3).unwrap();
     let evaluation = Arc::new(evaluation);
     let once = batches(&evaluation, 4, 0, false, 0, 0);
     assert_eq!(once, batches(&evaluation, 4, 2, false, 9, 0));
@@ -322,34 +329,34 @@ fn special_tokens_are_never_hidden_and_bad_settings_refused() {
         "[SEP] w1 [MASK] w2 unknown".to_owned(),
         "[SEP] [CLS]".to_owned(),
     ];
-    let options = MaskOptions {
+    let options = MaskingOptions {
         probability: 1.0,
         pack: false,
-        ..MaskOptions::default()
+        ..MaskingOptions::default()
     };
     let source = masked(&lines, &options, 1);
-    // The second line has nothing that could be hidden.
+    // The second line has nothing that could be masked.
     assert_eq!(source.len(), 1);
     let batch = &batches(&source, 1, 0, true, 0, 0)[0];
     assert_eq!(batch.positions, [2, 4]);
 
-    let new = |lines: &[&str], probability, encoder: &SequenceEncoder| {
-        let options = MaskOptions {
+    let new = |lines: &[&str], probability, encoder: &InputBuilder| {
+        let options = MaskingOptions {
             probability,
-            ..MaskOptions::default()
+            ..MaskingOptions::default()
         };
-        MaskedSource::training(lines, encoder, &options, 0, 1)
+        MaskedLmSource::training(lines, encoder, &options, 0, 1)
     };
     for probability in [0.0, -0.1, 1.1, f64::NAN] {
         assert!(new(&["w1"], probability, &encoder(20)).is_err());
     }
     for lines in [&[][..], &["", "[SEP]"]] {
         let error = new(lines, 0.15, &encoder(20)).unwrap_err().to_string();
-        assert!(error.contains("no token that could be hidden"), "{error}");
+        assert!(error.contains("no token that could be masked"), "{error}");
     }
     let list = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "w1"].map(str::to_owned);
     let unmasked = Tokenizer::from_word_pieces(list.into()).unwrap();
-    let unmasked = SequenceEncoder::new(unmasked, 20).unwrap();
+    let unmasked = InputBuilder::new(unmasked, 20).unwrap();
     let error = new(&["w1"], 0.15, &unmasked).unwrap_err().to_string();
     assert!(error.contains("[MASK]"), "{error}");
     let error = Tokenizer::from_word_pieces(vec!["a".to_owned()])
@@ -367,14 +374,14 @@ fn a_line_of_spaces_ends_a_document_and_has_no_tokens() {
     );
     let tokenizer = Tokenizer::open(Path::new(folder)).unwrap();
     let tokens = tokenizer.encode("the lamp").unwrap().len();
-    let encoder = SequenceEncoder::new(tokenizer, 40).unwrap();
+    let encoder = InputBuilder::new(tokenizer, 40).unwrap();
     for pack in [true, false] {
-        let options = MaskOptions {
+        let options = MaskingOptions {
             pack,
-            ..MaskOptions::default()
+            ..MaskingOptions::default()
         };
         let lines = ["the lamp", " \t", "the lamp", ""];
-        let source = MaskedSource::training(&lines, &encoder, &options, 3, 2).unwrap();
+        let source = MaskedLmSource::training(&lines, &encoder, &options, 3, 2).unwrap();
         assert_eq!((source.len(), source.tokens()), (2, 2 * tokens));
     }
 }
@@ -386,13 +393,13 @@ fn an_empty_text_trains_too() {
         pair: None,
         label: 1,
     }];
-    let source = Arc::new(SequenceSource::training(&texts, &encoder(8), 1).unwrap());
+    let source = Arc::new(LabelledSource::training(&texts, &encoder(8), 1).unwrap());
     let batch = &batches(&source, 1, 0, true, 0, 0)[0];
-    let expected = SequenceBatch {
+    let expected = EncoderBatch {
         shape: [1, 2],
         ids: vec![2, 3],
-        segments: vec![0, 0],
-        real: vec![true, true],
+        token_type_ids: vec![0, 0],
+        attention_mask: vec![true, true],
     };
     assert_eq!(batch.input, expected);
 }

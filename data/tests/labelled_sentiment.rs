@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{HashMap, HashSet};
-use tinderbox_data::text::labelled::LabelledText;
-use tinderbox_data::text::{SequenceEncoder, sentiment};
+use tinderbox_data::text::encoder::InputBuilder;
+use tinderbox_data::text::encoder::sequence_classification::LabelledText;
+use tinderbox_data::text::generated::sentiment;
 
 /// Runs of up to `longest` words.
 fn features(text: &str, longest: usize) -> impl Iterator<Item = String> {
@@ -82,11 +83,11 @@ fn a_sentence_is_a_function_of_seed_purpose_and_number() {
 
 #[test]
 fn every_sentence_fits_into_48_tokens() {
-    let encoder = SequenceEncoder::new(sentiment::tokenizer().unwrap(), 48).unwrap();
+    let encoder = InputBuilder::new(sentiment::tokenizer().unwrap(), 48).unwrap();
     let mut total = 0;
     for text in sentiment::texts(5, "train", 5000) {
         let row = encoder.encode(&text.text, None).unwrap();
-        assert_eq!(row.left_out, 0, "{}", text.text);
+        assert_eq!(row.truncated, 0, "{}", text.text);
         total += row.len();
     }
     assert!((10..20).contains(&(total / 5000)), "{total}");

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 use tinderbox_data::DataError;
-use tinderbox_data::text::TextLines;
-use tinderbox_data::text::labelled::{
+use tinderbox_data::text::encoder::masked_lm::TextLines;
+use tinderbox_data::text::encoder::sequence_classification::{
     Columns, LabelledSplits, LabelledText, open_folders, open_table, read_labelled, read_table,
 };
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use tinderbox_data::DataError;
 use tinderbox_data::loader::{Loader, LoaderConfig, Source};
-use tinderbox_data::text::{Streams, TokenBatch, Tokens, Windows};
+use tinderbox_data::text::language::{LmBatch, Streams, Tokens, Windows};
 
 const START: u32 = 1_000_000;
 
@@ -15,13 +15,13 @@ fn corpus(len: usize) -> Tokens {
     Tokens::from((0..len as u32).collect::<Vec<_>>())
 }
 
-fn batches<S: Source<Batch = TokenBatch>>(
+fn batches<S: Source<Batch = LmBatch>>(
     source: &Arc<S>,
     batch_size: usize,
     workers: usize,
     epoch: u64,
     first: usize,
-) -> Vec<TokenBatch> {
+) -> Vec<LmBatch> {
     let config = LoaderConfig::new(batch_size).with_workers(workers);
     let loader = Loader::new(source.clone(), config).unwrap();
     loader
@@ -31,7 +31,7 @@ fn batches<S: Source<Batch = TokenBatch>>(
 }
 
 /// The counted targets with their inputs, row by row over all batches.
-fn rows(batches: &[TokenBatch]) -> Vec<Vec<(u32, u32)>> {
+fn rows(batches: &[LmBatch]) -> Vec<Vec<(u32, u32)>> {
     let mut rows = vec![Vec::new(); batches[0].shape[0]];
     for batch in batches {
         let [height, time] = batch.shape;
@@ -48,7 +48,7 @@ fn rows(batches: &[TokenBatch]) -> Vec<Vec<(u32, u32)>> {
     rows
 }
 
-fn counted(batches: &[TokenBatch]) -> Vec<(u32, u32)> {
+fn counted(batches: &[LmBatch]) -> Vec<(u32, u32)> {
     batches
         .iter()
         .flat_map(|batch| rows(std::slice::from_ref(batch)))
@@ -165,7 +165,7 @@ fn several_segments_make_a_longer_one() {
         let items = pair.iter().map(|&index| short.item(0, index).unwrap());
         short.collate(0, 0, items.collect())
     });
-    let joined: Vec<TokenBatch> = joined.collect();
+    let joined: Vec<LmBatch> = joined.collect();
     assert_eq!(joined, batches(&long, 1, 0, 0, 0));
 }
 
@@ -223,9 +223,9 @@ proptest! {
         let streams = Arc::new(Streams::evaluation(corpus(len), batch, time, start).unwrap());
         let batches = batches(&streams, 1, 0, 0, 0);
         prop_assert_eq!(rows(&batches).concat(), every_token(len, start));
-        prop_assert_eq!(batches.iter().map(TokenBatch::tokens).sum::<usize>(), every_token(len, start).len());
+        prop_assert_eq!(batches.iter().map(LmBatch::tokens).sum::<usize>(), every_token(len, start).len());
         // What fills up is at the end of a stream, so that no state that counts comes after it.
-        let first_is_counted = |batch: &TokenBatch| batch.counted[0];
+        let first_is_counted = |batch: &LmBatch| batch.counted[0];
         prop_assert!(batches.iter().all(first_is_counted));
     }
 

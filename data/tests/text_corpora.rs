@@ -4,9 +4,11 @@
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-use tinderbox_data::text::plain::{self, By};
-use tinderbox_data::text::{Corpus, Tokenizer, Tokens, penn_treebank, treebank};
-use tinderbox_data::{DataError, text::Pieces};
+use tinderbox_data::DataError;
+use tinderbox_data::text::TextChunks;
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::language::plain::{self, By};
+use tinderbox_data::text::language::{Corpus, Tokens, penn_treebank, treebank};
 
 /// A folder with these files.
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -230,7 +232,7 @@ fn a_file_is_read_in_pieces_that_join_to_the_whole() {
         };
     }
     let dir = folder(&[("a.txt", &text)]);
-    let pieces: Vec<_> = Pieces::open(&dir.path().join("a.txt"))
+    let pieces: Vec<_> = TextChunks::open(&dir.path().join("a.txt"))
         .unwrap()
         .map(Result::unwrap)
         .collect();

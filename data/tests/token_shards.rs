@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use tinderbox_data::DataError;
 use tinderbox_data::Split;
 use tinderbox_data::loader::{Loader, LoaderConfig};
-use tinderbox_data::text::{Streams, TokenShardWriter, TokenShards, Tokenizer, Tokens, Windows};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::language::{Streams, TokenShardWriter, TokenShards, Tokens, Windows};
 
 const BLOCK: usize = 32_768;
 

@@ -5,7 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use tinderbox_data::DataError;
-use tinderbox_data::text::{Algorithm, Tokenizer};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::tokenizer::Algorithm;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(concat!(

@@ -9,7 +9,8 @@ use burn::tensor::Device;
 use clap::{ArgAction, ValueEnum};
 use npyz::WriterBuilder;
 use serde::Serialize;
-use tinderbox_data::text::{Encoded, SequenceEncoder, Tokenizer};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::encoder::{Encoding, InputBuilder};
 use tinderbox_model_transformer::sentence::{Pooling, SentenceEncoder, transformer_folder};
 use tinderbox_train::TrainError;
 use tinderbox_train::files::{parent, write_atomically};
@@ -96,7 +97,7 @@ pub(crate) fn run(args: &Args) -> Done {
     encoder.pooling = args.pooling.map_or(encoder.pooling, Pooling::from);
     encoder.normalize = args.normalize.unwrap_or(encoder.normalize);
     let texts = args.texts.read()?;
-    let rows: Vec<Encoded> = texts
+    let rows: Vec<Encoding> = texts
         .iter()
         .map(|text| sequences.encode(text, None))
         .collect::<Result<_, _>>()?;
@@ -152,7 +153,7 @@ fn format(output: Option<&Path>) -> anyhow::Result<Format> {
 }
 
 /// The encoder, and what makes its input of a text.
-fn open(args: &Args, device: &Device) -> anyhow::Result<(SentenceEncoder, SequenceEncoder)> {
+fn open(args: &Args, device: &Device) -> anyhow::Result<(SentenceEncoder, InputBuilder)> {
     let path = &args.model;
     if path.join("modules.json").is_file() {
         args.weights.refuse(path)?;
@@ -160,7 +161,7 @@ fn open(args: &Args, device: &Device) -> anyhow::Result<(SentenceEncoder, Sequen
         let tokenizer = Tokenizer::open(&transformer_folder(path)?)
             .context("published weights need their tokenizer")?;
         check_tokens(&tokenizer, &encoder.config)?;
-        let sequences = SequenceEncoder::new(tokenizer, encoder.max_length)?;
+        let sequences = InputBuilder::new(tokenizer, encoder.max_length)?;
         return Ok((encoder, sequences));
     }
     let loaded = encoder::open(path, &args.weights, device)?;
@@ -177,8 +178,8 @@ fn open(args: &Args, device: &Device) -> anyhow::Result<(SentenceEncoder, Sequen
 /// A vector for each row, in their order.
 fn embed(
     encoder: &SentenceEncoder,
-    sequences: &SequenceEncoder,
-    rows: &[Encoded],
+    sequences: &InputBuilder,
+    rows: &[Encoding],
     batch_size: usize,
     device: &Device,
 ) -> anyhow::Result<Vec<Vec<f32>>> {

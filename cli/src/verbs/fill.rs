@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 use burn::tensor::{Device, Int, Tensor};
 use serde::Serialize;
-use tinderbox_data::text::{Encoded, SequenceBatch, SequenceEncoder};
+use tinderbox_data::text::encoder::{EncoderBatch, Encoding, InputBuilder};
 use tinderbox_model_transformer::Head;
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds::encoder::{LoadedEncoder, input};
@@ -134,7 +134,7 @@ fn fill(
         );
     }
     texts::warn_of_cuts(std::slice::from_ref(&row), sequences.max_length());
-    let batch = SequenceBatch::new(&[&row], sequences.pad_id());
+    let batch = EncoderBatch::new(&[&row], sequences.pad_id());
     let features = loaded
         .model
         .forward_features(&input(&batch, &loaded.config, device));
@@ -160,8 +160,8 @@ fn fill(
 }
 
 /// The bytes of the text that a token was made of.
-fn place_of(row: &Encoded, position: usize) -> std::ops::Range<usize> {
-    match row.pieces.get(position) {
+fn place_of(row: &Encoding, position: usize) -> std::ops::Range<usize> {
+    match row.origins.get(position) {
         Some(Some(piece)) => piece.range.clone(),
         _ => 0..0,
     }
@@ -172,7 +172,7 @@ fn guesses(
     top_k: usize,
     text: &str,
     place: std::ops::Range<usize>,
-    sequences: &SequenceEncoder,
+    sequences: &InputBuilder,
 ) -> Vec<Guess> {
     let guess = |(id, probability): (usize, f64)| {
         let id = id as u32;

@@ -1,14 +1,15 @@
-//! The same work for many things, on all cores.
+//! A parallel map over a slice.
 
 use crate::error::DataError;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::thread;
 
-/// Below so many things the threads cost more than they save.
+/// Minimum items per thread; below this, starting threads costs more than it saves.
 const LEAST: usize = 256;
 
-/// What `work` makes of each of `items`, in their order. The first error in that order, if there is one.
+/// Applies `work` to each of `items` on all cores. Results keep the order of the items, and the
+/// first error in that order wins.
 pub(super) fn map<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(&T) -> Result<R, DataError> + Sync,

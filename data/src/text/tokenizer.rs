@@ -16,6 +16,7 @@
 mod hugging_face;
 mod json;
 mod llama2c;
+mod merge_chain;
 mod open;
 mod piece;
 mod stream;
@@ -27,7 +28,7 @@ pub use piece::TokenPiece;
 pub use stream::DecodeStream;
 pub use train::Algorithm;
 
-use super::pieces::Pieces;
+use super::chunks::TextChunks;
 use crate::error::DataError;
 use hugging_face::HuggingFace;
 use llama2c::Llama2c;
@@ -194,7 +195,7 @@ impl Tokenizer {
         let mut whole = String::new();
         let mut characters = 0;
         let mut ended = true;
-        for piece in Pieces::open(path)? {
+        for piece in TextChunks::open(path)? {
             let piece = piece?;
             ended = piece.text.ends_with('\n');
             characters += piece.text.chars().count() as u64;
@@ -215,7 +216,7 @@ impl Tokenizer {
         Ok(characters)
     }
 
-    /// Whether a text may be cut after a line and encoded in parts, as [`Pieces`] does.
+    /// Whether a text may be cut after a line and encoded in parts, as [`TextChunks`] does.
     fn works_by_lines(&self) -> bool {
         match &*self.0 {
             Kind::Words(_) | Kind::Characters(_) => true,

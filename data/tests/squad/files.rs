@@ -6,8 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use tinderbox_data::loader::Source;
-use tinderbox_data::text::squad::metrics::Version;
-use tinderbox_data::text::squad::{SquadEvaluation, SquadTraining, open, read};
+use tinderbox_data::text::encoder::question_answering::metrics::Version;
+use tinderbox_data::text::encoder::question_answering::{
+    QaEvaluationSource, QaTrainingSource, open, read,
+};
 
 /// Id, and answers with their places.
 type Asked<'a> = (&'a str, &'a [(&'a str, i64)]);
@@ -85,21 +87,23 @@ fn offsets_count_code_points_and_wrong_ones_are_told() {
         "{warning}"
     );
 
-    let training = SquadTraining::new(&questions, &ENCODER, 4, 2).unwrap();
+    let training = QaTrainingSource::new(&questions, &ENCODER, 4, 2).unwrap();
     assert_eq!(
-        (training.len(), training.left_out(), training.answered()),
+        (training.len(), training.unusable(), training.answered()),
         (3, 1, 2)
     );
-    let nothing = SquadTraining::new(&questions[2..3], &ENCODER, 4, 2).unwrap_err();
+    let nothing = QaTrainingSource::new(&questions[2..3], &ENCODER, 4, 2).unwrap_err();
     assert!(
         nothing.to_string().contains("stands where the file says"),
         "{nothing}"
     );
     assert_eq!(
-        SquadEvaluation::new(questions, &ENCODER, 4).unwrap().len(),
+        QaEvaluationSource::new(questions, &ENCODER, 4)
+            .unwrap()
+            .len(),
         4
     );
-    assert!(SquadEvaluation::new(vec![], &ENCODER, 4).is_err());
+    assert!(QaEvaluationSource::new(vec![], &ENCODER, 4).is_err());
 }
 
 fn error(path: &Path) -> String {

@@ -3,9 +3,11 @@
 use crate::{ENCODER, EXPECTED, questions};
 use std::ops::Range;
 use std::sync::Arc;
-use tinderbox_data::text::squad::metrics::{Version, normalize_answer, score};
-use tinderbox_data::text::squad::{Question, QuestionWindows, best_answer};
-use tinderbox_data::text::{Encoded, EncodedPiece};
+use tinderbox_data::text::encoder::question_answering::metrics::{
+    Version, normalize_answer, score,
+};
+use tinderbox_data::text::encoder::question_answering::{Question, QuestionWindows, best_answer};
+use tinderbox_data::text::encoder::{Encoding, TokenOrigin};
 
 #[test]
 fn metrics_are_the_official_scripts() {
@@ -29,10 +31,10 @@ fn metrics_are_the_official_scripts() {
     }
 }
 
-fn context_ranges(window: &Encoded) -> Vec<Option<[usize; 2]>> {
+fn context_ranges(window: &Encoding) -> Vec<Option<[usize; 2]>> {
     let range = |range: &Range<usize>| [range.start, range.end];
-    let of_context = |piece: &EncodedPiece| (piece.text == 1).then(|| range(&piece.range));
-    let pieces = window.pieces.iter();
+    let of_context = |piece: &TokenOrigin| (piece.text == 1).then(|| range(&piece.range));
+    let pieces = window.origins.iter();
     pieces
         .map(|piece| piece.as_ref().and_then(of_context))
         .collect()

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use anyhow::{bail, ensure};
 use serde::Serialize;
-use tinderbox_data::text::labelled::{LabelledSplits, LabelledText};
-use tinderbox_data::text::squad::{self, Question, SquadReport};
-use tinderbox_data::text::tagged::TaggedSentence;
-use tinderbox_data::text::{TextLines, Tokenizer};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::encoder::masked_lm::TextLines;
+use tinderbox_data::text::encoder::question_answering::{self, Question, SquadReport};
+use tinderbox_data::text::encoder::sequence_classification::{LabelledSplits, LabelledText};
+use tinderbox_data::text::encoder::token_classification::TaggedSentence;
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds::encoder::data::{known_tokenizer, open_classified, open_words};
 use tinderbox_train::kinds::encoder::{EncoderDataRecipe, EncoderDataSource};
@@ -155,7 +156,7 @@ fn questions(
     data: &EncoderDataRecipe,
     tokenizer: Option<&Tokenizer>,
 ) -> Result<Counts, TrainError> {
-    let splits = squad::open(data.given_path()?, data.validation_fraction)?;
+    let splits = question_answering::open(data.given_path()?, data.validation_fraction)?;
     let count = |questions: &[Arc<Question>], report: &SquadReport| {
         let SquadReport {
             questions: total,

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use serde_json::json;
-use tinderbox_data::text::grammar::Grammar;
-use tinderbox_data::text::{Corpus, NgramStats, TokenShards, Tokens};
+use tinderbox_data::text::generated::grammar::Grammar;
+use tinderbox_data::text::language::{Corpus, NgramStats, TokenShards, Tokens};
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds::language_modeling::data::open_corpus;
 use tinderbox_train::kinds::language_modeling::{LanguageDataRecipe, LanguageDataSource};

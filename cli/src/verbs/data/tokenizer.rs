@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use tinderbox_data::DataError;
-use tinderbox_data::text::{Algorithm, Pieces, Tokenizer};
+use tinderbox_data::text::tokenizer::Algorithm;
+use tinderbox_data::text::{TextChunks, Tokenizer};
 use tinderbox_train::TrainError;
 use tinderbox_train::files::write_atomically;
 
@@ -68,7 +69,7 @@ pub(super) fn run(args: &Args) -> Done {
     );
     let mut files = Vec::new();
     for path in &args.files {
-        files.push(Pieces::open(path).map_err(TrainError::from)?);
+        files.push(TextChunks::open(path).map_err(TrainError::from)?);
     }
     let texts = files
         .into_iter()

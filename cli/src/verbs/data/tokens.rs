@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use tinderbox_data::Split;
-use tinderbox_data::text::{TokenShardWriter, Tokenizer};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::language::TokenShardWriter;
 use tinderbox_train::TrainError;
 use tinderbox_train::report::plain::thousands;
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use serde::Serialize;
-use tinderbox_data::text::{Corpus, Tokens};
+use tinderbox_data::text::language::{Corpus, Tokens};
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds::language_modeling::LanguageBundle;
 use tinderbox_train::kinds::language_modeling::LanguageModel;

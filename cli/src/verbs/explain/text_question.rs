@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
-use tinderbox_data::text::{Encoded, SequenceBatch};
+use tinderbox_data::text::encoder::{EncoderBatch, Encoding};
 use tinderbox_model_transformer::Head;
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds::encoder::{LoadedEncoder, input};
@@ -15,7 +15,7 @@ use crate::verbs::predict::{ClassProbability, Question, ask};
 /// A row that the model reads, the texts that it is of, and what is to be explained of it.
 pub(super) struct TextQuestion {
     pub(super) texts: Vec<String>,
-    pub(super) row: Encoded,
+    pub(super) row: Encoding,
     pub(super) target: Target,
     /// What the model says, as a line: "positive 98.20 %".
     pub(super) said: String,
@@ -75,10 +75,10 @@ impl TextQuestion {
         args: &Args,
         loaded: &LoadedEncoder,
         texts: Vec<String>,
-        row: Encoded,
+        row: Encoding,
         device: &Device,
     ) -> anyhow::Result<Self> {
-        let batch = SequenceBatch::new(&[&row], loaded.sequences.pad_id());
+        let batch = EncoderBatch::new(&[&row], loaded.sequences.pad_id());
         let logits =
             loaded
                 .model
@@ -135,8 +135,8 @@ impl TextQuestion {
 }
 
 /// Which token of the second text begins, or ends, where the answer does.
-fn place_of(row: &Encoded, answer: &std::ops::Range<usize>, is_end: bool) -> Option<usize> {
-    row.pieces.iter().position(|piece| {
+fn place_of(row: &Encoding, answer: &std::ops::Range<usize>, is_end: bool) -> Option<usize> {
+    row.origins.iter().position(|piece| {
         piece.as_ref().is_some_and(|piece| {
             let is_there = match is_end {
                 true => piece.range.end == answer.end,

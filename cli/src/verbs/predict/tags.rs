@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use burn::tensor::Device;
 use serde::Serialize;
-use tinderbox_data::text::Encoded;
+use tinderbox_data::text::encoder::Encoding;
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds::encoder::score::entities;
 use tinderbox_train::kinds::encoder::{LoadedEncoder, input};
@@ -78,7 +78,7 @@ struct Seen {
 fn predict<'a>(
     loaded: &LoadedEncoder,
     text: &'a str,
-    rows: &[Encoded],
+    rows: &[Encoding],
     device: &Device,
 ) -> anyhow::Result<Prediction<'a>> {
     let mut words: BTreeMap<u32, Seen> = BTreeMap::new();
@@ -121,8 +121,8 @@ fn predict<'a>(
 }
 
 /// The words of one window with `logits` `[time, tags]`. A word's tag is that of its first piece, as in training.
-fn take_words(words: &mut BTreeMap<u32, Seen>, row: &Encoded, logits: &[f32], tags: usize) {
-    for (at, (piece, logits)) in row.pieces.iter().zip(logits.chunks(tags)).enumerate() {
+fn take_words(words: &mut BTreeMap<u32, Seen>, row: &Encoding, logits: &[f32], tags: usize) {
+    for (at, (piece, logits)) in row.origins.iter().zip(logits.chunks(tags)).enumerate() {
         let Some(piece) = piece else {
             continue;
         };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{bail, ensure};
-use tinderbox_data::text::labelled::{Columns, read_table};
+use tinderbox_data::text::encoder::sequence_classification::{Columns, read_table};
 use tinderbox_model_transformer::Head;
 use tinderbox_train::kinds::encoder::EncoderDataRecipe;
 use tinderbox_train::run::RunDir;
@@ -107,7 +107,7 @@ fn table(path: &Path, args: &Args) -> anyhow::Result<Vec<Text>> {
         columns.pair = Some(name.clone());
     }
     let rows = read_table(path, &columns, None)?;
-    let text = |row: tinderbox_data::text::labelled::TableRow| Text {
+    let text = |row: tinderbox_data::text::encoder::sequence_classification::TableRow| Text {
         text: row.text,
         pair: row.pair,
     };

@@ -2,7 +2,7 @@
 
 use super::TokenPiece;
 use crate::error::DataError;
-use crate::text::pieces;
+use crate::text::chunks;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
@@ -91,7 +91,7 @@ impl HuggingFace {
     /// The part of `text` that is encoded at once, and what is left.
     fn cut<'a>(&self, text: &'a str) -> (&'a str, &'a str) {
         if self.works_by_lines {
-            pieces::cut(text)
+            chunks::cut(text)
         } else {
             (text, "")
         }

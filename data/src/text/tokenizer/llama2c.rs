@@ -8,11 +8,9 @@
 //! no piece, becomes its bytes; then, again and again, those two neighbours are merged whose union is the piece with the
 //! highest score (the leftmost of equal ones).
 
-mod chain;
-
 use super::TokenPiece;
+use super::merge_chain::{Chain, Merge};
 use crate::error::DataError;
-use chain::{Chain, Merge};
 use serde_json::{Value, json};
 use std::collections::{BinaryHeap, HashMap};
 use std::fs;
@@ -26,7 +24,7 @@ const BYTES: u32 = 3;
 /// llama2.c merges nothing that scores less.
 const LEAST_SCORE: f32 = -1e10;
 
-/// Pieces, their scores, and the ids of the pieces.
+/// TextChunks, their scores, and the ids of the pieces.
 pub(super) struct Llama2c {
     pieces: Vec<String>,
     scores: Vec<f32>,

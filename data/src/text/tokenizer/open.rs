@@ -5,7 +5,7 @@ use super::hugging_face::{HuggingFace, check_merge};
 use super::json;
 use super::llama2c::Llama2c;
 use crate::error::DataError;
-use crate::text::pieces::read_text;
+use crate::text::chunks::read_text;
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};

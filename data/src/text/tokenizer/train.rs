@@ -41,7 +41,7 @@ const TRAINED: &str = "trained tokenizer";
 
 impl Tokenizer {
     /// Makes a tokenizer of at most `vocab_size` tokens from `texts`, which are looked at one at a time. No token spans
-    /// two of them: cut a long text between words, as [`Pieces`](crate::text::Pieces) does.
+    /// two of them: cut a long text between words, as [`TextChunks`](crate::text::TextChunks) does.
     ///
     /// # Errors
     /// If a text is an error, if there is no text, or if `vocab_size` is too small for the characters that occur.

@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use tinderbox_data::Split;
 use tinderbox_data::loader::{Loader, LoaderConfig, Source};
-use tinderbox_data::text::labelled::{self, LabelledSplits, LabelledText};
-use tinderbox_data::text::sentiment;
-use tinderbox_data::text::squad::metrics::Version;
-use tinderbox_data::text::squad::{self, SquadEvaluation, SquadTraining};
-use tinderbox_data::text::tagged::{TaggedSplits, open_tagged};
-use tinderbox_data::text::{
-    MaskOptions, MaskedSource, SequenceSource, TaggedSource, TextLines, Truncated,
+use tinderbox_data::text::encoder::Truncated;
+use tinderbox_data::text::encoder::masked_lm::{MaskedLmSource, MaskingOptions, TextLines};
+use tinderbox_data::text::encoder::question_answering::metrics::Version;
+use tinderbox_data::text::encoder::question_answering::{
+    self, QaEvaluationSource, QaTrainingSource,
 };
+use tinderbox_data::text::encoder::sequence_classification::LabelledSource;
+use tinderbox_data::text::encoder::sequence_classification::{self, LabelledSplits, LabelledText};
+use tinderbox_data::text::encoder::token_classification;
+use tinderbox_data::text::encoder::token_classification::TaggedSplits;
+use tinderbox_data::text::encoder::token_classification::TokenClassificationSource;
+use tinderbox_data::text::generated::sentiment;
 use tinderbox_model_transformer::Head;
 
 use super::EncoderBundle;
@@ -77,7 +81,7 @@ pub fn classified(
         }
     };
     let sequences = sequences(data, &encoder)?;
-    let train = SequenceSource::training(&train, &sequences, recipe.train.batch_size)?;
+    let train = LabelledSource::training(&train, &sequences, recipe.train.batch_size)?;
     Ok(EncoderRun {
         task: SequenceClassificationTask::new(encoder.config.clone(), recipe.train.label_smoothing),
         notes: truncated(train.truncated(), data).into_iter().collect(),
@@ -95,7 +99,7 @@ pub fn evaluate_classified(
     recipe: &Recipe,
     known: EncoderBundle,
     split: Split,
-) -> Result<(SequenceClassificationTask, Loader<SequenceSource>), TrainError> {
+) -> Result<(SequenceClassificationTask, Loader<LabelledSource>), TrainError> {
     let splits = open_classified(recipe)?;
     let known = known.with_same_labels(&splits.labels)?;
     let texts = pick(split, splits.train, splits.validation, splits.test)?;
@@ -107,9 +111,9 @@ fn classified_loader(
     recipe: &Recipe,
     encoder: &EncoderBundle,
     texts: &[LabelledText],
-) -> Result<Loader<SequenceSource>, TrainError> {
+) -> Result<Loader<LabelledSource>, TrainError> {
     let sequences = sequences(recipe.sequences()?, encoder)?;
-    evaluation(recipe, SequenceSource::evaluation(texts, &sequences)?)
+    evaluation(recipe, LabelledSource::evaluation(texts, &sequences)?)
 }
 
 /// The texts of a recipe for classes.
@@ -126,8 +130,10 @@ pub fn open_classified(recipe: &Recipe) -> Result<LabelledSplits, TrainError> {
             validation: sentiment::texts(recipe.seed, "validation", data.val_size),
             test: Some(sentiment::texts(recipe.seed, "test", data.val_size)),
         },
-        EncoderDataSource::TextFolder => labelled::open_folders(data.given_path()?, fraction)?,
-        _ => labelled::open_table(data.given_path()?, &data.columns, fraction)?,
+        EncoderDataSource::TextFolder => {
+            sequence_classification::open_folders(data.given_path()?, fraction)?
+        }
+        _ => sequence_classification::open_table(data.given_path()?, &data.columns, fraction)?,
     })
 }
 
@@ -155,8 +161,8 @@ pub fn tagged(
         }
     };
     let sequences = sequences(data, &encoder)?;
-    let train = TaggedSource::training(&train, &sequences, recipe.train.batch_size)?;
-    let validation = TaggedSource::evaluation(&splits.validation, &sequences)?;
+    let train = TokenClassificationSource::training(&train, &sequences, recipe.train.batch_size)?;
+    let validation = TokenClassificationSource::evaluation(&splits.validation, &sequences)?;
     Ok(EncoderRun {
         task: TokenClassificationTask::new(
             encoder.config.clone(),
@@ -178,12 +184,12 @@ pub fn evaluate_tagged(
     recipe: &Recipe,
     known: EncoderBundle,
     split: Split,
-) -> Result<(TokenClassificationTask, Loader<TaggedSource>), TrainError> {
+) -> Result<(TokenClassificationTask, Loader<TokenClassificationSource>), TrainError> {
     let data = recipe.sequences()?;
     let splits = open_words(data)?;
     let known = known.with_same_labels(&splits.labels)?;
     let sentences = pick(split, splits.train, splits.validation, splits.test)?;
-    let source = TaggedSource::evaluation(&sentences, &sequences(data, &known)?)?;
+    let source = TokenClassificationSource::evaluation(&sentences, &sequences(data, &known)?)?;
     let task = TokenClassificationTask::new(known.config, known.labels, 0.0);
     Ok((task, evaluation(recipe, source)?))
 }
@@ -194,7 +200,7 @@ pub fn evaluate_tagged(
 /// As [`classified`].
 pub fn open_words(data: &EncoderDataRecipe) -> Result<TaggedSplits, TrainError> {
     let fraction = data.validation_fraction;
-    Ok(open_tagged(
+    Ok(token_classification::open(
         data.given_path()?,
         &data.tag_columns,
         fraction,
@@ -210,7 +216,7 @@ pub fn squad(
     known: Option<EncoderBundle>,
 ) -> Result<EncoderRun<QuestionAnsweringTask>, TrainError> {
     let data = recipe.sequences()?;
-    let splits = squad::open(data.given_path()?, data.validation_fraction)?;
+    let splits = question_answering::open(data.given_path()?, data.validation_fraction)?;
     let has_impossible = splits.has_impossible();
     let reports = [&splits.train_report, &splits.validation_report];
     let mut notes: Vec<String> = reports.iter().filter_map(|r| r.warning()).collect();
@@ -228,8 +234,8 @@ pub fn squad(
         }
     };
     let sequences = sequences(data, &encoder)?;
-    let train = SquadTraining::new(&train, &sequences, data.stride, recipe.train.batch_size)?;
-    let validation = SquadEvaluation::new(splits.validation, &sequences, data.stride)?;
+    let train = QaTrainingSource::new(&train, &sequences, data.stride, recipe.train.batch_size)?;
+    let validation = QaEvaluationSource::new(splits.validation, &sequences, data.stride)?;
     notes.push(format!(
         "{} windows to learn from, {} of them with the answer",
         train.len(),
@@ -254,10 +260,10 @@ pub fn evaluate_squad(
     split: Split,
 ) -> Result<(QuestionAnsweringTask, Loader<SpanSource>), TrainError> {
     let data = recipe.sequences()?;
-    let splits = squad::open(data.given_path()?, data.validation_fraction)?;
+    let splits = question_answering::open(data.given_path()?, data.validation_fraction)?;
     let task = span_task(data, known, splits.has_impossible());
     let questions = pick(split, splits.train, splits.validation, None)?;
-    let source = SquadEvaluation::new(questions, &sequences(data, known)?, data.stride)?;
+    let source = QaEvaluationSource::new(questions, &sequences(data, known)?, data.stride)?;
     Ok((task, evaluation(recipe, SpanSource::Evaluation(source))?))
 }
 
@@ -296,9 +302,9 @@ pub fn masked(
     };
     let sequences = sequences(data, &encoder)?;
     let (options, batch_size) = (mask_options(data), recipe.train.batch_size);
-    let train = MaskedSource::training(&train, &sequences, &options, recipe.seed, batch_size)?;
+    let train = MaskedLmSource::training(&train, &sequences, &options, recipe.seed, batch_size)?;
     let validation =
-        MaskedSource::evaluation(&lines.validation, &sequences, &options, recipe.seed)?;
+        MaskedLmSource::evaluation(&lines.validation, &sequences, &options, recipe.seed)?;
     Ok(EncoderRun {
         task: MaskedLmTask::new(encoder.config.clone(), recipe.train.label_smoothing),
         train: training(recipe, train)?,
@@ -316,23 +322,23 @@ pub fn evaluate_masked(
     recipe: &Recipe,
     known: EncoderBundle,
     split: Split,
-) -> Result<(MaskedLmTask, Loader<MaskedSource>), TrainError> {
+) -> Result<(MaskedLmTask, Loader<MaskedLmSource>), TrainError> {
     let data = recipe.sequences()?;
     let lines = TextLines::open(data.given_path()?, data.validation_fraction)?;
     let lines = pick(split, lines.train, lines.validation, lines.test)?;
     let (sequences, options) = (sequences(data, &known)?, mask_options(data));
-    let source = MaskedSource::evaluation(&lines, &sequences, &options, recipe.seed)?;
+    let source = MaskedLmSource::evaluation(&lines, &sequences, &options, recipe.seed)?;
     Ok((
         MaskedLmTask::new(known.config, 0.0),
         evaluation(recipe, source)?,
     ))
 }
 
-fn mask_options(data: &EncoderDataRecipe) -> MaskOptions {
-    MaskOptions {
+fn mask_options(data: &EncoderDataRecipe) -> MaskingOptions {
+    MaskingOptions {
         probability: data.mask_probability,
         whole_word: data.whole_word,
-        ..MaskOptions::default()
+        ..MaskingOptions::default()
     }
 }
 

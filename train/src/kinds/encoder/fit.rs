@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use tinderbox_data::text::{Algorithm, SequenceEncoder, Tokenizer, sentiment};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::encoder::InputBuilder;
+use tinderbox_data::text::generated::sentiment;
+use tinderbox_data::text::tokenizer::Algorithm;
 use tinderbox_model_transformer::{Head, TextEncoderConfig};
 
 use super::{EncoderBundle, check_tokens};
@@ -45,7 +48,7 @@ pub(super) fn fit<'a>(
         .map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
     let mut config = config.with_head(head, labels.len());
     if model.weights.is_none() {
-        let pad = SequenceEncoder::new(tokenizer.clone(), config.max_length())?.pad_id();
+        let pad = InputBuilder::new(tokenizer.clone(), config.max_length())?.pad_id();
         config = config.with_pad_token_id(pad as usize);
     }
     config.validate()?;
@@ -106,8 +109,8 @@ pub fn known_tokenizer(recipe: &Recipe) -> Result<Option<Tokenizer>, TrainError>
 pub(super) fn sequences(
     data: &EncoderDataRecipe,
     encoder: &EncoderBundle,
-) -> Result<SequenceEncoder, TrainError> {
-    Ok(SequenceEncoder::new(
+) -> Result<InputBuilder, TrainError> {
+    Ok(InputBuilder::new(
         encoder.tokenizer.clone(),
         data.max_length,
     )?)

@@ -3,7 +3,7 @@
 //! Devlin et al. 2018, <https://arxiv.org/abs/1810.04805>, section 3.1.
 
 use burn::tensor::{Device, Tensor};
-use tinderbox_data::text::{MaskedBatch, MaskedSource};
+use tinderbox_data::text::encoder::masked_lm::{MaskedLmBatch, MaskedLmSource};
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::input;
@@ -42,7 +42,7 @@ impl MaskedLmTask {
 
     /// Logits of the hidden tokens alone, `[count, vocab]`: those of the others, with the whole vocabulary for each, would
     /// be most of the work.
-    fn logits(&self, model: &TextEncoder, batch: &MaskedBatch, device: &Device) -> Tensor<2> {
+    fn logits(&self, model: &TextEncoder, batch: &MaskedLmBatch, device: &Device) -> Tensor<2> {
         let input = input(&batch.input, &self.config, device);
         let features = model.forward_features(&input);
         let [rows, time, hidden] = features.dims();
@@ -61,7 +61,7 @@ fn count(loss: f64, found: &[u32], targets: &[u32]) -> Tally {
 
 impl Task for MaskedLmTask {
     type Model = TextEncoder;
-    type Source = MaskedSource;
+    type Source = MaskedLmSource;
     type Output = MaskedLmOutput;
 
     fn metrics(&self) -> &[MetricInfo] {
@@ -72,8 +72,8 @@ impl Task for MaskedLmTask {
         "hidden tokens"
     }
 
-    fn size(&self, source: &MaskedSource) -> usize {
-        source.hidden()
+    fn size(&self, source: &MaskedLmSource) -> usize {
+        source.targets()
     }
 
     fn values(&self, tally: &Tally) -> Values {
@@ -87,7 +87,7 @@ impl Task for MaskedLmTask {
     fn forward(
         &self,
         model: &TextEncoder,
-        batch: MaskedBatch,
+        batch: MaskedLmBatch,
         _carry: &mut Carry,
         device: &Device,
     ) -> Result<(Tensor<1>, MaskedLmOutput), TrainError> {
@@ -108,7 +108,7 @@ impl Task for MaskedLmTask {
     fn evaluate(
         &self,
         model: &TextEncoder,
-        batch: MaskedBatch,
+        batch: MaskedLmBatch,
         _carry: &mut Carry,
         device: &Device,
     ) -> Result<Tally, TrainError> {

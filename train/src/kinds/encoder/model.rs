@@ -4,7 +4,8 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use tinderbox_data::text::{SequenceBatch, SequenceEncoder, Tokenizer};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::encoder::{EncoderBatch, InputBuilder};
 use tinderbox_model_transformer::huggingface::{self, OpenedEncoder};
 use tinderbox_model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
 
@@ -21,7 +22,7 @@ pub struct LoadedEncoder {
     /// The network.
     pub model: TextEncoder,
     /// What makes its input of a text.
-    pub sequences: SequenceEncoder,
+    pub sequences: InputBuilder,
     /// What its classes or tags are called, in the order of the logits; empty for a model without them.
     pub labels: Vec<String>,
     /// Of a model that answers questions: whether it is known to have learnt that some have no answer.
@@ -59,7 +60,7 @@ impl LoadedEncoder {
         let length = data.max_length.min(config.max_length());
         Ok(Self {
             model,
-            sequences: SequenceEncoder::new(tokenizer, length)?,
+            sequences: InputBuilder::new(tokenizer, length)?,
             config,
             labels,
             can_be_impossible,
@@ -80,7 +81,7 @@ impl LoadedEncoder {
         let tokenizer = Tokenizer::open(folder)?;
         check_tokens(&tokenizer, &config)?;
         Ok(Self {
-            sequences: SequenceEncoder::new(tokenizer, config.max_length())?,
+            sequences: InputBuilder::new(tokenizer, config.max_length())?,
             config,
             model,
             labels,
@@ -113,12 +114,12 @@ pub fn check_tokens(tokenizer: &Tokenizer, config: &TextEncoderConfig) -> Result
 }
 
 /// A batch as an encoder of this configuration takes it.
-pub fn input(batch: &SequenceBatch, config: &TextEncoderConfig, device: &Device) -> EncoderInput {
-    let is_padded = batch.real.iter().any(|is_real| !is_real);
+pub fn input(batch: &EncoderBatch, config: &TextEncoderConfig, device: &Device) -> EncoderInput {
+    let is_padded = batch.attention_mask.iter().any(|kept| !kept);
     EncoderInput {
         tokens: batch.tokens(device),
-        token_type_ids: (config.type_vocab_size() > 1).then(|| batch.segments(device)),
+        token_type_ids: (config.type_vocab_size() > 1).then(|| batch.token_type_ids(device)),
         // Without a mask attention is faster.
-        attention_mask: is_padded.then(|| batch.real(device)),
+        attention_mask: is_padded.then(|| batch.attention_mask(device)),
     }
 }

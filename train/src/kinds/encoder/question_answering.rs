@@ -5,11 +5,11 @@ use std::ops::Range;
 use burn::tensor::{Device, Int, Tensor, Transaction};
 use tinderbox_data::DataError;
 use tinderbox_data::loader::{Batching, Source};
-use tinderbox_data::text::SequenceBatch;
-use tinderbox_data::text::squad::metrics::Version;
-use tinderbox_data::text::squad::{
-    Prediction, QuestionBatch, QuestionWindows, SpanBatch, SquadEvaluation, SquadTraining,
-    best_answer,
+use tinderbox_data::text::encoder::EncoderBatch;
+use tinderbox_data::text::encoder::question_answering::metrics::Version;
+use tinderbox_data::text::encoder::question_answering::{
+    Prediction, QaEvaluationSource, QaTrainingBatch, QaTrainingSource, QuestionBatch,
+    QuestionWindows, best_answer,
 };
 use tinderbox_kernels::loss::cross_entropy;
 use tinderbox_model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
@@ -72,7 +72,7 @@ impl Answering {
 pub fn span_logits(
     model: &TextEncoder,
     config: &TextEncoderConfig,
-    batch: &SequenceBatch,
+    batch: &EncoderBatch,
     at_once: usize,
     device: &Device,
 ) -> [Tensor<2>; 2] {
@@ -103,16 +103,16 @@ fn rows(input: &EncoderInput, rows: Range<usize>) -> EncoderInput {
 #[derive(Debug)]
 pub enum SpanSource {
     /// Windows of texts.
-    Training(SquadTraining),
+    Training(QaTrainingSource),
     /// Whole questions.
-    Evaluation(SquadEvaluation),
+    Evaluation(QaEvaluationSource),
 }
 
 /// A batch of either.
 #[derive(Debug)]
 pub enum SpanInput {
     /// Windows of texts.
-    Windows(SpanBatch),
+    Windows(QaTrainingBatch),
     /// Whole questions.
     Questions(QuestionBatch),
 }
@@ -120,9 +120,9 @@ pub enum SpanInput {
 /// An item of either.
 pub enum SpanItem {
     /// A window of a text.
-    Window(<SquadTraining as Source>::Item),
+    Window(<QaTrainingSource as Source>::Item),
     /// A whole question.
-    Question(<SquadEvaluation as Source>::Item),
+    Question(<QaEvaluationSource as Source>::Item),
 }
 
 impl Source for SpanSource {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tinderbox_data::text::labelled::Columns;
-use tinderbox_data::text::tagged::TagColumns;
+use tinderbox_data::text::encoder::sequence_classification::Columns;
+use tinderbox_data::text::encoder::token_classification::TagColumns;
 
 use crate::TrainError;
 

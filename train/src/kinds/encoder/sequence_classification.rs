@@ -1,7 +1,7 @@
 //! Classification of texts and of pairs of texts.
 
 use burn::tensor::{Device, Tensor};
-use tinderbox_data::text::{LabelledBatch, SequenceSource};
+use tinderbox_data::text::encoder::sequence_classification::{LabelledBatch, LabelledSource};
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::input;
@@ -60,7 +60,7 @@ impl SequenceClassificationTask {
 
 impl Task for SequenceClassificationTask {
     type Model = TextEncoder;
-    type Source = SequenceSource;
+    type Source = LabelledSource;
     type Output = SequenceClassificationOutput;
 
     fn metrics(&self) -> &[MetricInfo] {

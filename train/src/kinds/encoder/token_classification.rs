@@ -1,7 +1,9 @@
 //! Token classification: a tag for every word, as for names or parts of speech.
 
 use burn::tensor::{Device, Tensor};
-use tinderbox_data::text::{TaggedBatch, TaggedSource};
+use tinderbox_data::text::encoder::token_classification::{
+    TokenClassificationBatch, TokenClassificationSource,
+};
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::input;
@@ -37,7 +39,7 @@ struct Words {
 }
 
 impl Words {
-    fn of(batch: &TaggedBatch) -> Self {
+    fn of(batch: &TokenClassificationBatch) -> Self {
         let [rows, time] = batch.input.shape;
         let mut words = Self {
             positions: Vec::new(),
@@ -78,7 +80,7 @@ impl TokenClassificationTask {
     fn logits(
         &self,
         model: &TextEncoder,
-        batch: &TaggedBatch,
+        batch: &TokenClassificationBatch,
         words: &Words,
         device: &Device,
     ) -> Tensor<2> {
@@ -124,7 +126,7 @@ const REAL: &str = "entities.real";
 
 impl Task for TokenClassificationTask {
     type Model = TextEncoder;
-    type Source = TaggedSource;
+    type Source = TokenClassificationSource;
     type Output = TokenClassificationOutput;
 
     fn metrics(&self) -> &[MetricInfo] {
@@ -135,7 +137,7 @@ impl Task for TokenClassificationTask {
         "words"
     }
 
-    fn size(&self, source: &TaggedSource) -> usize {
+    fn size(&self, source: &TokenClassificationSource) -> usize {
         source.words()
     }
 
@@ -154,7 +156,7 @@ impl Task for TokenClassificationTask {
     fn forward(
         &self,
         model: &TextEncoder,
-        batch: TaggedBatch,
+        batch: TokenClassificationBatch,
         _carry: &mut Carry,
         device: &Device,
     ) -> Result<(Tensor<1>, TokenClassificationOutput), TrainError> {
@@ -173,7 +175,7 @@ impl Task for TokenClassificationTask {
     fn evaluate(
         &self,
         model: &TextEncoder,
-        batch: TaggedBatch,
+        batch: TokenClassificationBatch,
         _carry: &mut Carry,
         device: &Device,
     ) -> Result<Tally, TrainError> {

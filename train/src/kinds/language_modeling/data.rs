@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tinderbox_data::loader::{Loader, LoaderConfig};
-use tinderbox_data::text::plain::By;
-use tinderbox_data::text::{
-    Corpus, Streams, TokenShards, Tokenizer, Tokens, Windows, grammar, penn_treebank, plain,
-    treebank,
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::generated::grammar;
+use tinderbox_data::text::language::plain::By;
+use tinderbox_data::text::language::{
+    Corpus, Streams, TokenShards, Tokens, Windows, penn_treebank, plain, treebank,
 };
 
 use super::LanguageModelConfig;

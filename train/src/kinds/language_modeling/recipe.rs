@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use tinderbox_data::text::treebank::Options as TreebankOptions;
+use tinderbox_data::text::language::treebank::Options as TreebankOptions;
 
 /// Where text comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,8 @@
 //! Language modelling: the next token.
 
 use burn::tensor::{Device, Int, Tensor};
-use tinderbox_data::text::{TokenBatch, Tokenizer};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::language::LmBatch;
 use tinderbox_kernels::loss::cross_entropy;
 use tinderbox_model_rnn::{RnnState, regularization};
 
@@ -74,7 +75,7 @@ const BITS: &str = "bits_per_character";
 /// The logits of a batch as `[batch * time, vocab]`; what a recurrent model leaves goes into `carry`.
 fn logits(
     model: &LanguageModel,
-    batch: &TokenBatch,
+    batch: &LmBatch,
     carry: &mut Carry,
     device: &Device,
 ) -> Result<(Tensor<2>, Option<tinderbox_model_rnn::Activations>), TrainError> {
@@ -93,7 +94,7 @@ fn logits(
     Ok((logits.reshape([batch * time, vocab]), activations))
 }
 
-fn flat_targets(batch: &TokenBatch, device: &Device) -> Tensor<1, Int> {
+fn flat_targets(batch: &LmBatch, device: &Device) -> Tensor<1, Int> {
     let [rows, time] = batch.shape;
     batch.targets(device).reshape([rows * time])
 }
@@ -126,7 +127,7 @@ impl Task for LanguageModelingTask {
         values
     }
 
-    fn rate_factor(&self, batch: &TokenBatch) -> f64 {
+    fn rate_factor(&self, batch: &LmBatch) -> f64 {
         match self.usual_length {
             Some(usual) => batch.shape[1] as f64 / usual as f64,
             None => 1.0,
@@ -136,7 +137,7 @@ impl Task for LanguageModelingTask {
     fn forward(
         &self,
         model: &LanguageModel,
-        batch: TokenBatch,
+        batch: LmBatch,
         carry: &mut Carry,
         device: &Device,
     ) -> Result<(Tensor<1>, LanguageModelingOutput), TrainError> {
@@ -168,7 +169,7 @@ impl Task for LanguageModelingTask {
     fn evaluate(
         &self,
         model: &LanguageModel,
-        batch: TokenBatch,
+        batch: LmBatch,
         carry: &mut Carry,
         device: &Device,
     ) -> Result<Tally, TrainError> {
@@ -238,7 +239,7 @@ mod tests {
 
     #[test]
     fn the_rate_follows_a_length_that_varies() {
-        let batch = TokenBatch {
+        let batch = LmBatch {
             shape: [1, 16],
             inputs: vec![0; 16],
             targets: vec![0; 16],

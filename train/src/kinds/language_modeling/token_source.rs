@@ -2,7 +2,7 @@
 
 use tinderbox_data::DataError;
 use tinderbox_data::loader::{Batching, Source};
-use tinderbox_data::text::{Sequence, Streams, TokenBatch, Windows};
+use tinderbox_data::text::language::{LmBatch, LmExample, Streams, Windows};
 
 /// Where token batches come from.
 #[derive(Debug)]
@@ -17,9 +17,9 @@ pub enum TokenSource {
 #[derive(Debug)]
 pub enum TokenItem {
     /// A segment of every stream.
-    Segment(TokenBatch),
+    Segment(LmBatch),
     /// A window.
-    Window(Sequence),
+    Window(LmExample),
 }
 
 impl TokenSource {
@@ -34,7 +34,7 @@ impl TokenSource {
 
 impl Source for TokenSource {
     type Item = TokenItem;
-    type Batch = TokenBatch;
+    type Batch = LmBatch;
 
     fn len(&self) -> usize {
         match self {
@@ -64,7 +64,7 @@ impl Source for TokenSource {
         }
     }
 
-    fn collate(&self, epoch: u64, batch: usize, items: Vec<TokenItem>) -> TokenBatch {
+    fn collate(&self, epoch: u64, batch: usize, items: Vec<TokenItem>) -> LmBatch {
         let mut segments = Vec::new();
         let mut windows = Vec::new();
         for item in items {
