@@ -1,4 +1,5 @@
-//! Data for deep learning: data sets, decoding, augmentation, tokenisation, and a deterministic loader.
+//! Data for deep learning: data sets, decoding, augmentation, tokenisation, and a deterministic
+//! loader.
 //!
 //! * [`image`]: image data sets ([`image::ImageFolder`], [`image::ImageNet`], [`image::Cifar10`],
 //!   [`image::Idx`], [`image::Shards`], [`image::Shapes`]), transforms, and batches;
@@ -41,8 +42,8 @@
 //!
 //! # Text
 //!
-//! A corpus is text encoded by a tokenizer; [`Windows`](text::language::Windows) cuts it into the inputs
-//! and targets of a language model.
+//! A corpus is text encoded by a tokenizer; [`Windows`](text::language::Windows) cuts it into the
+//! inputs and targets of a language model.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -67,9 +68,10 @@
 //!
 //! # Determinism
 //!
-//! The batches of an epoch depend on the source and the configuration alone. They are the same for any
-//! number of workers, and an epoch can be entered at any batch, so that a resumed run sees exactly the
-//! data that the uninterrupted one would have seen. No random generator has a state that is saved.
+//! The batches of an epoch depend on the source and the configuration alone. They are the same for
+//! any number of workers, and an epoch can be entered at any batch, so that a resumed run sees
+//! exactly the data that the uninterrupted one would have seen. No random generator has a state
+//! that is saved.
 //!
 //! A source declares how it may be batched ([`loader::Batching`]), and the loader refuses a
 //! configuration that contradicts it.

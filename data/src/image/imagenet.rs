@@ -253,12 +253,13 @@ fn class_folders(index: &Index) -> Result<Vec<String>, DataError> {
 
 fn no_class_folders(index: &Index) -> DataError {
     let root = &index.root;
-    let reason = match root.is_dir() {
-        true => format!(
+    let reason = if root.is_dir() {
+        format!(
             "has no class folders; expected n01440764/*.JPEG ({})",
             found_in(root)
-        ),
-        false => "has no archives n01440764.tar in it, one per class".to_owned(),
+        )
+    } else {
+        "has no archives n01440764.tar in it, one per class".to_owned()
     };
     DataError::file(root, reason)
 }
@@ -270,7 +271,7 @@ fn flat_images(index: &Index) -> Result<Option<&Group>, DataError> {
         Some(flat) if index.groups.len() > 1 => Err(DataError::file(
             &index.root.join(flat.names.get(0)),
             format!(
-                "lies beside class folders with images, as do {} others; move them in or out",
+                "is beside class folders with images, as do {} others; move them in or out",
                 flat.names.len() - 1
             ),
         )),
@@ -337,10 +338,10 @@ fn items_in_class_folders(index: &Index, wnids: &[String]) -> Result<Vec<Item>, 
             label: label as u32,
         }));
     }
-    match items.is_empty() {
-        false => Ok(items),
-        true => Err(no_class_folders(index)),
+    if items.is_empty() {
+        return Err(no_class_folders(index));
     }
+    Ok(items)
 }
 
 /// Compares Tiny-ImageNet's list of classes with the folders.

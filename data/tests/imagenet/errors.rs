@@ -67,7 +67,7 @@ fn folders_that_are_not_classes() {
     put(&root.join("val/n00000002/a.JPEG"), disk::jpeg(1));
     assert_validation_error(root, &["val/n00000002: this class is not one of the 3"]);
     put(&root.join("val/a.JPEG"), disk::jpeg(1));
-    assert_validation_error(root, &["val/a.JPEG: lies beside class folders"]);
+    assert_validation_error(root, &["val/a.JPEG: is beside class folders"]);
     put(&root.join("train/tench/a.JPEG"), disk::jpeg(1));
     assert_train_error(
         root,
@@ -151,7 +151,7 @@ fn lists_that_do_not_fit() {
         (
             "val.txt",
             format!("{} -1\n", name(1)),
-            &["line 1: `-1` is no class"],
+            &["line 1: `-1` is not a class"],
         ),
         (
             "val.txt",

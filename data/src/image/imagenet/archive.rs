@@ -106,9 +106,10 @@ impl Contents {
 pub(super) fn read(file: &File, span: Span) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = Section::new(file, span).read_to_end(&mut bytes)?;
-    match read as u64 == span.1 {
-        true => Ok(bytes),
-        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    if read as u64 == span.1 {
+        Ok(bytes)
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
     }
 }
 

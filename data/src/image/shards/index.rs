@@ -243,10 +243,10 @@ fn add(
         }
         _ => false,
     };
-    match again {
-        true => Err(format!("is the second image or class of the sample {key}")),
-        false => Ok(()),
+    if again {
+        return Err(format!("is the second image or class of the sample {key}"));
     }
+    Ok(())
 }
 
 fn label(entry: &mut Entry<'_, impl Read>) -> Result<usize, String> {

@@ -135,7 +135,7 @@ fn append(tar: &mut Builder<impl Write>, name: &str, content: &[u8]) -> io::Resu
     tar.append(&header, content)
 }
 
-/// Counts and hashes what is written through it.
+/// A writer that counts and hashes the bytes written through it.
 pub(super) struct Hashing<W> {
     inner: W,
     sha256: Sha256,
