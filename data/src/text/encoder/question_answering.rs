@@ -11,7 +11,6 @@
 
 mod answer;
 mod evaluation;
-
 pub mod metrics;
 mod open;
 mod read;
