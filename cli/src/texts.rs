@@ -13,11 +13,12 @@ pub(crate) const BATCH: usize = 32;
 
 /// `--text` and `--file`.
 #[derive(Args)]
+#[command(next_help_heading = "Input")]
 pub(crate) struct TextArgs {
-    /// A text. May be given several times.
+    /// Text to read (repeatable).
     #[arg(long, value_name = "TEXT", conflicts_with = "file")]
     pub(crate) text: Vec<String>,
-    /// A file with a text a line.
+    /// File with one text per line.
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }

@@ -19,13 +19,16 @@ use tinderbox_train::run::{Bundle, RunDir, Which};
 
 use crate::shared::with_data;
 
-/// Which weights of a run.
+/// Weights of a run.
 #[derive(Args)]
+#[command(next_help_heading = "Model")]
 pub(crate) struct WeightsArgs {
-    /// Which checkpoint: best, latest, or a step.
+    /// Checkpoint of the run: best, latest, or a step number.
     #[arg(long, default_value = "best", value_name = "WHICH")]
     checkpoint: Checkpoint,
-    /// Use the weights as they are rather than their moving average, if the run kept one.
+    /// Use the raw weights instead of their moving average (EMA).
+    ///
+    /// By default the moving average is used if the run kept one.
     #[arg(long)]
     live: bool,
 }
@@ -48,20 +51,27 @@ impl FromStr for Checkpoint {
     }
 }
 
-/// Weights that are not the run's own, or that have no run.
+/// Weights from a file, in place of a run's own or without a run.
 #[derive(Args)]
+#[command(next_help_heading = "Model")]
 pub(crate) struct OutsideArgs {
-    /// Use these weights instead of a checkpoint's: a file (safetensors or PyTorch's), or a name that `tinderbox models
-    /// --weights` lists. Model, classes and preprocessing are still the run's.
+    /// Image weights to use instead of a checkpoint's.
+    ///
+    /// A file (safetensors or PyTorch) or a name from `tinderbox models --weights`. Model, classes
+    /// and preprocessing are still the run's.
     #[arg(long, value_name = "NAME|FILE", conflicts_with_all = ["checkpoint", "live"])]
     weights: Option<String>,
-    /// Whether all weights must fit; with false, those that fit are used.
+    /// Require every weight to match the model.
+    ///
+    /// With false, weights that do not match are skipped and listed.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     strict: bool,
-    /// What network a weights file is of that is given in place of a run (`tinderbox models` lists the names).
+    /// Architecture of a weights file that is given in place of RUN.
+    ///
+    /// `tinderbox models` lists the names.
     #[arg(long, value_name = "NAME", conflicts_with = "weights")]
     model: Option<String>,
-    /// What the classes of such a file are called: a text file with a name a line.
+    /// Class names of such a file: a text file, one name per line.
     #[arg(long, value_name = "FILE", conflicts_with = "weights")]
     labels: Option<PathBuf>,
 }

@@ -257,12 +257,12 @@ mod tests {
     use super::*;
 
     fn model() -> tinderbox_model_cnn::ImageClassifier {
-        let config = ImageClassifierConfig::SimpleCnn(SimpleCnnConfig {
-            image_size: 4,
-            channels: [2, 2],
-            hidden: 2,
-            ..SimpleCnnConfig::default()
-        });
+        let config = ImageClassifierConfig::SimpleCnn(
+            SimpleCnnConfig::default()
+                .with_image_size(4)
+                .with_channels([2, 2])
+                .with_hidden(2),
+        );
         config.init(&Device::flex().autodiff()).unwrap()
     }
 

@@ -28,12 +28,12 @@ fn fixture() -> Fixture {
 }
 
 fn model(device: &Device) -> ImageClassifier {
-    let config = ImageClassifierConfig::SimpleCnn(SimpleCnnConfig {
-        num_classes: 5,
-        channels: [8, 16],
-        hidden: 16,
-        ..SimpleCnnConfig::default()
-    });
+    let config = ImageClassifierConfig::SimpleCnn(
+        SimpleCnnConfig::default()
+            .with_num_classes(5)
+            .with_channels([8, 16])
+            .with_hidden(16),
+    );
     fixture().load(config.init(device).unwrap(), "init.")
 }
 

@@ -24,7 +24,7 @@ pub(super) fn step(job: Job, device: &Device) -> anyhow::Result<Step> {
     let task = ImageClassificationTask::new(classes, 0.0);
     let learner = Learner {
         model: init_model(0, device, || Ok(config.init(device)?))?,
-        logits: move |model: &ImageClassifier| model.forward(images.clone()),
+        logits: move |model: &ImageClassifier| Ok(model.forward(images.clone())),
         loss: move |logits| task.loss(logits, targets.clone()),
         optimizer: OptimizerRecipe::default(),
     };
@@ -35,13 +35,9 @@ fn config(workload: Workload, image_size: usize) -> ImageClassifierConfig {
     match workload {
         Workload::Resnet20 => ImageClassifierConfig::CifarResNet(CifarResNetConfig::new(20, 10)),
         Workload::Resnet18 => ImageClassifierConfig::ResNet(ResNetConfig::resnet18(1000)),
-        Workload::Vgg11 => ImageClassifierConfig::Vgg(VggConfig {
-            dropout: 0.0,
-            ..VggConfig::vgg11(1000)
-        }),
-        _ => ImageClassifierConfig::SimpleCnn(SimpleCnnConfig {
-            image_size,
-            ..SimpleCnnConfig::default()
-        }),
+        Workload::Vgg11 => ImageClassifierConfig::Vgg(VggConfig::vgg11(1000).with_dropout(0.0)),
+        _ => {
+            ImageClassifierConfig::SimpleCnn(SimpleCnnConfig::default().with_image_size(image_size))
+        }
     }
 }

@@ -14,16 +14,16 @@ use tinderbox_train::trainer::optimizer::Optimizer;
 
 use crate::Done;
 
-/// Try every compiled-in backend: does it start, what is it, does a training step run.
+/// Test every compiled-in backend with a training step.
+///
+/// The first step on a GPU backend compiles its kernels, which can take a minute or more.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox devices
-  tinderbox devices wgpu:software
-
-The first step on a GPU backend compiles its kernels, which can take a minute or more.")]
+  tinderbox devices wgpu:software")]
 pub(crate) struct Args {
-    /// Only this one.
+    /// Test this device only, as NAME or NAME:INDEX.
     device: Option<DeviceName>,
 }
 
@@ -72,12 +72,12 @@ fn try_out(name: &DeviceName) -> Result<String, String> {
 /// One step of a tiny network: convolution, pooling, linear, loss, backward, update.
 fn step(device: &Device) -> Result<(), String> {
     let device = device.clone().autodiff();
-    let config = ImageClassifierConfig::SimpleCnn(SimpleCnnConfig {
-        image_size: 8,
-        channels: [4, 4],
-        hidden: 8,
-        ..SimpleCnnConfig::new(2)
-    });
+    let config = ImageClassifierConfig::SimpleCnn(
+        SimpleCnnConfig::new(2)
+            .with_image_size(8)
+            .with_channels([4, 4])
+            .with_hidden(8),
+    );
     let model = config.init(&device).map_err(|e| e.to_string())?;
     let task = ImageClassificationTask::new(2, 0.0);
     let images = Tensor::ones([2, 3, 8, 8], &device);

@@ -21,34 +21,38 @@ use crate::texts::{self, TextArgs};
 use crate::trained::WeightsArgs;
 use crate::{Done, encoder};
 
-/// Turn texts into vectors.
+/// Turn texts into embedding vectors.
+///
+/// MODEL is a run directory, a Hugging Face model folder, or a sentence-transformers folder, whose
+/// modules.json gives pooling and normalisation. Without --output a JSON object is printed for each
+/// text. Texts longer than the model reads are truncated, with a warning. Without --text and
+/// --file, texts are read from standard input, one per line.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox embed path/to/all-MiniLM-L6-v2 --text \"How do I reset my password?\"
-  tinderbox embed path/to/all-MiniLM-L6-v2 --file sentences.txt --output sentences.npy
-  cat sentences.txt | tinderbox embed runs/mlm --pooling cls --normalize true
-
-MODEL is a folder of sentence-transformers, whose modules.json says how it is to be used, a folder of Hugging Face's, or a \
-run directory. Without --output a JSON object is printed for each text. Texts that the model cannot read to their end are \
-cut off, with a warning.")]
+  tinderbox embed path/to/all-MiniLM-L6-v2 --file sentences.txt -o vectors.npy
+  cat sentences.txt | tinderbox embed runs/mlm --pooling cls --normalize true")]
 pub(crate) struct Args {
-    /// What turns them into vectors.
+    /// Run directory or model folder.
     model: PathBuf,
     #[command(flatten)]
     texts: TextArgs,
-    /// Where the vectors go: FILE.npy (float32 of shape [texts, width]), FILE.jsonl or FILE.json.
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Texts that go through the network at once.
-    #[arg(long, default_value_t = texts::BATCH, value_name = "N")]
-    batch_size: usize,
-    /// How tokens become one vector, whatever the folder says; for others than sentence encoders the mean is taken.
-    #[arg(long, value_enum, value_name = "HOW")]
+    /// Pooling of token vectors into one.
+    ///
+    /// The default is the model folder's setting or, for anything but a sentence-transformers
+    /// folder, the mean.
+    #[arg(long, value_enum, value_name = "HOW", help_heading = "Embedding")]
     pooling: Option<PoolingName>,
-    /// Whether vectors are brought to length 1, whatever the folder says.
-    #[arg(long, value_name = "BOOL", action = ArgAction::Set)]
+    /// Scale vectors to length 1 [default: the model folder's setting].
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, help_heading = "Embedding")]
     normalize: Option<bool>,
+    /// Texts per forward pass.
+    #[arg(long, default_value_t = texts::BATCH, value_name = "N", help_heading = "Embedding")]
+    batch_size: usize,
+    /// Output file: .npy (float32, [texts, width]), .jsonl or .json.
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    output: Option<PathBuf>,
     #[command(flatten)]
     weights: WeightsArgs,
     #[command(flatten)]
@@ -57,11 +61,11 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum PoolingName {
-    /// The mean over all tokens.
+    /// Mean over all tokens.
     Mean,
-    /// The first token, `[CLS]`.
+    /// First token, `[CLS]`.
     Cls,
-    /// The largest value of each feature.
+    /// Maximum of each feature over all tokens.
     Max,
 }
 

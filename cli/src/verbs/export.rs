@@ -21,29 +21,29 @@ use crate::language::open_run;
 use crate::shared::DeviceArgs;
 use crate::trained::WeightsArgs;
 
-/// Write a trained model's weights for PyTorch.
+/// Write weights for PyTorch, Hugging Face or PEFT.
+///
+/// Read them in PyTorch with model.load_state_dict(safetensors.torch.load_file(FILE)), and a folder
+/// with AutoModelForCausalLM.from_pretrained(FOLDER), AutoModelForSequenceClassification and so on.
+/// LoRA adapters are merged into the weights, except by --format peft.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox export runs/cnn model.safetensors
   tinderbox export model.pth model.safetensors
   tinderbox export runs/transformer path/to/folder --format huggingface
-  tinderbox export runs/bert path/to/folder --format peft
-
-In PyTorch: model.load_state_dict(safetensors.torch.load_file(\"model.safetensors\")), or of a folder
-AutoModelForCausalLM.from_pretrained(\"path/to/folder\"), AutoModelForSequenceClassification and so on.
-Adapters are added to what they adapt, except in --format peft.")]
+  tinderbox export runs/bert path/to/folder --format peft")]
 pub(crate) struct Args {
-    /// The run directory, or a weights file of PyTorch that is to become safetensors.
+    /// Run directory, or PyTorch weights file to convert.
     #[arg(value_name = "RUN|FILE")]
     run: PathBuf,
-    /// The file, or folder, to write.
+    /// File or folder to write.
     output: PathBuf,
-    /// What to write.
-    #[arg(long, value_enum, default_value_t = Format::Safetensors)]
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = Format::Safetensors, help_heading = "Output")]
     format: Format,
-    /// Replace what is there.
-    #[arg(long)]
+    /// Replace an existing file or folder.
+    #[arg(long, help_heading = "Output")]
     overwrite: bool,
     #[command(flatten)]
     weights: WeightsArgs,
@@ -51,11 +51,11 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// The weights, with PyTorch's names and layout.
+    /// Weights file with PyTorch's names and layout.
     Safetensors,
-    /// Of a GPT, a Llama or an encoder: a folder with config, weights and tokenizer.
+    /// Folder with config, weights and tokenizer (GPT, Llama, encoders).
     Huggingface,
-    /// Of a run with adapters: a folder with these alone, for Hugging Face's PEFT.
+    /// Folder with the LoRA adapters alone, for Hugging Face's PEFT.
     Peft,
 }
 

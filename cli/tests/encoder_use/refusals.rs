@@ -105,7 +105,7 @@ fn a_model_of_another_kind_is_told_what_it_is_for() {
     assert_one_line_error(
         &mut run("predict", masked.path(), &text),
         1,
-        &["tinderbox fill"],
+        &["tinderbox fill-mask"],
     );
     let nowhere = folder.path().join("nowhere");
     for verb in ["predict", "explain", "embed"] {

@@ -25,11 +25,11 @@ use crate::{Done, encoder};
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum TextMethod {
-    /// Of a text: how much each word adds to the class's logit.
+    /// Text: contribution of each word to the class's logit.
     IntegratedGradients,
-    /// Of a text: how much each token looks at each, in a layer and head.
+    /// Text: attention weights between tokens, per layer and head.
     Attention,
-    /// The same through all layers together.
+    /// Text: attention rollout through all layers.
     Rollout,
 }
 
@@ -101,11 +101,10 @@ fn integrated_gradients(
     input: &EncoderInput,
     device: &Device,
 ) -> anyhow::Result<Explained> {
-    let default = IntegratedGradients::default();
-    let settings = IntegratedGradients {
-        steps: args.steps.unwrap_or(default.steps),
-        ..default
-    };
+    let mut settings = IntegratedGradients::default();
+    if let Some(steps) = args.steps {
+        settings.steps = steps;
+    }
     settings.validate().map_err(|e| anyhow::anyhow!("--{e}"))?;
     let baseline = baseline(&question, loaded.sequences.pad_id(), device);
     let model = &loaded.model;

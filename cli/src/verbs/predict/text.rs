@@ -46,7 +46,7 @@ pub(super) fn run(args: &Args) -> Done {
         Head::TokenClassification => tags::run(args, &loaded, &texts(args)?, &device),
         Head::QuestionAnswering => answer::run(args, &loaded, &device),
         Head::MaskedLm => bail!(
-            "{name} guesses masked words: `tinderbox fill {name} \"a text with a [MASK] in it\"`, or `tinderbox embed {name}`"
+            "{name} guesses masked words: `tinderbox fill-mask {name} \"a text with a [MASK] in it\"`, or `tinderbox embed {name}`"
         ),
         Head::None => bail!(
             "{name} is an encoder without a head: `tinderbox embed {name}` gives its vectors, and training on labels gives it \
