@@ -185,10 +185,7 @@ fn text(folder: &Path) {
     let device = burn::tensor::Device::flex();
     let letters: Vec<String> = ('a'..='z').map(String::from).collect();
     let tokenizer = Tokenizer::from_characters(letters).unwrap();
-    let config = GptConfig {
-        vocab_size: tokenizer.vocab_size(),
-        ..GptConfig::small(1, 1, 4, 16)
-    };
+    let config = GptConfig::small(1, 1, 4, 16).with_vocab_size(tokenizer.vocab_size());
     let config = CausalLmConfig::Gpt(config);
     let gpt2 = folder.join("path/to/gpt2");
     std::fs::create_dir_all(&gpt2).unwrap();

@@ -35,7 +35,12 @@ fn main() -> Result<(), DataError> {
         let [rows, time] = batch.input.shape;
         let padding = rows * time - batch.input.unpadded_tokens();
         println!("{rows} rows of {time} tokens, {padding} of them padding; the first row:");
-        for (label, row) in batch.labels.iter().zip(batch.input.ids.chunks(time)).take(1) {
+        for (label, row) in batch
+            .labels
+            .iter()
+            .zip(batch.input.ids.chunks(time))
+            .take(1)
+        {
             let tokens = row.iter().filter_map(|&id| builder.tokenizer().token(id));
             let tokens: Vec<String> = tokens.collect();
             println!("  {}: {}", labels[*label as usize], tokens.join(" "));

@@ -58,13 +58,21 @@ fn check_features(thin: &ThinEncoder, case: &str, model: &TextEncoder, input: &E
 fn logits(model: &TextEncoder, head: Head, input: &EncoderInput) -> Vec<f32> {
     match head {
         Head::None => Vec::new(),
-        Head::MaskedLm => values(model.forward_masked_lm(input).inner()),
-        Head::SequenceClassification => {
-            values(model.forward_sequence_classification(input).inner())
+        Head::MaskedLm => values(model.forward_masked_lm(input).unwrap().inner()),
+        Head::SequenceClassification => values(
+            model
+                .forward_sequence_classification(input)
+                .unwrap()
+                .inner(),
+        ),
+        Head::TokenClassification => {
+            values(model.forward_token_classification(input).unwrap().inner())
         }
-        Head::TokenClassification => values(model.forward_token_classification(input).inner()),
         Head::QuestionAnswering => {
-            let sides = model.forward_question_answering(input).map(Tensor::inner);
+            let sides = model
+                .forward_question_answering(input)
+                .unwrap()
+                .map(Tensor::inner);
             let both = Tensor::<2>::stack::<3>(sides.to_vec(), 2);
             let real = input
                 .attention_mask
@@ -118,7 +126,7 @@ fn padding_of_spans_is_far_below_everything() {
         let device = Device::flex();
         let input = thin.input("padded", &device);
         let model = thin.model(Head::QuestionAnswering, &device);
-        for side in model.forward_question_answering(&input) {
+        for side in model.forward_question_answering(&input).unwrap() {
             let real = input.attention_mask.clone().unwrap();
             let padding = values(side.mask_fill(real, -1e9));
             assert!(padding.iter().all(|&x| x <= -6e4), "{}", thin.name);
@@ -137,15 +145,19 @@ fn embeddings_may_be_given_in_place_of_tokens() {
         };
         let model = thin.model(Head::SequenceClassification, &device);
         let words = model.word_embeddings(input.tokens.clone());
-        let got = model.forward_sequence_classification_from(words, &other);
+        let got = model
+            .forward_sequence_classification_from(words, &other)
+            .unwrap();
         assert_eq!(
             values(got),
-            values(model.forward_sequence_classification(&input))
+            values(model.forward_sequence_classification(&input).unwrap())
         );
         let model = thin.model(Head::QuestionAnswering, &device);
         let words = model.word_embeddings(input.tokens.clone());
-        let [got, _] = model.forward_question_answering_from(words, &other);
-        let [expected, _] = model.forward_question_answering(&input);
+        let [got, _] = model
+            .forward_question_answering_from(words, &other)
+            .unwrap();
+        let [expected, _] = model.forward_question_answering(&input).unwrap();
         assert_eq!(values(got), values(expected));
     }
 }
@@ -162,9 +174,12 @@ fn loss(thin: &ThinEncoder, head: (&str, Head), model: &TextEncoder, device: &De
     let labels = labels(thin, head.0);
     let (logits, targets): (Tensor<2>, Vec<i64>) = match head.1 {
         Head::None => unreachable!(),
-        Head::SequenceClassification => (model.forward_sequence_classification(&input), labels),
+        Head::SequenceClassification => (
+            model.forward_sequence_classification(&input).unwrap(),
+            labels,
+        ),
         Head::QuestionAnswering => {
-            let [start, end] = model.forward_question_answering(&input);
+            let [start, end] = model.forward_question_answering(&input).unwrap();
             let (starts, ends) = labels
                 .chunks_exact(2)
                 .map(|pair| (pair[0], pair[1]))
@@ -175,6 +190,7 @@ fn loss(thin: &ThinEncoder, head: (&str, Head), model: &TextEncoder, device: &De
         Head::TokenClassification => {
             let logits = model
                 .forward_token_classification(&input)
+                .unwrap()
                 .flatten::<2>(0, 1);
             (logits.select(0, asked(&labels, device)), wanted(&labels))
         }
@@ -182,7 +198,7 @@ fn loss(thin: &ThinEncoder, head: (&str, Head), model: &TextEncoder, device: &De
             // The head on nothing but the places that are asked for.
             let features = model.forward_features(&input).flatten::<2>(0, 1);
             let features = features.select(0, asked(&labels, device));
-            (model.masked_lm_head(features), wanted(&labels))
+            (model.masked_lm_head(features).unwrap(), wanted(&labels))
         }
     };
     let targets = Tensor::from_data(TensorData::from(targets.as_slice()), device);

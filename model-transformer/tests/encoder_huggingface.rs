@@ -186,7 +186,7 @@ fn labels_and_padding_that_do_not_fit_are_refused() {
     let message = refuse(bert(), &["yes", "no"], 0);
     assert_eq!(
         message,
-        "model option `num_labels`: is 3, and 2 labels are named"
+        "model option `num_labels`: is 3, but 2 labels are given"
     );
     let message = refuse(roberta(), &[], 0);
     assert!(message.contains("`pad_token_id`: is 1"), "{message}");
@@ -223,7 +223,7 @@ fn options_that_would_change_the_result_are_refused() {
         (
             "model_type",
             json!("deberta"),
-            "bert, distilbert, roberta can be opened",
+            "supported encoders are bert, distilbert, roberta",
         ),
         ("model_type", json!(null), "no `model_type`"),
         (
@@ -293,12 +293,15 @@ fn a_saved_model_does_not_mind_padding_either() {
     save_encoder(&model, &config, &[], 1, written.path()).unwrap();
     let again = open_encoder(written.path(), &device).unwrap().model;
     let row = vec![7, 8, 9];
-    let alone = values(again.forward_sequence_classification(&input_of(
-        std::slice::from_ref(&row),
-        3,
-        1,
-        false,
-    )));
-    let filled = values(again.forward_sequence_classification(&input_of(&[row], 9, 1, false)));
+    let alone = values(
+        again
+            .forward_sequence_classification(&input_of(std::slice::from_ref(&row), 3, 1, false))
+            .unwrap(),
+    );
+    let filled = values(
+        again
+            .forward_sequence_classification(&input_of(&[row], 9, 1, false))
+            .unwrap(),
+    );
     assert_close("logits", &filled, &alone, 1e-5);
 }

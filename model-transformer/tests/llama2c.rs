@@ -79,12 +79,12 @@ fn a_file_of_another_length_is_refused() {
     ] {
         let message = error(wrong);
         assert!(
-            message.contains("its header asks for 24156 bytes"),
+            message.contains("the header implies 24156 bytes"),
             "{message}"
         );
     }
     for wrong in [&whole[..HEADER - 1], &[]] {
-        assert!(error(wrong).contains("it ends within its header"));
+        assert!(error(wrong).contains("it ends within the header"));
     }
 }
 

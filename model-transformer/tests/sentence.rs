@@ -66,12 +66,12 @@ fn vectors_get_length_one_and_zeros_stay() {
 }
 
 fn config() -> TextEncoderConfig {
-    TextEncoderConfig::Bert(BertConfig {
-        vocab_size: 30,
-        max_position_embeddings: 12,
-        initializer_range: 0.3,
-        ..BertConfig::new(2, 2, 8)
-    })
+    TextEncoderConfig::Bert(
+        BertConfig::new(2, 2, 8)
+            .with_vocab_size(30)
+            .with_max_position_embeddings(12)
+            .with_initializer_range(0.3),
+    )
 }
 
 /// A folder with a tiny encoder, and these files besides.
@@ -206,7 +206,7 @@ fn what_would_give_other_vectors_is_refused() {
         ),
         (
             vec![("modules.json", modules(&[TRANSFORMER, &outside]))],
-            "leads out of the folder",
+            "leaves the folder",
         ),
         (vec![("modules.json", all.clone())], "1_Pooling"),
         (
@@ -234,7 +234,7 @@ fn what_would_give_other_vectors_is_refused() {
                 ("modules.json", all.clone()),
                 ("1_Pooling/config.json", MEAN.replace('8', "384")),
             ],
-            "it is for 384 features, and the encoder has 8",
+            "it is for 384 features, but the encoder has 8",
         ),
         (
             vec![

@@ -14,10 +14,7 @@ use tinderbox_model_transformer::{
 };
 
 fn settings(steps: usize) -> IntegratedGradients {
-    IntegratedGradients {
-        steps,
-        ..IntegratedGradients::default()
-    }
+    IntegratedGradients::default().with_steps(steps)
 }
 
 /// The seed is the process's: weights are drawn by one test at a time.
@@ -25,32 +22,26 @@ static SEED: Mutex<()> = Mutex::new(());
 
 /// A tiny model of each family, with weights large enough for its answers to move.
 fn models(head: Head, device: &Device) -> Vec<TextEncoder> {
-    let bert = BertConfig {
-        vocab_size: 20,
-        max_position_embeddings: 16,
-        initializer_range: 0.6,
-        ..BertConfig::new(2, 2, 8)
-    };
-    let distilbert = DistilBertConfig {
-        vocab_size: 20,
-        max_position_embeddings: 16,
-        initializer_range: 0.6,
-        dim: 8,
-        n_layers: 2,
-        n_heads: 2,
-        hidden_dim: 16,
-        ..DistilBertConfig::default()
-    };
-    let roberta = RobertaConfig {
-        vocab_size: 20,
-        max_position_embeddings: 18,
-        initializer_range: 0.6,
-        hidden_size: 8,
-        num_hidden_layers: 2,
-        num_attention_heads: 2,
-        intermediate_size: 16,
-        ..RobertaConfig::default()
-    };
+    let bert = BertConfig::new(2, 2, 8)
+        .with_vocab_size(20)
+        .with_max_position_embeddings(16)
+        .with_initializer_range(0.6);
+    let distilbert = DistilBertConfig::default()
+        .with_vocab_size(20)
+        .with_max_position_embeddings(16)
+        .with_initializer_range(0.6)
+        .with_dim(8)
+        .with_n_layers(2)
+        .with_n_heads(2)
+        .with_hidden_dim(16);
+    let roberta = RobertaConfig::default()
+        .with_vocab_size(20)
+        .with_max_position_embeddings(18)
+        .with_initializer_range(0.6)
+        .with_hidden_size(8)
+        .with_num_hidden_layers(2)
+        .with_num_attention_heads(2)
+        .with_intermediate_size(16);
     let configs = [
         TextEncoderConfig::Bert(bert),
         TextEncoderConfig::DistilBert(distilbert),
@@ -119,7 +110,9 @@ fn scores_add_up_to_the_difference_that_the_text_makes() {
             );
             // What the baseline has too explains nothing.
             assert_eq!((found.scores[0], found.scores[5]), (0.0, 0.0));
-            let logits = model.forward_sequence_classification(&input(&device));
+            let logits = model
+                .forward_sequence_classification(&input(&device))
+                .unwrap();
             let logits = logits.try_into_vec_as::<f32>().unwrap();
             assert!((found.output - logits[class]).abs() < 1e-5);
         }
@@ -146,7 +139,9 @@ fn the_gradient_is_that_of_finite_differences() {
     let path = x - model.word_embeddings(baseline.clone());
     let middle = model.word_embeddings(baseline) + path.clone() * 0.5;
     let logit = |at: Tensor<3>| {
-        let logits = model.forward_sequence_classification_from(at, &input(&device));
+        let logits = model
+            .forward_sequence_classification_from(at, &input(&device))
+            .unwrap();
         logits.try_into_vec_as::<f32>().unwrap()[1]
     };
     for token in 0..TEXT.len() {
@@ -199,10 +194,9 @@ fn how_many_steps_go_at_once_changes_nothing() {
     let device = Device::flex();
     let model = models(Head::SequenceClassification, &device).remove(0);
     let explain = |batch_size| {
-        let settings = IntegratedGradients {
-            steps: 11,
-            batch_size,
-        };
+        let settings = IntegratedGradients::default()
+            .with_steps(11)
+            .with_batch_size(batch_size);
         explain_class(
             &model,
             &input(&device),

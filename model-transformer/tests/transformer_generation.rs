@@ -126,7 +126,7 @@ fn a_full_cache_takes_no_more() {
 }
 
 #[test]
-#[should_panic(expected = "a cache is for one size of batch")]
+#[should_panic(expected = "the cache is for another batch size")]
 fn a_cache_is_for_one_size_of_batch() {
     let device = Device::flex();
     let model = gpt2().config.init(&device).unwrap();

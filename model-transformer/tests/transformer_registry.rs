@@ -241,7 +241,7 @@ fn options_that_describe_no_network_are_named() {
 }
 
 #[test]
-#[should_panic(expected = "13 tokens in a context of 12")]
+#[should_panic(expected = "13 tokens exceed the context length of 12")]
 fn a_text_longer_than_the_context_is_refused() {
     let device = Device::flex();
     let model = thin(registry::find("gpt_mini").unwrap())

@@ -19,7 +19,10 @@ pub enum TrainError {
     /// A model option is out of range.
     #[error(transparent)]
     Model(#[from] tinderbox_model::ConfigError),
-    /// A folder of Hugging Face's could not be opened.
+    /// The encoder has no head for the task.
+    #[error(transparent)]
+    MissingHead(#[from] tinderbox_model_transformer::MissingHead),
+    /// A Hugging Face model folder could not be opened.
     #[error(transparent)]
     HuggingFace(#[from] tinderbox_model_transformer::huggingface::HuggingFaceError),
     /// Weights could not be read, written or fitted.
@@ -140,9 +143,6 @@ pub enum TrainError {
     /// The data do not fit the model.
     #[error("the data do not fit the model: {0}")]
     Mismatch(String),
-    /// A text that a language model cannot go on from.
-    #[error("the prompt cannot be used: {0}")]
-    Prompt(String),
     /// The backend failed in the middle of the work.
     #[error("the device failed: {0}")]
     Execution(String),

@@ -42,12 +42,18 @@ impl MaskedLmTask {
 
     /// Logits of the hidden tokens alone, `[count, vocab]`: those of the others, with the whole vocabulary for each, would
     /// be most of the work.
-    fn logits(&self, model: &TextEncoder, batch: &MaskedLmBatch, device: &Device) -> Tensor<2> {
+    fn logits(
+        &self,
+        model: &TextEncoder,
+        batch: &MaskedLmBatch,
+        device: &Device,
+    ) -> Result<Tensor<2>, TrainError> {
         let input = input(&batch.input, &self.config, device);
         let features = model.forward_features(&input);
         let [rows, time, hidden] = features.dims();
         let features = features.reshape([rows * time, hidden]);
-        model.masked_lm_head(features.select(0, indices(&batch.positions, device)))
+        let features = features.select(0, indices(&batch.positions, device));
+        Ok(model.masked_lm_head(features)?)
     }
 }
 
@@ -91,7 +97,7 @@ impl Task for MaskedLmTask {
         _carry: &mut Carry,
         device: &Device,
     ) -> Result<(Tensor<1>, MaskedLmOutput), TrainError> {
-        let logits = self.logits(model, &batch, device);
+        let logits = self.logits(model, &batch, device)?;
         let (loss, guesses) = Guesses::of(logits, &batch.targets, self.label_smoothing);
         let output = MaskedLmOutput {
             guesses,
@@ -112,7 +118,7 @@ impl Task for MaskedLmTask {
         _carry: &mut Carry,
         device: &Device,
     ) -> Result<Tally, TrainError> {
-        let logits = self.logits(model, &batch, device);
+        let logits = self.logits(model, &batch, device)?;
         let (_, guesses) = Guesses::of(logits, &batch.targets, 0.0);
         let (loss, found) = guesses.read()?;
         Ok(count(loss, &found, &batch.targets))

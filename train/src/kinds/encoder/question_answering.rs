@@ -12,7 +12,7 @@ use tinderbox_data::text::encoder::question_answering::{
     QuestionWindows, best_answer,
 };
 use tinderbox_kernels::loss::cross_entropy;
-use tinderbox_model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
+use tinderbox_model_transformer::{EncoderInput, MissingHead, TextEncoder, TextEncoderConfig};
 
 use super::EncoderDataRecipe;
 use super::input;
@@ -69,22 +69,25 @@ impl Answering {
 
 /// Start and end logits of all rows of a batch, `[rows, time]` each. No more than `at_once` rows go through the model at
 /// the same time: long texts have many windows.
+///
+/// # Errors
+/// [`MissingHead`] if `model` has no question answering head.
 pub fn span_logits(
     model: &TextEncoder,
     config: &TextEncoderConfig,
     batch: &EncoderBatch,
     at_once: usize,
     device: &Device,
-) -> [Tensor<2>; 2] {
+) -> Result<[Tensor<2>; 2], MissingHead> {
     let input = input(batch, config, device);
     let mut parts = [Vec::new(), Vec::new()];
     for first in (0..batch.rows()).step_by(at_once.max(1)) {
         let part = rows(&input, first..(first + at_once).min(batch.rows()));
-        let [start, end] = model.forward_question_answering(&part);
+        let [start, end] = model.forward_question_answering(&part)?;
         parts[0].push(start);
         parts[1].push(end);
     }
-    parts.map(|parts| Tensor::cat(parts, 0))
+    Ok(parts.map(|parts| Tensor::cat(parts, 0)))
 }
 
 fn rows(input: &EncoderInput, rows: Range<usize>) -> EncoderInput {
@@ -236,7 +239,7 @@ impl Task for QuestionAnsweringTask {
             return Err(TrainError::Mismatch(reason.into()));
         };
         let input = input(&batch.input, &self.config, device);
-        let logits = model.forward_question_answering(&input);
+        let logits = model.forward_question_answering(&input)?;
         let loss = Self::losses(logits, &batch.spans).mean();
         let output = (loss.clone().inner(), batch.spans.len());
         Ok((loss, output))
@@ -266,7 +269,7 @@ impl Task for QuestionAnsweringTask {
         };
         let questions = &batch.questions;
         let time = batch.input.shape[1];
-        let logits = span_logits(model, &self.config, &batch.input, questions.len(), device);
+        let logits = span_logits(model, &self.config, &batch.input, questions.len(), device)?;
         let losses = Self::losses(logits.clone(), &batch.spans());
         let [start, end] = logits;
         let transaction = Transaction::default().register(losses);

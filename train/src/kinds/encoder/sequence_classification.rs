@@ -40,9 +40,14 @@ impl SequenceClassificationTask {
         }
     }
 
-    fn logits(&self, model: &TextEncoder, batch: &LabelledBatch, device: &Device) -> Tensor<2> {
+    fn logits(
+        &self,
+        model: &TextEncoder,
+        batch: &LabelledBatch,
+        device: &Device,
+    ) -> Result<Tensor<2>, TrainError> {
         let input = input(&batch.input, &self.config, device);
-        model.forward_sequence_classification(&input)
+        Ok(model.forward_sequence_classification(&input)?)
     }
 
     /// What guesses with this mean loss add to the metrics.
@@ -89,7 +94,7 @@ impl Task for SequenceClassificationTask {
         _carry: &mut Carry,
         device: &Device,
     ) -> Result<(Tensor<1>, SequenceClassificationOutput), TrainError> {
-        let logits = self.logits(model, &batch, device);
+        let logits = self.logits(model, &batch, device)?;
         let (loss, guesses) = Guesses::of(logits, &batch.labels, self.label_smoothing);
         let output = SequenceClassificationOutput {
             guesses,
@@ -110,7 +115,7 @@ impl Task for SequenceClassificationTask {
         _carry: &mut Carry,
         device: &Device,
     ) -> Result<Tally, TrainError> {
-        let logits = self.logits(model, &batch, device);
+        let logits = self.logits(model, &batch, device)?;
         let (_, guesses) = Guesses::of(logits, &batch.labels, 0.0);
         let (loss, found) = guesses.read()?;
         Ok(self.count(loss, &found, &batch.labels))

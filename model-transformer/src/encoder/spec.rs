@@ -7,44 +7,44 @@ use super::Head;
 use crate::ConfigError;
 use crate::layers::{Activation, LayerNorm};
 
-/// The sizes and rates that the parts of an encoder are made from, whatever the family calls them, and with the options'
-/// names for what can be wrong with them.
+/// Sizes and rates of an encoder of any family. Where the families' option names differ, the value
+/// comes with its name, for error messages.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Parts {
+pub(crate) struct Spec {
     pub(crate) vocab_size: usize,
-    pub(crate) width: (&'static str, usize),
-    pub(crate) inner: (&'static str, usize),
+    pub(crate) hidden: (&'static str, usize),
+    pub(crate) intermediate: (&'static str, usize),
     pub(crate) layers: (&'static str, usize),
     pub(crate) heads: (&'static str, usize),
-    /// Rows of the table of positions.
+    /// Rows of the position embeddings.
     pub(crate) positions: usize,
-    /// Rows of the table of segments; `None` where there is no such table.
-    pub(crate) segments: Option<usize>,
+    /// Rows of the token type embeddings; `None` for a family without them.
+    pub(crate) token_types: Option<usize>,
     pub(crate) activation: Activation,
     pub(crate) dropout: (&'static str, f64),
     pub(crate) attention_dropout: (&'static str, f64),
     pub(crate) epsilon: f64,
-    /// Standard deviation of the first weights.
+    /// Standard deviation of the initial weights.
     pub(crate) std: f64,
-    /// The token that fills up.
+    /// Padding token.
     pub(crate) pad: usize,
     pub(crate) head: Head,
     pub(crate) num_labels: usize,
 }
 
-impl Parts {
-    /// What must hold for every family.
+impl Spec {
+    /// Checks what holds for every family.
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::require_size("vocab_size", self.vocab_size)?;
         ConfigError::require_size("max_position_embeddings", self.positions)?;
-        if let Some(segments) = self.segments {
-            ConfigError::require_size("type_vocab_size", segments)?;
+        if let Some(token_types) = self.token_types {
+            ConfigError::require_size("type_vocab_size", token_types)?;
         }
-        for (option, size) in [self.width, self.inner, self.heads] {
+        for (option, size) in [self.hidden, self.intermediate, self.heads] {
             ConfigError::require_size(option, size)?;
         }
         ConfigError::require_layers(self.layers.0, self.layers.1)?;
-        ConfigError::require_multiple(self.width.0, self.width.1, self.heads)?;
+        ConfigError::require_multiple(self.hidden.0, self.hidden.1, self.heads)?;
         for (option, rate) in [self.dropout, self.attention_dropout] {
             ConfigError::require_dropout(option, rate)?;
         }
@@ -66,39 +66,52 @@ impl Parts {
     fn validate_labels(&self) -> Result<(), ConfigError> {
         ConfigError::require_size("num_labels", self.num_labels)?;
         if self.head == Head::QuestionAnswering && self.num_labels != 2 {
-            let reason = format!("of spans are 2, start and end, got {}", self.num_labels);
+            let reason = format!(
+                "must be 2 for question answering (start and end), got {}",
+                self.num_labels
+            );
             return Err(ConfigError::new("num_labels", reason));
         }
         Ok(())
     }
 
-    /// A matrix of `N(0, std²)` and a bias of zeros.
-    pub(crate) fn linear(&self, inputs: usize, outputs: usize, device: &Device) -> Linear {
-        let config = LinearConfig::new(inputs, outputs).with_initializer(self.normal());
+    /// Linear layer with weights from `N(0, std²)` and a bias of zeros.
+    pub(crate) fn linear(
+        &self,
+        in_features: usize,
+        out_features: usize,
+        device: &Device,
+    ) -> Linear {
+        let config = LinearConfig::new(in_features, out_features).with_initializer(self.normal());
         let mut linear = config.init(device);
-        linear.bias = Some(Initializer::Zeros.init([outputs], device));
+        linear.bias = Some(Initializer::Zeros.init([out_features], device));
         linear
     }
 
-    /// From the stream to the stream.
+    /// Linear layer from hidden to hidden.
     pub(crate) fn square(&self, device: &Device) -> Linear {
-        self.linear(self.width.1, self.width.1, device)
+        self.linear(self.hidden.1, self.hidden.1, device)
     }
 
-    /// From the stream to one number for each label.
+    /// Linear layer from hidden to the labels.
     pub(crate) fn labels(&self, device: &Device) -> Linear {
-        self.linear(self.width.1, self.num_labels, device)
+        self.linear(self.hidden.1, self.num_labels, device)
     }
 
     pub(crate) fn norm(&self, device: &Device) -> LayerNorm {
-        LayerNorm::new(self.width.1, self.epsilon, true, device)
+        LayerNorm::new(self.hidden.1, self.epsilon, true, device)
     }
 
-    /// A table of `N(0, std²)` in which the row `zero`, if any, is zero: that of padding, which means nothing.
-    pub(crate) fn table(&self, rows: usize, zero: Option<usize>, device: &Device) -> Embedding {
-        let config = EmbeddingConfig::new(rows, self.width.1);
+    /// Embedding from `N(0, std²)`. The row `padding`, if any, is zero.
+    pub(crate) fn embedding(
+        &self,
+        rows: usize,
+        padding: Option<usize>,
+        device: &Device,
+    ) -> Embedding {
+        let config = EmbeddingConfig::new(rows, self.hidden.1);
         let mut table = config.with_initializer(self.normal()).init(device);
-        if let Some(row) = zero.filter(|&row| row < rows) {
+        if let Some(row) = padding.filter(|&row| row < rows) {
             let clear = move |weight: Tensor<2>| {
                 let width = weight.dims()[1];
                 let zeros = Tensor::zeros([1, width], &weight.device());
@@ -113,7 +126,7 @@ impl Parts {
         dropout(self.dropout.1)
     }
 
-    pub(crate) fn probability_dropout(&self) -> Dropout {
+    pub(crate) fn attention_dropout(&self) -> Dropout {
         dropout(self.attention_dropout.1)
     }
 
@@ -124,27 +137,31 @@ impl Parts {
         }
     }
 
-    /// Number of parameters of the embeddings and all layers.
+    /// Number of parameters of the backbone, without a pooler, and of the head.
     pub(crate) fn num_parameters(&self) -> usize {
-        let (width, inner) = (self.width.1, self.inner.1);
-        let rows = self.vocab_size + self.positions + self.segments.unwrap_or(0);
-        let norm = 2 * width;
+        let (hidden, intermediate) = (self.hidden.1, self.intermediate.1);
+        let rows = self.vocab_size + self.positions + self.token_types.unwrap_or(0);
+        let norm = 2 * hidden;
         let attention = 4 * self.square_parameters() + norm;
-        let feed_forward = 2 * width * inner + inner + width + norm;
-        rows * width + norm + self.layers.1 * (attention + feed_forward)
+        let mlp = 2 * hidden * intermediate + intermediate + hidden + norm;
+        let layers = self.layers.1 * (attention + mlp);
+        rows * hidden + norm + layers + self.head_parameters()
     }
 
+    fn head_parameters(&self) -> usize {
+        let labels = (self.hidden.1 + 1) * self.num_labels;
+        match self.head {
+            Head::None => 0,
+            // Transform, its norm, and a bias per token; the decoder is tied.
+            Head::MaskedLm => self.square_parameters() + 2 * self.hidden.1 + self.vocab_size,
+            Head::SequenceClassification => self.square_parameters() + labels,
+            Head::TokenClassification | Head::QuestionAnswering => labels,
+        }
+    }
+
+    /// Number of parameters of a linear layer from hidden to hidden.
     pub(crate) fn square_parameters(&self) -> usize {
-        (self.width.1 + 1) * self.width.1
-    }
-
-    pub(crate) fn label_parameters(&self) -> usize {
-        (self.width.1 + 1) * self.num_labels
-    }
-
-    /// A transformation, its norm, and a bias for every token: the table itself is there already.
-    pub(crate) fn masked_lm_parameters(&self) -> usize {
-        self.square_parameters() + 2 * self.width.1 + self.vocab_size
+        (self.hidden.1 + 1) * self.hidden.1
     }
 }
 

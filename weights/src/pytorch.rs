@@ -1,4 +1,4 @@
-//! What `torch.save` writes: a pickle that describes the tensors, and storages with their elements.
+//! Files of `torch.save`: a pickle that describes the tensors, and storages with their elements.
 
 mod container;
 mod input;
@@ -14,14 +14,14 @@ use super::view::View;
 use container::Container;
 use value::{Global, Node, Pickle, Tensor, Value};
 
-/// Where training scripts put the state dict, in the order in which they are tried: PyTorch's ImageNet example and timm,
-/// PyTorch's tutorials, torchvision, and pytorch-cifar.
+/// Keys under which training scripts save the state dict, in the order in which they are tried: PyTorch's
+/// ImageNet example and timm, PyTorch's tutorials, torchvision, pytorch-cifar.
 const NESTED: [&str; 4] = ["state_dict", "model_state_dict", "model", "net"];
 
 /// The tensors of the state dict in the file.
 ///
 /// # Errors
-/// The file was not written by `torch.save`, is damaged, or holds no state dict.
+/// The file was not written by `torch.save`, is damaged, or has no state dict.
 pub(super) fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, Refusal> {
     let Container { pickle, storages } = container::open(bytes)?;
     let mut views = BTreeMap::new();
@@ -32,7 +32,7 @@ pub(super) fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, Refusal> {
         let view = match pickle.node(*value) {
             Some(Node::Tensor(tensor)) => tensor_view(tensor, &storages)
                 .map_err(|reason| Refusal::format(format!("tensor {name}: {reason}")))?,
-            // Sparse, quantized and other tensors that are no plain array.
+            // Sparse, quantized and other tensors that are not plain arrays.
             Some(Node::Map {
                 class: Some(class), ..
             }) if is_rebuilt(*class) => View::other(class.to_string(), Vec::new()),
@@ -47,8 +47,8 @@ fn is_rebuilt(class: Global) -> bool {
     class.module.starts_with("torch.") && class.name.starts_with("_rebuild")
 }
 
-/// The dict with tensors in it: the first of those that may lie in the root, or the root. In this order, because a
-/// training script may save a tensor of its own beside the dict.
+/// The state dict: the first nested dict with tensors, or else the root. In this order, because a
+/// training script may save a tensor of its own beside the state dict.
 fn state_dict<'a>(pickle: &Pickle<'a>) -> Result<Value<'a>, Refusal> {
     let has_tensors = |dict: &Value<'a>| {
         let items = pickle.items(*dict).unwrap_or_default();
@@ -66,7 +66,7 @@ fn state_dict<'a>(pickle: &Pickle<'a>) -> Result<Value<'a>, Refusal> {
             class: Some(class),
             items,
         }) if items.is_empty() => format!(
-            "it is an object of the class {class}, not a state dict; in PyTorch, save `model.state_dict()`"
+            "it is an object of class {class}, not a state dict; in PyTorch, save `model.state_dict()`"
         ),
         Some(Node::Map { items, .. }) => {
             let name = |key: &Value<'a>| match key {
@@ -79,12 +79,12 @@ fn state_dict<'a>(pickle: &Pickle<'a>) -> Result<Value<'a>, Refusal> {
                 .take(10)
                 .collect();
             format!(
-                "there are no tensors at its top level, which has the keys [{}], nor under {}",
+                "it has no tensors at its top level, which has the keys [{}], nor under {}",
                 names.join(", "),
                 NESTED.join(", ")
             )
         }
-        _ => "it holds no dict of tensors".to_string(),
+        _ => "it has no dict of tensors".to_string(),
     };
     Err(Refusal::format(reason))
 }
