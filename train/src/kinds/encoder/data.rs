@@ -10,11 +10,12 @@ use tinderbox_data::text::encoder::question_answering::metrics::Version;
 use tinderbox_data::text::encoder::question_answering::{
     self, QaEvaluationSource, QaTrainingSource,
 };
-use tinderbox_data::text::encoder::sequence_classification::LabelledSource;
-use tinderbox_data::text::encoder::sequence_classification::{self, LabelledSplits, LabelledText};
-use tinderbox_data::text::encoder::token_classification;
-use tinderbox_data::text::encoder::token_classification::TaggedSplits;
-use tinderbox_data::text::encoder::token_classification::TokenClassificationSource;
+use tinderbox_data::text::encoder::sequence_classification::{
+    self, LabelledSource, LabelledSplits, LabelledText,
+};
+use tinderbox_data::text::encoder::token_classification::{
+    self, TaggedSplits, TokenClassificationSource,
+};
 use tinderbox_data::text::generated::sentiment;
 use tinderbox_model_transformer::Head;
 
