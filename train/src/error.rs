@@ -19,6 +19,9 @@ pub enum TrainError {
     /// A model option is out of range.
     #[error(transparent)]
     Model(#[from] tinderbox_model::ConfigError),
+    /// Encoder without the head of the task.
+    #[error(transparent)]
+    MissingHead(#[from] tinderbox_model_transformer::MissingHead),
     /// Unreadable Hugging Face model folder.
     #[error(transparent)]
     HuggingFace(#[from] tinderbox_model_transformer::huggingface::HuggingFaceError),
@@ -140,9 +143,6 @@ pub enum TrainError {
     /// The data and the model do not fit each other.
     #[error("the data do not fit the model: {0}")]
     Mismatch(String),
-    /// Prompt that the language model cannot continue.
-    #[error("the prompt cannot be used: {0}")]
-    Prompt(String),
     /// Failure of the device while running.
     #[error("the device failed: {0}")]
     Execution(String),

@@ -141,7 +141,7 @@ fn fill(
     let places: Vec<i32> = masks.iter().map(|&at| at as i32).collect();
     let places = Tensor::<1, Int>::from_ints(places.as_slice(), device);
     let features: Tensor<2> = features.squeeze_dim::<2>(0).select(0, places);
-    let logits = loaded.model.masked_lm_head(features);
+    let logits = loaded.model.masked_lm_head(features)?;
     let vocab = logits.dims()[1];
     let logits = logits
         .try_into_vec_as::<f32>()

@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use burn::tensor::Device;
 use serde::Serialize;
 use tinderbox_data::text::Tokenizer;
 use tinderbox_generate::{Choice, Sampler, Sampling, generate};
@@ -124,16 +123,13 @@ struct Token {
 }
 
 pub(crate) fn run(args: &Args) -> Done {
-    let sampler = Sampler::new(
-        Sampling {
-            temperature: args.temperature,
-            top_k: args.top_k,
-            top_p: args.top_p,
-            min_p: args.min_p,
-            repetition_penalty: args.repetition_penalty,
-        },
-        args.seed,
-    )?;
+    let sampling = Sampling::default()
+        .with_temperature(args.temperature)
+        .with_top_k(args.top_k)
+        .with_top_p(args.top_p)
+        .with_min_p(args.min_p)
+        .with_repetition_penalty(args.repetition_penalty);
+    let sampler = Sampler::new(sampling, args.seed)?;
     ensure!(args.num_samples > 0, "--num-samples must be at least 1");
     ensure!(
         !args.stop.iter().any(String::is_empty),
@@ -153,7 +149,7 @@ pub(crate) fn run(args: &Args) -> Done {
             // Every text of a call draws its own random numbers.
             let place = number as u64 * args.num_samples + sample;
             let sampler = sampler.clone().for_sample(place);
-            count += write_text(args, &loaded, &device, prompt, sample, sampler)?;
+            count += write_text(args, &loaded, prompt, sample, sampler)?;
             time += start.elapsed();
         }
     }
@@ -189,14 +185,13 @@ struct Continuation {
 fn write_text(
     args: &Args,
     loaded: &LoadedModel,
-    device: &Device,
     prompt: &str,
     sample: u64,
     sampler: Sampler,
 ) -> anyhow::Result<usize> {
     let mut out = std::io::stdout().lock();
     if args.json {
-        let continuation = continue_text(args, loaded, device, prompt, sampler, &mut |_| Ok(()))?;
+        let continuation = continue_text(args, loaded, prompt, sampler, &mut |_| Ok(()))?;
         let count = continuation.choices.len();
         let token = |choice: Choice| Token {
             id: choice.token,
@@ -218,7 +213,7 @@ fn write_text(
         write!(out, "{text}")?;
         out.flush()
     };
-    let continuation = continue_text(args, loaded, device, prompt, sampler, &mut show)?;
+    let continuation = continue_text(args, loaded, prompt, sampler, &mut show)?;
     writeln!(out)?;
     Ok(continuation.choices.len())
 }
@@ -227,7 +222,6 @@ fn write_text(
 fn continue_text(
     args: &Args,
     loaded: &LoadedModel,
-    device: &Device,
     prompt: &str,
     sampler: Sampler,
     show: &mut dyn FnMut(&str) -> std::io::Result<()>,
@@ -239,12 +233,10 @@ fn continue_text(
     for &id in &ids {
         pieces.push(id);
     }
-    let mut predictor = Predictor::new(&loaded.model, device);
-    let next = |new: &[u32]| predictor.next_logits(new);
     let mut text = StopText::new(&args.stop);
     let mut choices = Vec::new();
     let mut finish_reason = "length";
-    for choice in generate(next, &ids, sampler).take(args.max_tokens) {
+    for choice in generate(Predictor::new(&loaded.model), &ids, sampler).take(args.max_tokens) {
         let choice = choice?;
         choices.push(choice);
         if tokenizer.ends_text(choice.token) {

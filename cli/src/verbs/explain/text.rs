@@ -101,11 +101,10 @@ fn integrated_gradients(
     input: &EncoderInput,
     device: &Device,
 ) -> anyhow::Result<Explained> {
-    let default = IntegratedGradients::default();
-    let settings = IntegratedGradients {
-        steps: args.steps.unwrap_or(default.steps),
-        ..default
-    };
+    let mut settings = IntegratedGradients::default();
+    if let Some(steps) = args.steps {
+        settings.steps = steps;
+    }
     settings.validate().map_err(|e| anyhow::anyhow!("--{e}"))?;
     let baseline = baseline(&question, loaded.sequences.pad_id(), device);
     let model = &loaded.model;

@@ -82,7 +82,7 @@ impl TextQuestion {
         let logits =
             loaded
                 .model
-                .forward_sequence_classification(&input(&batch, &loaded.config, device));
+                .forward_sequence_classification(&input(&batch, &loaded.config, device))?;
         let logits = logits
             .try_into_vec_as::<f32>()
             .map_err(|e| TrainError::Execution(e.to_string()))?;

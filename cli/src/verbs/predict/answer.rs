@@ -130,7 +130,7 @@ pub(crate) fn ask(
         );
     }
     let batch = QuestionBatch::new(vec![windows], sequences.pad_id());
-    let logits = span_logits(&loaded.model, &loaded.config, &batch.input, AT_ONCE, device);
+    let logits = span_logits(&loaded.model, &loaded.config, &batch.input, AT_ONCE, device)?;
     let mut read = Vec::new();
     for logits in logits {
         let logits = logits.try_into_vec_as::<f32>();

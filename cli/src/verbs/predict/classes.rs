@@ -82,7 +82,7 @@ fn logits(
         let logits =
             loaded
                 .model
-                .forward_sequence_classification(&input(&batch, &loaded.config, device));
+                .forward_sequence_classification(&input(&batch, &loaded.config, device))?;
         let classes = logits.dims()[1];
         let values = logits
             .try_into_vec_as::<f32>()

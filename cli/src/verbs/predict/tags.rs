@@ -87,7 +87,7 @@ fn predict<'a>(
         let logits =
             loaded
                 .model
-                .forward_token_classification(&input(&batch, &loaded.config, device));
+                .forward_token_classification(&input(&batch, &loaded.config, device))?;
         let [_, time, tags] = logits.dims();
         let values = logits
             .try_into_vec_as::<f32>()

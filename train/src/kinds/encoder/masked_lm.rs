@@ -51,12 +51,18 @@ impl MaskedLmTask {
 
     /// Logits of the masked tokens only, `[count, vocab]`: those of the others, with the whole
     /// vocabulary for each, would be most of the work.
-    fn logits(&self, model: &TextEncoder, batch: &MaskedLmBatch, device: &Device) -> Tensor<2> {
+    fn logits(
+        &self,
+        model: &TextEncoder,
+        batch: &MaskedLmBatch,
+        device: &Device,
+    ) -> Result<Tensor<2>, TrainError> {
         let input = input(&batch.input, &self.config, device);
         let features = model.forward_features(&input);
         let [rows, time, hidden] = features.dims();
         let features = features.reshape([rows * time, hidden]);
-        model.masked_lm_head(features.select(0, indices(&batch.positions, device)))
+        let features = features.select(0, indices(&batch.positions, device));
+        Ok(model.masked_lm_head(features)?)
     }
 }
 
@@ -100,7 +106,7 @@ impl Task for MaskedLmTask {
         _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, MaskedLmOutput), TrainError> {
-        let logits = self.logits(model, &batch, device);
+        let logits = self.logits(model, &batch, device)?;
         let (loss, predictions) = Predictions::of(logits, &batch.targets, self.label_smoothing);
         let output = MaskedLmOutput {
             predictions,
@@ -121,7 +127,7 @@ impl Task for MaskedLmTask {
         _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<Tally, TrainError> {
-        let logits = self.logits(model, &batch, device);
+        let logits = self.logits(model, &batch, device)?;
         let (_, predictions) = Predictions::of(logits, &batch.targets, 0.0);
         let (loss, predicted) = predictions.read()?;
         Ok(count(loss, &predicted, &batch.targets))

@@ -14,7 +14,7 @@ use tinderbox_data::text::encoder::question_answering::{
 };
 use tinderbox_kernels::loss::cross_entropy;
 use tinderbox_model_transformer::Head;
-use tinderbox_model_transformer::{EncoderInput, TextEncoder, TextEncoderConfig};
+use tinderbox_model_transformer::{EncoderInput, MissingHead, TextEncoder, TextEncoderConfig};
 
 use super::bundle::EncoderBundle;
 use super::data::{self, EncoderRun};
@@ -77,22 +77,25 @@ impl Answering {
 
 /// Start and end logits of all rows of a batch, `[rows, time]` each. The model sees at most
 /// `at_once` rows at a time, since long texts have many windows.
+///
+/// # Errors
+/// `model` has no question answering head.
 pub fn span_logits(
     model: &TextEncoder,
     config: &TextEncoderConfig,
     batch: &EncoderBatch,
     at_once: usize,
     device: &Device,
-) -> [Tensor<2>; 2] {
+) -> Result<[Tensor<2>; 2], MissingHead> {
     let input = input(batch, config, device);
     let mut parts = [Vec::new(), Vec::new()];
     for first in (0..batch.rows()).step_by(at_once.max(1)) {
         let part = rows(&input, first..(first + at_once).min(batch.rows()));
-        let [start, end] = model.forward_question_answering(&part);
+        let [start, end] = model.forward_question_answering(&part)?;
         parts[0].push(start);
         parts[1].push(end);
     }
-    parts.map(|parts| Tensor::cat(parts, 0))
+    Ok(parts.map(|parts| Tensor::cat(parts, 0)))
 }
 
 fn rows(input: &EncoderInput, rows: Range<usize>) -> EncoderInput {
@@ -242,7 +245,7 @@ impl Task for QuestionAnsweringTask {
             return Err(TrainError::Mismatch(reason.into()));
         };
         let input = input(&batch.input, &self.config, device);
-        let logits = model.forward_question_answering(&input);
+        let logits = model.forward_question_answering(&input)?;
         let loss = Self::losses(logits, &batch.spans).mean();
         let output = (loss.clone().inner(), batch.spans.len());
         Ok((loss, output))
@@ -272,7 +275,7 @@ impl Task for QuestionAnsweringTask {
         };
         let questions = &batch.questions;
         let time = batch.input.shape[1];
-        let logits = span_logits(model, &self.config, &batch.input, questions.len(), device);
+        let logits = span_logits(model, &self.config, &batch.input, questions.len(), device)?;
         let losses = Self::losses(logits.clone(), &batch.spans());
         let [start, end] = logits;
         let transaction = Transaction::default().register(losses);

@@ -50,9 +50,14 @@ impl SequenceClassificationTask {
         }
     }
 
-    fn logits(&self, model: &TextEncoder, batch: &LabelledBatch, device: &Device) -> Tensor<2> {
+    fn logits(
+        &self,
+        model: &TextEncoder,
+        batch: &LabelledBatch,
+        device: &Device,
+    ) -> Result<Tensor<2>, TrainError> {
         let input = input(&batch.input, &self.config, device);
-        model.forward_sequence_classification(&input)
+        Ok(model.forward_sequence_classification(&input)?)
     }
 
     /// Tally of predictions with this mean loss.
@@ -101,7 +106,7 @@ impl Task for SequenceClassificationTask {
         _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, SequenceClassificationOutput), TrainError> {
-        let logits = self.logits(model, &batch, device);
+        let logits = self.logits(model, &batch, device)?;
         let (loss, predictions) = Predictions::of(logits, &batch.labels, self.label_smoothing);
         let output = SequenceClassificationOutput {
             predictions,
@@ -122,7 +127,7 @@ impl Task for SequenceClassificationTask {
         _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<Tally, TrainError> {
-        let logits = self.logits(model, &batch, device);
+        let logits = self.logits(model, &batch, device)?;
         let (_, predictions) = Predictions::of(logits, &batch.labels, 0.0);
         let (loss, predicted) = predictions.read()?;
         Ok(self.count(loss, &predicted, &batch.labels))

@@ -90,12 +90,12 @@ impl TokenClassificationTask {
         batch: &TokenClassificationBatch,
         words: &Words,
         device: &Device,
-    ) -> Tensor<2> {
+    ) -> Result<Tensor<2>, TrainError> {
         let input = input(&batch.input, &self.config, device);
-        let logits = model.forward_token_classification(&input);
+        let logits = model.forward_token_classification(&input)?;
         let [rows, time, tags] = logits.dims();
         let logits = logits.reshape([rows * time, tags]);
-        logits.select(0, indices(&words.positions, device))
+        Ok(logits.select(0, indices(&words.positions, device)))
     }
 
     fn count(&self, loss: f64, predicted: &[u32], words: &Words) -> Tally {
@@ -172,7 +172,7 @@ impl Task for TokenClassificationTask {
         device: &Device,
     ) -> Result<(Tensor<1>, TokenClassificationOutput), TrainError> {
         let words = Words::of(&batch);
-        let logits = self.logits(model, &batch, &words, device);
+        let logits = self.logits(model, &batch, &words, device)?;
         let (loss, predictions) = Predictions::of(logits, &words.tags, self.label_smoothing);
         let output = TokenClassificationOutput { predictions, words };
         Ok((loss, output))
@@ -191,7 +191,7 @@ impl Task for TokenClassificationTask {
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let words = Words::of(&batch);
-        let logits = self.logits(model, &batch, &words, device);
+        let logits = self.logits(model, &batch, &words, device)?;
         let (_, predictions) = Predictions::of(logits, &words.tags, 0.0);
         let (loss, predicted) = predictions.read()?;
         Ok(self.count(loss, &predicted, &words))

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tinderbox_data::loader::{Loader, LoaderConfig};
 use tinderbox_data::text::Tokenizer;
 use tinderbox_data::text::generated::grammar;
-use tinderbox_data::text::language::plain::By;
+use tinderbox_data::text::language::plain::{self, By};
 use tinderbox_data::text::language::{
-    Corpus, Streams, TokenShards, Tokens, Windows, penn_treebank, plain, treebank,
+    Corpus, Streams, TokenShards, Tokens, Windows, penn_treebank, treebank,
 };
 
 use super::bundle::LanguageBundle;
