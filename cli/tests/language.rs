@@ -290,7 +290,7 @@ fn recipes_that_do_not_fit_are_told() {
     for (recipe, set, words) in [
         ("transformer", "data.sequence_length=65", &["65", "64"][..]),
         ("transformer", "data.vary_length=true", &["recurrent"]),
-        ("transformer", "train.slowness_decay=1", &["recurrent"]),
+        ("transformer", "train.tar_beta=1", &["recurrent"]),
         ("rnn", "data.eval_stride=5", &["attention"]),
         ("transformer", "data.eval_stride=65", &["eval_stride"]),
         ("rnn", "model.name=resnet18", &["unknown model", "resnet18"]),

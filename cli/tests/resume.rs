@@ -15,7 +15,7 @@ use common::{assert_one_line_error, resume, tinderbox, train_tiny};
 const SETTINGS: &[&str] = &[
     "train.max_steps=300",
     "train.epochs=100",
-    "train.accumulate=2",
+    "train.gradient_accumulation=2",
     "train.ema_decay=0.98",
     "train.clip_norm=1.0",
     "train.label_smoothing=0.1",

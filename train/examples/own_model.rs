@@ -1,23 +1,18 @@
-//! Trains a model of one's own on data of one's own, with checkpoints and exact resume.
-//!
-//! ```sh
-//! cargo run -p tinderbox-train --features flex --example own_model -- runs/sine
-//! ```
-//!
-//! Interrupted at any instant and started again, it ends with the same weights, bit for bit.
-#![allow(clippy::print_stdout)]
+// Trains a model of one's own on data of one's own. Interrupted at any instant and started again,
+// it ends with the same weights, bit for bit.
+//
+//     cargo run -p tinderbox-train --features flex --example own_model
 
-use std::path::PathBuf;
-use std::sync::Arc;
+#![allow(missing_docs)]
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor, TensorData, activation::tanh};
-use tinderbox_data::DataError;
-use tinderbox_data::loader::{Loader, LoaderConfig, Source};
+use tinderbox_data::loader::InMemory;
 use tinderbox_train::recipe::{OptimizerName, OptimizerRecipe, TrainRecipe};
-use tinderbox_train::{Checkpoints, Loaders, State, Task, TrainError, Trainer, init_model};
-use tinderbox_train::{HiddenState, MetricInfo, Tally};
+use tinderbox_train::trainer::Outcome;
+use tinderbox_train::{Checkpoints, HiddenState, Loaders, MetricInfo, State, Tally, Task};
+use tinderbox_train::{TrainError, Trainer, init_model};
 
 #[derive(Module, Debug)]
 struct Mlp {
@@ -25,49 +20,20 @@ struct Mlp {
     output: Linear,
 }
 
-/// Points `[x, sin x]`.
-struct Sine;
-
-impl Source for Sine {
-    type Item = [f32; 2];
-    type Batch = Vec<[f32; 2]>;
-
-    fn len(&self) -> usize {
-        256
-    }
-
-    fn name(&self, index: usize) -> String {
-        format!("point {index}")
-    }
-
-    fn item(&self, _epoch: u64, index: usize) -> Result<[f32; 2], DataError> {
-        let x = index as f32 / 40.0;
-        Ok([x, x.sin()])
-    }
-
-    fn collate(&self, _epoch: u64, _batch: usize, items: Vec<[f32; 2]>) -> Vec<[f32; 2]> {
-        items
-    }
-}
-
 struct Regression;
 
 impl Task for Regression {
     type Model = Mlp;
-    type Source = Sine;
+    type Source = InMemory<[f32; 2]>;
     type Output = (Tensor<1>, usize);
 
     fn metrics(&self) -> &[MetricInfo] {
         const { &[MetricInfo::lower("loss")] }
     }
 
-    fn forward(
-        &self,
-        model: &Mlp,
-        batch: Vec<[f32; 2]>,
-        _: &mut HiddenState,
-        device: &Device,
-    ) -> Result<(Tensor<1>, Self::Output), TrainError> {
+    #[rustfmt::skip]
+    fn forward(&self, model: &Mlp, batch: Vec<[f32; 2]>, _: &mut HiddenState, device: &Device)
+        -> Result<(Tensor<1>, Self::Output), TrainError> {
         let points = TensorData::new(batch.concat(), [batch.len(), 2]);
         let points = Tensor::<2>::from_data(points, device);
         let hidden = tanh(model.hidden.forward(points.clone().narrow(1, 0, 1)));
@@ -82,35 +48,28 @@ impl Task for Regression {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// Starts the run, or resumes it from its newest checkpoint.
+pub(crate) fn train(run: &str, options: &TrainRecipe) -> Result<Outcome, TrainError> {
     let device = Device::flex().autodiff();
-    let run = std::env::args()
-        .nth(1)
-        .map_or("runs/sine".into(), PathBuf::from);
-    let options = TrainRecipe::default()
-        .with_epochs(100)
-        .with_best_metric("loss");
-    let optimizer = OptimizerRecipe::new(OptimizerName::Adam, 0.01);
-
     let model = init_model(7, &device, || {
-        Ok(Mlp {
-            hidden: LinearConfig::new(1, 32).init(&device),
-            output: LinearConfig::new(32, 1).init(&device),
-        })
+        let hidden = LinearConfig::new(1, 32).init(&device);
+        let output = LinearConfig::new(32, 1).init(&device);
+        Ok(Mlp { hidden, output })
     })?;
-    let checkpoints = Checkpoints::new(run.join("checkpoints"));
-    let state = State::resume(model, &optimizer, &options, &checkpoints, &device)?;
-    let loaders = Loaders {
-        train: Loader::new(Arc::new(Sine), LoaderConfig::new(32).with_shuffle(7))?,
-        validation: Loader::new(Arc::new(Sine), LoaderConfig::new(256))?,
-    };
-    let outcome = Trainer::new(&Regression, state, loaders, &options, &device)
-        .with_seed(7)
-        .with_checkpoints(checkpoints)
-        .run()?;
-    println!(
-        "{} steps, best loss and its step: {:?}",
-        outcome.steps, outcome.best
-    );
+    let x = (0..256).map(|i| i as f32 / 40.0);
+    let points: Vec<[f32; 2]> = x.map(|x| [x, x.sin()]).collect();
+    let loaders = Loaders::in_memory(points.clone(), points, 32, 7)?;
+
+    let optimizer = OptimizerRecipe::new(OptimizerName::Adam, 0.01);
+    let checkpoints = Checkpoints::new(format!("{run}/checkpoints").into());
+    let state = State::resume(model, &optimizer, options, &checkpoints, &device)?;
+    let trainer = Trainer::new(&Regression, state, loaders, options, &device);
+    trainer.with_seed(7).with_checkpoints(checkpoints).run()
+}
+
+fn main() -> Result<(), TrainError> {
+    let options = TrainRecipe::default().with_epochs(100);
+    let outcome = train("runs/sine", &options.with_best_metric("loss"))?;
+    assert!(outcome.best.is_some_and(|(loss, _)| loss < 0.01));
     Ok(())
 }

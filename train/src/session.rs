@@ -37,17 +37,56 @@ pub enum StartMode<'a> {
 }
 
 /// Everything that a session needs besides its recipe.
-pub struct SessionContext<'a, 'v> {
+pub struct SessionContext<'a> {
     /// Device, without gradients.
     pub device: Device,
     /// Cache of downloads.
     pub access: DataAccess<'a>,
-    /// Creates the display of the run.
-    pub view: &'v mut dyn FnMut(&ViewInfo) -> View,
-    /// Receives notes for the user, before the display exists.
-    pub note: &'v mut dyn FnMut(&str),
-    /// Stop signal.
-    pub interrupter: Interrupter,
+    view: Box<dyn FnMut(&ViewInfo) -> View + 'a>,
+    note: Box<dyn FnMut(&str) + 'a>,
+    pub(crate) interrupter: Interrupter,
+}
+
+impl<'a> SessionContext<'a> {
+    /// A session on `device` that shows nothing. `access` may also be the path of the cache folder.
+    pub fn new(device: Device, access: impl Into<DataAccess<'a>>) -> Self {
+        Self {
+            device,
+            access: access.into(),
+            view: Box::new(|_| View::Quiet),
+            note: Box::new(|_| ()),
+            interrupter: Interrupter::new(),
+        }
+    }
+
+    /// Shows the run as the result of `view`, which is called once its metrics are known.
+    #[must_use]
+    pub fn with_view(mut self, view: impl FnMut(&ViewInfo) -> View + 'a) -> Self {
+        self.view = Box::new(view);
+        self
+    }
+
+    /// Calls `note` with notes for the user, before the view exists.
+    #[must_use]
+    pub fn with_note(mut self, note: impl FnMut(&str) + 'a) -> Self {
+        self.note = Box::new(note);
+        self
+    }
+
+    /// Sets the signal that stops the run after a step, with a checkpoint.
+    #[must_use]
+    pub fn with_interrupter(mut self, interrupter: Interrupter) -> Self {
+        self.interrupter = interrupter;
+        self
+    }
+
+    pub(crate) fn view(&mut self, info: &ViewInfo) -> View {
+        (self.view)(info)
+    }
+
+    pub(crate) fn note(&mut self, text: &str) {
+        (self.note)(text);
+    }
 }
 
 /// A kind of work, as a type.

@@ -146,14 +146,10 @@ pub(crate) fn run(args: &Args) -> Done {
     };
     let start = Instant::now();
     let outcome = with_data(|access| {
-        let mut view = |info: &ViewInfo| view(args.ui, info, &interrupter);
-        let context = SessionContext {
-            device,
-            access,
-            view: &mut view,
-            note: &mut |text| println!("{text}"),
-            interrupter: interrupter.clone(),
-        };
+        let context = SessionContext::new(device, access)
+            .with_view(|info| view(args.ui, info, &interrupter))
+            .with_note(|text| println!("{text}"))
+            .with_interrupter(interrupter.clone());
         Ok(kinds::train(&recipe, &begin, context)?)
     })?;
     if args.dry_run {

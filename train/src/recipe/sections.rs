@@ -328,6 +328,7 @@ pub struct TrainRecipe {
 
 tinderbox_model::setters!(TrainRecipe {
     with_epochs => epochs: u64,
+    with_max_steps => max_steps: Option<u64>,
     with_batch_size => batch_size: usize,
     with_gradient_accumulation => gradient_accumulation: usize,
     with_keep_last => keep_last: usize,

@@ -36,7 +36,7 @@ impl<T: Task, B: Bundle> Prepared<T, B> {
         self,
         recipe: &Recipe<D>,
         start: &StartMode,
-        context: SessionContext,
+        mut context: SessionContext,
     ) -> Result<Outcome, TrainError> {
         let Self {
             task,
@@ -77,7 +77,7 @@ impl<T: Task, B: Bundle> Prepared<T, B> {
             run.write_recipe(recipe)?;
         }
         let sizes = [&train, &validation].map(|loader| task.size(loader.source()));
-        let view = (context.view)(&ViewInfo {
+        let view = context.view(&ViewInfo {
             name: &recipe.name,
             metrics: task.metrics(),
             items: task.items(),

@@ -12,7 +12,7 @@ use crate::recipe::ModelRecipe;
 ///
 /// # Errors
 /// The weights are missing or unreadable, or do not fit.
-pub(super) fn begin_with(
+pub(super) fn load(
     model: TextEncoder,
     recipe: &ModelRecipe,
     note: &mut dyn FnMut(&str),

@@ -64,7 +64,7 @@ fn recorded_encoder(start: &StartMode) -> Result<Option<EncoderBundle>, TrainErr
 fn run_encoder<T: Task<Model = TextEncoder>>(
     recipe: &EncoderRecipe,
     start: &StartMode,
-    context: SessionContext,
+    mut context: SessionContext,
     opened: EncoderRun<T>,
 ) -> Result<Outcome, TrainError> {
     let device = context.device.clone().autodiff();
@@ -76,12 +76,12 @@ fn run_encoder<T: Task<Model = TextEncoder>>(
         notes,
     } = opened;
     for note in &notes {
-        (context.note)(note);
+        context.note(note);
     }
     let config = &encoder.config;
     let mut model = init_model(recipe.seed, &device, || Ok(config.init(&device)?))?;
     if begins_anew(start)? {
-        model = pretrained::begin_with(model, &recipe.model, &mut *context.note)?;
+        model = pretrained::load(model, &recipe.model, &mut |note| context.note(note))?;
     }
     let model = adaptation::adapt(model, &recipe.model, recipe.seed, &device)?;
     let prepared = Prepared {

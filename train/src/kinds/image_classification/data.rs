@@ -111,7 +111,7 @@ fn locate(
             cache.display()
         )));
     }
-    Ok(download(&cache, access.progress)?)
+    Ok(download(&cache, access.progress())?)
 }
 
 /// Model and data of a run, checked against each other.

@@ -10,6 +10,7 @@ use tinderbox_model_cnn::weights::known::{self, KnownWeights};
 use crate::TrainError;
 use crate::pretrained::{DataAccess, not_loaded};
 use crate::recipe::{ModelRecipe, nearest};
+use crate::session::SessionContext;
 
 /// Locates weights: a file, or published weights by a name of [`known`], which are downloaded if
 /// they are not in the cache. `model` is the name of the model.
@@ -48,7 +49,7 @@ fn download(weights: &KnownWeights, access: &mut DataAccess) -> Result<PathBuf, 
     Ok(fetch(
         &access.cache.join("weights"),
         &file,
-        access.progress,
+        access.progress(),
     )?)
 }
 
@@ -57,34 +58,33 @@ fn download(weights: &KnownWeights, access: &mut DataAccess) -> Result<PathBuf, 
 ///
 /// # Errors
 /// As [`locate`]; the weights cannot be read, or do not fit.
-pub(super) fn begin_with(
+pub(super) fn load(
     model: ImageClassifier,
     recipe: &ModelRecipe,
-    access: &mut DataAccess,
-    note: &mut dyn FnMut(&str),
+    context: &mut SessionContext,
 ) -> Result<ImageClassifier, TrainError> {
     let Some(name) = &recipe.weights else {
         return Ok(model);
     };
-    let path = locate(name, &recipe.name, access)?;
+    let path = locate(name, &recipe.name, &mut context.access)?;
     let head = model.head_name().to_string();
     let options = LoadOptions {
         strict: recipe.strict,
         head: Some(head.clone()),
     };
     let (model, left) = tinderbox_weights::load_with(model, &path, &options)?;
-    note(&format!(
+    context.note(&format!(
         "loaded pretrained weights from {}",
         path.display()
     ));
     let (of_head, rest) = left.split(&head);
     if !of_head.is_empty() {
-        note(&format!(
+        context.note(&format!(
             "the head `{head}` does not fit and is newly initialised: {of_head}"
         ));
     }
     if !rest.is_empty() {
-        note(&not_loaded(&rest));
+        context.note(&not_loaded(&rest));
     }
     Ok(model)
 }

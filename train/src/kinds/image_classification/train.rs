@@ -44,8 +44,7 @@ fn prepare(
     let config = &classifier.config;
     let mut model = init_model(recipe.seed, &device, || Ok(config.init(&device)?))?;
     if begins_anew(start)? {
-        let (access, note) = (&mut context.access, &mut *context.note);
-        model = pretrained::begin_with(model, &recipe.model, access, note)?;
+        model = pretrained::load(model, &recipe.model, context)?;
     }
     if recipe.model.freeze_backbone {
         model = model.freeze_backbone();

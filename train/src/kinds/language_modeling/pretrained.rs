@@ -12,7 +12,7 @@ use crate::recipe::ModelRecipe;
 ///
 /// # Errors
 /// The file is missing or unreadable, or the weights do not fit.
-pub(super) fn begin_with(
+pub(super) fn load(
     model: LanguageModel,
     recipe: &ModelRecipe,
     note: &mut dyn FnMut(&str),

@@ -43,7 +43,7 @@ fn prepare(
     let config = &text_model.config;
     let mut model = init_model(recipe.seed, &device, || config.init(&device))?;
     if begins_anew(start)? {
-        model = pretrained::begin_with(model, &recipe.model, &mut *context.note)?;
+        model = pretrained::load(model, &recipe.model, &mut |note| context.note(note))?;
     }
     Ok(Prepared {
         task: LanguageModelingTask::new(recipe, &text_model.tokenizer)?,
