@@ -29,10 +29,7 @@ pub fn with_data<T>(work: impl FnOnce(DataAccess) -> anyhow::Result<T>) -> anyho
         bar.set_length(total.unwrap_or(done));
         bar.set_position(done);
     };
-    let result = work(DataAccess {
-        cache: cache_folder()?,
-        progress: &mut progress,
-    });
+    let result = work(DataAccess::new(cache_folder()?).with_progress(&mut progress));
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }

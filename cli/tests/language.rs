@@ -195,7 +195,7 @@ fn a_text_can_be_longer_than_the_context_and_a_prompt_cannot() {
             .arg(&run)
             .args(["--prompt", &prompt]),
         1,
-        &["13 tokens", "12 at once"],
+        &["13 tokens", "context length of 12"],
     );
 }
 
@@ -290,7 +290,7 @@ fn recipes_that_do_not_fit_the_model_are_errors() {
     for (recipe, set, words) in [
         ("transformer", "data.sequence_length=65", &["65", "64"][..]),
         ("transformer", "data.vary_length=true", &["recurrent"]),
-        ("transformer", "train.slowness_decay=1", &["recurrent"]),
+        ("transformer", "train.tar_beta=1", &["recurrent"]),
         ("rnn", "data.eval_stride=5", &["attention"]),
         ("transformer", "data.eval_stride=65", &["eval_stride"]),
         ("rnn", "model.name=resnet18", &["unknown model", "resnet18"]),

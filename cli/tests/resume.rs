@@ -15,7 +15,7 @@ use common::{assert_one_line_error, resume, tinderbox, train_tiny};
 const SETTINGS: &[&str] = &[
     "train.max_steps=300",
     "train.epochs=100",
-    "train.accumulate=2",
+    "train.gradient_accumulation=2",
     "train.ema_decay=0.98",
     "train.clip_norm=1.0",
     "train.label_smoothing=0.1",
@@ -210,4 +210,35 @@ fn a_dry_run_writes_nothing() {
         .assert()
         .success();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_run_recorded_with_former_keys_resumes_exactly() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let settings = [
+        "train.accumulate=2",
+        "train.max_steps=6",
+        "train.checkpoint_every=3",
+    ];
+    train_tiny(&run, &settings).assert().success();
+    let model = || fs::read(run.join("checkpoints/step-00000006/model.safetensors")).unwrap();
+    let undisturbed = model();
+
+    let path = run.join("recipe.toml");
+    let mut recipe = fs::read_to_string(&path).unwrap();
+    assert!(recipe.contains("gradient_accumulation = 2"), "{recipe}");
+    for (present, former) in [
+        ("gradient_accumulation", "accumulate"),
+        ("ar_alpha", "activation_decay"),
+        ("tar_beta", "slowness_decay"),
+    ] {
+        recipe = recipe.replace(present, former);
+    }
+    fs::write(&path, recipe).unwrap();
+    tinderbox().arg("eval").arg(&run).assert().success();
+    resume(&run, "--resume=3", &[]).assert().success();
+    assert!(model() == undisturbed);
+    let recipe = fs::read_to_string(&path).unwrap();
+    assert!(recipe.contains("gradient_accumulation = 2"), "{recipe}");
 }

@@ -23,7 +23,7 @@ fn fine_tuning_resumes_with_the_next_batches() {
         "optimizer.layer_decay=0.8",
         "model.freeze_layers=1",
         "train.ema_decay=0.99",
-        "train.accumulate=2",
+        "train.gradient_accumulation=2",
         "train.label_smoothing=0.1",
     ];
     let run = Killable {

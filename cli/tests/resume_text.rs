@@ -27,9 +27,9 @@ fn a_recurrent_run_resumes_with_its_hidden_state() {
         "model.weight_drop=0.3",
         "model.locked_dropout=true",
         "model.dropout_words=0.1",
-        "train.activation_decay=2.0",
-        "train.slowness_decay=1.0",
-        "train.average_after=1",
+        "train.ar_alpha=2.0",
+        "train.tar_beta=1.0",
+        "train.nt_asgd_window=1",
         "train.eval_every=10",
         "optimizer.name=sgd",
         "optimizer.learning_rate=8.0",
@@ -54,7 +54,7 @@ fn an_attention_run_resumes_with_the_next_windows() {
         "model.embd_pdrop=0.1",
         "model.attn_pdrop=0.1",
         "model.resid_pdrop=0.1",
-        "train.accumulate=2",
+        "train.gradient_accumulation=2",
         "train.label_smoothing=0.1",
     ];
     let run = Killable {

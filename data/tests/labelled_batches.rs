@@ -1,4 +1,4 @@
-//! Batches for encoder models, through the loader as the trainer uses it.
+//! Batches for encoder models, through the loader as in training.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use proptest::prelude::*;
@@ -8,11 +8,12 @@ use std::sync::Arc;
 use tinderbox_data::loader::{Loader, LoaderConfig, Source};
 use tinderbox_data::text::Tokenizer;
 use tinderbox_data::text::encoder::masked_lm::{MaskedLmBatch, MaskedLmSource, MaskingOptions};
-use tinderbox_data::text::encoder::sequence_classification::LabelledText;
-use tinderbox_data::text::encoder::sequence_classification::{LabelledBatch, LabelledSource};
+use tinderbox_data::text::encoder::sequence_classification::{
+    LabelledBatch, LabelledSource, LabelledText,
+};
 use tinderbox_data::text::encoder::{EncoderBatch, InputBuilder, Truncated};
 
-/// Words `w0` to `w49`, of which those from `w40` on are two pieces each.
+/// Words `w0` to `w49`; those from `w40` on are two tokens each.
 fn encoder(max_length: usize) -> InputBuilder {
     let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(str::to_owned);
     let words = (0..40).map(|word| format!("w{word}"));
@@ -22,7 +23,7 @@ fn encoder(max_length: usize) -> InputBuilder {
     InputBuilder::new(tokenizer, max_length).unwrap()
 }
 
-/// A text of so many words, the first of which tells its number.
+/// A text of `length` words, the first of which encodes `number`.
 fn text(number: usize, length: usize) -> LabelledText {
     let words: Vec<String> = (0..length)
         .map(|word| format!("w{}", (number + word) % 40))
@@ -55,17 +56,17 @@ fn batches<S: Source>(
 
 fn padding(batches: &[LabelledBatch]) -> f64 {
     let cells: usize = batches.iter().map(|batch| batch.input.ids.len()).sum();
-    let real: usize = batches
+    let unpadded: usize = batches
         .iter()
         .map(|batch| batch.input.unpadded_tokens())
         .sum();
-    1.0 - real as f64 / cells as f64
+    1.0 - unpadded as f64 / cells as f64
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn every_text_comes_once_and_is_the_same_for_all_workers(
+    fn every_text_is_visited_once_for_any_number_of_workers(
         lengths in prop::collection::vec(0usize..30, 1..120),
         batch_size in 1usize..9,
         epoch in 0u64..3,
@@ -97,7 +98,7 @@ proptest! {
                     let at = row * time;
                     prop_assert_eq!(&batch.input.ids[at..at + expected.len()], &expected.ids[..]);
                     prop_assert_eq!(&batch.input.token_type_ids[at..at + expected.len()], &expected.token_type_ids[..]);
-                    prop_assert!(batch.input.attention_mask[at + expected.len()..at + time].iter().all(|real| !real));
+                    prop_assert!(batch.input.attention_mask[at + expected.len()..at + time].iter().all(|unpadded| !unpadded));
                 }
             }
             prop_assert_eq!(seen.len(), texts.len());
@@ -127,7 +128,7 @@ fn buckets_save_most_of_the_padding() {
 }
 
 #[test]
-fn what_does_not_fit_is_counted() {
+fn truncation_is_counted() {
     let texts = [text(1, 5), text(2, 30), text(4, 8), text(5, 9)];
     let source = LabelledSource::training(&texts, &encoder(10), 2).unwrap();
     let truncated = Truncated {
@@ -161,7 +162,7 @@ fn masked(lines: &[String], options: &MaskingOptions, batch_size: usize) -> Arc<
     Arc::new(MaskedLmSource::training(lines, &encoder(20), options, 3, batch_size).unwrap())
 }
 
-/// The rows as they were before tokens were hidden.
+/// The rows before masking.
 fn restored(batch: &MaskedLmBatch) -> Vec<Vec<u32>> {
     let mut ids = batch.input.ids.clone();
     for (&position, &target) in batch.positions.iter().zip(&batch.targets) {
@@ -171,15 +172,15 @@ fn restored(batch: &MaskedLmBatch) -> Vec<Vec<u32>> {
     let rows = ids
         .chunks(time)
         .zip(batch.input.attention_mask.chunks(time));
-    rows.map(|(ids, real)| {
-        let ids = ids.iter().zip(real).filter(|(_, real)| **real);
+    rows.map(|(ids, unpadded)| {
+        let ids = ids.iter().zip(unpadded).filter(|(_, unpadded)| **unpadded);
         ids.map(|(id, _)| *id).collect()
     })
     .collect()
 }
 
 #[test]
-fn hidden_tokens_are_told_and_the_rest_stays() {
+fn masked_tokens_are_targets_and_the_rest_stays() {
     let lines = lines(400);
     let encoder = encoder(20);
     for (whole_word, pack) in [(true, true), (false, true), (true, false)] {
@@ -190,7 +191,7 @@ fn hidden_tokens_are_told_and_the_rest_stays() {
         };
         let source = masked(&lines, &options, 8);
         let all = batches(&source, 8, 0, true, 2, 0);
-        let (mut told, mut tokens) = (0, 0);
+        let (mut targets, mut tokens) = (0, 0);
         let mut rows = Vec::new();
         for batch in &all {
             assert!(
@@ -199,11 +200,7 @@ fn hidden_tokens_are_told_and_the_rest_stays() {
             let [_, time] = batch.input.shape;
             let with: BTreeSet<usize> =
                 batch.positions.iter().map(|p| *p as usize / time).collect();
-            assert_eq!(
-                with.len(),
-                batch.input.rows(),
-                "a row without a hidden token"
-            );
+            assert_eq!(with.len(), batch.input.rows(), "a row without a target");
             assert!(
                 batch
                     .targets
@@ -216,14 +213,14 @@ fn hidden_tokens_are_told_and_the_rest_stays() {
                 tokens += row.len() - 2;
                 rows.push(row);
             }
-            told += batch.targets.len();
+            targets += batch.targets.len();
         }
-        let share = f64::from(told as u32) / f64::from(tokens as u32);
+        let share = f64::from(targets as u32) / f64::from(tokens as u32);
         assert!((0.12..0.18).contains(&share), "{share}");
-        // Every token of the text comes once in an epoch.
+        // Every token of the text occurs once per epoch.
         assert_eq!(tokens, source.tokens());
-        let off = told.abs_diff(source.targets());
-        assert!(off * 10 <= told, "{told} of {}", source.targets());
+        let off = targets.abs_diff(source.targets());
+        assert!(off * 10 <= targets, "{targets} of {}", source.targets());
         let count = |rows: &mut dyn Iterator<Item = u32>| {
             let mut counts = BTreeMap::new();
             rows.for_each(|id| *counts.entry(id).or_insert(0) += 1);
@@ -238,14 +235,14 @@ fn hidden_tokens_are_told_and_the_rest_stays() {
             .copied()
             .filter(|id| ![2, 3].contains(id));
         assert_eq!(count(&mut { seen }), count(&mut { text }));
-        // Rows are full where lines are packed: a document has about 48 tokens, and a row has room for 18.
+        // Packed rows are full: a document has about 48 tokens, and a row has room for 18.
         let mean = tokens / rows.len();
         assert!(if pack { mean >= 13 } else { mean <= 11 }, "{mean}");
     }
 }
 
 #[test]
-fn of_the_hidden_tokens_most_are_masked_some_replaced_and_some_stay() {
+fn most_targets_become_masks_some_random_tokens_and_some_stay() {
     let options = MaskingOptions {
         whole_word: false,
         ..MaskingOptions::default()
@@ -272,7 +269,7 @@ fn of_the_hidden_tokens_most_are_masked_some_replaced_and_some_stay() {
 }
 
 #[test]
-fn words_are_hidden_whole() {
+fn words_are_masked_whole() {
     // "w45" is w4 and ##5.
     let lines = vec!["w41 w1 w45 w2 w3 w49 w4 w42".to_owned(); 200];
     let whole = MaskingOptions {
@@ -282,17 +279,17 @@ fn words_are_hidden_whole() {
     };
     for batch in batches(&masked(&lines, &whole, 8), 8, 0, true, 1, 0) {
         let [_, time] = batch.input.shape;
-        let hidden: BTreeSet<usize> = batch.positions.iter().map(|p| *p as usize).collect();
+        let masked: BTreeSet<usize> = batch.positions.iter().map(|p| *p as usize).collect();
         for row in 0..batch.input.rows() {
             // [CLS], then 12 tokens: 0 1 | 2 | 3 4 | 5 | 6 | 7 8 | 9 | 10 11
             for (first, second) in [(0, 1), (3, 4), (7, 8), (10, 11)] {
-                let at = |token: usize| hidden.contains(&(row * time + 1 + token));
+                let at = |token: usize| masked.contains(&(row * time + 1 + token));
                 assert_eq!(at(first), at(second));
             }
         }
-        assert!(hidden.len() <= 5 * batch.input.rows());
+        assert!(masked.len() <= 5 * batch.input.rows());
     }
-    // One token is the share, and each word has two: one word is hidden nevertheless.
+    // The fraction is one token and every word has two, yet one word is masked.
     let pairs = vec!["w41 w42 w43".to_owned(); 10];
     let whole = MaskingOptions {
         pack: false,
@@ -304,7 +301,7 @@ fn words_are_hidden_whole() {
 }
 
 #[test]
-fn each_epoch_hides_others_and_an_evaluation_always_the_same() {
+fn each_epoch_masks_other_tokens_and_an_evaluation_always_the_same() {
     let lines = lines(100);
     let options = MaskingOptions::default();
     let source = masked(&lines, &options, 4);
@@ -324,7 +321,7 @@ fn each_epoch_hides_others_and_an_evaluation_always_the_same() {
 }
 
 #[test]
-fn special_tokens_are_never_hidden_and_bad_settings_refused() {
+fn special_tokens_are_never_masked_and_bad_settings_are_refused() {
     let lines = [
         "[SEP] w1 [MASK] w2 unknown".to_owned(),
         "[SEP] [CLS]".to_owned(),
@@ -335,7 +332,7 @@ fn special_tokens_are_never_hidden_and_bad_settings_refused() {
         ..MaskingOptions::default()
     };
     let source = masked(&lines, &options, 1);
-    // The second line has nothing that could be masked.
+    // The second line has no token that could be masked.
     assert_eq!(source.len(), 1);
     let batch = &batches(&source, 1, 0, true, 0, 0)[0];
     assert_eq!(batch.positions, [2, 4]);
@@ -367,7 +364,7 @@ fn special_tokens_are_never_hidden_and_bad_settings_refused() {
 
 #[test]
 fn a_line_of_spaces_ends_a_document_and_has_no_tokens() {
-    // To RoBERTa a space is a token.
+    // For RoBERTa, a space is a token.
     let folder = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/fixtures/sequences/roberta"
@@ -387,7 +384,7 @@ fn a_line_of_spaces_ends_a_document_and_has_no_tokens() {
 }
 
 #[test]
-fn an_empty_text_trains_too() {
+fn an_empty_text_is_a_valid_example() {
     let texts = [LabelledText {
         text: String::new(),
         pair: None,

@@ -1,4 +1,4 @@
-//! Texts as encoder models read them, against `transformers` (`golden/make_sequences.py`), and where each token stands.
+//! Encoder inputs against `transformers` (`golden/make_sequences.py`), and the origins of tokens.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use burn::tensor::Device;
@@ -25,7 +25,7 @@ struct Case {
 struct Row {
     ids: Vec<u32>,
     segments: Vec<u8>,
-    /// Text, first byte, byte after the last, word.
+    /// Text, first byte, end byte (exclusive), word.
     pieces: Vec<Option<(u8, usize, usize, u32)>>,
 }
 
@@ -98,7 +98,8 @@ const ALL: [&str; 9] = [
     "sequences/roberta",
 ];
 
-/// The ids are those of `encode`, places are whole characters and go on from left to right, words are numbered in order.
+/// Ids equal those of `encode`, ranges are whole characters in ascending order, words are numbered
+/// in order.
 fn check_pieces(name: &str, tokenizer: &Tokenizer, text: &str) {
     let pieces = tokenizer.pieces(text).unwrap();
     let ids: Vec<u32> = pieces.iter().map(|piece| piece.id).collect();
@@ -117,7 +118,7 @@ fn check_pieces(name: &str, tokenizer: &Tokenizer, text: &str) {
 
 proptest! {
     #[test]
-    fn pieces_are_the_tokens_with_their_places(
+    fn pieces_are_the_tokens_with_their_positions(
         text in "[a-c'. \\n\\t\u{a0}\u{301}é漢🎉ﬁ1]{0,30}",
         special in prop::sample::select(vec!["", "<|endoftext|>", "[SEP]", "\n<eos>\n", " <mask> "]),
     ) {
@@ -181,13 +182,13 @@ fn a_piece_is_its_part_of_the_text() {
     let ranges: Vec<_> = pieces.iter().map(|p| (p.range.clone(), p.word)).collect();
     assert_eq!(ranges, [(0..1, 0), (1..2, 1), (3..4, 2), (4..5, 3)]);
 
-    // llama2.c puts a space before the text, of which none is in the text.
+    // llama2.c prepends a space, which is not part of the text.
     let llama = open("tokenizers/llama2c");
     let text = "the keeper🎉";
     let pieces = llama.pieces(text).unwrap();
     assert_eq!(pieces[0].range.start, 0);
     let covered: Vec<&str> = pieces.iter().map(|p| &text[p.range.clone()]).collect();
-    // The four bytes of the last character are four tokens.
+    // The last character is four bytes, and so four tokens.
     assert_eq!(covered[covered.len() - 4..], ["🎉"; 4]);
     let whole: String = covered[..covered.len() - 3].concat();
     assert_eq!(whole, text);
@@ -226,7 +227,7 @@ fn a_hundred_thousand_words_are_truncated_and_counted_or_read_in_windows() {
     assert_eq!(last.range, text.len() - "🎉".len()..text.len());
     assert_eq!(last.word, 119_999);
 
-    // As a question it is cut, as a context it is not.
+    // As a question it is truncated, as a context it is not.
     let rows = encoder.pair_windows(&text, "a b", 10).unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].truncated, all - (125 - 10) / 2);
@@ -254,7 +255,7 @@ fn an_empty_text_is_its_special_tokens() {
 }
 
 #[test]
-fn what_cannot_work_is_said_at_once() {
+fn impossible_settings_are_refused_at_once() {
     let error = InputBuilder::new(open("tokenizers/gpt2"), 16)
         .unwrap_err()
         .to_string();
@@ -279,7 +280,7 @@ fn what_cannot_work_is_said_at_once() {
 }
 
 #[test]
-fn a_batch_is_filled_up_to_its_longest_row() {
+fn a_batch_is_padded_to_its_longest_row() {
     let encoder = bert(64);
     let rows = [
         encoder.encode("the lamp", Some("the")).unwrap(),
@@ -306,9 +307,9 @@ fn a_batch_is_filled_up_to_its_longest_row() {
         .try_into_vec_as::<i32>()
         .unwrap();
     assert_eq!(segments.iter().sum::<i32>(), 2);
-    let real = batch.attention_mask(&device);
-    assert_eq!(real.dims(), [2, 6]);
-    let real = real.int().into_data().try_into_vec_as::<i32>().unwrap();
-    assert_eq!(real, [1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0]);
+    let mask = batch.attention_mask(&device);
+    assert_eq!(mask.dims(), [2, 6]);
+    let mask = mask.int().into_data().try_into_vec_as::<i32>().unwrap();
+    assert_eq!(mask, [1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0]);
     assert_eq!(EncoderBatch::new(&[], 0).shape, [0, 0]);
 }

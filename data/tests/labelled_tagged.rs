@@ -1,4 +1,4 @@
-//! Sentences with tagged words: what is read, what is said of what cannot be, and how they become batches.
+//! Tagged sentences: reading, errors for malformed files, and batches.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
@@ -8,9 +8,9 @@ use tempfile::TempDir;
 use tinderbox_data::DataError;
 use tinderbox_data::loader::{Loader, LoaderConfig};
 use tinderbox_data::text::Tokenizer;
-use tinderbox_data::text::encoder::token_classification;
 use tinderbox_data::text::encoder::token_classification::{
-    TagColumns, TaggedSentence, TaggedSplits, TokenClassificationBatch, TokenClassificationSource,
+    self, TagColumns, TaggedSentence, TaggedSplits, TokenClassificationBatch,
+    TokenClassificationSource,
 };
 use tinderbox_data::text::encoder::{InputBuilder, Truncated};
 
@@ -31,7 +31,7 @@ fn tagged(files: &[(&str, &str)], columns: &TagColumns) -> Result<TaggedSplits, 
 }
 
 #[test]
-fn conlls_columns_are_words_and_tags() {
+fn conll_columns_are_words_and_tags() {
     let splits = tagged(
         &[
             ("train.conll", CONLL),
@@ -58,7 +58,7 @@ fn conlls_columns_are_words_and_tags() {
     assert_eq!(splits.labels, ["DET", "X"]);
     assert_eq!(splits.train[0].words, ["Two words"]);
     assert_eq!(splits.validation[0].words, ["a"]);
-    // A space that does not break is no border between columns.
+    // A non-breaking space does not separate columns.
     let text = "10\u{a0}000 NUM\n\n\u{a0} O\n";
     let splits = tagged(&[("train.txt", text)], &TagColumns::default()).unwrap();
     assert_eq!(splits.train[0].words, ["10\u{a0}000"]);
@@ -69,7 +69,7 @@ fn conlls_columns_are_words_and_tags() {
 }
 
 #[test]
-fn tags_that_cannot_be_used_are_said_with_their_line() {
+fn unusable_tags_are_named_with_their_line() {
     let of = |text: &str| {
         let files = [("train.txt", CONLL), ("dev.txt", text)];
         tagged(&files, &TagColumns::default())
@@ -92,7 +92,7 @@ fn tags_that_cannot_be_used_are_said_with_their_line() {
     );
 }
 
-/// Words `w0` to `w4`, and `w41` to `w45` in two pieces each.
+/// Words `w0` to `w4`, and `w41` to `w45` of two tokens each.
 fn encoder(max_length: usize) -> InputBuilder {
     let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"].map(str::to_owned);
     let words = (0..5).map(|word| format!("w{word}"));
@@ -116,12 +116,12 @@ fn batches(
 }
 
 #[test]
-fn a_tag_stands_at_the_first_token_of_its_word() {
+fn a_tag_is_at_the_first_token_of_its_word() {
     let sentence = |words: &[&str], tags: &[u32]| TaggedSentence {
         words: words.iter().map(|word| (*word).to_owned()).collect(),
         tags: tags.to_vec(),
     };
-    // Of a zero-width space nothing is left, and so no place for its tag.
+    // The tokenizer drops a zero-width space, so its tag has no token.
     let sentences = [
         sentence(&["w41", "w1", "\u{200b}", "w42"], &[7, 8, 9, 6]),
         sentence(&["w3"], &[5]),

@@ -29,12 +29,15 @@
 mod error;
 pub mod layers;
 pub mod lm;
+mod predictor;
 pub mod registry;
 pub mod weights;
 
 pub use error::{LengthsError, StateError};
 pub use layers::{CellKind, Recurrent, RecurrentConfig, RnnState};
 pub use lm::{Activations, RnnLm, RnnLmConfig, RnnLmOutput, regularization};
+pub use predictor::Predictor;
+pub use tinderbox_generate::{Choice, NextToken, PredictError, Sampler, Sampling};
 pub use tinderbox_model::{ConfigError, num_parameters};
 
 /// The examples of the README are compiled and run as tests.

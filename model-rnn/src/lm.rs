@@ -31,7 +31,7 @@ pub use regularization::Activations;
 
 use burn::module::Module;
 use burn::nn::Embedding;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use crate::StateError;
 use crate::layers::{Recurrent, RnnState, SequenceDropout, WordDropout};
@@ -95,6 +95,11 @@ impl RnnLm {
     /// Vocabulary size.
     pub fn vocab_size(&self) -> usize {
         self.encoder.weight.lazy_shape()[0]
+    }
+
+    /// Device of the weights.
+    pub(crate) fn device(&self) -> Device {
+        self.encoder.weight.lazy_device()
     }
 
     /// True if the decoder shares the weight of the encoder.

@@ -1,5 +1,5 @@
-//! The compiled-in backends against each other: equal weights and an equal batch give equal logits, and equal weights
-//! after a step, for a network of each kind.
+//! The compiled-in backends against each other: equal weights and an equal batch give equal logits,
+//! and equal weights after a step, for a network of each kind.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use burn::module::Module;
@@ -39,25 +39,20 @@ fn lstm() -> LanguageModelConfig {
 fn gpt() -> LanguageModelConfig {
     let config = GptConfig::small(1, 2, 8, 8);
     LanguageModelConfig::Attention(tinderbox_model_transformer::CausalLmConfig::Gpt(
-        GptConfig {
-            vocab_size: 11,
-            ..config
-        },
+        config.with_vocab_size(11),
     ))
 }
 
 fn bert() -> TextEncoderConfig {
-    let config = BertConfig {
-        vocab_size: 11,
-        hidden_size: 8,
-        num_hidden_layers: 1,
-        num_attention_heads: 2,
-        intermediate_size: 16,
-        max_position_embeddings: 8,
-        hidden_dropout_prob: 0.0,
-        attention_probs_dropout_prob: 0.0,
-        ..BertConfig::default()
-    };
+    let config = BertConfig::default()
+        .with_vocab_size(11)
+        .with_hidden_size(8)
+        .with_num_hidden_layers(1)
+        .with_num_attention_heads(2)
+        .with_intermediate_size(16)
+        .with_max_position_embeddings(8)
+        .with_hidden_dropout_prob(0.0)
+        .with_attention_probs_dropout_prob(0.0);
     TextEncoderConfig::Bert(config).with_head(Head::SequenceClassification, 3)
 }
 
@@ -143,7 +138,7 @@ fn step_of_sequences(device: Device, initial: &[u8]) -> Result {
             &device,
         )),
     };
-    let logits = model.forward_sequence_classification(&input);
+    let logits = model.forward_sequence_classification(&input).unwrap();
     let targets = Tensor::<1, Int>::from_ints([2, 0], &device);
     let loss = cross_entropy(logits.clone(), targets, 0.0).mean();
     after_step(&model, logits, &loss)
@@ -173,7 +168,8 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
         .collect()
 }
 
-/// The backends of this build. Of the graphics ones, the software adapter, which every machine can have.
+/// The backends of this build. Of the graphics ones, the software adapter, which every machine can
+/// have.
 fn names() -> Vec<String> {
     let name = |backend: &str| match backend {
         "wgpu" | "vulkan" | "webgpu" => format!("{backend}:software"),

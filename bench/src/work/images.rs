@@ -5,9 +5,9 @@ use tinderbox_model_cnn::{
     CifarResNetConfig, ImageClassifier, ImageClassifierConfig, ResNetConfig, SimpleCnnConfig,
     VggConfig,
 };
+use tinderbox_train::init_model;
 use tinderbox_train::kinds::image_classification::ImageClassificationTask;
 use tinderbox_train::recipe::OptimizerRecipe;
-use tinderbox_train::session::init_model;
 
 use super::learner::Learner;
 use super::{Job, Step};
@@ -24,7 +24,7 @@ pub(super) fn step(job: Job, device: &Device) -> anyhow::Result<Step> {
     let task = ImageClassificationTask::new(classes, 0.0);
     let learner = Learner {
         model: init_model(0, device, || Ok(config.init(device)?))?,
-        logits: move |model: &ImageClassifier| model.forward(images.clone()),
+        logits: move |model: &ImageClassifier| Ok(model.forward(images.clone())),
         loss: move |logits| task.loss(logits, targets.clone()),
         optimizer: OptimizerRecipe::default(),
     };

@@ -17,8 +17,9 @@ use tinderbox_data::image::{
 };
 use tinderbox_data::loader::{Loader, Source};
 use tinderbox_train::TrainError;
+use tinderbox_train::kinds::Kind;
+use tinderbox_train::kinds::image_classification::ImageRecipe;
 use tinderbox_train::kinds::image_classification::data::{ImageRun, open_dataset};
-use tinderbox_train::recipe::DataRecipe;
 use tinderbox_train::report::plain::thousands;
 
 use crate::args::RecipeArgs;
@@ -126,17 +127,17 @@ pub(crate) fn run(args: &Args) -> CliResult {
 
 fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> CliResult {
     let recipe = source.load()?;
-    match recipe.data {
-        DataRecipe::Image(_) => {}
-        DataRecipe::Text(_) => return language::info(&recipe, as_json, verify),
-        DataRecipe::Sequence(_) => return encoder::info(&recipe, as_json, verify),
+    match Kind::of(&recipe)? {
+        Kind::ImageClassification => {}
+        Kind::LanguageModeling => return language::info(&recipe.typed()?, as_json, verify),
+        Kind::Encoder => return encoder::info(&recipe.typed()?, as_json, verify),
     }
+    let recipe: ImageRecipe = recipe.typed()?;
     if verify {
-        shards::verify(recipe.images()?)?;
+        shards::verify(&recipe.data)?;
     }
     let (train, validation) = with_data(|mut access| {
-        let data = recipe.images()?;
-        let mut open = |split| open_dataset(data, recipe.seed, split, &mut access);
+        let mut open = |split| open_dataset(&recipe.data, recipe.seed, split, &mut access);
         Ok((open(Split::Train)?, open(Split::Validation)?))
     })?;
     let counts = [train.class_counts(), validation.class_counts()];
@@ -173,9 +174,10 @@ fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Cl
     anyhow::ensure!(columns > 0, "--columns must be at least 1");
     let recipe = source.load()?;
     encoder::refuse(&recipe, "preview draws images")?;
+    let recipe: ImageRecipe = recipe.typed()?;
     let run = with_data(|mut access| Ok(ImageRun::open(&recipe, &mut access)?))?;
     let source = run.train.source();
-    let data = recipe.images()?;
+    let data = &recipe.data;
     let is_mixed = data.mixup_alpha > 0.0 || data.cutmix_alpha > 0.0;
     let rows = if is_mixed {
         first_batches(&run.train, columns, epoch)?

@@ -12,7 +12,6 @@ use serde::Serialize;
 use tinderbox_data::Split;
 use tinderbox_train::files::write_atomically;
 use tinderbox_train::kinds::Kind;
-use tinderbox_train::recipe::Recipe;
 use tinderbox_train::run::RunDir;
 
 use crate::args::{CheckpointArgs, DeviceArgs, WeightsFileArgs};
@@ -97,15 +96,6 @@ pub(crate) fn run(args: &Args) -> CliResult {
 }
 
 impl Args {
-    /// Recipe of the run, with the data folder of the command line.
-    fn recipe(&self, run: &RunDir) -> anyhow::Result<Recipe> {
-        let mut recipe = run.recipe(&[])?;
-        if self.data.is_some() {
-            recipe.data.path_mut().clone_from(&self.data);
-        }
-        Ok(recipe)
-    }
-
     /// Writes `eval-SPLIT.json` into the run directory; returns its path.
     fn write(&self, run: &Path, json: &str) -> anyhow::Result<PathBuf> {
         let path = run.join(format!("eval-{}.json", self.split.name()));

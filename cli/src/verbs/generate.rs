@@ -154,13 +154,12 @@ fn options(args: &Args) -> anyhow::Result<GenerateOptions> {
         !args.stop.iter().any(String::is_empty),
         "--stop must not be empty"
     );
-    let sampling = Sampling {
-        temperature: args.temperature,
-        top_k: args.top_k,
-        top_p: args.top_p,
-        min_p: args.min_p,
-        repetition_penalty: args.repetition_penalty,
-    };
+    let sampling = Sampling::default()
+        .with_temperature(args.temperature)
+        .with_top_k(args.top_k)
+        .with_top_p(args.top_p)
+        .with_min_p(args.min_p)
+        .with_repetition_penalty(args.repetition_penalty);
     // Reports a setting out of range before a model is opened.
     Sampler::new(sampling.clone(), args.seed)?;
     Ok(GenerateOptions::default()

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use burn::train::Interrupter;
 use clap::ValueEnum;
 use tinderbox_train::TrainError;
-use tinderbox_train::kinds;
-use tinderbox_train::kinds::encoder::EncoderDataSource;
-use tinderbox_train::recipe::{DataRecipe, Recipe, RecipeError};
+use tinderbox_train::kinds::encoder::{EncoderDataRecipe, EncoderDataSource};
+use tinderbox_train::kinds::{self, Kind};
+use tinderbox_train::recipe::{Recipe, RecipeError};
 use tinderbox_train::report::ViewInfo;
 use tinderbox_train::report::dashboard::Dashboard;
 use tinderbox_train::report::plain::{Plain, format_duration, thousands};
@@ -149,14 +149,10 @@ pub(crate) fn run(args: &Args) -> CliResult {
     };
     let start = Instant::now();
     let outcome = with_data(|access| {
-        let mut view = |info: &ViewInfo| view(args.ui, info, &interrupter);
-        let context = SessionContext {
-            device,
-            access,
-            view: &mut view,
-            note: &mut |text| println!("{text}"),
-            interrupter: interrupter.clone(),
-        };
+        let context = SessionContext::new(device, access)
+            .with_view(|info| view(args.ui, info, &interrupter))
+            .with_note(|text| println!("{text}"))
+            .with_interrupter(interrupter.clone());
         Ok(kinds::train(&recipe, &begin, context)?)
     })?;
     if args.dry_run {
@@ -284,10 +280,10 @@ fn summary(
     if outcome.end == End::Interrupted {
         writeln!(out, "to resume:\n  {}", resume_command(args))?;
     } else {
-        let use_it = match &recipe.data {
-            DataRecipe::Image(_) => format!("tinderbox predict {folder} IMAGE..."),
-            DataRecipe::Text(_) => format!("tinderbox generate {folder}"),
-            DataRecipe::Sequence(data) => match data.source {
+        let use_it = match Kind::of(recipe)? {
+            Kind::ImageClassification => format!("tinderbox predict {folder} IMAGE..."),
+            Kind::LanguageModeling => format!("tinderbox generate {folder}"),
+            Kind::Encoder => match recipe.typed::<EncoderDataRecipe>()?.data.source {
                 EncoderDataSource::Masked => {
                     format!("tinderbox fill-mask {folder} \"a text with a [MASK] in it\"")
                 }

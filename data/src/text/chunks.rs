@@ -11,12 +11,12 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 /// Minimum size of a chunk in bytes, before a place to cut is searched for.
-const LEAST: usize = 1 << 16;
+const MIN_CHUNK: usize = 1 << 16;
 
 /// Splits `text` into its first chunk and the rest.
 pub(super) fn cut(text: &str) -> (&str, &str) {
     let bytes = text.as_bytes();
-    let mut from = LEAST;
+    let mut from = MIN_CHUNK;
     while let Some(newline) = bytes
         .get(from..)
         .and_then(|rest| rest.iter().position(|&byte| byte == b'\n'))
@@ -66,7 +66,7 @@ impl TextChunks {
     pub fn open(path: &Path) -> Result<Self, DataError> {
         let file = File::open(path).map_err(DataError::io("read", path))?;
         Ok(Self {
-            reader: BufReader::with_capacity(LEAST, file),
+            reader: BufReader::with_capacity(MIN_CHUNK, file),
             path: path.to_path_buf(),
             next: String::new(),
             line: 0,
@@ -116,7 +116,7 @@ impl TextChunks {
             if line.is_empty() {
                 break;
             }
-            if piece.text.len() >= LEAST && may_cut(&piece.text, &line) {
+            if piece.text.len() >= MIN_CHUNK && may_cut(&piece.text, &line) {
                 self.next = line;
                 break;
             }
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_after_a_lone_newline() {
-        let long = "word ".repeat(LEAST / 5 + 1);
+        let long = "word ".repeat(MIN_CHUNK / 5 + 1);
         let text = format!("{long}\nx \ny\n\nz\n w\nend\nmore");
         let (part, left) = cut(&text);
         assert_eq!(part.strip_prefix(&long), Some("\nx \ny\n\nz\n w\n"));

@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use std::thread;
 
 /// Minimum items per thread; below this, starting threads costs more than it saves.
-const LEAST: usize = 256;
+const MIN_SHARE: usize = 256;
 
 /// Applies `work` to each of `items` on all cores. Results keep the order of the items, and the
 /// first error in that order wins.
@@ -15,7 +15,7 @@ pub(super) fn map<T: Sync, R: Send>(
     work: impl Fn(&T) -> Result<R, DataError> + Sync,
 ) -> Result<Vec<R>, DataError> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let share = items.len().div_ceil(threads).max(LEAST);
+    let share = items.len().div_ceil(threads).max(MIN_SHARE);
     let work = &work;
     let parts = thread::scope(|scope| {
         let threads: Vec<_> = items

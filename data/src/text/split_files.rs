@@ -57,7 +57,7 @@ pub(super) fn split_files(path: &Path, extensions: &[&str]) -> Result<SplitFiles
     let (train, validation, test) = (find(&TRAIN)?, find(&VALIDATION)?, find(&TEST)?);
     let train = train.ok_or_else(|| {
         let reason = format!(
-            "has no training file: none of {}; name a file, or call them so",
+            "has no training file: none of {}; pass a file, or rename one of them",
             extensions
                 .iter()
                 .map(|extension| format!("train.{extension}"))

@@ -1,4 +1,4 @@
-//! Metrics, windows, answer places and answers are those of Python.
+//! Metrics, windows, answer spans and answers against Python.
 
 use crate::{ENCODER, EXPECTED, questions};
 use std::ops::Range;
@@ -10,14 +10,14 @@ use tinderbox_data::text::encoder::question_answering::{Question, QuestionWindow
 use tinderbox_data::text::encoder::{Encoding, TokenOrigin};
 
 #[test]
-fn metrics_are_the_official_scripts() {
+fn metrics_agree_with_the_official_scripts() {
     assert_eq!(EXPECTED.metrics.len(), 375);
     for pair in &EXPECTED.metrics {
-        let told = format!("{:?} {:?}", pair.prediction, pair.truths);
+        let case_name = format!("{:?} {:?}", pair.prediction, pair.truths);
         assert_eq!(
             normalize_answer(&pair.prediction),
             pair.normalized,
-            "{told}"
+            "{case_name}"
         );
         let truths: Vec<&str> = pair.truths.iter().map(String::as_str).collect();
         for (version, expected) in [(Version::V1, pair.v1), (Version::V2, pair.v2)] {
@@ -25,7 +25,7 @@ fn metrics_are_the_official_scripts() {
             assert_eq!(
                 [score.exact_match, score.f1],
                 expected,
-                "{told} {version:?}"
+                "{case_name} {version:?}"
             );
         }
     }
@@ -41,7 +41,7 @@ fn context_ranges(window: &Encoding) -> Vec<Option<[usize; 2]>> {
 }
 
 #[test]
-fn windows_and_answer_places_are_pythons() {
+fn windows_and_answer_spans_agree_with_python() {
     let questions = questions();
     assert_eq!(questions.len(), EXPECTED.questions.len());
     for question in questions {
@@ -50,16 +50,20 @@ fn windows_and_answer_places_are_pythons() {
         assert_eq!(ours.windows.len(), expected.len(), "{}", question.id);
         assert_eq!(ours.rows, 0..expected.len());
         for (number, window) in ours.windows.iter().enumerate() {
-            let told = format!("{} window {number}", question.id);
-            assert_eq!(window.ids, expected[number].ids, "{told}");
-            assert_eq!(context_ranges(window), expected[number].offsets, "{told}");
-            assert_eq!(ours.spans[number], expected[number].span, "{told}");
+            let case_name = format!("{} window {number}", question.id);
+            assert_eq!(window.ids, expected[number].ids, "{case_name}");
+            assert_eq!(
+                context_ranges(window),
+                expected[number].offsets,
+                "{case_name}"
+            );
+            assert_eq!(ours.spans[number], expected[number].span, "{case_name}");
         }
     }
 }
 
 #[test]
-fn answers_are_pythons() {
+fn answers_agree_with_python() {
     let mut cases = 0;
     for question in questions() {
         let windows = QuestionWindows::new(question.clone(), &ENCODER, EXPECTED.stride).unwrap();
@@ -75,17 +79,21 @@ fn answers_are_pythons() {
                 case.impossible,
                 case.threshold,
             );
-            let told = format!("{} {answer:?}", question.id);
-            assert_eq!(answer.text, case.text, "{told}");
-            assert_eq!([answer.range.start, answer.range.end], case.range, "{told}");
+            let case_name = format!("{} {answer:?}", question.id);
+            assert_eq!(answer.text, case.text, "{case_name}");
+            assert_eq!(
+                [answer.range.start, answer.range.end],
+                case.range,
+                "{case_name}"
+            );
             assert_eq!(
                 (answer.score, answer.null_score),
                 (case.score, case.null),
-                "{told}"
+                "{case_name}"
             );
             assert!(
                 (answer.probability - case.probability).abs() < 1e-6,
-                "{told}"
+                "{case_name}"
             );
             cases += 1;
         }

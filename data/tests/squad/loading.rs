@@ -1,4 +1,4 @@
-//! Questions as the trainer meets them.
+//! Questions through the loader.
 
 use crate::{ENCODER, EXPECTED, questions};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ fn batches<S: Source>(source: &Arc<S>, workers: usize, first: usize) -> Vec<S::B
 }
 
 #[test]
-fn training_visits_every_window_once_whoever_loads_it() {
+fn training_visits_every_window_once_for_any_number_of_workers() {
     let training =
         Arc::new(QaTrainingSource::new(&questions(), &ENCODER, EXPECTED.stride, 4).unwrap());
     let windows = EXPECTED
@@ -39,16 +39,16 @@ fn training_visits_every_window_once_whoever_loads_it() {
         assert_eq!(batch.spans.len(), rows);
         for row in 0..rows {
             let place = row * time..(row + 1) * time;
-            let real = batch.input.attention_mask[place.clone()]
+            let unpadded = batch.input.attention_mask[place.clone()]
                 .iter()
-                .filter(|real| **real)
+                .filter(|unpadded| **unpadded)
                 .count();
-            let ids = batch.input.ids[place.clone()][..real].to_vec();
+            let ids = batch.input.ids[place.clone()][..unpadded].to_vec();
             let second = batch.input.token_type_ids[place]
                 .iter()
                 .filter(|&&s| s == 1)
                 .count();
-            assert!(second > 0 && second < real);
+            assert!(second > 0 && second < unpadded);
             found.push((ids, batch.spans[row]));
         }
     }
@@ -90,7 +90,7 @@ fn an_evaluation_keeps_the_windows_of_a_question_together() {
 }
 
 #[test]
-fn a_context_of_many_words_is_many_windows() {
+fn a_long_context_is_many_windows() {
     let context = "the old keeper saw it ".repeat(20_000) + "ghosts";
     let asked = Arc::new(Question::asked("Who?", &context));
     let windows = QuestionWindows::new(asked, &ENCODER, EXPECTED.stride).unwrap();

@@ -1,5 +1,5 @@
-//! SQuAD: files, metrics, and the two sources in the loader, with what Python makes of the same data. The fixture is made
-//! by `golden/make_squad.py`.
+//! SQuAD: files, metrics, and both sources in the loader, against Python on the same data. The
+//! fixture is made by `golden/make_squad.py`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod files;

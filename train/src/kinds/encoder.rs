@@ -1,4 +1,5 @@
-//! Text encoders: sequence classification, token classification, question answering, masked language modelling.
+//! Text encoders: sequence classification, token classification, question answering, masked
+//! language modelling.
 
 mod answer;
 mod bundle;
@@ -11,16 +12,16 @@ mod fill_mask;
 mod fit;
 mod forward;
 mod inputs;
-mod masked_lm;
+pub mod masked_lm;
 mod open;
 mod outputs;
 mod pretrained;
-mod question_answering;
+pub mod question_answering;
 mod recipe;
 pub mod score;
-mod sequence_classification;
+pub mod sequence_classification;
 mod tag;
-mod token_classification;
+pub mod token_classification;
 mod train;
 
 pub use answer::Answer;
@@ -30,12 +31,13 @@ pub use embed::{Embedder, Embeddings};
 pub use evaluate::EncoderEvaluation;
 pub use explain::{AttentionMap, ExplainInput, ExplainTarget, TextExplainMethod, TextExplanation};
 pub use fill_mask::{FilledMask, FilledMasks, MaskPrediction};
+pub use fit::given_tokenizer;
 pub use inputs::{check_tokens, input};
 pub use masked_lm::MaskedLmTask;
 pub use open::{LoadedEncoder, OpenOptions, open};
-pub use question_answering::{Answering, QuestionAnsweringTask, SpanSource, span_logits};
-pub use recipe::{EncoderDataRecipe, EncoderDataSource};
+pub use question_answering::{Answering, QaSource, QuestionAnsweringTask, span_logits};
+pub use recipe::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe, model_config};
 pub use sequence_classification::SequenceClassificationTask;
 pub use tag::{TaggedText, TaggedWord, TextEntity};
 pub use token_classification::TokenClassificationTask;
-pub use train::train;
+pub use train::Encoder;

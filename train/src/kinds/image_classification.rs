@@ -14,6 +14,6 @@ pub use bundle::ImageBundle;
 pub use evaluate::{ImageClassScore, ImageEvaluation};
 pub use open::{LoadedImageClassifier, OpenOptions, open};
 pub use predict::{ImageExplainMethod, ImageExplanation, LayerName, PreparedImage};
-pub use recipe::{ImageDataRecipe, ImageDataSource};
+pub use recipe::{ImageDataRecipe, ImageDataSource, ImageRecipe, model_config};
 pub use task::ImageClassificationTask;
-pub use train::train;
+pub use train::ImageClassification;

@@ -12,9 +12,12 @@ use tinderbox_data::text::encoder::question_answering::{self, Question, SquadRep
 use tinderbox_data::text::encoder::sequence_classification::{LabelledSplits, LabelledText};
 use tinderbox_data::text::encoder::token_classification::TaggedSentence;
 use tinderbox_train::TrainError;
-use tinderbox_train::kinds::encoder::data::{known_tokenizer, open_classified, open_words};
-use tinderbox_train::kinds::encoder::{EncoderDataRecipe, EncoderDataSource};
-use tinderbox_train::recipe::{DataRecipe, Recipe};
+use tinderbox_train::kinds::Kind;
+use tinderbox_train::kinds::encoder::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe};
+use tinderbox_train::kinds::encoder::{
+    given_tokenizer, sequence_classification, token_classification,
+};
+use tinderbox_train::recipe::Recipe;
 use tinderbox_train::report::plain::thousands;
 
 use crate::exit::CliResult;
@@ -34,7 +37,7 @@ struct Counts {
 /// Refuses data sets for text encoders, which `tinderbox data` can only count; `purpose` is what was
 /// asked for.
 pub(super) fn refuse(recipe: &Recipe, purpose: &str) -> anyhow::Result<()> {
-    if let DataRecipe::Sequence(_) = recipe.data {
+    if Kind::of(recipe)? == Kind::Encoder {
         bail!(
             "{purpose}, and {} is a data set for text encoders: `tinderbox data info` counts it",
             recipe.name
@@ -44,13 +47,13 @@ pub(super) fn refuse(recipe: &Recipe, purpose: &str) -> anyhow::Result<()> {
 }
 
 /// Counts texts per label, and their lengths.
-pub(super) fn info(recipe: &Recipe, as_json: bool, verify: bool) -> CliResult {
+pub(super) fn info(recipe: &EncoderRecipe, as_json: bool, verify: bool) -> CliResult {
     ensure!(
         !verify,
         "--verify is for shards, and {} has none",
         recipe.name
     );
-    let data = recipe.sequences()?;
+    let data = &recipe.data;
     // Texts can be counted without the pretrained weights.
     let weights = recipe
         .model
@@ -60,7 +63,7 @@ pub(super) fn info(recipe: &Recipe, as_json: bool, verify: bool) -> CliResult {
     let absent = weights.filter(|weights| !Path::new(weights).is_dir());
     let tokenizer = match absent {
         Some(_) => None,
-        None => known_tokenizer(recipe)?,
+        None => given_tokenizer(recipe)?,
     };
     let counts = match data.source {
         EncoderDataSource::Sentiment
@@ -106,13 +109,13 @@ fn print(counts: &Counts) {
     println!("{table}");
 }
 
-fn classes(recipe: &Recipe, tokenizer: Option<&Tokenizer>) -> Result<Counts, TrainError> {
+fn classes(recipe: &EncoderRecipe, tokenizer: Option<&Tokenizer>) -> Result<Counts, TrainError> {
     let LabelledSplits {
         labels,
         train,
         validation,
         test,
-    } = open_classified(recipe)?;
+    } = sequence_classification::open(recipe)?;
     let count = |texts: &Vec<LabelledText>| -> Result<Vec<usize>, TrainError> {
         let mut counts = per_label(texts.iter().map(|text| text.label), labels.len());
         counts.push(texts.len());
@@ -132,7 +135,7 @@ fn classes(recipe: &Recipe, tokenizer: Option<&Tokenizer>) -> Result<Counts, Tra
 }
 
 fn tags(data: &EncoderDataRecipe, tokenizer: Option<&Tokenizer>) -> Result<Counts, TrainError> {
-    let splits = open_words(data)?;
+    let splits = token_classification::open(data)?;
     let labels = splits.labels;
     let count = |sentences: &Vec<TaggedSentence>| -> Result<Vec<usize>, TrainError> {
         let tags = sentences

@@ -8,8 +8,9 @@ use tinderbox_data::text::generated::grammar::Grammar;
 use tinderbox_data::text::language::{Corpus, NgramStats, TokenShards, Tokens};
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds::language_modeling::data::open_corpus;
-use tinderbox_train::kinds::language_modeling::{LanguageDataRecipe, LanguageDataSource};
-use tinderbox_train::recipe::Recipe;
+use tinderbox_train::kinds::language_modeling::{
+    LanguageDataRecipe, LanguageDataSource, LanguageRecipe,
+};
 use tinderbox_train::report::plain::thousands;
 
 use super::encoder;
@@ -29,11 +30,11 @@ fn splits(corpus: &Corpus) -> Vec<(&'static str, &Tokens, u64)> {
 }
 
 /// Counts tokens and characters.
-pub(super) fn info(recipe: &Recipe, as_json: bool, verify: bool) -> CliResult {
+pub(super) fn info(recipe: &LanguageRecipe, as_json: bool, verify: bool) -> CliResult {
     if verify {
-        verify_shards(recipe.text()?)?;
+        verify_shards(&recipe.data)?;
     }
-    let corpus = open_corpus(recipe.text()?, recipe.seed)?;
+    let corpus = open_corpus(&recipe.data, recipe.seed)?;
     let vocab_size = corpus.tokenizer.vocab_size();
     if as_json {
         let counts: Vec<_> = splits(&corpus)
@@ -75,7 +76,8 @@ fn verify_shards(data: &LanguageDataRecipe) -> anyhow::Result<()> {
 pub(super) fn stats(source: &RecipeArgs, as_json: bool) -> CliResult {
     let recipe = source.load()?;
     encoder::refuse(&recipe, "stats is for language models")?;
-    let data = recipe.text()?;
+    let recipe: LanguageRecipe = recipe.typed()?;
+    let data = &recipe.data;
     let corpus = open_corpus(data, recipe.seed)?;
     let vocab_size = corpus.tokenizer.vocab_size();
     let start = corpus.tokenizer.end_of_text();

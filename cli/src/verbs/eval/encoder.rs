@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::ensure;
-use tinderbox_train::kinds::encoder::EncoderEvaluation;
+use tinderbox_train::kinds::encoder::{EncoderEvaluation, EncoderRecipe};
 use tinderbox_train::report::plain::thousands;
 use tinderbox_train::run::RunDir;
 
@@ -17,7 +17,10 @@ pub(super) fn run(args: &Args, run: &RunDir) -> CliResult {
         "--text is for language models; give labelled texts with --data"
     );
     let device = args.device.open()?;
-    let recipe = args.recipe(run)?;
+    let mut recipe: EncoderRecipe = run.recipe_as()?;
+    if args.data.is_some() {
+        recipe.data.path.clone_from(&args.data);
+    }
     let model = args.checkpoint.encoder().open_run(run, &device)?;
     let report = model.evaluate(&recipe, args.split.into())?;
     let json = to_json(&report)?;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
-use tinderbox_train::kinds::image_classification::ImageEvaluation;
+use tinderbox_train::kinds::image_classification::{ImageEvaluation, ImageRecipe};
 
 use super::{Args, Part, to_json};
 use crate::download::with_data;
@@ -23,7 +23,10 @@ pub(super) fn run(args: &Args) -> CliResult {
     let run = model.run().context(
         "a weights file has no data to evaluate on: give a run directory, and the file with --weights",
     )?;
-    let recipe = args.recipe(run)?;
+    let mut recipe: ImageRecipe = run.recipe_as()?;
+    if args.data.is_some() {
+        recipe.data.path.clone_from(&args.data);
+    }
     let split = args.split.into();
     let report = with_data(|mut access| Ok(model.evaluate(&recipe, split, &mut access)?))?;
     for name in &report.skipped {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use tinderbox_train::kinds::language_modeling::LanguageRecipe;
 use tinderbox_train::report::plain::thousands;
 use tinderbox_train::run::RunDir;
 
@@ -10,7 +11,10 @@ use crate::exit::CliResult;
 
 pub(super) fn run(args: &Args, run: &RunDir) -> CliResult {
     let device = args.device.open()?;
-    let recipe = args.recipe(run)?;
+    let mut recipe: LanguageRecipe = run.recipe_as()?;
+    if args.data.is_some() {
+        recipe.data.path.clone_from(&args.data);
+    }
     let model = args.checkpoint.language_model().open_run(run, &device)?;
     let (report, text) = match &args.text {
         Some(path) => {

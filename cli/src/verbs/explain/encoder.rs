@@ -123,11 +123,8 @@ fn settings(
 ) -> anyhow::Result<TextExplainMethod> {
     Ok(match method {
         TextMethod::IntegratedGradients => {
-            let default = IntegratedGradients::default();
-            let settings = IntegratedGradients {
-                steps: args.steps.unwrap_or(default.steps),
-                ..default
-            };
+            let mut settings = IntegratedGradients::default();
+            settings.steps = args.steps.unwrap_or(settings.steps);
             settings.validate().map_err(|e| anyhow::anyhow!("--{e}"))?;
             let class = args.class.as_ref().map(|class| {
                 let classes = model.config.num_labels();

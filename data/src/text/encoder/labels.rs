@@ -27,7 +27,7 @@ impl<'a> Labels<'a> {
         };
         let listed = known.into_iter().take(MAX_LISTED).map(|(name, _)| name);
         format!(
-            "the label {label:?} is none of those of the training texts, which are {}{more}",
+            "unknown label {label:?}; the training texts have {}{more}",
             quoted(listed)
         )
     }

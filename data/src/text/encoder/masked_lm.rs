@@ -66,7 +66,7 @@ pub struct MaskedLmSource {
     masker: Masker,
     seed: u64,
     order: Order,
-    frame: [u32; 2],
+    boundary_tokens: [u32; 2],
     pad_id: u32,
 }
 
@@ -80,12 +80,12 @@ impl MaskedLmSource {
     /// most 1, or as [`Tokenizer::encode`](crate::text::Tokenizer::encode).
     pub fn training<S: AsRef<str> + Sync>(
         lines: &[S],
-        encoder: &InputBuilder,
+        builder: &InputBuilder,
         options: &MaskingOptions,
         seed: u64,
         batch_size: usize,
     ) -> Result<Self, DataError> {
-        let masker = Masker::new(encoder, options)?;
+        let masker = Masker::new(builder, options)?;
         let mut source = Self {
             ids: Vec::new(),
             words: Vec::new(),
@@ -93,10 +93,10 @@ impl MaskedLmSource {
             masker,
             seed,
             order: Order::Bucketed { batch_size },
-            frame: encoder.frame(),
-            pad_id: encoder.pad_id(),
+            boundary_tokens: builder.boundary_tokens(),
+            pad_id: builder.pad_id(),
         };
-        source.read(lines, encoder, options.pack)?;
+        source.read(lines, builder, options.pack)?;
         if source.rows.is_empty() {
             let reason = "has no token that could be masked";
             return Err(DataError::config("text", reason));
@@ -111,11 +111,11 @@ impl MaskedLmSource {
     /// As [`training`](Self::training).
     pub fn evaluation<S: AsRef<str> + Sync>(
         lines: &[S],
-        encoder: &InputBuilder,
+        builder: &InputBuilder,
         options: &MaskingOptions,
         seed: u64,
     ) -> Result<Self, DataError> {
-        let mut source = Self::training(lines, encoder, options, seed, 1)?;
+        let mut source = Self::training(lines, builder, options, seed, 1)?;
         source.rows.sort_by_key(Range::len);
         source.order = Order::Sorted;
         Ok(source)
@@ -139,7 +139,7 @@ impl MaskedLmSource {
     fn read<S: AsRef<str> + Sync>(
         &mut self,
         lines: &[S],
-        encoder: &InputBuilder,
+        builder: &InputBuilder,
         pack: bool,
     ) -> Result<(), DataError> {
         let lines = parallel::map(lines, |line| {
@@ -147,12 +147,12 @@ impl MaskedLmSource {
             if line.trim().is_empty() {
                 return Ok(Vec::new());
             }
-            let pieces = encoder.tokenizer().pieces(line)?.into_iter();
+            let pieces = builder.tokenizer().pieces(line)?.into_iter();
             Ok(pieces
                 .map(|piece| (piece.id, piece.word))
                 .collect::<Vec<_>>())
         })?;
-        let room = encoder.room(false);
+        let room = builder.capacity(false);
         let mut begin = 0;
         let mut first_word = 0;
         for tokens in lines {
@@ -216,9 +216,10 @@ impl Source for MaskedLmSource {
     }
 
     fn collate(&self, _epoch: u64, _batch: usize, items: Vec<MaskedRow>) -> MaskedLmBatch {
-        let [begin, end] = self.frame;
-        let framed = |item: &MaskedRow| Row::new([&[begin], item.ids.as_slice(), &[end]].concat());
-        let rows: Vec<Row> = items.iter().map(framed).collect();
+        let [begin, end] = self.boundary_tokens;
+        let with_boundaries =
+            |item: &MaskedRow| Row::new([&[begin], item.ids.as_slice(), &[end]].concat());
+        let rows: Vec<Row> = items.iter().map(with_boundaries).collect();
         let input = EncoderBatch::stack(rows.iter(), self.pad_id);
         let [_, time] = input.shape;
         let place = |(row, item): (usize, &MaskedRow)| {

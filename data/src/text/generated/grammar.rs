@@ -1,5 +1,5 @@
-//! An embedded corpus, sampled from a probabilistic grammar whose entropy is known exactly: how well any model can do at
-//! best, so that what a trained one does can be compared with it.
+//! An embedded corpus, sampled from a probabilistic grammar whose entropy is known exactly. The
+//! entropy is a lower bound on the loss of any model, with which a trained one can be compared.
 //!
 //! ```text
 //! the children near the river sleep again <eos>
@@ -7,15 +7,18 @@
 //! this teacher thinks that many robots follow a small king <eos>
 //! ```
 //!
-//! A sentence is drawn by replacing rules by one of their alternatives, each with its probability, until only words are
-//! left. The entropy of the derivation of a rule is `H(A) = sum over alternatives of p (-ln p + sum over symbols of H)`, and
-//! likewise the expected number of words. That is the entropy of the sentence only if no sentence has two derivations.
-//! Here none has, since a grammar is refused unless all alternatives of a rule begin with different words: whoever
-//! reads a sentence from left to right knows each alternative by its first word. (Such a grammar is LL(1); recursion is
-//! refused too, so that there are finitely many sentences and all sums are finite.)
+//! A sentence is sampled by expanding rules into one of their alternatives, each with its
+//! probability, until only words are left. The entropy of the derivation of a rule is `H(A) = sum
+//! over alternatives of p (-ln p + sum over symbols of H)`, and the expected number of words
+//! follows the same recursion. That is the entropy of the sentence only if every sentence has a
+//! single derivation. This is guaranteed, since a grammar is refused unless all alternatives of a
+//! rule begin with different words: reading from left to right, the first word identifies the
+//! alternative. (Such a grammar is LL(1); recursion is refused too, so that there are finitely many
+//! sentences and all sums are finite.)
 //!
-//! Sentences are independent, and `<eos>` tells where one ends. So the mean of `-ln p` per token over a long corpus goes,
-//! for a model that knows the grammar, to `H(sentence) / E[tokens of a sentence]`, and cannot stay below.
+//! Sentences are independent, and `<eos>` marks their ends. So for a model that knows the grammar,
+//! the mean of `-ln p` per token over a long corpus tends to `H(sentence) / E[tokens of a
+//! sentence]`, and no model stays below.
 
 mod parse;
 
@@ -27,15 +30,15 @@ use rand::{Rng, RngExt};
 
 /// The grammar of [`Grammar::english`].
 const ENGLISH: &str = include_str!("grammar/english.grammar");
-/// What each sentence ends with.
+/// Last token of each sentence.
 const END: &str = "<eos>";
 
-/// A probabilistic grammar with finitely many sentences, each of which has one derivation.
+/// A probabilistic grammar with finitely many sentences, each with a single derivation.
 #[derive(Clone, Debug)]
 pub struct Grammar {
-    /// The words by id; `<eos>` is 0.
+    /// Words by id; `<eos>` is 0.
     words: Vec<String>,
-    /// The first one is the sentence. The symbols of each are words and later rules.
+    /// The first rule is the sentence. Symbols of a rule are words and later rules.
     rules: Vec<Rule>,
 }
 
@@ -57,7 +60,7 @@ enum Symbol {
     Rule(usize),
 }
 
-/// What is known of a rule.
+/// Entropy and expected length of a rule.
 #[derive(Clone, Copy, Default)]
 struct Expectation {
     /// In nats.
@@ -65,8 +68,8 @@ struct Expectation {
     tokens: f64,
 }
 
-/// `train_tokens` and `validation_tokens` tokens (and the rest of the last sentence of each), sampled from
-/// [`Grammar::english`] independently of each other, and as many of a test split as of validation.
+/// Samples a corpus from [`Grammar::english`]: `train_tokens` for training and `validation_tokens`
+/// each for validation and test (rounded up to whole sentences), independently of each other.
 ///
 /// # Errors
 /// None in practice: the grammar is embedded.
@@ -96,8 +99,9 @@ pub fn corpus(
 }
 
 impl Grammar {
-    /// A little English: 69 words with `<eos>`, sentences of 3 to 25 tokens (8.7 on average), in which verbs agree with
-    /// subjects over distance. Its [perplexity](Self::perplexity) is 6.447.
+    /// A small English grammar: 69 words including `<eos>`, sentences of 3 to 25 tokens (8.7 on
+    /// average), in which verbs agree with distant subjects. Its [perplexity](Self::perplexity) is
+    /// 6.447.
     ///
     /// # Errors
     /// None in practice: the grammar is embedded.
@@ -105,12 +109,12 @@ impl Grammar {
         Self::parse(ENGLISH)
     }
 
-    /// The words by id.
+    /// Words by id.
     pub fn words(&self) -> &[String] {
         &self.words
     }
 
-    /// The tokenizer whose vocabulary is all words of the grammar, whether they were sampled or not.
+    /// A tokenizer whose vocabulary is all words of the grammar, sampled or not.
     ///
     /// # Errors
     /// None in practice: words of a grammar are words.
@@ -118,8 +122,8 @@ impl Grammar {
         Tokenizer::from_words(self.words.clone())
     }
 
-    /// Sentences until there are at least `tokens` tokens. Sentence `i` is a function of the seed and `i`, so that a
-    /// longer sample begins with the shorter one.
+    /// Samples sentences until there are at least `tokens` tokens. Sentence `i` is a function of
+    /// the seed and `i`, so a longer sample begins with a shorter one.
     pub fn sample(&self, seed: u64, tokens: usize) -> Vec<u32> {
         let mut ids = Vec::with_capacity(tokens);
         for sentence in 0.. {
@@ -133,7 +137,7 @@ impl Grammar {
 
     /// Appends one sentence.
     fn sentence(&self, rng: &mut impl Rng, ids: &mut Vec<u32>) {
-        // What is still to be written, the next symbol last.
+        // Symbols still to be expanded, the next one last.
         let mut left = vec![Symbol::Rule(0)];
         while let Some(symbol) = left.pop() {
             match symbol {
@@ -146,8 +150,8 @@ impl Grammar {
         }
     }
 
-    /// The entropy of a sentence divided by the expected number of its tokens, `<eos>` included, in nats: the least mean
-    /// loss that a model can have.
+    /// Entropy of a sentence divided by its expected number of tokens, `<eos>` included, in nats:
+    /// the minimum mean loss of a model.
     pub fn entropy_per_token(&self) -> f64 {
         let sentence = self.expectation();
         sentence.entropy / sentence.tokens
@@ -158,12 +162,13 @@ impl Grammar {
         self.entropy_per_token().exp()
     }
 
-    /// The expected number of tokens of a sentence, `<eos>` included.
+    /// Expected number of tokens of a sentence, `<eos>` included.
     pub fn tokens_per_sentence(&self) -> f64 {
         self.expectation().tokens
     }
 
-    /// Of the sentence. Each rule is worked out before those that have it in their alternatives.
+    /// Expectation of the sentence. Rules only refer to later ones, so they are evaluated in
+    /// reverse.
     fn expectation(&self) -> Expectation {
         let mut known = vec![Expectation::default(); self.rules.len()];
         for (index, rule) in self.rules.iter().enumerate().rev() {
@@ -188,7 +193,8 @@ impl Grammar {
         known[0]
     }
 
-    /// The logarithm of the probability of one sentence, `<eos>` included; minus infinity if it is none of the grammar.
+    /// Log-probability of one sentence, `<eos>` included; minus infinity if the grammar cannot
+    /// generate it.
     pub fn log_probability(&self, sentence: &[u32]) -> f64 {
         let mut sum = 0.0;
         let mut left = vec![Symbol::Rule(0)];
@@ -219,7 +225,7 @@ impl Grammar {
         }
     }
 
-    /// Whether what `symbol` stands for can begin with `word`.
+    /// True if an expansion of `symbol` can begin with `word`.
     fn begins(&self, symbol: Symbol, word: u32) -> bool {
         match symbol {
             Symbol::Word(id) => id == word,
@@ -230,7 +236,7 @@ impl Grammar {
         }
     }
 
-    /// Of the text: a word has a space or a newline after it.
+    /// Characters of the text: each word is followed by a space or a newline.
     fn characters(&self, ids: &[u32]) -> u64 {
         let of = |word: &String| match word.as_str() {
             END => 0,
@@ -242,7 +248,7 @@ impl Grammar {
 }
 
 impl Rule {
-    /// The alternative that `share`, a number in 0..1, falls on.
+    /// The alternative selected by `share`, a number in 0..1.
     fn draw(&self, mut share: f64) -> &Alternative {
         let last = self.alternatives.len() - 1;
         for alternative in &self.alternatives[..last] {

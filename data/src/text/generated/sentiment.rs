@@ -1,5 +1,5 @@
-//! Embedded labelled texts: generated sentences that praise or complain, whose label follows from how they are built and
-//! hardly from which words they have.
+//! Embedded labelled texts: generated opinions whose label follows from their structure and hardly
+//! from their words.
 //!
 //! ```text
 //! positive   although the soup was really bland , we loved the bread .
@@ -8,14 +8,15 @@
 //! negative   it rained all day . the train was quite scenic , but i did not enjoy the tour .
 //! ```
 //!
-//! A clause has the polarity of its adjective or verb, turned round by a negation (`not`, `n't`, `never`, `hardly`). Of two
-//! clauses the one after `but` or `yet` decides, and the one that `although` does not begin; what others thought
-//! (`which my sister hated`) or said, and neutral sentences, decide nothing. All of these are drawn alike for both labels,
-//! so that counting words is of little use: naive Bayes on 8,000 sentences is right 57 % of the time, 72 % with pairs of
-//! neighbours, and a reader of the structure always.
+//! A clause has the polarity of its adjective or verb, inverted by a negation (`not`, `n't`,
+//! `never`, `hardly`). Of two clauses, the one after `but` or `yet` decides, or the one that
+//! `although` does not introduce; opinions of others (`which my sister hated`), hearsay and neutral
+//! sentences do not count. All of these are equally frequent for both labels, so that counting
+//! words is of little use: naive Bayes on 8,000 sentences is right 57 % of the time, 72 % with
+//! bigrams, and a reader of the structure always.
 //!
-//! A sentence is a function of the seed, the purpose and its number; and which purpose it may serve is a function of its text,
-//! so that no sentence of training is one of validation or test.
+//! A sentence is a function of the seed, the purpose and its number. The purposes that it may serve
+//! are a function of its text, so that no training sentence occurs in validation or test.
 
 mod sentence;
 mod words;
@@ -28,13 +29,14 @@ use crate::text::tokenizer::BERT_SPECIAL;
 use sentence::sentence;
 use sha2::{Digest, Sha256};
 
-/// The names of the classes.
+/// Class names.
 pub const LABELS: [&str; 2] = ["negative", "positive"];
-/// Of so many sentences one is for validation and one for testing.
+/// One in this many sentences is for validation, and one for test.
 const SHARES: u8 = 10;
 
-/// `count` sentences, negative and positive ones in turn. `purpose` is `"train"`, `"validation"` or `"test"`: no sentence of one is
-/// among those of another, whatever the seeds. (Any other purpose has sentences of validation, drawn independently.)
+/// Generates `count` sentences, alternately negative and positive. `purpose` is `"train"`,
+/// `"validation"` or `"test"`: they share no sentence, whatever the seeds. (Any other purpose gives
+/// validation sentences, drawn independently.)
 pub fn texts(seed: u64, purpose: &str, count: usize) -> Vec<LabelledText> {
     (0..count as u64)
         .map(|number| text(seed, purpose, number))
@@ -59,7 +61,7 @@ fn text(seed: u64, purpose: &str, number: u64) -> LabelledText {
     }
 }
 
-/// Each sentence serves one purpose, by its hash.
+/// Each sentence serves one purpose, determined by its hash.
 fn may_serve(text: &str, purpose: &str) -> bool {
     let [share, ..] = <[u8; 32]>::from(Sha256::digest(text));
     match (share % SHARES, purpose) {
@@ -69,7 +71,8 @@ fn may_serve(text: &str, purpose: &str) -> bool {
     }
 }
 
-/// A tokenizer of BERT's kind with the words of these sentences: a token each, and `[UNK]` for all others.
+/// A BERT-like tokenizer of the words of these sentences: one token each, and `[UNK]` for all
+/// others.
 ///
 /// # Errors
 /// None in practice: the words are embedded.

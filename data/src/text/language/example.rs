@@ -68,9 +68,7 @@ impl NextTokens {
         if targets.len() == 0 {
             let reason = match targets.tokens.len() {
                 0 => "it has no tokens",
-                _ => {
-                    "it has one token, and nothing that comes before it, so there is nothing to predict"
-                }
+                _ => "it has a single token and no start token, so there is nothing to predict",
             };
             return Err(DataError::config("corpus", reason));
         }

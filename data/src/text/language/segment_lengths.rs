@@ -6,16 +6,16 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 
 /// Probability of a segment of about half the length.
-const HALF: f64 = 0.05;
+const HALF_PROBABILITY: f64 = 0.05;
 /// Standard deviation of the length, in steps.
 const STANDARD_DEVIATION: f64 = 5.0;
 /// Minimum length in steps, before lengths are scaled to the stream.
-const SHORTEST: f64 = 5.0;
+const MIN_LENGTH: f64 = 5.0;
 
 /// Number of segments of a stream of `length` steps: as many as fit with the mean length, 0.975
 /// `time`.
 pub(super) fn count(length: usize, time: usize) -> usize {
-    let average = time as f64 * (1.0 - HALF / 2.0);
+    let average = time as f64 * (1.0 - HALF_PROBABILITY / 2.0);
     ((length as f64 / average).round() as usize).clamp(1, length.max(1))
 }
 
@@ -26,10 +26,10 @@ pub(super) fn varied(seed: u64, epoch: u64, length: usize, time: usize) -> Vec<u
     let mut ends = vec![0.0];
     let mut sum = 0.0;
     for _ in 0..count {
-        let half = rng.random::<f64>() < HALF;
+        let half = rng.random::<f64>() < HALF_PROBABILITY;
         let time = time as f64 / if half { 2.0 } else { 1.0 };
         let noise: f64 = rng.sample(StandardNormal);
-        sum += (time + STANDARD_DEVIATION * noise).max(SHORTEST).trunc();
+        sum += (time + STANDARD_DEVIATION * noise).max(MIN_LENGTH).trunc();
         ends.push(sum);
     }
     // One step is reserved per segment and the rest is shared out, so that no segment is empty.

@@ -73,7 +73,7 @@ impl Streams {
         let stride = len / batch;
         if stride < 2 {
             let reason = format!(
-                "{batch} streams need at least {} tokens, two each, and the corpus has {len}; use a smaller batch",
+                "{batch} streams need at least {} tokens, two each, but the corpus has {len}; use a smaller batch",
                 batch.saturating_mul(2)
             );
             return Err(DataError::config("batch", reason));

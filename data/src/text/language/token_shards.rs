@@ -179,7 +179,7 @@ fn tokenizer(folder: &Path, manifest: &Manifest) -> Result<Tokenizer, DataError>
         return Ok(tokenizer);
     }
     let reason = format!(
-        "is not the tokenizer that the shards beside it were made with: its SHA-256 is {hash}, and {} says {}",
+        "is not the tokenizer that the shards beside it were made with: its SHA-256 is {hash}, but {} says {}",
         manifest::FILE,
         manifest.tokenizer_sha256
     );

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Maximum depth. Deeper trees are not language but a mistake, such as missing closing brackets.
-const DEEPEST: usize = 1000;
+const MAX_DEPTH: usize = 1000;
 
 /// A constituent or a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,8 +94,8 @@ impl Reader {
     }
 
     fn begin(&mut self, line: usize) -> Result<(), String> {
-        if self.open.len() == DEEPEST {
-            return Err(format!("more than {DEEPEST} brackets are open"));
+        if self.open.len() == MAX_DEPTH {
+            return Err(format!("more than {MAX_DEPTH} brackets are open"));
         }
         if let Some(Open {
             label,
@@ -169,7 +169,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(trees in prop::collection::vec(tree(), 0..4), wide: bool) {
+        fn trees_round_trip(trees in prop::collection::vec(tree(), 0..4), wide: bool) {
             let mut text: String = trees.iter().map(|tree| format!("{tree}\n")).collect();
             if wide {
                 text = text.replace(' ', "\r\n\t ");

@@ -37,7 +37,7 @@ impl Windows {
         let targets = NextTokens::new(tokens, None)?;
         if targets.len() < time {
             let reason = format!(
-                "a window of {time} tokens and the one after it needs {} tokens, and the corpus has {len}; \
+                "a window of {time} tokens and its last target need {} tokens, but the corpus has {len}; \
                  use shorter windows or a longer corpus",
                 time.saturating_add(1),
             );
@@ -71,7 +71,7 @@ impl Windows {
         let stride = stride.unwrap_or(time);
         if !(1..=time).contains(&stride) {
             let reason = format!(
-                "{stride} is not one of 1 to {time}, the length of a window: tokens would be left out"
+                "{stride} is not in 1 to {time}, the length of a window: tokens would be skipped"
             );
             return Err(DataError::config("stride", reason));
         }

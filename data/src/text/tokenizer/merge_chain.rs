@@ -1,13 +1,13 @@
-//! Tokens in a row of which neighbours are merged, and which of them come first.
+//! BPE merges: a linked list of tokens, and candidate merges by priority.
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
-/// A pair of neighbours that could be merged.
+/// A candidate merge of two adjacent tokens.
 pub(super) struct Merge {
     pub(super) score: f32,
     pub(super) left: usize,
-    /// What stood there when this was noted; it may have changed since.
+    /// The pair when the candidate was queued; it may have changed since.
     pub(super) pair: [u32; 2],
     pub(super) id: u32,
 }
@@ -34,13 +34,13 @@ impl PartialEq for Merge {
 
 impl Eq for Merge {}
 
-/// Ids at the places where they began, linked to their neighbours.
+/// Ids at the positions where they begin, linked to their neighbours.
 pub(super) struct Chain {
-    /// None where the place was merged into the one before.
+    /// `None` if the position was merged into the one before.
     ids: Vec<Option<u32>>,
-    /// The place to the right; the length at the end.
+    /// Position to the right; the length at the end.
     next: Vec<usize>,
-    /// One more than the place to the left; 0 at the beginning.
+    /// One more than the position to the left; 0 at the beginning.
     before: Vec<usize>,
 }
 
@@ -65,7 +65,7 @@ impl Chain {
         self.pair(merge.left) == Some(merge.pair)
     }
 
-    /// Puts `id` in place of the two at `left`; the place to the left of it.
+    /// Replaces the pair at `left` by `id`; returns the position to its left.
     pub(super) fn join(&mut self, left: usize, id: u32) -> Option<usize> {
         let right = self.next[left];
         self.ids[left] = Some(id);
@@ -81,7 +81,7 @@ impl Chain {
         self.ids.into_iter().flatten().collect()
     }
 
-    /// What is left, with the places that it was merged from.
+    /// Remaining ids with the ranges that they were merged from.
     pub(super) fn tokens(&self) -> impl Iterator<Item = (u32, Range<usize>)> {
         let places = self.ids.iter().zip(&self.next).enumerate();
         places.filter_map(|(place, (id, &next))| Some(((*id)?, place..next)))

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tinderbox_data::text::encoder::question_answering::{
     self, Prediction, QuestionBatch, QuestionWindows,
 };
-use tinderbox_model_transformer::Head;
 
 use super::LoadedEncoder;
 use super::question_answering::{Answering, span_logits};
@@ -83,7 +82,6 @@ impl LoadedEncoder {
         text: &str,
         null_threshold: Option<f64>,
     ) -> Result<(QuestionWindows, Prediction), TrainError> {
-        self.require(Head::QuestionAnswering)?;
         if question.trim().is_empty() {
             return Err(TrainError::Usage("the question is empty".into()));
         }
@@ -101,7 +99,7 @@ impl LoadedEncoder {
             &batch.input,
             WINDOWS_AT_ONCE,
             &self.device,
-        );
+        )?;
         let (start, end) = (read_logits(start)?, read_logits(end)?);
         let windows = batch.questions.into_iter().next();
         let windows =

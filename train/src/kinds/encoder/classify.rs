@@ -1,7 +1,6 @@
 //! Sequence classification: the class of a text or a pair of texts.
 
 use tinderbox_data::text::encoder::Encoding;
-use tinderbox_model_transformer::Head;
 
 use super::LoadedEncoder;
 use crate::TrainError;
@@ -48,12 +47,11 @@ impl LoadedEncoder {
     /// # Errors
     /// The model has another head, a text cannot be tokenized, or the device failed.
     pub fn classify(&self, texts: &[TextInput]) -> Result<Vec<TextClasses>, TrainError> {
-        self.require(Head::SequenceClassification)?;
         let rows: Vec<Encoding> = texts
             .iter()
             .map(|text| self.inputs.encode(&text.text, text.pair.as_deref()))
             .collect::<Result<_, _>>()?;
-        let forward = |input: &_| self.model.forward_sequence_classification(input);
+        let forward = |input: &_| Ok(self.model.forward_sequence_classification(input)?);
         let logits = self.forward_rows(&rows, forward)?;
         let rows = rows.iter().zip(logits);
         Ok(rows

@@ -131,7 +131,7 @@ impl Embedder {
             .collect::<Result<_, _>>()?;
         let to_input = |batch: &EncoderBatch| input(batch, &self.encoder.config, &self.device);
         let vectors = forward_rows(&rows, self.batch_size, &self.inputs, to_input, |input| {
-            self.encoder.embed(input)
+            Ok(self.encoder.embed(input))
         })?;
         Ok(Embeddings {
             vectors,

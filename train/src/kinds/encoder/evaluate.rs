@@ -6,11 +6,13 @@ use tinderbox_data::loader::Loader;
 use tinderbox_model_transformer::TextEncoder;
 
 use super::score::{ClassScore, per_class};
-use super::{EncoderDataSource, LoadedEncoder, data};
+use super::{
+    EncoderDataSource, EncoderRecipe, LoadedEncoder, masked_lm, question_answering,
+    sequence_classification, token_classification,
+};
 use crate::TrainError;
 use crate::metrics::{Tally, Values};
-use crate::recipe::Recipe;
-use crate::task::{Carry, Task};
+use crate::task::{HiddenState, Task};
 
 /// Metrics of a text encoder on a split.
 #[derive(Clone, Debug, Serialize)]
@@ -32,25 +34,30 @@ impl LoadedEncoder {
     /// # Errors
     /// The data cannot be read, have no such split or other labels than the model; the device
     /// failed.
-    pub fn evaluate(&self, recipe: &Recipe, split: Split) -> Result<EncoderEvaluation, TrainError> {
-        let known = self.bundle();
-        let (tally, metrics) = match recipe.sequences()?.source {
+    pub fn evaluate(
+        &self,
+        recipe: &EncoderRecipe,
+        split: Split,
+    ) -> Result<EncoderEvaluation, TrainError> {
+        let recorded = self.bundle();
+        let (tally, metrics) = match recipe.data.source {
             EncoderDataSource::Sentiment
             | EncoderDataSource::Labelled
             | EncoderDataSource::TextFolder => {
-                let (task, loader) = data::evaluate_classified(recipe, known, split)?;
+                let (task, loader) =
+                    sequence_classification::evaluation_of(recipe, recorded, split)?;
                 self.tally(&task, &loader)?
             }
             EncoderDataSource::Tagged => {
-                let (task, loader) = data::evaluate_tagged(recipe, known, split)?;
+                let (task, loader) = token_classification::evaluation_of(recipe, recorded, split)?;
                 self.tally(&task, &loader)?
             }
             EncoderDataSource::Squad => {
-                let (task, loader) = data::evaluate_squad(recipe, &known, split)?;
+                let (task, loader) = question_answering::evaluation_of(recipe, &recorded, split)?;
                 self.tally(&task, &loader)?
             }
             EncoderDataSource::Masked => {
-                let (task, loader) = data::evaluate_masked(recipe, known, split)?;
+                let (task, loader) = masked_lm::evaluation_of(recipe, recorded, split)?;
                 self.tally(&task, &loader)?
             }
         };
@@ -68,9 +75,9 @@ impl LoadedEncoder {
         loader: &Loader<T::Source>,
     ) -> Result<(Tally, Values), TrainError> {
         let mut tally = Tally::default();
-        let mut carry = Carry::new();
+        let mut hidden_state = HiddenState::new();
         for batch in loader.epoch(0, 0) {
-            tally.add(&task.evaluate(&self.model, batch?, &mut carry, &self.device)?);
+            tally.add(&task.evaluate(&self.model, batch?, &mut hidden_state, &self.device)?);
         }
         let values = task.values(&tally);
         Ok((tally, values))

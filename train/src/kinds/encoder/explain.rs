@@ -180,7 +180,7 @@ impl LoadedEncoder {
         };
         if self.config.head() == Head::SequenceClassification {
             let input = self.input_of(&question.row);
-            let logits = read_logits(self.model.forward_sequence_classification(&input))?;
+            let logits = read_logits(self.model.forward_sequence_classification(&input)?)?;
             let ranked = ranked(&logits);
             let probable = ranked.first().map_or(0, |(class, _)| *class);
             let index = class.unwrap_or(probable);

@@ -5,7 +5,6 @@ use std::ops::Range;
 use burn::tensor::{Int, Tensor};
 use serde::Serialize;
 use tinderbox_data::text::encoder::{Encoding, InputBuilder};
-use tinderbox_model_transformer::Head;
 
 use super::LoadedEncoder;
 use crate::TrainError;
@@ -67,7 +66,6 @@ impl LoadedEncoder {
     /// The model has another head, the text has no mask within the tokens that the model reads, or
     /// the device failed.
     pub fn fill_mask(&self, text: &str, top_k: usize) -> Result<FilledMasks, TrainError> {
-        self.require(Head::MaskedLm)?;
         let id = self
             .inputs
             .mask_id()
@@ -109,7 +107,7 @@ impl LoadedEncoder {
         let positions: Vec<i32> = positions.iter().map(|&at| at as i32).collect();
         let positions = Tensor::<1, Int>::from_ints(positions.as_slice(), &self.device);
         let features: Tensor<2> = features.squeeze_dim::<2>(0).select(0, positions);
-        read_logits(self.model.masked_lm_head(features))
+        read_logits(self.model.masked_lm_head(features)?)
     }
 
     fn prediction(

@@ -19,13 +19,13 @@ pub(super) fn forward_rows<const D: usize>(
     batch_size: usize,
     inputs: &InputBuilder,
     to_input: impl Fn(&EncoderBatch) -> EncoderInput,
-    forward: impl Fn(&EncoderInput) -> Tensor<D>,
+    forward: impl Fn(&EncoderInput) -> Result<Tensor<D>, TrainError>,
 ) -> Result<Vec<Vec<f32>>, TrainError> {
     let mut outputs = vec![Vec::new(); rows.len()];
     for indices in batches(rows, batch_size) {
         let batch: Vec<&Encoding> = indices.iter().filter_map(|&i| rows.get(i)).collect();
         let batch = EncoderBatch::new(&batch, inputs.pad_id());
-        let values = read_logits(forward(&to_input(&batch)))?;
+        let values = read_logits(forward(&to_input(&batch))?)?;
         let size = values.len() / indices.len().max(1);
         for (index, values) in indices.into_iter().zip(values.chunks(size.max(1))) {
             if let Some(output) = outputs.get_mut(index) {
@@ -49,7 +49,7 @@ impl LoadedEncoder {
     pub(super) fn forward_rows<const D: usize>(
         &self,
         rows: &[Encoding],
-        forward: impl Fn(&EncoderInput) -> Tensor<D>,
+        forward: impl Fn(&EncoderInput) -> Result<Tensor<D>, TrainError>,
     ) -> Result<Vec<Vec<f32>>, TrainError> {
         let to_input = |batch: &EncoderBatch| self.input(batch);
         forward_rows(rows, BATCH_SIZE, &self.inputs, to_input, forward)

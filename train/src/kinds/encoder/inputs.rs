@@ -17,7 +17,7 @@ pub fn check_tokens(tokenizer: &Tokenizer, config: &TextEncoderConfig) -> Result
         return Ok(());
     }
     Err(TrainError::Mismatch(format!(
-        "the tokenizer has {tokens} tokens and the model knows {known}: they do not belong together"
+        "the tokenizer has {tokens} tokens, but the model has a vocabulary of {known}: they do not belong together"
     )))
 }
 
@@ -27,7 +27,7 @@ pub fn input(batch: &EncoderBatch, config: &TextEncoderConfig, device: &Device) 
     EncoderInput {
         tokens: batch.tokens(device),
         token_type_ids: (config.type_vocab_size() > 1).then(|| batch.token_type_ids(device)),
-        // Without a mask attention is faster.
+        // Attention is faster without a mask.
         attention_mask: is_padded.then(|| batch.attention_mask(device)),
     }
 }

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use tinderbox_data::text::Tokenizer;
 use tinderbox_data::text::encoder::InputBuilder;
 use tinderbox_model_transformer::huggingface::{self, OpenedEncoder};
-use tinderbox_model_transformer::{Head, TextEncoder, TextEncoderConfig};
+use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::{EncoderBundle, EncoderDataRecipe, check_tokens};
 use crate::TrainError;
@@ -104,8 +104,8 @@ impl OpenOptions {
     /// # Errors
     /// The run is of another kind; a file is missing or damaged.
     pub fn open_run(&self, run: &RunDir, device: &Device) -> Result<LoadedEncoder, TrainError> {
-        let recipe = run.recipe(&[])?;
-        let data = recipe.sequences()?.clone();
+        let recipe = run.recipe_as::<EncoderDataRecipe>()?;
+        let data = recipe.data.clone();
         let EncoderBundle {
             config,
             tokenizer,
@@ -177,23 +177,5 @@ impl LoadedEncoder {
             labels: self.labels.clone(),
             can_be_impossible: self.can_be_impossible,
         }
-    }
-
-    /// Fails unless the model has this head.
-    pub(super) fn require(&self, head: Head) -> Result<(), TrainError> {
-        if self.config.head() == head {
-            return Ok(());
-        }
-        let name = match head {
-            Head::SequenceClassification => "a sequence classification head",
-            Head::TokenClassification => "a token classification head",
-            Head::QuestionAnswering => "a question answering head",
-            Head::MaskedLm => "a masked language modelling head",
-            Head::None => "no head",
-        };
-        Err(TrainError::Usage(format!(
-            "the model from {} does not have {name}",
-            self.origin
-        )))
     }
 }

@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use serde::Serialize;
 use tinderbox_data::text::encoder::Encoding;
-use tinderbox_model_transformer::Head;
 
 use super::LoadedEncoder;
 use super::score::{self, entities};
@@ -63,10 +62,9 @@ impl LoadedEncoder {
     /// # Errors
     /// The model has another head, the text cannot be tokenized, or the device failed.
     pub fn tag(&self, text: &str) -> Result<TaggedText, TrainError> {
-        self.require(Head::TokenClassification)?;
         let stride = self.data.stride.min(self.inputs.max_length() / 4);
         let rows = self.inputs.windows(text, stride)?;
-        let forward = |input: &_| self.model.forward_token_classification(input);
+        let forward = |input: &_| Ok(self.model.forward_token_classification(input)?);
         let logits = self.forward_rows(&rows, forward)?;
         let mut seen = BTreeMap::new();
         for (row, logits) in rows.iter().zip(&logits) {

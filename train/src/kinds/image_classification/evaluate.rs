@@ -3,12 +3,11 @@
 use serde::Serialize;
 use tinderbox_data::Split;
 
-use super::LoadedImageClassifier;
 use super::data::{loader_config, open_dataset, validation_loader};
+use super::{ImageRecipe, LoadedImageClassifier};
 use crate::TrainError;
 use crate::kinds::classes::{ranked, read_logits};
 use crate::pretrained::DataAccess;
-use crate::recipe::Recipe;
 
 /// Metrics of an image classifier on a split.
 #[derive(Clone, Debug, Serialize)]
@@ -62,11 +61,11 @@ impl LoadedImageClassifier {
     /// The data cannot be read, or have other classes than the model; the device failed.
     pub fn evaluate(
         &self,
-        recipe: &Recipe,
+        recipe: &ImageRecipe,
         split: Split,
         access: &mut DataAccess,
     ) -> Result<ImageEvaluation, TrainError> {
-        let dataset = open_dataset(recipe.images()?, recipe.seed, split, access)?;
+        let dataset = open_dataset(&recipe.data, recipe.seed, split, access)?;
         let labels = &self.bundle.labels;
         check_classes(dataset.classes(), labels)?;
         let classes = self.bundle.config.num_classes();

@@ -9,9 +9,9 @@ use tinderbox_model_cnn::registry::{self, InputInfo};
 use tinderbox_model_cnn::weights::known;
 use tinderbox_weights::{LoadOptions, Mismatch, StateDict};
 
-use super::ImageBundle;
 use super::data::preprocess;
 use super::pretrained::locate;
+use super::{ImageBundle, ImageDataRecipe};
 use crate::TrainError;
 use crate::kinds::classes::class_name;
 use crate::pretrained::DataAccess;
@@ -183,7 +183,11 @@ impl OpenOptions {
         }
         let bundle = ImageBundle::read(&run)?;
         if let (Some(name), Some(access)) = (&self.weights, access) {
-            let file = locate(name, &run.recipe(&[])?.model.name, access)?;
+            let file = locate(
+                name,
+                &run.recipe_as::<ImageDataRecipe>()?.model.name,
+                access,
+            )?;
             return self.load(Some(run), bundle, &file, device);
         }
         let weights = run.weights(self.checkpoint, self.live)?;

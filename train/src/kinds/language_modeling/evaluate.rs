@@ -7,11 +7,10 @@ use tinderbox_data::Split;
 use tinderbox_data::text::language::{Corpus, Tokens};
 
 use super::data::{evaluation_loader, open_corpus};
-use super::{LanguageModelingTask, LoadedLanguageModel};
+use super::{LanguageModelingTask, LanguageRecipe, LoadedLanguageModel};
 use crate::TrainError;
 use crate::metrics::Tally;
-use crate::recipe::Recipe;
-use crate::task::{Carry, Task};
+use crate::task::{HiddenState, Task};
 
 /// Metrics of a language model on a text.
 #[derive(Clone, Debug, Serialize)]
@@ -37,7 +36,7 @@ impl LoadedLanguageModel {
     /// failed.
     pub fn evaluate(
         &self,
-        recipe: &Recipe,
+        recipe: &LanguageRecipe,
         split: Split,
     ) -> Result<LanguageEvaluation, TrainError> {
         let Corpus {
@@ -46,7 +45,7 @@ impl LoadedLanguageModel {
             validation,
             test,
             characters,
-        } = open_corpus(recipe.text()?, recipe.seed)?;
+        } = open_corpus(&recipe.data, recipe.seed)?;
         if tokenizer.hash() != self.tokenizer.hash() {
             return Err(TrainError::Mismatch(format!(
                 "the data have other tokens than the run was trained with ({} and {}): they are not the same data",
@@ -69,7 +68,7 @@ impl LoadedLanguageModel {
     /// The file cannot be read; the device failed.
     pub fn evaluate_file(
         &self,
-        recipe: &Recipe,
+        recipe: &LanguageRecipe,
         path: impl AsRef<Path>,
     ) -> Result<LanguageEvaluation, TrainError> {
         let mut ids = Vec::new();
@@ -83,7 +82,7 @@ impl LoadedLanguageModel {
     /// `characters` is 0 where unknown.
     fn measure(
         &self,
-        recipe: &Recipe,
+        recipe: &LanguageRecipe,
         tokens: Tokens,
         characters: u64,
     ) -> Result<LanguageEvaluation, TrainError> {
@@ -93,9 +92,9 @@ impl LoadedLanguageModel {
         let start = self.tokenizer.end_of_text();
         let loader = evaluation_loader(recipe, config, tokens, start)?;
         let mut tally = Tally::default();
-        let mut carry = Carry::new();
+        let mut hidden_state = HiddenState::new();
         for batch in loader.epoch(0, 0) {
-            tally.add(&task.evaluate(&self.model, batch?, &mut carry, &self.device)?);
+            tally.add(&task.evaluate(&self.model, batch?, &mut hidden_state, &self.device)?);
         }
         let loss = tally.means().get("loss").copied().unwrap_or(f64::NAN);
         let bits = loss * tally.count as f64 / std::f64::consts::LN_2;

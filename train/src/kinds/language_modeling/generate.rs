@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use serde::Serialize;
-use tinderbox_generate::{Choice, GenerateError, Sampler, Sampling, generate};
+use tinderbox_generate::{Choice, GenerateError, PredictError, Sampler, Sampling, generate};
 
 use super::stop::StopText;
 use super::{LoadedLanguageModel, Predictor};
@@ -30,10 +30,7 @@ impl Default for GenerateOptions {
     fn default() -> Self {
         Self {
             max_tokens: 200,
-            sampling: Sampling {
-                temperature: 0.8,
-                ..Sampling::default()
-            },
+            sampling: Sampling::default().with_temperature(0.8),
             seed: 42,
             sample: 0,
             stop: Vec::new(),
@@ -165,12 +162,11 @@ impl LoadedLanguageModel {
         for &id in &ids {
             pieces.push(id);
         }
-        let mut predictor = Predictor::new(&self.model, &self.device);
-        let next = |new: &[u32]| predictor.next_logits(new);
+        let predictor = Predictor::new(&self.model);
         let mut text = StopText::new(&stops);
         let mut tokens = Vec::new();
         let mut finish_reason = FinishReason::Length;
-        for choice in generate(next, &ids, sampler).take(options.max_tokens) {
+        for choice in generate(predictor, &ids, sampler).take(options.max_tokens) {
             let choice = choice.map_err(from_generate)?;
             tokens.push(self.token(choice));
             if self.tokenizer.ends_text(choice.token) {
@@ -207,12 +203,12 @@ impl LoadedLanguageModel {
         let tokenizer = &self.tokenizer;
         let mut ids: Vec<u32> = tokenizer.beginning_of_text().into_iter().collect();
         let encoded = tokenizer.encode(prompt);
-        ids.extend(encoded.map_err(|error| TrainError::Prompt(error.to_string()))?);
+        ids.extend(encoded.map_err(|error| TrainError::Usage(format!("the prompt: {error}")))?);
         if ids.is_empty() {
             let start = tokenizer.end_of_text().or(tokenizer.id("\n"));
             ids.push(start.ok_or_else(|| {
-                let reason = "it is empty, and this model has no token that begins a text";
-                TrainError::Prompt(reason.into())
+                let reason = "this model needs a prompt: it has no token that begins a text";
+                TrainError::Usage(reason.into())
             })?);
         }
         Ok(ids)
@@ -227,10 +223,10 @@ impl LoadedLanguageModel {
     }
 }
 
-fn from_generate(error: GenerateError<TrainError>) -> TrainError {
+fn from_generate(error: GenerateError<PredictError>) -> TrainError {
     match error {
-        GenerateError::Model(error) => error,
+        GenerateError::Model(error) => error.into(),
         GenerateError::Sampling(error) => error.into(),
-        GenerateError::EmptyPrompt => TrainError::Prompt("there are no tokens".into()),
+        GenerateError::EmptyPrompt => PredictError::NoTokens.into(),
     }
 }

@@ -59,11 +59,13 @@ impl SpecialTokens {
         found.next().ok_or_else(|| {
             let lacking = |names: &Names| {
                 let needed = [names.begin, names.end, names.pad];
-                let missing = needed.into_iter().filter(|name| tokenizer.id(name).is_none());
+                let missing = needed
+                    .into_iter()
+                    .filter(|name| tokenizer.id(name).is_none());
                 missing.collect::<Vec<_>>().join(", ")
             };
             let reason = format!(
-                "cannot frame texts for an encoder: of BERT's special tokens it lacks {}, of RoBERTa's {}",
+                "does not suit an encoder: of BERT's special tokens it lacks {}, of RoBERTa's {}",
                 lacking(&BERT),
                 lacking(&ROBERTA)
             );

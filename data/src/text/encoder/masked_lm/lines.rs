@@ -40,7 +40,7 @@ impl TextLines {
             }
         };
         if lines.is_empty() {
-            let reason = "has too few lines to keep some for validation";
+            let reason = "has too few lines to hold some out for validation";
             return Err(DataError::file(&train, reason));
         }
         Ok(Self {

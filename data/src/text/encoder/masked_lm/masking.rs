@@ -35,19 +35,19 @@ pub(super) struct Masker {
 }
 
 impl Masker {
-    pub(super) fn new(encoder: &InputBuilder, options: &MaskingOptions) -> Result<Self, DataError> {
+    pub(super) fn new(builder: &InputBuilder, options: &MaskingOptions) -> Result<Self, DataError> {
         let probability = options.probability;
         if !(probability > 0.0 && probability <= 1.0) {
             let reason = format!("{probability} is not above 0 and at most 1");
             return Err(DataError::config("probability", reason));
         }
-        let mask = encoder.mask_id().ok_or_else(|| {
+        let mask = builder.mask_id().ok_or_else(|| {
             let reason = "has no [MASK] or <mask> to mask tokens with";
             DataError::config("tokenizer", reason)
         })?;
-        let ids = (0..).take(encoder.vocab_size());
+        let ids = (0..).take(builder.vocab_size());
         let ordinary: Vec<bool> = ids
-            .map(|id| !encoder.is_special(id) && encoder.tokenizer().token(id).is_some())
+            .map(|id| !builder.is_special(id) && builder.tokenizer().token(id).is_some())
             .collect();
         let replacements = (0..).zip(&ordinary).filter(|(_, ordinary)| **ordinary);
         Ok(Self {

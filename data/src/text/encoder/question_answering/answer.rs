@@ -1,41 +1,44 @@
-//! From logits to an answer, as Hugging Face's question-answering example does it (`postprocess_qa_predictions`).
+//! Logits to answers, as in Hugging Face's question-answering example
+//! (`postprocess_qa_predictions`).
 
 use super::QuestionWindows;
 use crate::text::encoder::Encoding;
 use std::cmp::Ordering;
 use std::ops::Range;
 
-/// What a model answers.
+/// A model's answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
-    /// The passage of the context; empty for "no answer".
+    /// Passage of the context; empty for "no answer".
     pub text: String,
-    /// The sum of the logits of its first and its last token.
+    /// Sum of the start logit of its first and the end logit of its last token.
     pub score: f32,
-    /// Its share among the `n_best` best passages (a softmax over their scores).
+    /// Softmax of the score over the `n_best` best passages.
     pub probability: f32,
-    /// Its bytes of the context.
+    /// Byte range in the context.
     pub range: Range<usize>,
-    /// The score of "no answer": the smallest over all windows of the two logits of `[CLS]`. Only the window that is least
-    /// sure of it counts, since an answer in one window is enough.
+    /// Score of "no answer": the minimum over all windows of the sum of the two `[CLS]` logits. The
+    /// minimum counts because an answer in one window is enough.
     pub null_score: f32,
 }
 
-/// A passage that could be the answer. The empty one is "no answer".
+/// A candidate passage. The empty one is "no answer".
 #[derive(Clone, Debug)]
 struct Candidate {
     range: Range<usize>,
     score: f32,
 }
 
-/// The best answer to a question over all its windows.
+/// Returns the best answer to a question over all its windows.
 ///
-/// `start_logits` and `end_logits` are those of this question's rows alone, row by row, each as long as the batch is
-/// wide: `[windows, time]`. From each row the `n_best` likeliest beginnings and ends are paired; a pair is a candidate if
-/// both tokens are of the context, in this order, and at most `max_answer_tokens` apart (both counted).
+/// `start_logits` and `end_logits` are those of this question's rows alone, row-major: `[windows,
+/// time]`. In each row, the `n_best` largest start and end logits are paired; a pair is a candidate
+/// if both tokens belong to the context, the start does not come after the end, and the span has at
+/// most `max_answer_tokens` tokens.
 ///
-/// With `has_impossible` the answer is empty if "no answer" scores more than `null_threshold` above the best passage.
-/// Without a candidate it is empty in any case, with the score of "no answer". (Hugging Face's answers "empty" then.)
+/// With `has_impossible`, the answer is empty if "no answer" scores more than `null_threshold`
+/// above the best passage. Without candidates it is always empty, with the score of "no answer"
+/// (where Hugging Face answers "empty").
 pub fn best_answer(
     question: &QuestionWindows,
     start_logits: &[f32],
@@ -88,7 +91,7 @@ fn first(logits: &[f32]) -> f32 {
     logits.first().copied().unwrap_or_default()
 }
 
-/// The candidates of one window, likeliest beginnings first.
+/// Candidates of one window, by descending start logit.
 fn passages(
     window: &Encoding,
     start_logits: &[f32],
@@ -117,13 +120,14 @@ fn passages(
     candidates
 }
 
-/// The bytes of a token, if it is one of the context.
+/// Byte range of a token, if it belongs to the context.
 fn context_range(window: &Encoding, place: usize) -> Option<&Range<usize>> {
     let piece = window.origins.get(place)?.as_ref()?;
     (piece.text == 1).then_some(&piece.range)
 }
 
-/// The places of the `count` largest logits, largest first; of equal ones the last first, as a reversed `argsort` has them.
+/// Positions of the `count` largest logits, in descending order; ties by descending position, as in
+/// a reversed `argsort`.
 fn largest(logits: &[f32], count: usize) -> Vec<(usize, f32)> {
     let mut places: Vec<(usize, f32)> = logits.iter().copied().enumerate().collect();
     places.sort_unstable_by(|a, b| descending(a.1, b.1).then(b.0.cmp(&a.0)));
@@ -135,7 +139,8 @@ fn descending(a: f32, b: f32) -> Ordering {
     b.total_cmp(&a)
 }
 
-/// The best `n_best`, best first, equal ones in the order in which they were found. "No answer" is one of them, or one more.
+/// The `n_best` best candidates in descending order, ties in the order found. "No answer" is among
+/// them or appended.
 fn ranked(
     mut candidates: Vec<Candidate>,
     null: Option<Candidate>,
@@ -153,7 +158,7 @@ fn ranked(
     candidates
 }
 
-/// The share of a score in a softmax over `candidates`; 1 if there are none.
+/// Softmax probability of a score among `candidates`; 1 if there are none.
 fn probability(score: f32, candidates: &[Candidate]) -> f32 {
     let scores = || candidates.iter().map(|candidate| candidate.score);
     let largest = scores().fold(f32::NEG_INFINITY, f32::max);

@@ -1,4 +1,4 @@
-//! Questions for evaluation: each with all windows of its context, between which its answer is chosen.
+//! Evaluation data: questions with all windows of their contexts.
 
 use super::{Question, span};
 use crate::error::DataError;
@@ -7,62 +7,63 @@ use crate::text::encoder::{EncoderBatch, Encoding, InputBuilder};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Questions, shortest contexts first, so that a batch has little padding. An item is a question, which is encoded when
-/// it is asked for.
+/// Questions sorted by length, so that batches have little padding. An item is a question, encoded
+/// on access.
 #[derive(Debug)]
 pub struct QaEvaluationSource {
     questions: Vec<Arc<Question>>,
-    encoder: InputBuilder,
+    builder: InputBuilder,
     stride: usize,
 }
 
-/// One question and what a model reads to answer it.
+/// A question and its windows.
 #[derive(Clone, Debug)]
 pub struct QuestionWindows {
-    /// Text 0 of each window.
+    /// The question: text 0 of each window.
     pub question: Arc<Question>,
-    /// Which rows of the batch are its windows.
+    /// Rows of the batch that hold its windows.
     pub rows: Range<usize>,
     /// The windows; text 1 is the context.
     pub windows: Vec<Encoding>,
-    /// For each window the first and the last token of the answer, for the loss; twice 0 where the window does not have
-    /// all of it, and also where the answer's place is not known.
+    /// First and last token of the answer in each window, for the loss; `[0, 0]` if the window
+    /// lacks the whole answer or its position is unknown.
     pub spans: Vec<[u32; 2]>,
 }
 
-/// Questions and all windows of all of them.
+/// A batch of questions with their context windows.
 #[derive(Clone, Debug)]
 pub struct QuestionBatch {
-    /// A row for each window, question by question.
+    /// One row per window, question by question.
     pub input: EncoderBatch,
     /// The questions.
     pub questions: Vec<QuestionWindows>,
 }
 
 impl Question {
-    /// The question before each window of its context; neighbours share `stride` tokens.
+    /// Pairs the question with each window of its context; neighbouring windows share `stride`
+    /// tokens.
     pub(super) fn windows(
         &self,
-        encoder: &InputBuilder,
+        builder: &InputBuilder,
         stride: usize,
     ) -> Result<Vec<Encoding>, DataError> {
-        encoder
+        builder
             .pair_windows(&self.question, &self.context, stride)
             .map_err(|error| DataError::config(format!("question {}", self.id), error.to_string()))
     }
 }
 
 impl QuestionWindows {
-    /// The windows of one question, as if it were the first of a batch.
+    /// Builds the windows of one question, as rows of a batch of its own.
     ///
     /// # Errors
     /// As [`InputBuilder::pair_windows`].
     pub fn new(
         question: Arc<Question>,
-        encoder: &InputBuilder,
+        builder: &InputBuilder,
         stride: usize,
     ) -> Result<Self, DataError> {
-        let windows = question.windows(encoder, stride)?;
+        let windows = question.windows(builder, stride)?;
         let span = |window| span::of(window, &question.context, question.answer_range());
         Ok(Self {
             rows: 0..windows.len(),
@@ -74,7 +75,7 @@ impl QuestionWindows {
 }
 
 impl QuestionBatch {
-    /// Puts the windows of all questions below each other.
+    /// Stacks the windows of all questions.
     pub fn new(mut questions: Vec<QuestionWindows>, pad_id: u32) -> Self {
         let mut row = 0;
         for question in &mut questions {
@@ -88,7 +89,7 @@ impl QuestionBatch {
         }
     }
 
-    /// The targets of all rows.
+    /// Answer spans of all rows.
     pub fn spans(&self) -> Vec<[u32; 2]> {
         self.questions
             .iter()
@@ -98,13 +99,14 @@ impl QuestionBatch {
 }
 
 impl QaEvaluationSource {
-    /// All of `questions`, also those that nothing can be learnt from; neighbouring windows share `stride` tokens.
+    /// Uses all of `questions`, including those that cannot be trained on; neighbouring windows
+    /// share `stride` tokens.
     ///
     /// # Errors
-    /// If there is no question.
+    /// If there are no questions.
     pub fn new(
         mut questions: Vec<Arc<Question>>,
-        encoder: &InputBuilder,
+        builder: &InputBuilder,
         stride: usize,
     ) -> Result<Self, DataError> {
         if questions.is_empty() {
@@ -113,7 +115,7 @@ impl QaEvaluationSource {
         questions.sort_by_key(|question| question.context.len() + question.question.len());
         Ok(Self {
             questions,
-            encoder: encoder.clone(),
+            builder: builder.clone(),
             stride,
         })
     }
@@ -148,10 +150,10 @@ impl Source for QaEvaluationSource {
         let question = self.questions.get(index).ok_or_else(|| {
             DataError::config("index", format!("{index} of {}", self.questions.len()))
         })?;
-        QuestionWindows::new(question.clone(), &self.encoder, self.stride)
+        QuestionWindows::new(question.clone(), &self.builder, self.stride)
     }
 
     fn collate(&self, _epoch: u64, _batch: usize, items: Vec<QuestionWindows>) -> QuestionBatch {
-        QuestionBatch::new(items, self.encoder.pad_id())
+        QuestionBatch::new(items, self.builder.pad_id())
     }
 }

@@ -1,30 +1,32 @@
-//! Exact match and F1, by the rules of SQuAD's official evaluation scripts (v1.1 and v2.0).
+//! Exact match and F1 by the rules of SQuAD's official evaluation scripts (v1.1 and v2.0).
 //!
-//! Both compare answers without regard to case, punctuation, articles and spacing. What counts as whitespace and as part
-//! of a word is what Python says, since the scripts are in Python.
+//! Both ignore case, punctuation, articles and spacing. Whitespace and word characters are those of
+//! Python, in which the scripts are written.
 
-use super::marks;
+use super::word_characters;
 use std::collections::HashMap;
 
-/// Whose rules.
+/// Version of the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// Every question has an answer. Two answers of which nothing is left ("the" and "a") have F1 0.
+    /// Every question has an answer. If normalisation leaves both answers empty ("the" and "a"), F1
+    /// is 0.
     V1,
-    /// Some have none: the empty answer is right for them, and wrong for the others.
+    /// Some questions have no answer: the empty answer is correct for them, and wrong for the
+    /// others.
     V2,
 }
 
-/// Of one answer, both in `[0, 1]`. A data set's numbers are the means, usually times 100.
+/// Scores of one answer, in `[0, 1]`. The score of a data set is the mean, usually times 100.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct AnswerScore {
-    /// 1 if it is the same as one of the true answers.
+    /// 1 if the answer equals one of the reference answers.
     pub exact_match: f64,
-    /// The best of the true answers' F1: the harmonic mean of precision and recall of the words.
+    /// Best F1 over the reference answers: the harmonic mean of word precision and recall.
     pub f1: f64,
 }
 
-/// How well `prediction` agrees with the one of `truths` that it agrees with best, separately for both metrics.
+/// Scores `prediction` against the best of `truths`, separately for each metric.
 pub fn score(prediction: &str, truths: &[&str], version: Version) -> AnswerScore {
     let mut truths: Vec<&str> = truths.to_vec();
     if version == Version::V2 {
@@ -42,12 +44,12 @@ pub fn score(prediction: &str, truths: &[&str], version: Version) -> AnswerScore
     best
 }
 
-/// Whether two answers are the same after [`normalize_answer`].
+/// True if two answers are equal after [`normalize_answer`].
 pub fn exact_match(prediction: &str, truth: &str) -> bool {
     normalize_answer(prediction) == normalize_answer(truth)
 }
 
-/// F1 of the words that two answers have in common, each as often as in both.
+/// F1 of the words of two answers, as multisets.
 pub fn f1(prediction: &str, truth: &str, version: Version) -> f64 {
     let (prediction, truth) = (normalize_answer(prediction), normalize_answer(truth));
     let (predicted, true_words) = (words(&prediction), words(&truth));
@@ -63,21 +65,21 @@ pub fn f1(prediction: &str, truth: &str, version: Version) -> f64 {
     (2.0 * precision * recall) / (precision + recall)
 }
 
-/// An answer in lower case, without ASCII punctuation (which may join two words), without the words "a", "an" and "the",
-/// and with single spaces between the others.
+/// Normalises an answer: lower case, no ASCII punctuation (which may join two words), no "a", "an"
+/// and "the", single spaces.
 pub fn normalize_answer(text: &str) -> String {
     let mut text = text.to_lowercase();
     text.retain(|character| !character.is_ascii_punctuation());
     words(&without_articles(&text)).join(" ")
 }
 
-/// Puts a space in place of each run of word characters that is an article.
+/// Replaces every article by a space.
 fn without_articles(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(character) = rest.chars().next() {
-        let is_word = marks::is_word_character(character);
-        let end = rest.find(|c| marks::is_word_character(c) != is_word);
+        let is_word = word_characters::is_word_character(character);
+        let end = rest.find(|c| word_characters::is_word_character(c) != is_word);
         let (run, left) = rest.split_at(end.unwrap_or(rest.len()));
         let is_article = matches!(run, "a" | "an" | "the");
         kept.push_str(if is_article { " " } else { run });
@@ -86,7 +88,8 @@ fn without_articles(text: &str) -> String {
     kept
 }
 
-/// What whitespace separates. To Python, but not to Unicode's property, the four separators U+001C to U+001F are whitespace.
+/// Splits at whitespace. Python, unlike Unicode's property, counts the separators U+001C to U+001F
+/// as whitespace.
 fn words(text: &str) -> Vec<&str> {
     let is_space = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
     text.split(is_space)
@@ -94,7 +97,7 @@ fn words(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// How many words two lists have in common, counting repetitions.
+/// Size of the intersection of two lists of words, as multisets.
 fn common(a: &[&str], b: &[&str]) -> usize {
     let mut left: HashMap<&str, usize> = HashMap::new();
     for &word in a {

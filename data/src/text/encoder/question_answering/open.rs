@@ -1,4 +1,4 @@
-//! Where SQuAD's files lie, and how one file is divided.
+//! Locates SQuAD's files, and divides a single file.
 
 use super::Question;
 use super::read::{SquadReport, articles, joined, read};
@@ -7,39 +7,40 @@ use crate::text::split_files::{check_fraction, list};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What the names of files begin with in a folder (`train-v1.1.json`, `dev-v2.0.json`).
+/// File name prefixes in a folder (`train-v1.1.json`, `dev-v2.0.json`).
 const TRAIN: &[&str] = &["train"];
 const VALIDATION: &[&str] = &["dev", "val"];
 
-/// The questions for training and for validation.
+/// Training and validation questions.
 #[derive(Clone, Debug)]
 pub struct SquadSplits {
-    /// In the order of the file.
+    /// Training questions, in the order of the file.
     pub train: Vec<Arc<Question>>,
-    /// Likewise.
+    /// Validation questions, in the order of the file.
     pub validation: Vec<Arc<Question>>,
-    /// What was found in the training part.
+    /// Report on the training questions.
     pub train_report: SquadReport,
-    /// What was found in the validation part.
+    /// Report on the validation questions.
     pub validation_report: SquadReport,
 }
 
 impl SquadSplits {
-    /// Whether some questions have no answer, so that "none" is something a model may say (version 2).
+    /// True if some questions have no answer, so that a model may answer "none" (version 2).
     pub fn has_impossible(&self) -> bool {
         self.train_report.unanswerable + self.validation_report.unanswerable > 0
     }
 }
 
-/// Reads SQuAD's JSON of either version.
+/// Opens SQuAD's JSON of either version.
 ///
-/// `path` is a folder with one `train*.json` and one of `dev*.json` and `val*.json`; or a file, or a folder with a single
-/// `.json` file. Of one file the last articles are for validation, as many as have `validation_fraction` of the
-/// questions: whole articles, because questions about the same text help to answer each other.
+/// `path` is a folder with one `train*.json` and one `dev*.json` or `val*.json`; or a file; or a
+/// folder with a single `.json` file. Of a single file, the last articles are for validation, up to
+/// `validation_fraction` of the questions. Articles stay whole, since questions about the same text
+/// help to answer each other.
 ///
 /// # Errors
-/// As [`read`]; if files are missing, or there are several to choose from; if the fraction is not between 0 and 1, or the
-/// one file has a single article.
+/// As [`read`]; if files are missing or ambiguous; if the fraction is not between 0 and 1, or the
+/// single file has only one article.
 pub fn open(path: &Path, validation_fraction: f64) -> Result<SquadSplits, DataError> {
     match files(path)? {
         Files::One(file) => divide(&file, validation_fraction),

@@ -1,5 +1,5 @@
-//! SQuAD's JSON: articles of paragraphs of questions. Fields that nothing is made of (`version`, `plausible_answers`) are
-//! left out.
+//! SQuAD's JSON: articles of paragraphs of questions. Unused fields (`version`,
+//! `plausible_answers`) are ignored.
 
 use super::{Answer, Question};
 use crate::error::DataError;
@@ -8,31 +8,31 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-/// How many misaligned answers are described.
+/// Maximum number of misaligned answers described in a report.
 const EXAMPLES: usize = 5;
 
-/// What a file has, and what is wrong with it.
+/// Contents and problems of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SquadReport {
-    /// How many questions there are.
+    /// Number of questions.
     pub questions: usize,
-    /// How many of them have no answer.
+    /// Questions without an answer.
     pub unanswerable: usize,
-    /// How many answers there are; a question may have several.
+    /// Number of answers; a question may have several.
     pub answers: usize,
-    /// How many answers do not stand where the file says that they do. They are not searched for elsewhere, since the same
-    /// words may well mean something else there.
+    /// Answers that are not at the offset given. They are not searched for elsewhere, since the
+    /// same words may mean something else there.
     pub misaligned: usize,
-    /// The first few of them: the question's id, and what stands there instead.
+    /// The first few misaligned answers: question id, and the text at the offset.
     pub examples: Vec<String>,
 }
 
 impl SquadReport {
-    /// What to tell whoever owns the data, if anything.
+    /// Warning for the owner of the data, if there is a problem.
     pub fn warning(&self) -> Option<String> {
         (self.misaligned > 0).then(|| {
             format!(
-                "{} of {} answers do not stand where the file says, and are not trained on: {}{}",
+                "{} of {} answers are not at the offset given in the file, and are not trained on: {}{}",
                 self.misaligned,
                 self.answers,
                 self.examples.join("; "),
@@ -55,7 +55,7 @@ impl SquadReport {
     }
 }
 
-/// An article's questions: what a file is divided by.
+/// Questions of an article, the unit by which a file is divided.
 pub(super) struct Article {
     pub(super) questions: Vec<Arc<Question>>,
     pub(super) report: SquadReport,
@@ -92,15 +92,16 @@ struct RawQuestion {
 #[derive(Deserialize)]
 struct RawAnswer {
     text: String,
-    /// Counts Unicode code points. Signed, because some converted data sets have -1 for "not found".
+    /// Offset in Unicode code points. Signed, because some converted data sets use -1 for "not
+    /// found".
     answer_start: i64,
 }
 
-/// Reads the questions of one file, in its order.
+/// Reads the questions of one file, in order.
 ///
 /// # Errors
-/// If it cannot be read, is not SQuAD's JSON (with line and column), has no question, or says of a question with answers
-/// that it has none.
+/// If the file cannot be read, is not SQuAD's JSON (with line and column), has no questions, or
+/// marks a question with answers as impossible.
 pub fn read(path: &Path) -> Result<(Vec<Arc<Question>>, SquadReport), DataError> {
     Ok(joined(articles(path)?))
 }
@@ -121,7 +122,7 @@ pub(super) fn articles(path: &Path) -> Result<Vec<Article>, DataError> {
     Ok(articles)
 }
 
-/// The questions of several articles in one list.
+/// Joins the questions of several articles.
 pub(super) fn joined(articles: Vec<Article>) -> (Vec<Arc<Question>>, SquadReport) {
     let mut questions = Vec::new();
     let mut report = SquadReport::default();
@@ -148,7 +149,8 @@ fn article(raw: RawArticle) -> Result<Article, String> {
     Ok(article)
 }
 
-/// As in the official script, a question without answers is one that has none, whether or not the file marks it.
+/// As in the official script, a question without answers is unanswerable, whether or not the file
+/// marks it so.
 fn question(
     raw: RawQuestion,
     context: &Arc<str>,
@@ -192,14 +194,14 @@ fn question(
     Ok((question, report))
 }
 
-/// The byte at which an answer begins, if it stands there. An answer of nothing but whitespace stands nowhere.
+/// Byte offset of an answer, if the context has it there. An answer of only whitespace has none.
 fn place(context: &str, answer: &RawAnswer) -> Option<usize> {
     let start = byte_of(context, answer.answer_start)?;
     let stands = context.get(start..)?.starts_with(&answer.text);
     (stands && !answer.text.trim().is_empty()).then_some(start)
 }
 
-/// The byte at which code point number `place` begins.
+/// Byte offset of code point number `place`.
 fn byte_of(text: &str, place: i64) -> Option<usize> {
     let place = usize::try_from(place).ok()?;
     text.char_indices().nth(place).map(|(byte, _)| byte)
@@ -212,7 +214,7 @@ fn misalignment(context: &str, answer: &RawAnswer) -> String {
         Some(rest) => {
             let there: String = rest.chars().take(answer.text.chars().count()).collect();
             format!(
-                "{text:?} is not at character {place}, where {:?} stands",
+                "{text:?} is not at character {place}: the context has {:?} there",
                 shortened(&there)
             )
         }
@@ -223,7 +225,7 @@ fn misalignment(context: &str, answer: &RawAnswer) -> String {
     }
 }
 
-/// Enough of a text to recognise it.
+/// Shortens a text for a message.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(40) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),

@@ -1,15 +1,15 @@
-//! Where an answer lies among the tokens of a window.
+//! Answer spans in tokens.
 
 use crate::text::encoder::{Encoding, TokenOrigin};
 use std::ops::Range;
 
-/// What stands for "not in this window": the first token, `[CLS]`.
+/// The span for "not in this window": the first token, `[CLS]`.
 const NOWHERE: [u32; 2] = [0, 0];
 
-/// The first and the last token that the answer has a part in; [`NOWHERE`] if there is no answer, or not all of it is in
-/// the window. (Bytes of the context, which is the window's second text.)
+/// First and last token that overlap the answer; [`NOWHERE`] if there is no answer, or not all of
+/// it is in the window. `answer` is in bytes of the context, the window's second text.
 ///
-/// Whitespace around the answer counts for nothing, since no token has it.
+/// Whitespace around the answer is ignored, since no token contains it.
 pub(super) fn of(window: &Encoding, context: &str, answer: Option<Range<usize>>) -> [u32; 2] {
     answer
         .and_then(|answer| find(window, &trimmed(context, answer)))
@@ -32,7 +32,7 @@ fn find(window: &Encoding, answer: &Range<usize>) -> Option<[u32; 2]> {
     }
     let (first, _) = pieces().find(|(_, range)| range.end > answer.start)?;
     let (last, _) = pieces().rfind(|(_, range)| range.start < answer.end)?;
-    // An answer of characters that the tokenizer leaves out lies between two tokens.
+    // An answer of characters that the tokenizer drops lies between two tokens.
     (first <= last).then_some([first as u32, last as u32])
 }
 

@@ -1,4 +1,4 @@
-//! Windows for training: each with the place of the answer in it.
+//! Training data: windows with their answer spans.
 
 use super::{Question, span};
 use crate::error::DataError;
@@ -9,8 +9,8 @@ use crate::text::encoder::{EncoderBatch, Encoding, InputBuilder};
 use crate::text::parallel;
 use std::sync::Arc;
 
-/// Questions with windows of their contexts, for a model that learns where answers begin and end. An item is one window;
-/// a long context is as many items as it has windows, most of them without the answer.
+/// Windows of question and context, for training a model that predicts answer spans. An item is one
+/// window; a long context gives several, most of them without the answer.
 #[derive(Debug)]
 pub struct QaTrainingSource {
     windows: Vec<Window>,
@@ -21,56 +21,56 @@ pub struct QaTrainingSource {
 
 #[derive(Debug)]
 struct Window {
-    /// For messages.
+    /// The question, for messages.
     question: Arc<Question>,
     row: Row,
     span: [u32; 2],
 }
 
-/// Windows and where the answers lie in them.
+/// A batch of windows with their answer spans.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QaTrainingBatch {
-    /// A row for each window.
+    /// One row per window.
     pub input: EncoderBatch,
-    /// The token at which the answer begins and the one at which it ends, both of it; twice 0, the place of `[CLS]`, where
-    /// the window does not have the whole answer.
+    /// First and last token of the answer (inclusive); `[0, 0]`, the position of `[CLS]`, if the
+    /// window lacks the whole answer.
     pub spans: Vec<[u32; 2]>,
 }
 
 impl QaTrainingSource {
-    /// Encodes `questions`, on all processors; neighbouring windows share `stride` tokens. A question with answers of which
-    /// none stands where the file says is left out. An epoch has batches of `batch_size` windows of similar
-    /// length ([`Batching::Bucketed`]).
+    /// Encodes `questions` on all cores; neighbouring windows share `stride` tokens. A question is
+    /// left out if none of its answers is at the offset given in the file. An epoch has batches of
+    /// `batch_size` windows of similar length ([`Batching::Bucketed`]).
     ///
     /// # Errors
-    /// If no question is left, or one does not fit into a window together with some of its context.
+    /// If no question is left, or one leaves no room in a window for its context.
     pub fn new(
         questions: &[Arc<Question>],
-        encoder: &InputBuilder,
+        builder: &InputBuilder,
         stride: usize,
         batch_size: usize,
     ) -> Result<Self, DataError> {
         let usable: Vec<&Arc<Question>> = questions.iter().filter(|q| q.is_trainable()).collect();
         if usable.is_empty() {
-            let reason = "none has an answer that stands where the file says";
+            let reason = "none has an answer at the offset given in the file";
             return Err(DataError::config("questions", reason));
         }
-        let windows = parallel::map(&usable, |question| encode(question, encoder, stride))?;
+        let windows = parallel::map(&usable, |question| encode(question, builder, stride))?;
         let windows: Vec<Window> = windows.into_iter().flatten().collect();
         Ok(Self {
             windows,
             order: Order::Bucketed { batch_size },
-            pad_id: encoder.pad_id(),
+            pad_id: builder.pad_id(),
             unusable: questions.len() - usable.len(),
         })
     }
 
-    /// How many questions were left out.
+    /// Number of questions left out.
     pub fn unusable(&self) -> usize {
         self.unusable
     }
 
-    /// How many windows have the answer.
+    /// Number of windows that contain the answer.
     pub fn answered(&self) -> usize {
         let answered = |window: &&Window| window.span != [0, 0];
         self.windows.iter().filter(answered).count()
@@ -79,7 +79,7 @@ impl QaTrainingSource {
 
 fn encode(
     question: &Arc<Question>,
-    encoder: &InputBuilder,
+    builder: &InputBuilder,
     stride: usize,
 ) -> Result<Vec<Window>, DataError> {
     let window = |input: Encoding| Window {
@@ -87,12 +87,12 @@ fn encode(
         span: span::of(&input, &question.context, question.answer_range()),
         row: input.into(),
     };
-    let windows = question.windows(encoder, stride)?;
+    let windows = question.windows(builder, stride)?;
     Ok(windows.into_iter().map(window).collect())
 }
 
 impl Source for QaTrainingSource {
-    /// The index; what it stands for lies ready.
+    /// The index of a window; windows are already encoded.
     type Item = usize;
     type Batch = QaTrainingBatch;
 

@@ -1,4 +1,4 @@
-//! Which columns of a table are read.
+//! Column names of a table.
 
 use crate::error::DataError;
 use crate::text::encoder::labels::quoted;
@@ -6,15 +6,16 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::path::Path;
 
-/// What the columns are called. By default those of GLUE's single texts: `sentence` (or `text`, or `content`) and `label`.
+/// Names of the columns to read. The defaults fit GLUE's single-sentence tasks: `sentence` (or
+/// `text`, or `content`) and `label`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Columns {
-    /// The text: the first of these names that a file has.
+    /// Column of the text: the first of these names that a file has.
     pub text: Vec<String>,
-    /// The second text of a pair.
+    /// Column of the second text of a pair.
     pub pair: Option<String>,
-    /// The label.
+    /// Column of the label.
     pub label: String,
 }
 
@@ -28,22 +29,22 @@ impl Default for Columns {
     }
 }
 
-/// Where in a row they are.
+/// Column indices in a row.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Places {
+pub(super) struct ColumnIndices {
     pub(super) text: usize,
     pub(super) pair: Option<usize>,
     pub(super) label: Option<usize>,
-    /// How many columns a row has.
+    /// Number of columns per row.
     pub(super) width: usize,
 }
 
 impl Columns {
-    /// Finds the columns in the first row of the file at `path`.
+    /// Finds the columns in the header of the file at `path`.
     ///
     /// # Errors
-    /// If one is missing (the label may be), or two have the same name.
-    pub(super) fn find(&self, header: &[&str], path: &Path) -> Result<Places, DataError> {
+    /// If a column is missing (except the label), or two have the same name.
+    pub(super) fn find(&self, header: &[&str], path: &Path) -> Result<ColumnIndices, DataError> {
         let wrong = |reason: String| DataError::file(path, format!("line 1: {reason}"));
         let mut names = HashSet::new();
         if let Some(twice) = header.iter().find(|name| !names.insert(**name)) {
@@ -59,7 +60,7 @@ impl Columns {
             let wanted = || format!("{name:?}");
             place(name).ok_or_else(|| missing(&wanted()))
         });
-        Ok(Places {
+        Ok(ColumnIndices {
             text: text.ok_or_else(|| missing(&self.wanted_text()))?,
             pair: pair.transpose()?,
             label: place(&self.label),
@@ -67,7 +68,7 @@ impl Columns {
         })
     }
 
-    /// The names that the text could have, for messages.
+    /// Accepted names of the text column, for messages.
     pub(super) fn wanted_text(&self) -> String {
         let names: Vec<String> = self.text.iter().map(|name| format!("{name:?}")).collect();
         names.join(" or ")

@@ -1,12 +1,12 @@
-//! Tables with a row a line: TSV and CSV.
+//! Delimited tables: TSV and CSV.
 
-use super::columns::{Columns, Places};
+use super::columns::{ColumnIndices, Columns};
 use super::table_row::{Rows, TableRow};
 use crate::error::DataError;
 use std::path::Path;
 
-/// GLUE's TSV: columns are separated by tabs and nothing else is special, quotes least of all. Empty lines are left out, but
-/// for those of a table with one column, whose texts they are.
+/// Reads GLUE's TSV: tabs separate columns, and nothing else is special, quotes included. Empty
+/// lines are skipped, except in a table with a single column, where they are empty texts.
 pub(super) fn tsv(text: &str, columns: &Columns, path: &Path) -> Result<Rows, DataError> {
     let text = text.strip_suffix('\n').unwrap_or(text);
     let mut lines = (1..).zip(text.split('\n'));
@@ -27,7 +27,8 @@ pub(super) fn tsv(text: &str, columns: &Columns, path: &Path) -> Result<Rows, Da
     })
 }
 
-/// RFC 4180: commas, and quotes around what has commas, quotes (doubled) or newlines in it. Empty lines are left out.
+/// Reads CSV as in RFC 4180: fields with commas, newlines or (doubled) quotes are quoted. Empty
+/// lines are skipped.
 pub(super) fn csv(text: &str, columns: &Columns, path: &Path) -> Result<Rows, DataError> {
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
@@ -56,7 +57,8 @@ pub(super) fn csv(text: &str, columns: &Columns, path: &Path) -> Result<Rows, Da
     })
 }
 
-/// The line that a record begins in, from 1: its position is before the empty lines above it.
+/// Line number at which a record begins, from 1. The reader's position is before the empty lines
+/// above the record.
 fn first_line(text: &str, at: &csv::Position) -> usize {
     let rest = text.as_bytes().get(at.byte() as usize..);
     let rest = rest.unwrap_or_default().iter();
@@ -67,10 +69,15 @@ fn nameless(path: &Path) -> DataError {
     DataError::file(path, "is empty: its first line should name the columns")
 }
 
-fn row(cells: &[&str], places: Places, line: usize, path: &Path) -> Result<TableRow, DataError> {
+fn row(
+    cells: &[&str],
+    places: ColumnIndices,
+    line: usize,
+    path: &Path,
+) -> Result<TableRow, DataError> {
     if cells.len() != places.width {
         let reason = format!(
-            "line {line}: {} columns, and the first line names {}",
+            "line {line}: {} columns, but the header has {}",
             cells.len(),
             places.width
         );

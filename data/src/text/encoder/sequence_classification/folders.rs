@@ -1,4 +1,4 @@
-//! A folder of text files for each class.
+//! One folder of text files per class.
 
 use super::{LabelledSplits, LabelledText, divide};
 use crate::error::DataError;
@@ -8,7 +8,7 @@ use crate::text::parallel;
 use crate::text::split_files::{VALIDATION, file_name, list};
 use std::path::{Path, PathBuf};
 
-/// IMDB's texts without a label, which lie beside the classes.
+/// IMDB's unlabelled texts, in a folder beside the classes.
 const UNLABELLED: &str = "unsup";
 
 /// A class and its files.
@@ -18,13 +18,14 @@ struct Class {
     files: Vec<PathBuf>,
 }
 
-/// Opens a data set of text files, a whole file being a text: `train/CLASS/*.txt`, perhaps with `validation` (or `valid`, `val`,
-/// `dev`) and `test` beside `train`; or `CLASS/*.txt`. Without a validation folder `validation_fraction` of each class is kept for
-/// it. The class `unsup`, IMDB's texts without a label, is left out, as are hidden folders and other files.
+/// Opens a data set of text files, one text per file: `train/CLASS/*.txt`, optionally with
+/// `validation` (or `valid`, `val`, `dev`) and `test` beside `train`; or `CLASS/*.txt`. Without a
+/// validation folder, `validation_fraction` of each class is held out. The class `unsup` (IMDB's
+/// unlabelled texts), hidden folders and other files are ignored.
 ///
 /// # Errors
-/// If there are fewer than two classes, a class has no text, a class elsewhere is none of the training classes, or a file
-/// cannot be read or is not UTF-8.
+/// If there are fewer than two classes, a class has no text, another split has an unknown class, or
+/// a file cannot be read or is not UTF-8.
 pub fn open_folders(path: &Path, validation_fraction: f64) -> Result<LabelledSplits, DataError> {
     if !path.is_dir() {
         return Err(DataError::file(path, "no such folder"));
@@ -38,7 +39,7 @@ pub fn open_folders(path: &Path, validation_fraction: f64) -> Result<LabelledSpl
     let labels = names(classes.iter().map(|class| class.name.as_str()));
     if labels.len() < 2 {
         let reason = format!(
-            "has {} folders of text files, and a class each needs two or more",
+            "has {} class folders with text files; at least two are needed",
             labels.len()
         );
         return Err(DataError::file(&train_path, reason));
@@ -69,7 +70,7 @@ fn validation_folder(path: &Path) -> Result<Option<PathBuf>, DataError> {
     }
 }
 
-/// The classes of a split by name, each with its files by name.
+/// Classes of a split with their files, both sorted by name.
 fn classes(split: &Path) -> Result<Vec<Class>, DataError> {
     let mut classes = Vec::new();
     for path in list(split)? {
@@ -87,7 +88,7 @@ fn classes(split: &Path) -> Result<Vec<Class>, DataError> {
         if files.is_empty() {
             return Err(DataError::file(
                 &path,
-                "has no .txt file, and so the class no text",
+                "has no .txt file, so the class is empty",
             ));
         }
         classes.push(Class {

@@ -1,4 +1,4 @@
-//! Tables with a JSON object a line.
+//! JSON Lines tables.
 
 use super::columns::Columns;
 use super::table_row::{Rows, TableRow};
@@ -7,7 +7,7 @@ use crate::text::encoder::labels::quoted;
 use serde_json::{Map, Value};
 use std::path::Path;
 
-/// An object a line; what it has besides the columns does not matter. Empty lines are left out.
+/// Reads one object per line; other keys are ignored. Empty lines are skipped.
 pub(super) fn jsonl(text: &str, columns: &Columns, path: &Path) -> Result<Rows, DataError> {
     let lines = (1..).zip(text.split('\n'));
     let lines = lines.filter(|(_, line)| !line.trim().is_empty());
@@ -20,7 +20,7 @@ pub(super) fn jsonl(text: &str, columns: &Columns, path: &Path) -> Result<Rows, 
     if rows.is_empty() {
         return Err(DataError::file(
             path,
-            "is empty: it should have a JSON object a line",
+            "is empty: expected one JSON object per line",
         ));
     }
     Ok(Rows {
@@ -31,10 +31,10 @@ pub(super) fn jsonl(text: &str, columns: &Columns, path: &Path) -> Result<Rows, 
 
 fn row(line: &str, columns: &Columns, number: usize) -> Result<TableRow, String> {
     let object: Map<String, Value> = serde_json::from_str(line).map_err(|error| {
-        // Its own message says line 1, which is this one.
+        // serde_json's message always says line 1, since each line is parsed on its own.
         let reason = error.to_string();
         let reason = reason.split(" at line ").next().unwrap_or_default();
-        format!("is no JSON object: {reason} (column {})", error.column())
+        format!("is not a JSON object: {reason} (column {})", error.column())
     })?;
     let missing = |wanted: &str| {
         let there = quoted(object.keys().map(String::as_str));
@@ -58,12 +58,12 @@ fn row(line: &str, columns: &Columns, number: usize) -> Result<TableRow, String>
 fn string(object: &Map<String, Value>, name: &str) -> Result<String, String> {
     match object.get(name) {
         Some(Value::String(text)) => Ok(text.clone()),
-        Some(other) => Err(format!("{name:?} is {}, not a text", short(other))),
+        Some(other) => Err(format!("{name:?} is {}, not a string", short(other))),
         None => Err(format!("has no key {name:?}")),
     }
 }
 
-/// A text or a number; nothing, or `null`, is no label.
+/// Reads a label: a string or a number; absent or `null` means no label.
 fn label(object: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
     match object.get(name) {
         None | Some(Value::Null) => Ok(None),
@@ -72,13 +72,13 @@ fn label(object: &Map<String, Value>, name: &str) -> Result<Option<String>, Stri
         }
         Some(Value::Number(number)) => Ok(Some(number.to_string())),
         Some(other) => Err(format!(
-            "{name:?} is {}, not a text or a number",
+            "{name:?} is {}, not a string or a number",
             short(other)
         )),
     }
 }
 
-/// A value for a message.
+/// Shortens a value for a message.
 fn short(value: &Value) -> String {
     match value {
         Value::Array(_) => "a list".to_owned(),

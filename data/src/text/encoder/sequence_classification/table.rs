@@ -1,4 +1,4 @@
-//! Tables of texts: the format by the file's name, the splits by the files' names.
+//! Tables of texts. File extensions give the format, file names the split.
 
 use super::table_row::{Rows, TableRow};
 use super::{Columns, LabelledSplits, LabelledText, delimited, divide, jsonl};
@@ -12,13 +12,14 @@ const EXTENSIONS: [&str; 4] = ["tsv", "csv", "jsonl", "ndjson"];
 
 /// Opens a data set of tables.
 ///
-/// `path` is a folder with a file `train`, perhaps one called `validation`, `valid`, `val` or `dev`, and perhaps `test`, each
-/// `.tsv`, `.csv`, `.jsonl` or `.ndjson`; or one such file. Without a validation file `validation_fraction` of each class is
-/// kept for it, evenly from all over the training texts. A test file without labels, as GLUE's, is left out.
+/// `path` is a folder with a file `train`, optionally one called `validation`, `valid`, `val` or
+/// `dev`, and optionally `test`, each `.tsv`, `.csv`, `.jsonl` or `.ndjson`; or one such file.
+/// Without a validation file, `validation_fraction` of each class is held out, spread evenly over
+/// the training texts. A test file without labels, such as GLUE's, is ignored.
 ///
 /// # Errors
-/// If files or columns are missing, a row is not as the others or has no label (with file and line), labels elsewhere
-/// are none of the training texts', or there is only one class.
+/// If files or columns are missing, a row is malformed or has no label (with file and line),
+/// another split has an unknown label, or there is only one class.
 pub fn open_table(
     path: &Path,
     columns: &Columns,
@@ -33,7 +34,7 @@ pub fn open_table(
     check_labels(&train, columns, &train_path)?;
     let found = train.rows.iter().filter_map(|row| row.label.as_deref());
     let labels = names(found);
-    let train = number(train, &labels, columns, &train_path)?;
+    let train = with_ids(train, &labels, columns, &train_path)?;
     if let [only] = labels.as_slice() {
         let reason = format!("all texts have the label {only:?}; there is nothing to learn");
         return Err(DataError::file(&train_path, reason));
@@ -53,7 +54,7 @@ pub fn open_table(
     })
 }
 
-/// Nothing if the file has no labels.
+/// Returns `None` if the file has no labels.
 fn read_test(
     path: &Path,
     columns: &Columns,
@@ -64,10 +65,11 @@ fn read_test(
         return Ok(None);
     }
     check_labels(&rows, columns, path)?;
-    number(rows, labels, columns, path).map(Some)
+    with_ids(rows, labels, columns, path).map(Some)
 }
 
-/// Reads one table of texts, which may have labels. With the `labels` of a model, all that there are must be among them.
+/// Reads one table of texts, with or without labels. If a model's `labels` are given, every label
+/// in the table must be among them.
 ///
 /// # Errors
 /// As [`open_table`], but labels may be missing.
@@ -90,7 +92,7 @@ pub fn read_table(
     Ok(rows)
 }
 
-/// Reads one table of texts, each with one of these labels.
+/// Reads one table of texts, each labelled with one of `labels`.
 ///
 /// # Errors
 /// As [`open_table`].
@@ -101,7 +103,7 @@ pub fn read_labelled(
 ) -> Result<Vec<LabelledText>, DataError> {
     let rows = read(path, columns)?;
     check_labels(&rows, columns, path)?;
-    number(rows, labels, columns, path)
+    with_ids(rows, labels, columns, path)
 }
 
 fn read(path: &Path, columns: &Columns) -> Result<Rows, DataError> {
@@ -112,7 +114,7 @@ fn read(path: &Path, columns: &Columns) -> Result<Rows, DataError> {
         Some("jsonl" | "ndjson") => jsonl::jsonl,
         _ => {
             let reason = format!(
-                "the name does not say what table it is: expected one of .{}",
+                "unknown table format: expected one of .{}",
                 EXTENSIONS.join(", .")
             );
             return Err(DataError::file(path, reason));
@@ -125,15 +127,15 @@ fn check_labels(rows: &Rows, columns: &Columns, path: &Path) -> Result<(), DataE
     let reason = if rows.rows.is_empty() {
         "has no texts".to_owned()
     } else if !rows.has_labels {
-        format!("has no column {:?} with the labels", columns.label)
+        format!("has no label column {:?}", columns.label)
     } else {
         return Ok(());
     };
     Err(DataError::file(path, reason))
 }
 
-/// Rows with the numbers of their classes.
-fn number(
+/// Converts labels to class ids.
+fn with_ids(
     rows: Rows,
     labels: &[String],
     columns: &Columns,

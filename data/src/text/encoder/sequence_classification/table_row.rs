@@ -1,21 +1,21 @@
-//! Rows of a table, whatever its format.
+//! Rows of a table of any format.
 
-/// A row of a table as it stands there.
+/// A row of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableRow {
-    /// The number of its (first) line, from 1.
+    /// Number of its (first) line, from 1.
     pub line: usize,
     /// The text.
     pub text: String,
-    /// The second text, if its column was asked for.
+    /// Second text, if its column was requested.
     pub pair: Option<String>,
     /// The label, if there is one.
     pub label: Option<String>,
 }
 
-/// What a file has.
+/// Contents of a file.
 pub(super) struct Rows {
     pub(super) rows: Vec<TableRow>,
-    /// Whether there is a column of labels.
+    /// True if there is a label column.
     pub(super) has_labels: bool,
 }

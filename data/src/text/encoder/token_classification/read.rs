@@ -1,13 +1,13 @@
-//! CoNLL's columns.
+//! CoNLL's column format.
 
 use super::TagColumns;
 use crate::error::DataError;
 use std::path::Path;
 
-/// The line between two documents of CoNLL 2003.
+/// Line between documents in CoNLL 2003.
 const DOCUMENT: &str = "-DOCSTART-";
 
-/// Words until an empty line; at least one.
+/// Words up to an empty line; at least one.
 pub(super) struct Sentence {
     pub(super) words: Vec<Word>,
 }
@@ -19,18 +19,18 @@ pub(super) struct Word {
     pub(super) line: usize,
 }
 
-/// Where in a line they are.
-struct Places {
+/// Column indices in a line.
+struct ColumnIndices {
     word: usize,
     tag: usize,
-    /// How many columns a line has.
+    /// Number of columns per line.
     width: usize,
 }
 
-/// The sentences of a file.
+/// Reads the sentences of a file.
 ///
 /// # Errors
-/// As [`open`](super::open), and if there is none.
+/// As [`open`](super::open), and if there are none.
 pub(super) fn sentences(
     text: &str,
     columns: &TagColumns,
@@ -51,8 +51,8 @@ pub(super) fn sentences(
 
 #[derive(Default)]
 struct Reader {
-    /// Known from the first line that is not empty.
-    places: Option<Places>,
+    /// Known from the first non-empty line.
+    places: Option<ColumnIndices>,
     words: Vec<Word>,
     sentences: Vec<Sentence>,
 }
@@ -66,7 +66,7 @@ impl Reader {
         let cells: Vec<&str> = if line.contains('\t') {
             line.split('\t').map(str::trim_ascii).collect()
         } else {
-            // No other whitespace: a word may have a space that does not break, or be one.
+            // ASCII whitespace only: a word may contain, or be, a non-breaking space.
             line.split_ascii_whitespace().collect()
         };
         if cells.first() == Some(&DOCUMENT) {
@@ -76,15 +76,16 @@ impl Reader {
         let named = columns.word.is_some() || columns.tag.is_some();
         let Some(places) = &self.places else {
             self.places = Some(find(&cells, columns)?);
-            return match named {
-                true => Ok(()),
-                false => self.word(&cells, number),
+            return if named {
+                Ok(())
+            } else {
+                self.word(&cells, number)
             };
         };
         if cells.len() != places.width {
             let (found, width) = (cells.len(), places.width);
             return Err(format!(
-                "{found} columns, and the lines before have {width}"
+                "{found} columns, but the lines before have {width}"
             ));
         }
         self.word(&cells, number)
@@ -115,14 +116,11 @@ impl Reader {
     }
 }
 
-/// The columns by the first line.
-fn find(cells: &[&str], columns: &TagColumns) -> Result<Places, String> {
+/// Finds the columns in the first line.
+fn find(cells: &[&str], columns: &TagColumns) -> Result<ColumnIndices, String> {
     let last = cells.len() - 1;
     if last == 0 {
-        return Err(format!(
-            "only one column ({:?}), and no tag",
-            cells.concat()
-        ));
+        return Err(format!("only one column ({:?}), so no tag", cells.concat()));
     }
     let find = |name: &Option<String>, otherwise: usize| match name {
         None => Ok(otherwise),
@@ -134,7 +132,7 @@ fn find(cells: &[&str], columns: &TagColumns) -> Result<Places, String> {
             })
         }
     };
-    Ok(Places {
+    Ok(ColumnIndices {
         word: find(&columns.word, 0)?,
         tag: find(&columns.tag, last)?,
         width: cells.len(),

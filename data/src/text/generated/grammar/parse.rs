@@ -1,18 +1,20 @@
-//! A grammar from its text, checked to be finite and to give each sentence one derivation.
+//! Parses a grammar and checks that it is finite and unambiguous.
 
 use super::{Alternative, END, Grammar, Rule, Symbol};
 use crate::error::DataError;
 use std::collections::{BTreeSet, HashMap};
 
 impl Grammar {
-    /// Reads a grammar. Each line is `Name: weight symbol symbol ... | weight symbol ...`; what begins with a capital
-    /// letter is a rule, everything else a word, and the first rule is the sentence. Weights are positive, and divided by
-    /// their sum. Empty lines and those that begin with `#` are left out.
+    /// Parses a grammar. Each line is `Name: weight symbol symbol ... | weight symbol ...`; a
+    /// symbol that begins with a capital letter is a rule, any other a word, and the first rule is
+    /// the sentence. Weights are positive and normalised by their sum. Empty lines and those that
+    /// begin with `#` are ignored.
     ///
     /// # Errors
-    /// If a line is not of this form, a rule is missing or given twice, an alternative has a rule that is not further
-    /// down (so that there is no recursion), two alternatives of a rule can begin with the same word (so that
-    /// no sentence has two derivations), or a sentence does not have `<eos>` at its end and nowhere else.
+    /// If a line is not of this form, a rule is missing or defined twice, an alternative refers to
+    /// a rule that is not further down (which excludes recursion), two alternatives of a rule can
+    /// begin with the same word (which excludes second derivations), or a sentence does not have
+    /// `<eos>` at its end and nowhere else.
     pub fn parse(text: &str) -> Result<Self, DataError> {
         let lines: Vec<(usize, &str)> = text
             .lines()
@@ -24,9 +26,9 @@ impl Grammar {
         for (place, (number, line)) in lines.iter().enumerate() {
             let name = line.split_once(':').map(|(name, _)| name.trim());
             let name = name.filter(|name| is_rule(name) && !name.contains(char::is_whitespace));
-            let name = name.ok_or_else(|| wrong(*number, "has no `Name:` at its beginning"))?;
+            let name = name.ok_or_else(|| wrong(*number, "does not begin with `Name:`"))?;
             if reader.rules.insert(name, place).is_some() {
-                return Err(wrong(*number, &format!("{name} is given twice")));
+                return Err(wrong(*number, &format!("{name} is defined twice")));
             }
         }
         reader.word(END);
@@ -47,9 +49,9 @@ impl Grammar {
         Ok(grammar)
     }
 
-    /// That no two alternatives of a rule can begin with the same word.
+    /// Checks that no two alternatives of a rule can begin with the same word.
     fn check_beginnings(&self) -> Result<(), (usize, String)> {
-        // The words that each rule can begin with.
+        // First words of each rule.
         let mut first: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); self.rules.len()];
         for (index, rule) in self.rules.iter().enumerate().rev() {
             let mut all = BTreeSet::new();
@@ -73,12 +75,13 @@ impl Grammar {
         Ok(())
     }
 
-    /// That every sentence ends with `<eos>`, which is 0, and has it nowhere else.
+    /// Checks that every sentence ends with `<eos>`, which is 0, and has it nowhere else.
     fn check_ends(&self) -> Result<(), (usize, String)> {
         if self.rules.is_empty() {
             return Err((0, "the grammar has no rules".to_owned()));
         }
-        // For each rule, whether what it stands for ends with <eos>, and has it nowhere else; or never has it.
+        // For each rule: true if its expansions end with <eos> and have it nowhere else, false if
+        // they never have it.
         let mut ends = vec![false; self.rules.len()];
         for (index, rule) in self.rules.iter().enumerate().rev() {
             let ended = |symbol: &Symbol| match *symbol {
@@ -104,7 +107,7 @@ impl Grammar {
     }
 }
 
-/// Numbers the words as they are met.
+/// Numbers words in order of appearance.
 #[derive(Default)]
 struct Reader<'a> {
     rules: HashMap<&'a str, usize>,
@@ -161,9 +164,9 @@ impl<'a> Reader<'a> {
         match self.rules.get(name) {
             Some(&rule) if rule > place => Ok(Symbol::Rule(rule)),
             Some(_) => Err(format!(
-                "{name} is not further down; recursion would have no end"
+                "{name} is not further down; recursion is not supported"
             )),
-            None => Err(format!("there is no rule {name}")),
+            None => Err(format!("undefined rule {name}")),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use std::collections::HashMap;
 
-/// Optional parts, agreement over distance and weights, small enough to be written out.
+/// Optional parts, long-distance agreement and weights, small enough to enumerate.
 const SMALL: &str = "
     Sentence: 3 a Rest <eos> | 1 Plural <eos>
     Rest: 2 dog Tail | 1 old dog sleeps
@@ -13,7 +13,7 @@ const SMALL: &str = "
     Thing: 1 house | 1 tree | 3 river
 ";
 
-/// Every derivation of the symbols, as what it writes and with its probability.
+/// Every derivation of the symbols, as its words and its probability.
 fn derivations(grammar: &Grammar, symbols: &[Symbol]) -> Vec<(Vec<u32>, f64)> {
     let Some((first, rest)) = symbols.split_first() else {
         return vec![(Vec::new(), 1.0)];
@@ -39,7 +39,7 @@ fn derivations(grammar: &Grammar, symbols: &[Symbol]) -> Vec<(Vec<u32>, f64)> {
 }
 
 #[test]
-fn the_entropy_is_that_of_all_sentences_written_out() {
+fn the_entropy_is_that_of_all_sentences_enumerated() {
     let grammar = Grammar::parse(SMALL).unwrap();
     let all = derivations(&grammar, &[Symbol::Rule(0)]);
     assert_eq!(all.len(), 4 + 1 + 1 + 1 + 4);
@@ -64,7 +64,7 @@ fn the_entropy_is_that_of_all_sentences_written_out() {
     }
 }
 
-/// In how many ways `symbols` can stand for each beginning of `words`: by the length of the beginning.
+/// Number of derivations of each prefix of `words` from `symbols`, by the length of the prefix.
 fn ways(grammar: &Grammar, symbols: &[Symbol], words: &[u32]) -> HashMap<usize, u64> {
     let mut ends = HashMap::from([(0, 1)]);
     for symbol in symbols {
@@ -90,7 +90,7 @@ fn ways(grammar: &Grammar, symbols: &[Symbol], words: &[u32]) -> HashMap<usize, 
     ends
 }
 
-/// By trying everything, not by the argument of the module's documentation.
+/// By brute force, not by the argument in the module's documentation.
 #[test]
 fn sampled_sentences_have_one_derivation_each() {
     let grammar = Grammar::english().unwrap();
@@ -101,7 +101,8 @@ fn sampled_sentences_have_one_derivation_each() {
     }
 }
 
-/// The counter above does find a second derivation where there is one; such a grammar cannot be read, so it is built.
+/// The counter above finds a second derivation where there is one; the parser refuses such a
+/// grammar, so it is constructed.
 #[test]
 fn a_second_derivation_would_be_found() {
     let mut grammar = Grammar::parse("S: 1 A x <eos> | 1 b x <eos>\nA: 1 a").unwrap();

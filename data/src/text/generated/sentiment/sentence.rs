@@ -1,4 +1,4 @@
-//! How the generated sentences are built.
+//! Composition of the generated sentences.
 
 use super::words::{
     ADJECTIVES, DID_NOT, DOMAINS, Domain, INTENSIFIERS, IS_NOT, NEUTRAL, NEVER, OTHERS, SAID,
@@ -7,22 +7,23 @@ use super::words::{
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt};
 
-/// A clause is negated this often: as often as not, so that a word alone says nothing. (With fewer negations a model first
-/// learns that words have a polarity, and is slow to learn what turns it round.)
+/// Probability that a clause is negated: one half, so that a word alone says nothing. (With fewer
+/// negations, a model first learns that words have a polarity, and is slow to learn about
+/// negation.)
 const NEGATED: f64 = 0.5;
-/// Its adjective or verb stressed,
+/// Probability that an adjective or verb is stressed.
 const STRESSED: f64 = 0.3;
-/// its adjective one that fits only the domain,
+/// Probability that an adjective is specific to the domain.
 const PARTICULAR: f64 = 0.5;
-/// and said by a verb.
+/// Probability that a clause expresses its opinion by a verb.
 const BY_VERB: f64 = 0.35;
-/// What others thought stands between the thing and what is said of it.
+/// Probability that an opinion of others is inserted after the subject.
 const INSERTED: f64 = 0.08;
-/// A sentence that says nothing stands before, or after.
+/// Probabilities of a neutral sentence before and after.
 const NEUTRAL_BEFORE: f64 = 0.2;
 const NEUTRAL_AFTER: f64 = 0.15;
 
-/// A sentence that is good (`true`) or bad.
+/// Generates a positive (`good`) or negative sentence.
 pub(super) fn sentence(good: bool, rng: &mut impl Rng) -> String {
     let mut sentence = main_part(good, rng);
     if rng.random_bool(NEUTRAL_BEFORE) {
@@ -34,7 +35,8 @@ pub(super) fn sentence(good: bool, rng: &mut impl Rng) -> String {
     format!("{sentence} .")
 }
 
-/// The clauses. Of two that disagree, the one after "but", or not after "although", has the polarity of the sentence.
+/// Generates the clauses. If two disagree, the one after "but", or without "although", has the
+/// polarity of the sentence.
 fn main_part(good: bool, rng: &mut impl Rng) -> String {
     let domain = DOMAINS.choose(rng).unwrap_or(&DOMAINS[0]);
     let clause = |good: bool, rng: &mut _| clause(domain, good, rng);
@@ -63,7 +65,7 @@ fn main_part(good: bool, rng: &mut impl Rng) -> String {
     }
 }
 
-/// What others said, and whether it was so.
+/// Hearsay, and whether it was true.
 fn hearsay(domain: &Domain, good: bool, rng: &mut impl Rng) -> String {
     let said = rng.random_bool(0.5);
     let [others, verb] = [pick(OTHERS, rng), pick(SAID, rng)];
@@ -80,7 +82,7 @@ fn hearsay(domain: &Domain, good: bool, rng: &mut impl Rng) -> String {
 fn clause(domain: &Domain, good: bool, rng: &mut impl Rng) -> String {
     let thing = pick(domain.things, rng);
     let negated = rng.random_bool(NEGATED);
-    // The polarity of the word itself.
+    // Polarity of the word itself.
     let word = good != negated;
     if rng.random_bool(BY_VERB) {
         return format!(
@@ -101,7 +103,7 @@ fn clause(domain: &Domain, good: bool, rng: &mut impl Rng) -> String {
     format!("the {thing}{inserted} {was} {adjective}")
 }
 
-/// A verb of this polarity, perhaps negated.
+/// A verb of this polarity, possibly negated.
 fn verb(good: bool, negated: bool, rng: &mut impl Rng) -> String {
     let [past, plain] = verbs(good, rng);
     let stress = if rng.random_bool(STRESSED) {
@@ -124,7 +126,7 @@ fn verbs(good: bool, rng: &mut impl Rng) -> [&'static str; 2] {
     verbs.choose(rng).copied().unwrap_or_default()
 }
 
-/// An adjective of this polarity, perhaps stressed.
+/// An adjective of this polarity, possibly stressed.
 fn adjective(domain: &Domain, good: bool, rng: &mut impl Rng) -> String {
     let [bad_ones, good_ones] = if rng.random_bool(PARTICULAR) {
         domain.adjectives
@@ -139,7 +141,7 @@ fn adjective(domain: &Domain, good: bool, rng: &mut impl Rng) -> String {
     }
 }
 
-/// One of `words`, of which there is at least one.
+/// One of `words`, which is not empty.
 fn pick(words: &[&'static str], rng: &mut impl Rng) -> &'static str {
     words.choose(rng).copied().unwrap_or_default()
 }

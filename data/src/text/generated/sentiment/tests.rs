@@ -4,7 +4,7 @@ use super::words::{ADJECTIVES, DOMAINS, VERBS};
 use super::*;
 use std::collections::HashSet;
 
-/// Whether a word is good (`true`) or bad, if it is either.
+/// Polarity of a word, `true` for positive, if it has one.
 fn polarity(word: &str) -> Option<bool> {
     let is = |good: usize| {
         let adjectives = DOMAINS.iter().flat_map(|domain| domain.adjectives[good]);
@@ -21,7 +21,7 @@ fn polarity(word: &str) -> Option<bool> {
     }
 }
 
-/// The polarity of a clause: of its one polar word, turned round by a negation.
+/// Polarity of a clause: that of its one polar word, inverted by a negation.
 fn clause(text: &str) -> bool {
     let words: Vec<&str> = text.split(' ').collect();
     let polar: Vec<bool> = words.iter().filter_map(|word| polarity(word)).collect();
@@ -31,7 +31,7 @@ fn clause(text: &str) -> bool {
     polar[0] != negated
 }
 
-/// Without what others thought: `, which my sister hated ,`.
+/// Removes opinions of others: `, which my sister hated ,`.
 fn without_insertions(text: &str) -> String {
     let Some((before, rest)) = text.split_once(" , which ") else {
         return text.to_owned();
@@ -40,14 +40,14 @@ fn without_insertions(text: &str) -> String {
     format!("{before}{}", without_insertions(after))
 }
 
-/// Reads a sentence as the module's documentation says, and by nothing else.
+/// Reads a sentence by the rules of the module's documentation alone.
 fn read(text: &str) -> bool {
     let text = text.strip_suffix(" .").unwrap();
-    let mut told = text
+    let mut opinions = text
         .split(" . ")
         .filter(|part| part.split(' ').any(|word| polarity(word).is_some()));
-    let sentence = without_insertions(told.next().unwrap());
-    assert_eq!(told.next(), None);
+    let sentence = without_insertions(opinions.next().unwrap());
+    assert_eq!(opinions.next(), None);
     if let Some((_, said)) = sentence.split_once(" that the ") {
         let (said, end) = said.split_once(" , ").unwrap();
         return clause(said) == (end == "and it was");
@@ -75,7 +75,7 @@ fn read(text: &str) -> bool {
 }
 
 #[test]
-fn the_structure_tells_the_label() {
+fn the_structure_determines_the_label() {
     for text in texts(3, "train", 5000) {
         assert_eq!(u32::from(read(&text.text)), text.label, "{}", text.text);
     }

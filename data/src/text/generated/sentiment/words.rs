@@ -1,11 +1,11 @@
-//! The words of the generated sentences.
+//! Words of the generated sentences.
 
 use std::collections::BTreeSet;
 
-/// What sentences are about, and what is said of it alone.
+/// A subject area and its own adjectives.
 pub(super) struct Domain {
     pub(super) things: &'static [&'static str],
-    /// Bad and good.
+    /// Negative and positive.
     pub(super) adjectives: [&'static [&'static str]; 2],
 }
 
@@ -71,7 +71,7 @@ pub(super) const DOMAINS: [Domain; 4] = [
     },
 ];
 
-/// What is said of anything: bad and good.
+/// General adjectives: negative and positive.
 pub(super) const ADJECTIVES: [&[&str]; 2] = [
     &[
         "bad",
@@ -99,7 +99,7 @@ pub(super) const ADJECTIVES: [&[&str]; 2] = [
     ],
 ];
 
-/// Bad and good, each in the past and after "did".
+/// Verbs: negative and positive, each in the past tense and after "did".
 pub(super) const VERBS: [&[[&str; 2]]; 2] = [
     &[
         ["hated", "hate"],
@@ -125,16 +125,16 @@ pub(super) const INTENSIFIERS: &[&str] = &[
     "remarkably",
 ];
 
-/// Before an adjective, `was` included.
+/// Negated copulas, before an adjective.
 pub(super) const IS_NOT: &[&str] = &["was not", "wasn't", "was never", "was hardly"];
-/// Before the form of a verb after "did".
+/// Negated auxiliaries, before a verb's form after "did".
 pub(super) const DID_NOT: &[&str] = &["did not", "didn't"];
-/// Before a verb in the past.
+/// Negations before a past tense.
 pub(super) const NEVER: &[&str] = &["never", "hardly"];
 
-/// Whose opinion counts.
+/// People whose opinion counts.
 pub(super) const WRITERS: &[&str] = &["i", "we"];
-/// Whose opinion does not.
+/// People whose opinion does not count.
 pub(super) const OTHERS: &[&str] = &[
     "my brother",
     "my sister",
@@ -146,10 +146,10 @@ pub(super) const OTHERS: &[&str] = &[
     "the critics",
     "most people",
 ];
-/// How they told it.
+/// Verbs of hearsay.
 pub(super) const SAID: &[&str] = &["said", "thought", "claimed", "wrote"];
 
-/// Sentences that say nothing about anything.
+/// Neutral sentences.
 pub(super) const NEUTRAL: &[&str] = &[
     "it rained all day",
     "we went there on monday",
@@ -165,12 +165,12 @@ pub(super) const NEUTRAL: &[&str] = &[
     "the place opened last year",
 ];
 
-/// What clauses are joined by.
+/// Conjunctions.
 pub(super) const JOINING: &[&str] = &[
     "the", "was", "it", "which", "that", "and", "but", "yet", "although", "though", ",", ".",
 ];
 
-/// All words, each once, by code point. Of `wasn't` BERT makes three.
+/// All words, each once, by code point. BERT splits `wasn't` into three.
 pub(super) fn all() -> Vec<&'static str> {
     let domains = DOMAINS.iter().flat_map(|domain| {
         let adjectives = domain.adjectives.iter().copied().flatten();

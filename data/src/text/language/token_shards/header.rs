@@ -67,12 +67,12 @@ impl Header {
     pub(super) fn from_bytes(bytes: &[u8; LENGTH]) -> Result<Self, String> {
         let mut rest = &bytes[..];
         if take::<8>(&mut rest) != *MAGIC {
-            return Err("is no shard of tokens: it does not begin with \"tbtokens\"".to_owned());
+            return Err("is not a token shard: it does not begin with \"tbtokens\"".to_owned());
         }
         let version = u32::from_le_bytes(take(&mut rest));
         if version != VERSION {
             return Err(format!(
-                "is a shard of version {version}, and this program reads version {VERSION}"
+                "is a shard of version {version}, but this program reads version {VERSION}"
             ));
         }
         let width = u32::from_le_bytes(take(&mut rest));

@@ -49,7 +49,7 @@ impl Manifest {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let reason = format!(
-                    "has no {FILE}: it is no folder of token shards, or writing them was interrupted; write them again"
+                    "has no {FILE}: it is not a folder of token shards, or writing them was interrupted; write them again"
                 );
                 return Err(DataError::file(folder, reason));
             }
@@ -60,7 +60,7 @@ impl Manifest {
         })?;
         if manifest.version != VERSION {
             let reason = format!(
-                "is of version {}, and this program reads version {VERSION}",
+                "has version {}, but this program reads version {VERSION}",
                 manifest.version
             );
             return Err(DataError::file(&path, reason));

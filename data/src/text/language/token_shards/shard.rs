@@ -52,7 +52,7 @@ impl Shard {
         if expected != Some(length) {
             let expected = expected.map_or("more than any file has".to_owned(), |n| n.to_string());
             return Err(wrong(format!(
-                "has {length} bytes, and by its header it should have {expected}; copy it again"
+                "has {length} bytes, but by its header it should have {expected}; copy it again"
             )));
         }
         // Not longer than the file, whose length was checked.
@@ -112,7 +112,7 @@ impl Shard {
             None => Ok(()),
             Some(place) => {
                 let reason = format!(
-                    "token {} is {}, and the vocabulary has {vocabulary}",
+                    "token {} is {}, but the vocabulary has {vocabulary}",
                     range.start + place,
                     ids[first + place]
                 );
@@ -152,7 +152,7 @@ impl Shard {
         }
         (0..self.checked.len()).try_for_each(|block| self.check_block(block))?;
         let reason = format!(
-            "its SHA-256 is {found}, and {} says {}; copy or write it again",
+            "its SHA-256 is {found}, but {} says {}; copy or write it again",
             manifest::FILE,
             self.sha256
         );
@@ -165,13 +165,13 @@ fn fits(header: &Header, listed: &ShardFile, manifest: &Manifest) -> Result<(), 
     let file = manifest::FILE;
     if header.tokens != listed.tokens {
         return Err(format!(
-            "has {} tokens, and {file} says {}",
+            "has {} tokens, but {file} says {}",
             header.tokens, listed.tokens
         ));
     }
     if header.vocabulary != manifest.vocabulary as u64 {
         return Err(format!(
-            "is of a vocabulary of {}, and {file} of one of {}",
+            "has a vocabulary of {} tokens, but {file} says {}",
             header.vocabulary, manifest.vocabulary
         ));
     }
