@@ -1,4 +1,4 @@
-//! What a measurement was made on, and how much memory it took.
+//! The machine of a measurement, and the memory of a process.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
