@@ -1,24 +1,22 @@
-//! Rows of a table.
+//! Embedding lookup.
 
 use burn::tensor::{Int, Tensor, module};
 
-/// The rows `[batch, time, width]` of a table `[count, width]` at indices `[batch, time]`.
+/// Looks up the rows of a table `[count, width]` at indices `[batch, time]`. Returns `[batch, time,
+/// width]`.
 pub fn embedding(weight: Tensor<2>, indices: Tensor<2, Int>) -> Tensor<3> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = fast::embedding(&weight, &indices) {
-        return output;
-    }
+    try_kernel!(kernel::embedding(&weight, &indices));
     module::embedding(weight, indices)
 }
 
 #[cfg(feature = "flex")]
-mod fast {
+mod kernel {
     use std::sync::Arc;
 
     use burn::tensor::{Int, Tensor};
     use multiversion::multiversion;
 
-    use crate::flex::{Array, Backward, Buffer, array, for_each_rows, indices, record};
+    use crate::flex::{Array, Backward, Buffer, array, for_each_rows, indices, track};
 
     pub(super) fn embedding(weight: &Tensor<2>, places: &Tensor<2, Int>) -> Option<Tensor<3>> {
         let input = weight.clone().into_dispatch();
@@ -28,7 +26,7 @@ mod fast {
         for &place in &places {
             assert!(
                 place < count,
-                "index {} is none of {count} rows",
+                "index {} is out of range for {count} rows",
                 place.cast_signed()
             );
         }
@@ -43,21 +41,21 @@ mod fast {
             shape: [count, width],
         };
         let output = Array::new(output, [batch, time, width]);
-        Some(record(output, saved, [Some(input)]))
+        Some(track(output, saved, [Some(input)]))
     }
 
     #[derive(Clone, Debug)]
     struct Embedding {
         places: Arc<[usize]>,
-        /// Of the table.
+        /// Shape of the table.
         shape: [usize; 2],
     }
 
     impl Backward<1> for Embedding {
         fn backward(self, gradient: Array, _: [bool; 1]) -> [Option<Array>; 1] {
             let [count, width] = self.shape;
-            // Ordered by row of the table, so that each piece of the table finds its own, and then by where they stand, so
-            // that they are always added in the same order.
+            // Sorted by row of the table, so that each chunk of the table finds its own, and then
+            // by position, so that the gradients of a row are always added in the same order.
             let mut order: Vec<(usize, usize)> = self.places.iter().copied().zip(0..).collect();
             order.sort_unstable();
             let mut sums = Buffer::new(count * width);

@@ -6,7 +6,7 @@ mod common;
 use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 use common::{assert_close, leaf, numbers, values};
 use proptest::prelude::*;
-use tinderbox_kernels::attention::{Heads, Mask, attention, packed, probabilities, thirds};
+use tinderbox_kernels::attention::{Heads, Mask, attention, probabilities, qkv_packed, split_qkv};
 
 /// One call: its sizes, and what hides keys.
 #[derive(Clone, Debug)]
@@ -39,9 +39,10 @@ impl Case {
     }
 
     fn mask(&self) -> Mask {
-        let mut mask = match self.is_causal {
-            true => Mask::causal(),
-            false => Mask::none(),
+        let mut mask = if self.is_causal {
+            Mask::causal()
+        } else {
+            Mask::none()
         };
         let device = Device::flex();
         if let Some((dims, every)) = self.hidden {
@@ -56,12 +57,15 @@ impl Case {
         }
         if self.is_padded {
             // The first has no tokens at all, the others some.
-            let real = (0..self.batch * self.keys).map(|i| {
+            let attention_mask = (0..self.batch * self.keys).map(|i| {
                 let (batch, key) = (i / self.keys, i % self.keys);
                 key * 3 < batch * self.keys
             });
-            let real = TensorData::new(real.collect::<Vec<bool>>(), [self.batch, self.keys]);
-            mask = mask.and(Mask::padding(Tensor::from_data(real, &device)));
+            let attention_mask = TensorData::new(
+                attention_mask.collect::<Vec<bool>>(),
+                [self.batch, self.keys],
+            );
+            mask = mask.and(Mask::padding(Tensor::from_data(attention_mask, &device)));
         }
         mask
     }
@@ -131,10 +135,8 @@ fn cases() -> impl Strategy<Value = Case> {
     (sizes, 1..80_usize, 0..80_usize, hidden, flags, 0..1000_u64).prop_map(
         |((batch, kv_heads, group, head_dim), queries, more, hidden, flags, seed)| {
             let (is_causal, is_padded, scale) = flags;
-            let heads = Heads {
-                scale: scale.map(|scale| f64::from(scale) / 128.0),
-                ..Heads::shared(kv_heads * group, kv_heads)
-            };
+            let heads = Heads::grouped(kv_heads * group, kv_heads)
+                .with_scale(scale.map(|scale| f64::from(scale) / 128.0));
             let keys = queries + more;
             let full = [batch, heads.query, queries];
             let hidden = hidden.map(|(is_full, every)| {
@@ -178,7 +180,7 @@ proptest! {
         let dtype = if is_f64 { DType::F64 } else { DType::F32 };
         let inputs = case.inputs(dtype);
         let qkv = Tensor::cat(inputs.to_vec(), 2);
-        let y = packed(qkv, case.heads.query, &case.mask(), 0.0);
+        let y = qkv_packed(qkv, case.heads.query, &case.mask(), 0.0);
         let got = gradients(y, inputs, case.seed);
         let expected = case.run(DType::F64, |x| x);
         for (i, name) in ["y", "dq", "dk", "dv"].into_iter().enumerate() {
@@ -192,7 +194,7 @@ proptest! {
         let views: [fn(Tensor<3>) -> Tensor<3>; 3] = [
             // A third of something wider.
             |x| {
-                let [first, _, _] = thirds(&Tensor::cat(vec![x.clone(), x.clone(), x], 2));
+                let [first, _, _] = split_qkv(&Tensor::cat(vec![x.clone(), x.clone(), x], 2));
                 first
             },
             // Later rows of something longer.
@@ -232,7 +234,7 @@ fn many_blocks_with_every_mask() {
         let case = Case {
             is_causal,
             is_padded,
-            ..Case::new(3, Heads::shared(2, 1), [150, 600], 16)
+            ..Case::new(3, Heads::grouped(2, 1), [150, 600], 16)
         };
         case.check();
         let hidden = Some(([1, 2, 150], 3));
@@ -253,10 +255,7 @@ fn the_same_bits_in_two_runs() {
 #[test]
 fn large_scores_do_not_overflow() {
     let case = Case {
-        heads: Heads {
-            scale: Some(1000.0),
-            ..Heads::new(2)
-        },
+        heads: Heads::new(2).with_scale(Some(1000.0)),
         ..Case::new(2, Heads::new(2), [70, 300], 8)
     };
     let [y, ..] = case.run(DType::F32, |x| x);

@@ -6,7 +6,7 @@ mod common;
 use burn::tensor::{DType, Device, Tensor};
 use common::{assert_close, leaf, numbers, values};
 use proptest::prelude::*;
-use tinderbox_kernels::norm::{Fused, batch_norm, batch_norm_train};
+use tinderbox_kernels::norm::{Epilogue, batch_norm, batch_norm_train};
 
 /// What is normalised, and how.
 #[derive(Clone, Debug)]
@@ -43,28 +43,34 @@ impl Case {
         let of_channels = |seed| leaf(&numbers(seed, channels), [channels], dtype);
         let (weight, bias) = (of_channels(1), of_channels(2));
         let residual = leaf(&numbers(3, x.dims().iter().product()), x.dims(), dtype);
-        let fused = Fused {
+        let epilogue = Epilogue {
             residual: self.residual.then(|| residual.clone()),
             relu: self.relu,
         };
         let (w, b) = (weight.clone(), bias.clone());
-        let (y, mean, variance) = match self.train {
-            true => {
-                let all = batch_norm_train(x.clone(), w, b, 1e-5, fused);
-                (all.output, all.mean, all.variance)
-            }
-            false => {
-                let mean = of_channels(4).detach();
-                let variance = (of_channels(5) + 1.1).detach();
-                let y = batch_norm(x.clone(), w, b, mean.clone(), variance.clone(), 1e-5, fused);
-                (y, mean, variance)
-            }
+        let (y, mean, variance) = if self.train {
+            let all = batch_norm_train(x.clone(), w, b, 1e-5, epilogue);
+            (all.output, all.mean, all.variance)
+        } else {
+            let mean = of_channels(4).detach();
+            let variance = (of_channels(5) + 1.1).detach();
+            let y = batch_norm(
+                x.clone(),
+                w,
+                b,
+                mean.clone(),
+                variance.clone(),
+                1e-5,
+                epilogue,
+            );
+            (y, mean, variance)
         };
         let weights = leaf(&numbers(6, x.dims().iter().product()), x.dims(), dtype).detach();
         let gradients = (y.clone() * weights).sum().backward();
-        let of_residual = match self.residual {
-            true => values(residual.grad(&gradients).unwrap()),
-            false => vec![],
+        let of_residual = if self.residual {
+            values(residual.grad(&gradients).unwrap())
+        } else {
+            vec![]
         };
         [
             values(y),
@@ -175,7 +181,7 @@ fn the_variance_of_numbers_far_from_zero_is_right() {
         let exact = leaf(&case.x, shape, DType::F64);
         let ones = |dtype| Tensor::<1>::ones([shape[1]], (&Device::flex().autodiff(), dtype));
         let normalise = |x: Tensor<4>, ones: Tensor<1>| {
-            batch_norm_train(x, ones.clone(), ones, 0.0, Fused::default())
+            batch_norm_train(x, ones.clone(), ones, 0.0, Epilogue::default())
         };
         let got = normalise(x, ones(DType::F32));
         let expected = normalise(exact, ones(DType::F64));
@@ -192,7 +198,7 @@ fn the_variance_of_numbers_far_from_zero_is_right() {
 fn one_number_a_channel_becomes_the_bias() {
     let x = leaf(&[3.0, -5.0], [1, 2, 1, 1], DType::F32);
     let [weight, bias] = [[2.0, 4.0], [0.5, 7.0]].map(|v| leaf(&v, [2], DType::F32));
-    let all = batch_norm_train(x, weight, bias, 1e-5, Fused::default());
+    let all = batch_norm_train(x, weight, bias, 1e-5, Epilogue::default());
     assert_eq!(values(all.output), [0.5, 7.0]);
     assert_eq!(values(all.mean), [3.0, -5.0]);
     assert_eq!(values(all.variance), [0.0, 0.0]);
@@ -202,7 +208,7 @@ fn one_number_a_channel_becomes_the_bias() {
 fn statistics_have_no_gradients_and_stay_on_the_device() {
     let x = leaf(&numbers(24, 1), [2, 3, 2, 2], DType::F32);
     let ones = || Tensor::<1>::ones([3], &Device::flex().autodiff());
-    let all = batch_norm_train(x.clone(), ones(), ones(), 1e-5, Fused::default());
+    let all = batch_norm_train(x.clone(), ones(), ones(), 1e-5, Epilogue::default());
     assert!(all.mean.is_autodiff() && all.variance.is_autodiff());
     let gradients = (x.clone().sum() + all.mean.sum() + all.variance.sum()).backward();
     assert_eq!(values(x.grad(&gradients).unwrap()), [1.0; 24]);
@@ -211,7 +217,7 @@ fn statistics_have_no_gradients_and_stay_on_the_device() {
         ones().inner(),
         ones().inner(),
         1e-5,
-        Fused::default(),
+        Epilogue::default(),
     );
     assert!(!plain.mean.is_autodiff() && !plain.output.is_autodiff());
     assert_eq!(values(plain.output), values(all.output));
@@ -224,11 +230,11 @@ fn only_what_is_needed_gets_a_gradient() {
     let bias = leaf(&numbers(9, 3), [9], DType::F32);
     let residual = leaf(&numbers(5 * 9 * 4, 4), [5, 9, 2, 2], DType::F32);
     let run = |x: &Tensor<4>, weight: &Tensor<1>, residual: &Tensor<4>| {
-        let fused = Fused {
+        let epilogue = Epilogue {
             residual: Some(residual.clone()),
             relu: true,
         };
-        let all = batch_norm_train(x.clone(), weight.clone(), bias.clone(), 1e-5, fused);
+        let all = batch_norm_train(x.clone(), weight.clone(), bias.clone(), 1e-5, epilogue);
         all.output.powi_scalar(2).sum().backward()
     };
     let all = run(&x, &weight, &residual);
@@ -254,11 +260,11 @@ fn nothing_in_gives_nothing_out() {
     for shape in [[0, 3, 4, 4], [2, 3, 0, 4], [0, 9, 4, 4], [2, 9, 4, 0]] {
         let x = Tensor::<4>::zeros(shape, &device).require_grad();
         let one = || Tensor::<1>::ones([shape[1]], &device);
-        let all = batch_norm_train(x.clone(), one(), one(), 1e-5, Fused::default());
+        let all = batch_norm_train(x.clone(), one(), one(), 1e-5, Epilogue::default());
         assert_eq!(all.output.dims(), shape);
         assert_eq!(all.mean.dims(), [shape[1]]);
         assert_eq!(x.grad(&all.output.sum().backward()).unwrap().dims(), shape);
-        let y = batch_norm(x, one(), one(), one(), one(), 1e-5, Fused::default());
+        let y = batch_norm(x, one(), one(), one(), one(), 1e-5, Epilogue::default());
         assert_eq!(y.dims(), shape);
     }
 }

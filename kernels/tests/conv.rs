@@ -58,9 +58,10 @@ impl Case {
         let shape = y.dims();
         let weights = leaf(&numbers(shape.iter().product(), seed + 3), shape, dtype).detach();
         let gradients = (y.clone() * weights).sum().backward();
-        let bias = match self.bias {
-            true => values(bias.grad(&gradients).unwrap()),
-            false => vec![],
+        let bias = if self.bias {
+            values(bias.grad(&gradients).unwrap())
+        } else {
+            vec![]
         };
         [
             values(y),
@@ -71,9 +72,10 @@ impl Case {
     }
 
     fn apply(&self, x: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
-        match self.relu {
-            true => conv2d_relu(x, weight, bias, self.options),
-            false => conv2d(x, weight, bias, self.options),
+        if self.relu {
+            conv2d_relu(x, weight, bias, self.options)
+        } else {
+            conv2d(x, weight, bias, self.options)
         }
     }
 
@@ -82,9 +84,10 @@ impl Case {
         // Where a sum is next to 0, f32 and f64 may disagree about what the rectification lets through.
         let mut linear = *self;
         linear.relu = false;
-        let expected = match self.relu {
-            true => linear.rectified(&got[0], seed),
-            false => self.run(DType::F64, seed),
+        let expected = if self.relu {
+            linear.rectified(&got[0], seed)
+        } else {
+            self.run(DType::F64, seed)
         };
         for (name, i) in [("y", 0), ("dx", 1), ("dw", 2), ("db", 3)] {
             assert_close(name, &got[i], &expected[i], 1e-5);
@@ -135,12 +138,11 @@ fn case() -> impl Strategy<Value = Case> {
                     x: [batch, inputs * groups, fit(0), fit(1)],
                     out: outputs * groups * if groups == 1 { 5 } else { 1 },
                     kernel,
-                    options: Conv2dOptions {
-                        stride,
-                        padding,
-                        dilation,
-                        groups,
-                    },
+                    options: Conv2dOptions::default()
+                        .with_stride(stride)
+                        .with_padding(padding)
+                        .with_dilation(dilation)
+                        .with_groups(groups),
                     bias,
                     relu,
                 }
@@ -168,12 +170,10 @@ fn square(
         x,
         out,
         kernel: [kernel; 2],
-        options: Conv2dOptions {
-            stride: [stride; 2],
-            padding: [padding; 2],
-            groups,
-            ..Conv2dOptions::default()
-        },
+        options: Conv2dOptions::default()
+            .with_stride([stride; 2])
+            .with_padding([padding; 2])
+            .with_groups(groups),
         bias: true,
         relu: false,
     }
@@ -229,10 +229,7 @@ fn nan_and_infinity_pass_through() {
 
 #[test]
 fn views_are_read_as_they_are() {
-    let options = Conv2dOptions {
-        padding: [1, 1],
-        ..Conv2dOptions::default()
-    };
+    let options = Conv2dOptions::default().with_padding([1, 1]);
     let make = |dtype| {
         let x = leaf(&numbers(2 * 8 * 9 * 5, 1), [2, 8, 9, 5], dtype);
         let weight = leaf(&numbers(3 * 5 * 3 * 3, 2), [3, 3, 5, 3], dtype);

@@ -120,7 +120,7 @@ fn nothing_gives_nothing() {
 }
 
 #[test]
-#[should_panic(expected = "1 is not a probability of dropout")]
+#[should_panic(expected = "dropout probability 1 must be at least 0 and below 1")]
 fn everything_cannot_be_dropped() {
     let _ = dropout(leaf(&[1.0], [1], DType::F32), 1.0);
 }

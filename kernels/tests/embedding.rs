@@ -90,7 +90,7 @@ fn nothing_gives_nothing() {
 }
 
 #[test]
-#[should_panic(expected = "index 3 is none of 3 rows")]
+#[should_panic(expected = "index 3 is out of range for 3 rows")]
 fn an_index_that_is_too_large_is_named() {
     let _ = embedding(leaf(&[0.0; 6], [3, 2], DType::F32), places(vec![3], [1, 1]));
 }

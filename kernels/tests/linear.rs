@@ -25,9 +25,10 @@ fn run(dtype: DType, [rows, inputs, outputs]: [usize; 3], bias: bool, seed: u64)
     )
     .detach();
     let gradients = (y.clone() * weights).sum().backward();
-    let b = match bias {
-        true => values(b.grad(&gradients).unwrap()),
-        false => vec![],
+    let b = if bias {
+        values(b.grad(&gradients).unwrap())
+    } else {
+        vec![]
     };
     [
         values(y),

@@ -6,19 +6,21 @@ mod common;
 use burn::tensor::{DType, Device, Tensor};
 use common::{assert_close, leaf, numbers, values};
 use proptest::prelude::*;
-use tinderbox_kernels::recurrent::{Activation, Reset, Walk, Weights, gru, lstm, rnn};
+use tinderbox_kernels::recurrent::{
+    Activation, ResetGate, SequenceOptions, Weights, gru, lstm, rnn,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Lstm,
-    Gru(Reset),
+    Gru(ResetGate),
     Rnn(Activation),
 }
 
 const KINDS: [Kind; 5] = [
     Kind::Lstm,
-    Kind::Gru(Reset::After),
-    Kind::Gru(Reset::Before),
+    Kind::Gru(ResetGate::After),
+    Kind::Gru(ResetGate::Before),
     Kind::Rnn(Activation::Tanh),
     Kind::Rnn(Activation::Relu),
 ];
@@ -71,23 +73,22 @@ impl Case {
 
     /// The output and the last states.
     fn forward(&self, leaves: &Leaves) -> (Tensor<3>, Vec<Tensor<2>>) {
-        let walk = Walk {
-            reverse: self.reverse,
-            lengths: self.lengths.as_deref(),
-        };
+        let options = SequenceOptions::default()
+            .with_reverse(self.reverse)
+            .with_lengths(self.lengths.as_deref());
         let (x, weights) = (leaves.x.clone(), &leaves.weights);
         let [hidden, cell] = leaves.state.clone();
         match self.kind {
             Kind::Lstm => {
-                let got = lstm(x, weights, [hidden, cell], walk);
+                let got = lstm(x, weights, [hidden, cell], options);
                 (got.output, vec![got.hidden, got.cell])
             }
             Kind::Gru(reset) => {
-                let (output, hidden) = gru(x, weights, hidden, reset, walk);
+                let (output, hidden) = gru(x, weights, hidden, reset, options);
                 (output, vec![hidden])
             }
             Kind::Rnn(activation) => {
-                let (output, hidden) = rnn(x, weights, hidden, activation, walk);
+                let (output, hidden) = rnn(x, weights, hidden, activation, options);
                 (output, vec![hidden])
             }
         }
@@ -202,7 +203,7 @@ fn plain(kind: Kind, sizes: [usize; 4]) -> Case {
 
 #[test]
 fn batches_that_are_shared_by_threads_give_what_each_sequence_gives_alone() {
-    for kind in [Kind::Lstm, Kind::Gru(Reset::After)] {
+    for kind in [Kind::Lstm, Kind::Gru(ResetGate::After)] {
         let case = plain(kind, [7, 21, 40, 90]);
         case.check();
         let leaves = case.leaves(DType::F32);
@@ -232,7 +233,7 @@ fn only_the_cells_last_state_in_the_loss() {
 
 #[test]
 fn a_view_is_read_as_it_is() {
-    for kind in [Kind::Lstm, Kind::Gru(Reset::After)] {
+    for kind in [Kind::Lstm, Kind::Gru(ResetGate::After)] {
         let case = plain(kind, [4, 3, 5, 6]);
         let leaves = case.leaves(DType::F32);
         let (expected, _) = case.forward(&leaves);
@@ -292,7 +293,7 @@ fn nothing_in_gives_nothing_out() {
         }
     }
     // Burn's own operations refuse an input without width.
-    for kind in [Kind::Lstm, Kind::Gru(Reset::After)] {
+    for kind in [Kind::Lstm, Kind::Gru(ResetGate::After)] {
         let case = plain(kind, [3, 2, 0, 4]);
         assert!(case.run(DType::F32)[0].1.iter().all(|h| h.is_finite()));
     }
@@ -321,7 +322,7 @@ fn what_needs_no_gradient_gets_none() {
 }
 
 #[test]
-#[should_panic(expected = "a state before the first step")]
+#[should_panic(expected = "shape of the state before the first step")]
 fn a_state_of_another_batch_is_refused() {
     let case = plain(Kind::Lstm, [4, 3, 5, 6]);
     let leaves = case.leaves(DType::F32);
