@@ -12,7 +12,8 @@ use anyhow::Context;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
-use tinderbox_data::image::{ImageDataset, ImageFolder, ShardOptions, Split, Subset, write_shards};
+use tinderbox_data::Split;
+use tinderbox_data::image::{ImageDataset, ImageFolder, ShardOptions, Subset, write_shards};
 use tinderbox_data::random;
 
 /// ImageNet's usual size in pixels, and its quality.

@@ -4,10 +4,11 @@ use burn::tensor::Device;
 use burn::train::Interrupter;
 use serde_json::{Value, json};
 use tinderbox_train::TrainError;
+use tinderbox_train::kinds;
 use tinderbox_train::recipe::Recipe;
 use tinderbox_train::report::View;
 use tinderbox_train::report::plain::thousands;
-use tinderbox_train::session::{self, Begin, Surroundings};
+use tinderbox_train::session::{SessionContext, StartMode};
 use tinderbox_train::trainer::StepTimes;
 
 use tinderbox_cli::shared::with_data;
@@ -26,21 +27,19 @@ impl Shares {
         let recipe = Recipe::load("cnn", &sets).map_err(TrainError::from)?;
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("run");
-        let begin = Begin::New {
+        let begin = StartMode::New {
             path: &path,
             overwrite: false,
         };
         with_data(|access| {
-            let surroundings = Surroundings {
+            let context = SessionContext {
                 device: device.clone(),
                 access,
                 view: &mut |_| View::Quiet,
                 note: &mut |_| (),
                 interrupter: Interrupter::new(),
             };
-            Ok(Self::of(
-                &session::train(&recipe, &begin, surroundings)?.times,
-            ))
+            Ok(Self::of(&kinds::train(&recipe, &begin, context)?.times))
         })
     }
 

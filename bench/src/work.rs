@@ -44,7 +44,7 @@ impl Job {
                 language::step(self, &device)
             }
             Workload::BertSmall => encoder::step(self, &device),
-            Workload::Generation => generation::step(self.shape, device),
+            Workload::Generation => generation::step(self.shape, &device),
             Workload::LoadFolder | Workload::LoadShards => {
                 let images = images.context("where do the images lie? (--images)")?;
                 loading::step(self, images)

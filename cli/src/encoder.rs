@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use tinderbox_train::encoder::LoadedEncoder;
+use tinderbox_train::kinds::encoder::LoadedEncoder;
 use tinderbox_train::run::RunDir;
 
 use crate::trained::WeightsArgs;

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use tinderbox_model_transformer::huggingface::is_encoder;
-use tinderbox_train::run::{RunDir, RunKind};
+use tinderbox_train::kinds;
+use tinderbox_train::run::RunDir;
 
 /// Which kind of model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,10 +20,10 @@ pub(crate) enum Kind {
 /// The kind of the model at `path`: a run directory, or a folder of Hugging Face's.
 pub(crate) fn kind(path: &Path) -> anyhow::Result<Kind> {
     if path.join("recipe.toml").is_file() {
-        return Ok(match RunDir::open(path)?.kind()? {
-            RunKind::Image => Kind::Image,
-            RunKind::Language => Kind::Language,
-            RunKind::Encoder => Kind::Encoder,
+        return Ok(match kinds::Kind::of_run(&RunDir::open(path)?)? {
+            kinds::Kind::ImageClassification => Kind::Image,
+            kinds::Kind::LanguageModeling => Kind::Language,
+            kinds::Kind::Encoder => Kind::Encoder,
         });
     }
     Ok(match path.join("config.json").is_file() {

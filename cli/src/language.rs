@@ -6,8 +6,9 @@ use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use tinderbox_data::text::Tokenizer;
 use tinderbox_model_transformer::{huggingface, llama2c};
-use tinderbox_train::language::LanguageModel;
-use tinderbox_train::run::{RunDir, TextModel};
+use tinderbox_train::kinds::language_modeling::LanguageBundle;
+use tinderbox_train::kinds::language_modeling::LanguageModel;
+use tinderbox_train::run::{Bundle, RunDir};
 
 use crate::trained::WeightsArgs;
 
@@ -22,8 +23,8 @@ pub(crate) fn open_run(
     run: &RunDir,
     weights: &WeightsArgs,
     device: &Device,
-) -> anyhow::Result<(TextModel, LanguageModel, String)> {
-    let text_model = run.text_model()?;
+) -> anyhow::Result<(LanguageBundle, LanguageModel, String)> {
+    let text_model = LanguageBundle::read(run)?;
     let (which, live) = weights.which();
     let weights = run.weights(which, live)?;
     let origin = weights.origin();
@@ -61,7 +62,7 @@ pub(crate) fn open(
 }
 
 fn with_tokenizer(
-    model: tinderbox_model_transformer::LanguageModel,
+    model: tinderbox_model_transformer::CausalLm,
     tokenizer: &Path,
 ) -> anyhow::Result<LoadedModel> {
     let tokenizer = Tokenizer::open(tokenizer)

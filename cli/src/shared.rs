@@ -5,18 +5,22 @@ use std::path::PathBuf;
 use anyhow::Context;
 use burn::tensor::Device;
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
+use clap::builder::Styles;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use tinderbox_train::TrainError;
 use tinderbox_train::device::{self, DeviceName};
+use tinderbox_train::pretrained::DataAccess;
 use tinderbox_train::recipe::Recipe;
-use tinderbox_train::task::image_data::DataAccess;
 
 /// `--device`.
 #[derive(Args, Default)]
+#[command(next_help_heading = "Device")]
 pub struct DeviceArgs {
-    /// The backend to run on, as NAME or NAME:INDEX (cuda:1, wgpu:software); `tinderbox devices` lists them. Without it
-    /// the CPU is used: flex, or the first backend of a build without it.
+    /// Device to run on [default: the CPU].
+    ///
+    /// NAME or NAME:INDEX, as in cuda:1 or wgpu:software; `tinderbox devices` lists the names. The
+    /// default is flex, the CPU, or the first backend of a build without it.
     #[arg(long, value_name = "NAME[:INDEX]")]
     device: Option<DeviceName>,
 }
@@ -40,19 +44,19 @@ impl DeviceArgs {
     }
 }
 
-/// A recipe and what is changed in it.
+/// A recipe and overrides of its entries.
 #[derive(Args)]
 pub struct RecipeArgs {
-    /// A built-in recipe (`tinderbox recipes` lists them) or the path of a TOML file.
+    /// Built-in recipe (see `tinderbox recipes`) or TOML file.
     pub(crate) recipe: String,
-    /// Change one entry of the recipe, as in `--set train.epochs=3`. May be given several times.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    /// Override an entry, as in --set train.epochs=3 (repeatable).
+    #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "Recipe")]
     sets: Vec<String>,
-    /// The folder the data lie in; short for `--set data.path=FOLDER`.
-    #[arg(long, value_name = "FOLDER")]
+    /// Data folder; short for --set data.path=FOLDER.
+    #[arg(long, value_name = "FOLDER", help_heading = "Data")]
     data: Option<PathBuf>,
-    /// Download the data set into the cache folder if it is not there.
-    #[arg(long)]
+    /// Download the data set into the cache folder if missing.
+    #[arg(long, help_heading = "Data")]
     download: bool,
 }
 
@@ -109,16 +113,50 @@ pub fn with_data<T>(work: impl FnOnce(DataAccess) -> anyhow::Result<T>) -> anyho
     result
 }
 
-/// A table without lines; the columns in `right` hold numbers.
+/// A table without lines; the columns in `right` hold numbers. Long cells are wrapped to the width
+/// of the terminal; without a terminal they stay as they are, for other programs to read.
 pub fn table<const N: usize>(header: [&str; N], right: &[usize]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
+    table.load_style(presets::NOTHING);
+    if header.iter().any(|name| !name.is_empty()) {
+        table.set_header(header);
+    }
     for &column in right {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
+    if let Some(width) = terminal_width() {
+        wrap(&mut table, width);
+    }
     table
+}
+
+/// A table to read rather than to process: without a terminal it is wrapped at 80 columns.
+pub(crate) fn listing<const N: usize>(header: [&str; N], right: &[usize]) -> Table {
+    let mut table = table(header, right);
+    wrap(&mut table, terminal_width().unwrap_or(80));
+    table
+}
+
+fn wrap(table: &mut Table, width: u16) {
+    table
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width);
+}
+
+fn terminal_width() -> Option<u16> {
+    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0)
+}
+
+/// A heading in the style of `--help`, plain where there are no colours.
+pub(crate) fn heading(text: &str) -> String {
+    let style = *Styles::default().get_header();
+    if anstream::AutoStream::choice(&std::io::stdout()) == anstream::ColorChoice::Never {
+        format!("{text}:")
+    } else {
+        format!("{style}{text}:{style:#}")
+    }
 }
 
 /// A fraction as a percentage, right-aligned in a column.

@@ -5,18 +5,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use tinderbox_data::text::{Encoded, Pieces, SequenceBatch, SequenceEncoder};
+use tinderbox_data::text::TextChunks;
+use tinderbox_data::text::encoder::{EncoderBatch, Encoding, InputBuilder};
 
 /// Rows of a batch where nothing else is asked for.
 pub(crate) const BATCH: usize = 32;
 
 /// `--text` and `--file`.
 #[derive(Args)]
+#[command(next_help_heading = "Input")]
 pub(crate) struct TextArgs {
-    /// A text. May be given several times.
+    /// Text to read (repeatable).
     #[arg(long, value_name = "TEXT", conflicts_with = "file")]
     pub(crate) text: Vec<String>,
-    /// A file with a text a line.
+    /// File with one text per line.
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }
@@ -55,7 +57,7 @@ impl TextArgs {
 /// Windows line ends become newlines and a byte order mark is left out, as in all text files.
 fn read_file(path: &Path) -> anyhow::Result<String> {
     let mut whole = String::new();
-    for piece in Pieces::open(path)? {
+    for piece in TextChunks::open(path)? {
         whole.push_str(&piece?.text);
     }
     Ok(whole)
@@ -75,28 +77,24 @@ fn read_stdin() -> anyhow::Result<String> {
 
 /// Which rows go through the network together: rows of about one length, longest first, so that what does not fit into memory
 /// fails at once.
-pub(crate) fn batches(rows: &[Encoded], size: usize) -> Vec<Vec<usize>> {
+pub(crate) fn batches(rows: &[Encoding], size: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..rows.len()).collect();
-    let length = |place: &usize| rows.get(*place).map_or(0, Encoded::len);
+    let length = |place: &usize| rows.get(*place).map_or(0, Encoding::len);
     order.sort_by_key(|place| std::cmp::Reverse(length(place)));
     order.chunks(size.max(1)).map(<[usize]>::to_vec).collect()
 }
 
 /// The rows at these places as a batch.
-pub(crate) fn batch(
-    rows: &[Encoded],
-    places: &[usize],
-    sequences: &SequenceEncoder,
-) -> SequenceBatch {
-    let rows: Vec<&Encoded> = places.iter().filter_map(|&place| rows.get(place)).collect();
-    SequenceBatch::new(&rows, sequences.pad_id())
+pub(crate) fn batch(rows: &[Encoding], places: &[usize], sequences: &InputBuilder) -> EncoderBatch {
+    let rows: Vec<&Encoding> = places.iter().filter_map(|&place| rows.get(place)).collect();
+    EncoderBatch::new(&rows, sequences.pad_id())
 }
 
 /// Says on standard error how much of the texts the model does not see.
-pub(crate) fn warn_of_cuts(rows: &[Encoded], max_length: usize) {
-    let cut = rows.iter().filter(|row| row.left_out > 0);
+pub(crate) fn warn_of_cuts(rows: &[Encoding], max_length: usize) {
+    let cut = rows.iter().filter(|row| row.truncated > 0);
     let (texts, tokens) = cut.fold((0, 0), |(texts, tokens), row| {
-        (texts + 1, tokens + row.left_out)
+        (texts + 1, tokens + row.truncated)
     });
     if texts > 0 {
         let (verb, s) = if texts == 1 { ("is", "") } else { ("are", "s") };

@@ -10,20 +10,25 @@ use clap::{ArgAction, Args};
 use tinderbox_model_cnn::ImageClassifier;
 use tinderbox_model_cnn::registry::{self, InputInfo};
 use tinderbox_model_cnn::weights::{LoadOptions, StateDict, known};
+use tinderbox_train::kinds::image_classification::ImageBundle;
+use tinderbox_train::kinds::image_classification::data;
+use tinderbox_train::kinds::image_classification::pretrained as outside;
+use tinderbox_train::pretrained::not_loaded;
 use tinderbox_train::recipe::nearest;
-use tinderbox_train::run::{Classifier, RunDir, Which};
-use tinderbox_train::task::image_data;
-use tinderbox_train::weights as outside;
+use tinderbox_train::run::{Bundle, RunDir, Which};
 
 use crate::shared::with_data;
 
-/// Which weights of a run.
+/// Weights of a run.
 #[derive(Args)]
+#[command(next_help_heading = "Model")]
 pub(crate) struct WeightsArgs {
-    /// Which checkpoint: best, latest, or a step.
+    /// Checkpoint of the run: best, latest, or a step number.
     #[arg(long, default_value = "best", value_name = "WHICH")]
     checkpoint: Checkpoint,
-    /// Use the weights as they are rather than their moving average, if the run kept one.
+    /// Use the raw weights instead of their moving average (EMA).
+    ///
+    /// By default the moving average is used if the run kept one.
     #[arg(long)]
     live: bool,
 }
@@ -46,20 +51,27 @@ impl FromStr for Checkpoint {
     }
 }
 
-/// Weights that are not the run's own, or that have no run.
+/// Weights from a file, in place of a run's own or without a run.
 #[derive(Args)]
+#[command(next_help_heading = "Model")]
 pub(crate) struct OutsideArgs {
-    /// Use these weights instead of a checkpoint's: a file (safetensors or PyTorch's), or a name that `tinderbox models
-    /// --weights` lists. Model, classes and preprocessing are still the run's.
+    /// Image weights to use instead of a checkpoint's.
+    ///
+    /// A file (safetensors or PyTorch) or a name from `tinderbox models --weights`. Model, classes
+    /// and preprocessing are still the run's.
     #[arg(long, value_name = "NAME|FILE", conflicts_with_all = ["checkpoint", "live"])]
     weights: Option<String>,
-    /// Whether all weights must fit; with false, those that fit are used.
+    /// Require every weight to match the model.
+    ///
+    /// With false, weights that do not match are skipped and listed.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     strict: bool,
-    /// What network a weights file is of that is given in place of a run (`tinderbox models` lists the names).
+    /// Architecture of a weights file that is given in place of RUN.
+    ///
+    /// `tinderbox models` lists the names.
     #[arg(long, value_name = "NAME", conflicts_with = "weights")]
     model: Option<String>,
-    /// What the classes of such a file are called: a text file with a name a line.
+    /// Class names of such a file: a text file, one name per line.
     #[arg(long, value_name = "FILE", conflicts_with = "weights")]
     labels: Option<PathBuf>,
 }
@@ -68,7 +80,7 @@ pub(crate) struct OutsideArgs {
 pub(crate) struct Trained {
     /// Without one, the weights stand for themselves.
     run: Option<RunDir>,
-    pub(crate) classifier: Classifier,
+    pub(crate) classifier: ImageBundle,
     pub(crate) model: ImageClassifier,
     /// As in "step 1880 (moving average)".
     pub(crate) origin: String,
@@ -111,7 +123,7 @@ impl WeightsArgs {
             "--strict false is for weights from outside: give them with --weights"
         );
         let run = RunDir::open(run)?;
-        let classifier = run.classifier()?;
+        let classifier = ImageBundle::read(&run)?;
         if let Some(name) = &outside.weights {
             let model = run.recipe(&[])?.model.name;
             return outside.open(Some(run), classifier, &model, name, device);
@@ -164,7 +176,7 @@ impl OutsideArgs {
     fn open(
         &self,
         run: Option<RunDir>,
-        classifier: Classifier,
+        classifier: ImageBundle,
         model: &str,
         name: &str,
         device: &Device,
@@ -177,7 +189,7 @@ impl OutsideArgs {
         let model = classifier.config.init(device)?;
         let (model, left) = tinderbox_weights::load_with(model, &path, &options)?;
         if !left.is_empty() {
-            eprintln!("{}: {}", path.display(), outside::not_loaded(&left));
+            eprintln!("{}: {}", path.display(), not_loaded(&left));
         }
         Ok(Trained {
             run,
@@ -206,9 +218,9 @@ impl OutsideArgs {
             crop_size: known.map_or(info.input.crop_size, |known| known.crop),
             ..info.input
         };
-        let classifier = Classifier {
+        let classifier = ImageBundle {
             labels: self.labels(config.num_classes())?,
-            preprocess: image_data::preprocess(&input, &config),
+            preprocess: data::preprocess(&input, &config),
             config,
         };
         self.open(None, classifier, info.name, name, device)

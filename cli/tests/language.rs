@@ -195,7 +195,7 @@ fn a_text_can_be_longer_than_the_context_and_a_prompt_cannot() {
             .arg(&run)
             .args(["--prompt", &prompt]),
         1,
-        &["13 tokens", "12 at once"],
+        &["13 tokens", "context length of 12"],
     );
 }
 

@@ -13,6 +13,8 @@ mod files;
 pub mod image;
 pub mod loader;
 pub mod random;
+mod split;
 pub mod text;
 
 pub use error::DataError;
+pub use split::Split;

@@ -100,7 +100,7 @@ fn decoding_agrees_with_pillow() {
     }
 }
 
-/// What `decode_part` must give.
+/// What `decode_region` must give.
 fn cut(image: &Image, part: Rect) -> Vec<u8> {
     let row = |y| {
         let start = (y * image.width + part.left) * image.channels;
@@ -125,7 +125,7 @@ fn a_part_is_cut_out_of_the_whole() {
         let parts = (within(whole.width), within(whole.height));
         proptest!(ProptestConfig::with_cases(64), |((left, width) in parts.0, (top, height) in parts.1)| {
             let part = Rect { top, left, height, width };
-            let image = decode::decode_part(&file, name, |w, h| {
+            let image = decode::decode_region(&file, name, |w, h| {
                 assert_eq!((w, h), (whole.width, whole.height));
                 part
             })
@@ -152,7 +152,7 @@ proptest! {
         let place = |share: f64, len: usize| ((share * len as f64) as usize).min(len - 1);
         let pixel = |w, h| Rect { top: place(top, h), left: place(left, w), height: 1, width: 1 };
         let is_whole = |image: &Image| image.pixels.len() == image.width * image.height * image.channels;
-        if let Ok(pixel) = decode::decode_part(&file, "a", pixel) {
+        if let Ok(pixel) = decode::decode_region(&file, "a", pixel) {
             prop_assert!(is_whole(&pixel) && (pixel.width, pixel.height) == (1, 1));
         }
         if let Ok(image) = decode::decode_bytes(&file, "a") {

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 use tar::{Builder, EntryType, Header};
 use tempfile::TempDir;
-use tinderbox_data::image::{Image, Shards, Split, write_png};
+use tinderbox_data::Split;
+use tinderbox_data::image::{Image, Shards, write_png};
 
 /// A PNG file whose only pixel is `value`.
 fn png(value: u8) -> Vec<u8> {

@@ -12,9 +12,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
+use tinderbox_data::Split;
 use tinderbox_data::image::{
     CenterCrop, Image, ImageBatch, ImageDataset, ImageFolder, ImageSource, Preprocess,
-    RandomHorizontalFlip, Shapes, ShardOptions, ShardSize, Shards, Split, Transform, verify_shards,
+    RandomHorizontalFlip, Shapes, ShardOptions, ShardSize, Shards, Transform, verify_shards,
     write_png, write_shards,
 };
 use tinderbox_data::loader::{Loader, LoaderConfig};
@@ -271,14 +272,7 @@ fn batches(shards: &Shards, workers: usize, epoch: u64, first: usize) -> Vec<Ima
     };
     let dataset = Arc::new(ImageDataset::Shards(shards.clone()));
     let source = ImageSource::new(dataset, preprocess, 9).unwrap();
-    let config = LoaderConfig {
-        batch_size: 4,
-        workers,
-        shuffle: true,
-        drop_last: false,
-        seed: 9,
-        skip_bad: 0,
-    };
+    let config = LoaderConfig::new(4).with_workers(workers).with_shuffle(9);
     let loader = Loader::new(Arc::new(source), config).unwrap();
     loader.epoch(epoch, first).map(Result::unwrap).collect()
 }

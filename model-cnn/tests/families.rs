@@ -1,4 +1,5 @@
-//! Agreement with torchvision, family by family, on thin networks. The fixtures are made by `golden/make_families.py`.
+//! Agreement with torchvision, family by family, on thin networks. `golden/make_families.py` makes
+//! the fixtures.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
@@ -6,31 +7,32 @@ mod common;
 use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Tensor};
-use common::{Fixture, assert_close, compare_gradients, families, values};
+use common::{batch_of, compare_gradients, families};
 use safetensors::SafeTensors;
+use tinderbox_model::testing::{Fixture, assert_close, values};
 use tinderbox_model_cnn::{ImageClassifier, ImageClassifierConfig, weights};
 
-/// Checks everything that a fixture has, for the network of `config`.
+/// Compares the network of `config` with everything in its fixture.
 fn check(config: &ImageClassifierConfig, fixture: &Fixture) {
     logits_are_torchvisions(config, fixture);
     training_is_torchvisions(config, fixture);
-    export_gives_back_what_was_imported(config, fixture);
+    export_returns_the_imported_weights(config, fixture);
 }
 
 fn load(config: &ImageClassifierConfig, fixture: &Fixture, device: &Device) -> ImageClassifier {
-    fixture.load(config.init(device).unwrap())
+    fixture.load(config.init(device).unwrap(), "init.")
 }
 
 fn logits_are_torchvisions(config: &ImageClassifierConfig, fixture: &Fixture) {
     let device = Device::flex();
-    let (images, _) = fixture.batch(&device);
+    let (images, _) = batch_of(fixture, &device);
     let logits = values(load(config, fixture, &device).forward(images));
     assert_close("logits", &logits, &fixture.floats("logits"), 1e-5);
 }
 
 fn training_is_torchvisions(config: &ImageClassifierConfig, fixture: &Fixture) {
     let device = Device::flex().autodiff();
-    let (images, targets) = fixture.batch(&device);
+    let (images, targets) = batch_of(fixture, &device);
     let model = load(config, fixture, &device);
     let logits = model.forward(images);
     let got = values(logits.clone().inner());
@@ -57,7 +59,7 @@ fn running_statistics_are_torchvisions(model: &ImageClassifier, fixture: &Fixtur
     }
 }
 
-fn export_gives_back_what_was_imported(config: &ImageClassifierConfig, fixture: &Fixture) {
+fn export_returns_the_imported_weights(config: &ImageClassifierConfig, fixture: &Fixture) {
     let bytes = weights::to_bytes(&load(config, fixture, &Device::flex())).unwrap();
     let exported = SafeTensors::deserialize(&bytes).unwrap();
     for name in fixture.0.names() {
@@ -71,7 +73,7 @@ fn export_gives_back_what_was_imported(config: &ImageClassifierConfig, fixture: 
 }
 
 #[test]
-fn every_family_computes_and_learns_as_torchvisions() {
+fn every_family_has_torchvisions_logits_and_gradients() {
     for family in families() {
         println!("{}", family.name);
         check(&family.config, &family.fixture);
@@ -79,11 +81,11 @@ fn every_family_computes_and_learns_as_torchvisions() {
 }
 
 #[test]
-fn statistics_are_those_of_the_last_step_also_in_a_copy() {
+fn a_validation_copy_has_the_running_statistics_of_the_last_step() {
     let family = families().pop().unwrap();
     let device = Device::flex().autodiff();
     let model = load(&family.config, &family.fixture, &device);
-    let (images, _) = family.fixture.batch(&device);
+    let (images, _) = batch_of(&family.fixture, &device);
     let _: Tensor<2> = model.forward(images);
     running_statistics_are_torchvisions(&model.valid(), &family.fixture);
 }

@@ -1,12 +1,13 @@
-//! Agreement with PyTorch, to rounding. The fixture is made by `golden/make_simple_cnn.py`.
+//! Agreement with PyTorch, up to rounding. `golden/make_simple_cnn.py` makes the fixture.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use common::{Fixture, assert_close, compare_gradients, values};
+use common::compare_gradients;
 use safetensors::SafeTensors;
+use tinderbox_model::testing::{Fixture, assert_close, values};
 use tinderbox_model_cnn::{SimpleCnn, SimpleCnnConfig, weights};
 
 fn fixture() -> Fixture {
@@ -14,13 +15,11 @@ fn fixture() -> Fixture {
 }
 
 fn model(device: &Device) -> SimpleCnn {
-    let config = SimpleCnnConfig {
-        num_classes: 5,
-        channels: [8, 16],
-        hidden: 16,
-        ..SimpleCnnConfig::default()
-    };
-    fixture().load(config.init(device).unwrap())
+    let config = SimpleCnnConfig::default()
+        .with_num_classes(5)
+        .with_channels([8, 16])
+        .with_hidden(16);
+    fixture().load(config.init(device).unwrap(), "init.")
 }
 
 fn batch(device: &Device) -> (Tensor<4>, Tensor<1, Int>) {

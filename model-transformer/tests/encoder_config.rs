@@ -24,7 +24,7 @@ fn a_configuration_is_the_same_after_json() {
     let small = r#"{"family": "distilbert", "n_layers": 2, "head": "masked_lm"}"#;
     let small: TextEncoderConfig = serde_json::from_str(small).unwrap();
     assert_eq!((small.num_layers(), small.head()), (2, Head::MaskedLm));
-    assert_eq!((small.max_length(), small.segment_kinds()), (512, 1));
+    assert_eq!((small.max_length(), small.type_vocab_size()), (512, 1));
     let misspelt = r#"{"family": "bert", "hidden_layers": 2}"#;
     let error = serde_json::from_str::<TextEncoderConfig>(misspelt).unwrap_err();
     assert!(error.to_string().contains("hidden_layers"), "{error}");

@@ -7,7 +7,7 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use common::encoders::{HEADS, ThinEncoder, thin_encoders};
-use common::{Fixture, assert_close, gradients_of, values};
+use common::{Fixture, assert_close, gradients_by_name, values};
 use safetensors::SafeTensors;
 use tinderbox_model_transformer::{EncoderInput, Head, TextEncoder, num_parameters, weights};
 
@@ -58,13 +58,26 @@ fn check_features(thin: &ThinEncoder, case: &str, model: &TextEncoder, input: &E
 fn logits(model: &TextEncoder, head: Head, input: &EncoderInput) -> Vec<f32> {
     match head {
         Head::None => Vec::new(),
-        Head::MaskedLm => values(model.forward_masked_lm(input).inner()),
-        Head::Sequence => values(model.forward_sequence(input).inner()),
-        Head::Token => values(model.forward_tokens(input).inner()),
-        Head::Span => {
-            let sides = model.forward_spans(input).map(Tensor::inner);
+        Head::MaskedLm => values(model.forward_masked_lm(input).unwrap().inner()),
+        Head::SequenceClassification => values(
+            model
+                .forward_sequence_classification(input)
+                .unwrap()
+                .inner(),
+        ),
+        Head::TokenClassification => {
+            values(model.forward_token_classification(input).unwrap().inner())
+        }
+        Head::QuestionAnswering => {
+            let sides = model
+                .forward_question_answering(input)
+                .unwrap()
+                .map(Tensor::inner);
             let both = Tensor::<2>::stack::<3>(sides.to_vec(), 2);
-            let real = input.real.clone().map(|real| real.unsqueeze_dim::<3>(2));
+            let real = input
+                .attention_mask
+                .clone()
+                .map(|real| real.unsqueeze_dim::<3>(2));
             match real {
                 Some(real) => values(both.mask_fill(real.bool_not().repeat_dim(2, 2), 0.0)),
                 None => values(both),
@@ -79,7 +92,7 @@ fn expected_logits(thin: &ThinEncoder, head: (&str, Head), case: &str) -> Vec<f3
     let expected = thin.fixture.floats(&key);
     let real = thin.fixture.0.tensor(&format!("{case}.real"));
     match (head.1, real) {
-        (Head::Span, Ok(real)) => {
+        (Head::QuestionAnswering, Ok(real)) => {
             let is_real = |place: usize| real.data()[place / 2] > 0;
             let keep = |(place, x): (usize, f32)| if is_real(place) { x } else { 0.0 };
             expected.into_iter().enumerate().map(keep).collect()
@@ -112,9 +125,9 @@ fn padding_of_spans_is_far_below_everything() {
     for thin in thin_encoders() {
         let device = Device::flex();
         let input = thin.input("padded", &device);
-        let model = thin.model(Head::Span, &device);
-        for side in model.forward_spans(&input) {
-            let real = input.real.clone().unwrap();
+        let model = thin.model(Head::QuestionAnswering, &device);
+        for side in model.forward_question_answering(&input).unwrap() {
+            let real = input.attention_mask.clone().unwrap();
             let padding = values(side.mask_fill(real, -1e9));
             assert!(padding.iter().all(|&x| x <= -6e4), "{}", thin.name);
         }
@@ -130,14 +143,21 @@ fn embeddings_may_be_given_in_place_of_tokens() {
             tokens: input.tokens.zeros_like(),
             ..input.clone()
         };
-        let model = thin.model(Head::Sequence, &device);
+        let model = thin.model(Head::SequenceClassification, &device);
         let words = model.word_embeddings(input.tokens.clone());
-        let got = model.forward_sequence_from(words, &other);
-        assert_eq!(values(got), values(model.forward_sequence(&input)));
-        let model = thin.model(Head::Span, &device);
+        let got = model
+            .forward_sequence_classification_from(words, &other)
+            .unwrap();
+        assert_eq!(
+            values(got),
+            values(model.forward_sequence_classification(&input).unwrap())
+        );
+        let model = thin.model(Head::QuestionAnswering, &device);
         let words = model.word_embeddings(input.tokens.clone());
-        let [got, _] = model.forward_spans_from(words, &other);
-        let [expected, _] = model.forward_spans(&input);
+        let [got, _] = model
+            .forward_question_answering_from(words, &other)
+            .unwrap();
+        let [expected, _] = model.forward_question_answering(&input).unwrap();
         assert_eq!(values(got), values(expected));
     }
 }
@@ -154,9 +174,12 @@ fn loss(thin: &ThinEncoder, head: (&str, Head), model: &TextEncoder, device: &De
     let labels = labels(thin, head.0);
     let (logits, targets): (Tensor<2>, Vec<i64>) = match head.1 {
         Head::None => unreachable!(),
-        Head::Sequence => (model.forward_sequence(&input), labels),
-        Head::Span => {
-            let [start, end] = model.forward_spans(&input);
+        Head::SequenceClassification => (
+            model.forward_sequence_classification(&input).unwrap(),
+            labels,
+        ),
+        Head::QuestionAnswering => {
+            let [start, end] = model.forward_question_answering(&input).unwrap();
             let (starts, ends) = labels
                 .chunks_exact(2)
                 .map(|pair| (pair[0], pair[1]))
@@ -164,15 +187,18 @@ fn loss(thin: &ThinEncoder, head: (&str, Head), model: &TextEncoder, device: &De
             let starts: Vec<i64> = starts;
             (Tensor::cat(vec![start, end], 0), [starts, ends].concat())
         }
-        Head::Token => {
-            let logits = model.forward_tokens(&input).flatten::<2>(0, 1);
+        Head::TokenClassification => {
+            let logits = model
+                .forward_token_classification(&input)
+                .unwrap()
+                .flatten::<2>(0, 1);
             (logits.select(0, asked(&labels, device)), wanted(&labels))
         }
         Head::MaskedLm => {
             // The head on nothing but the places that are asked for.
             let features = model.forward_features(&input).flatten::<2>(0, 1);
             let features = features.select(0, asked(&labels, device));
-            (model.masked_lm_head(features), wanted(&labels))
+            (model.masked_lm_head(features).unwrap(), wanted(&labels))
         }
     };
     let targets = Tensor::from_data(TensorData::from(targets.as_slice()), device);
@@ -204,7 +230,7 @@ fn train(thin: &ThinEncoder, head: (&str, Head)) -> TextEncoder {
             let what = format!("{} {}", thin.name, head.0);
             assert_close(&what, &values(loss.inner()), &expected, 1e-5);
             let start = format!("{}.grad.", head.0);
-            let found = gradients_of(&model, &gradients);
+            let found = gradients_by_name(&model, &gradients);
             let names = thin.fixture.0.names().into_iter();
             let expected = names.filter(|name| name.starts_with(&start)).count();
             assert_eq!(found.len(), expected, "{what}");
@@ -248,7 +274,11 @@ fn loss_gradients_and_two_steps_of_training_are_hugging_faces() {
                 assert_close(&what, &got, &expected, 1e-3);
             }
             // Of spans, the last bias before the head and the head's own.
-            let expected = if head.1 == Head::Span { 4 } else { 2 };
+            let expected = if head.1 == Head::QuestionAnswering {
+                4
+            } else {
+                2
+            };
             assert_eq!(without_effect, expected, "{} {}", thin.name, head.0);
             assert_eq!(compared, now.0.len(), "{} {}", thin.name, head.0);
         }

@@ -34,10 +34,14 @@ fn folders_of_save_pretrained_open() {
     let opened = check(
         &fixture_of("distilbert"),
         &distilbert(),
-        ("sequence", Head::Sequence),
+        ("sequence", Head::SequenceClassification),
     );
     assert_eq!(opened.labels, ["bad", "middling", "good"]);
-    let opened = check(&fixture_of("roberta"), &roberta(), ("token", Head::Token));
+    let opened = check(
+        &fixture_of("roberta"),
+        &roberta(),
+        ("token", Head::TokenClassification),
+    );
     assert_eq!(opened.labels, ["bad", "middling", "good"]);
     for name in ["bert", "distilbert", "roberta", "bert_hub"] {
         assert!(is_encoder(&fixture_of(name)), "{name}");
@@ -118,8 +122,10 @@ fn every_head_is_written_under_hugging_faces_names_and_comes_back() {
         for (name, head) in HEADS {
             let (config, model) = (thin.config(head), thin.model(head, &device));
             let labels: Vec<String> = match head {
-                Head::Sequence | Head::Token => ["a", "b", "c"].map(String::from).into(),
-                Head::None | Head::MaskedLm | Head::Span => Vec::new(),
+                Head::SequenceClassification | Head::TokenClassification => {
+                    ["a", "b", "c"].map(String::from).into()
+                }
+                Head::None | Head::MaskedLm | Head::QuestionAnswering => Vec::new(),
             };
             let written = tempfile::tempdir().unwrap();
             let pad = config.pad_token_id() as u32;
@@ -146,8 +152,8 @@ fn every_head_is_written_under_hugging_faces_names_and_comes_back() {
 #[test]
 fn labels_without_names_get_hugging_faces() {
     let thin = bert();
-    let config = thin.config(Head::Sequence);
-    let model = thin.model(Head::Sequence, &Device::flex());
+    let config = thin.config(Head::SequenceClassification);
+    let model = thin.model(Head::SequenceClassification, &Device::flex());
     let written = tempfile::tempdir().unwrap();
     save_encoder(&model, &config, &[], 0, written.path()).unwrap();
     let (_, labels) = read_encoder_config(written.path()).unwrap();
@@ -168,8 +174,8 @@ fn labels_without_names_get_hugging_faces() {
 fn labels_and_padding_that_do_not_fit_are_refused() {
     let written = tempfile::tempdir().unwrap();
     let refuse = |thin: ThinEncoder, labels: &[&str], pad: u32| {
-        let config = thin.config(Head::Sequence);
-        let model = thin.model(Head::Sequence, &Device::flex());
+        let config = thin.config(Head::SequenceClassification);
+        let model = thin.model(Head::SequenceClassification, &Device::flex());
         let labels: Vec<String> = labels.iter().map(|label| label.to_string()).collect();
         let error = save_encoder(&model, &config, &labels, pad, written.path()).unwrap_err();
         let HuggingFaceError::Config { source, .. } = error else {
@@ -180,7 +186,7 @@ fn labels_and_padding_that_do_not_fit_are_refused() {
     let message = refuse(bert(), &["yes", "no"], 0);
     assert_eq!(
         message,
-        "model option `num_labels`: is 3, and 2 labels are named"
+        "model option `num_labels`: is 3, but 2 labels are given"
     );
     let message = refuse(roberta(), &[], 0);
     assert!(message.contains("`pad_token_id`: is 1"), "{message}");
@@ -217,7 +223,7 @@ fn options_that_would_change_the_result_are_refused() {
         (
             "model_type",
             json!("deberta"),
-            "bert, distilbert, roberta can be opened",
+            "supported encoders are bert, distilbert, roberta",
         ),
         ("model_type", json!(null), "no `model_type`"),
         (
@@ -262,7 +268,7 @@ fn what_a_configuration_does_not_say_is_what_hugging_face_takes() {
     assert_eq!(config, TextEncoderConfig::Bert(Default::default()));
     assert!(labels.is_empty());
     let (config, _) = read(json!({"model_type": "roberta"}));
-    assert_eq!((config.max_length(), config.segment_kinds()), (510, 2));
+    assert_eq!((config.max_length(), config.type_vocab_size()), (510, 2));
     let class = "DistilBertForTokenClassification";
     let (config, labels) = read(json!({"model_type": "distilbert", "architectures": [class]}));
     assert_eq!((config.num_labels(), labels.len()), (2, 2));
@@ -282,12 +288,20 @@ fn what_a_configuration_does_not_say_is_what_hugging_face_takes() {
 fn a_saved_model_does_not_mind_padding_either() {
     let thin = roberta();
     let written = tempfile::tempdir().unwrap();
-    let (config, device) = (thin.config(Head::Sequence), Device::flex());
-    let model = thin.model(Head::Sequence, &device);
+    let (config, device) = (thin.config(Head::SequenceClassification), Device::flex());
+    let model = thin.model(Head::SequenceClassification, &device);
     save_encoder(&model, &config, &[], 1, written.path()).unwrap();
     let again = open_encoder(written.path(), &device).unwrap().model;
     let row = vec![7, 8, 9];
-    let alone = values(again.forward_sequence(&input_of(std::slice::from_ref(&row), 3, 1, false)));
-    let filled = values(again.forward_sequence(&input_of(&[row], 9, 1, false)));
+    let alone = values(
+        again
+            .forward_sequence_classification(&input_of(std::slice::from_ref(&row), 3, 1, false))
+            .unwrap(),
+    );
+    let filled = values(
+        again
+            .forward_sequence_classification(&input_of(&[row], 9, 1, false))
+            .unwrap(),
+    );
     assert_close("logits", &filled, &alone, 1e-5);
 }

@@ -20,7 +20,7 @@ fn features(thin: &ThinEncoder, input: &EncoderInput) -> Vec<Vec<f32>> {
     let features = model.forward_features(input);
     let [batch, _, width] = features.dims();
     let row = |row: usize| {
-        let real = input.real.clone().unwrap().narrow(0, row, 1);
+        let real = input.attention_mask.clone().unwrap().narrow(0, row, 1);
         let real: Vec<bool> = real.try_into_vec_as::<bool>().unwrap();
         let all = values(features.clone().narrow(0, row, 1));
         let tokens = all.chunks_exact(width).zip(real);
@@ -43,7 +43,7 @@ proptest! {
                 let expected = features(&thin, &alone).remove(0);
                 assert_close(thin.name, &got, &expected, 1e-5);
                 // The same without a word about padding.
-                let all_real = EncoderInput { real: None, ..alone };
+                let all_real = EncoderInput { attention_mask: None, ..alone };
                 let model = thin.model(Head::None, &Device::flex());
                 assert_close(thin.name, &values(model.forward_features(&all_real)), &expected, 1e-5);
             }
@@ -66,11 +66,11 @@ proptest! {
         let time = more + rows.iter().map(Vec::len).max().unwrap();
         let device = Device::flex();
         for thin in thin_encoders() {
-            let model = thin.model(Head::Sequence, &device);
-            let got = values(model.forward_sequence(&input_of(&rows, time, 0, false)));
+            let model = thin.model(Head::SequenceClassification, &device);
+            let got = values(model.forward_sequence_classification(&input_of(&rows, time, 0, false)).unwrap());
             let alone = rows.iter().flat_map(|row| {
                 let row = input_of(std::slice::from_ref(row), row.len(), 0, false);
-                values(model.forward_sequence(&row))
+                values(model.forward_sequence_classification(&row).unwrap())
             });
             assert_close(thin.name, &got, &alone.collect::<Vec<f32>>(), 1e-5);
         }
@@ -87,7 +87,7 @@ proptest! {
                 prop_assert_eq!([batch, heads, queries, keys], [rows.len(), 2, time, time]);
                 let sums = values(layer.clone().sum_dim(3));
                 prop_assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-5));
-                let real = input.real.clone().unwrap().unsqueeze_dims::<4>(&[1, 1]);
+                let real = input.attention_mask.clone().unwrap().unsqueeze_dims::<4>(&[1, 1]);
                 let hidden: Tensor<4> = layer.mask_fill(real.expand([batch, heads, queries, keys]), 0.0);
                 prop_assert!(values(hidden).iter().all(|&x| x == 0.0));
             }
@@ -99,8 +99,8 @@ proptest! {
 fn a_row_of_nothing_but_padding_gives_numbers() {
     for thin in thin_encoders() {
         let input = input_of(&[vec![7, 8], vec![]], 4, 0, false);
-        let model = thin.model(Head::Sequence, &Device::flex());
-        let logits = values(model.forward_sequence(&input));
+        let model = thin.model(Head::SequenceClassification, &Device::flex());
+        let logits = values(model.forward_sequence_classification(&input).unwrap());
         assert!(logits.iter().all(|x| x.is_finite()), "{}", thin.name);
     }
 }

@@ -6,7 +6,7 @@ mod common;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use common::encoders::{HEADS, input_of, shallow, thin};
-use common::{gradients_of, values};
+use common::{gradients_by_name, values};
 use tinderbox_model_transformer::registry::{ENCODERS, find_encoder};
 use tinderbox_model_transformer::{
     EncoderInput, Head, TextEncoder, TextEncoderConfig, num_parameters, weights,
@@ -17,8 +17,8 @@ fn input(device: &Device) -> EncoderInput {
     let input = input_of(&[vec![5, 12, 19, 26, 2], vec![9, 16, 23]], 5, 1, false);
     EncoderInput {
         tokens: input.tokens.to_device(device),
-        segments: input.segments.map(|segments| segments.to_device(device)),
-        real: input.real.map(|real| real.to_device(device)),
+        token_type_ids: input.token_type_ids.map(|ids| ids.to_device(device)),
+        attention_mask: input.attention_mask.map(|mask| mask.to_device(device)),
     }
 }
 
@@ -35,11 +35,13 @@ fn said(model: &TextEncoder, head: Head, device: &Device) -> (Tensor<1>, Vec<usi
                 None => (sum, shape),
             }
         }
-        Head::MaskedLm => summed(model.forward_masked_lm(&input)),
-        Head::Sequence => summed(model.forward_sequence(&input)),
-        Head::Token => summed(model.forward_tokens(&input)),
-        Head::Span => {
-            let [start, end] = model.forward_spans(&input);
+        Head::MaskedLm => summed(model.forward_masked_lm(&input).unwrap()),
+        Head::SequenceClassification => {
+            summed(model.forward_sequence_classification(&input).unwrap())
+        }
+        Head::TokenClassification => summed(model.forward_token_classification(&input).unwrap()),
+        Head::QuestionAnswering => {
+            let [start, end] = model.forward_question_answering(&input).unwrap();
             // What fills up says nothing.
             summed(Tensor::cat(vec![start, end], 0).clamp_min(-1e3))
         }
@@ -89,9 +91,9 @@ fn every_encoder_has_hugging_faces_number_of_parameters() {
     let base = (find_encoder("bert_base").unwrap().config)();
     let with = |head| base.clone().with_head(head, 2).num_parameters();
     assert_eq!(with(Head::MaskedLm), 109_514_298);
-    assert_eq!(with(Head::Sequence), 109_483_778);
-    assert_eq!(with(Head::Token), 108_893_186);
-    assert_eq!(with(Head::Span), 108_893_186);
+    assert_eq!(with(Head::SequenceClassification), 109_483_778);
+    assert_eq!(with(Head::TokenClassification), 108_893_186);
+    assert_eq!(with(Head::QuestionAnswering), 108_893_186);
 }
 
 #[test]
@@ -105,9 +107,9 @@ fn every_encoder_has_its_shapes_at_full_depth_with_every_head() {
             let expected = match head {
                 Head::None => vec![2, 5, width],
                 Head::MaskedLm => vec![2, 5, 31],
-                Head::Sequence => vec![2, 3],
-                Head::Token => vec![2, 5, 3],
-                Head::Span => vec![4, 5],
+                Head::SequenceClassification => vec![2, 3],
+                Head::TokenClassification => vec![2, 5, 3],
+                Head::QuestionAnswering => vec![4, 5],
             };
             assert_eq!(shape, expected, "{} {name}", info.name);
             assert!(values(sum)[0].is_finite(), "{} {name}", info.name);
@@ -123,7 +125,7 @@ fn every_parameter_gets_a_gradient() {
             let config = shallow(thin(info)).with_head(head, 3);
             let model = config.init(&device).unwrap();
             let gradients = said(&model, head, &device).0.backward();
-            let found = gradients_of(&model, &gradients).into_iter();
+            let found = gradients_by_name(&model, &gradients).into_iter();
             let without = found.filter(|(_, gradient)| gradient.is_none());
             let without: Vec<String> = without.map(|(parameter, _)| parameter).collect();
             assert!(without.is_empty(), "{} {name}: {without:?}", info.name);
@@ -155,17 +157,33 @@ fn every_dropout_acts_in_training_and_only_there() {
     for (name, option, head) in [
         ("bert_tiny", "hidden_dropout_prob", Head::None),
         ("bert_tiny", "attention_probs_dropout_prob", Head::None),
-        ("bert_tiny", "classifier_dropout", Head::Sequence),
-        ("bert_tiny", "classifier_dropout", Head::Token),
+        (
+            "bert_tiny",
+            "classifier_dropout",
+            Head::SequenceClassification,
+        ),
+        ("bert_tiny", "classifier_dropout", Head::TokenClassification),
         ("distilbert_base", "dropout", Head::None),
-        ("distilbert_base", "dropout", Head::Token),
+        ("distilbert_base", "dropout", Head::TokenClassification),
         ("distilbert_base", "attention_dropout", Head::None),
-        ("distilbert_base", "seq_classif_dropout", Head::Sequence),
-        ("distilbert_base", "qa_dropout", Head::Span),
+        (
+            "distilbert_base",
+            "seq_classif_dropout",
+            Head::SequenceClassification,
+        ),
+        ("distilbert_base", "qa_dropout", Head::QuestionAnswering),
         ("roberta_base", "hidden_dropout_prob", Head::None),
         ("roberta_base", "attention_probs_dropout_prob", Head::None),
-        ("roberta_base", "classifier_dropout", Head::Sequence),
-        ("roberta_base", "classifier_dropout", Head::Token),
+        (
+            "roberta_base",
+            "classifier_dropout",
+            Head::SequenceClassification,
+        ),
+        (
+            "roberta_base",
+            "classifier_dropout",
+            Head::TokenClassification,
+        ),
     ] {
         let device = Device::flex().autodiff();
         let config = shallow(thin(find_encoder(name).unwrap())).with_head(head, 3);
@@ -192,12 +210,11 @@ fn every_dropout_acts_in_training_and_only_there() {
 }
 
 #[test]
-#[should_panic(expected = "no head of sequences")]
-fn a_head_that_is_not_there_is_named() {
+fn a_missing_head_is_an_error() {
     let device = Device::flex();
-    let config = thin(find_encoder("bert_tiny").unwrap()).with_head(Head::Token, 3);
-    config
-        .init(&device)
-        .unwrap()
-        .forward_sequence(&input(&device));
+    let config = thin(find_encoder("bert_tiny").unwrap()).with_head(Head::TokenClassification, 3);
+    let model = config.init(&device).unwrap();
+    let error = model.forward_sequence_classification(&input(&device));
+    let message = error.unwrap_err().to_string();
+    assert_eq!(message, "this encoder has no sequence classification head");
 }

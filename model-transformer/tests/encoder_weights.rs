@@ -31,7 +31,7 @@ fn a_new_head_stands_on_old_weights() {
     let device = Device::flex();
     // From masked tokens to sequences: a pooler, too, that the file does not have.
     let path = fixture_of("bert");
-    let (model, mismatch) = load(&bert(), Head::Sequence, 5, &path, true).unwrap();
+    let (model, mismatch) = load(&bert(), Head::SequenceClassification, 5, &path, true).unwrap();
     let new = [
         "bert.pooler.dense.weight",
         "bert.pooler.dense.bias",
@@ -51,7 +51,13 @@ fn a_new_head_stands_on_old_weights() {
             .all(|name| name.starts_with("cls.predictions."))
     );
     let input = bert().input("plain", &device);
-    assert_eq!(model.forward_sequence(&input).dims(), [2, 5]);
+    assert_eq!(
+        model
+            .forward_sequence_classification(&input)
+            .unwrap()
+            .dims(),
+        [2, 5]
+    );
     let features = values(model.forward_features(&input));
     assert_close(
         "features",
@@ -60,10 +66,17 @@ fn a_new_head_stands_on_old_weights() {
         1e-4,
     );
     // Which is no model that was trained, and is not taken for one.
-    let error = load(&bert(), Head::Sequence, 5, &path, false).unwrap_err();
+    let error = load(&bert(), Head::SequenceClassification, 5, &path, false).unwrap_err();
     assert!(error.to_string().contains("4 missing"), "{error}");
     // The pooler of a file is read.
-    let (_, mismatch) = load(&bert(), Head::Sequence, 5, &fixture_of("bert_hub"), true).unwrap();
+    let (_, mismatch) = load(
+        &bert(),
+        Head::SequenceClassification,
+        5,
+        &fixture_of("bert_hub"),
+        true,
+    )
+    .unwrap();
     assert_eq!(mismatch.missing.len(), 2);
     assert!(
         mismatch
@@ -72,7 +85,14 @@ fn a_new_head_stands_on_old_weights() {
             .all(|name| name.starts_with("classifier."))
     );
     // And left out where there is no use for it.
-    let (_, mismatch) = load(&bert(), Head::Token, 5, &fixture_of("bert_hub"), true).unwrap();
+    let (_, mismatch) = load(
+        &bert(),
+        Head::TokenClassification,
+        5,
+        &fixture_of("bert_hub"),
+        true,
+    )
+    .unwrap();
     let has = |start: &str| {
         mismatch
             .unexpected
@@ -94,7 +114,7 @@ fn a_model_without_a_head_does_without_a_pooler() {
     let expected = bert().fixture.floats("plain.features");
     assert_close("features", &values(features), &expected, 1e-4);
     // A head for sequences reads the pooler.
-    let error = load(&bert(), Head::Sequence, 2, file.path(), false).unwrap_err();
+    let error = load(&bert(), Head::SequenceClassification, 2, file.path(), false).unwrap_err();
     assert!(error.to_string().contains("pooler"), "{error}");
 }
 
@@ -102,28 +122,42 @@ fn a_model_without_a_head_does_without_a_pooler() {
 fn a_head_is_new_where_the_old_one_does_not_fit() {
     let thin = distilbert();
     let path = fixture_of("distilbert");
-    let labels = |model: &TextEncoder| thin.answer(model, Head::Sequence);
+    let labels = |model: &TextEncoder| thin.answer(model, Head::SequenceClassification);
     let old = labels(&open_encoder(&path, &Device::flex()).unwrap().model);
-    let (model, mismatch) = load(&thin, Head::Sequence, 3, &path, true).unwrap();
+    let (model, mismatch) = load(&thin, Head::SequenceClassification, 3, &path, true).unwrap();
     assert_eq!(labels(&model), old);
     assert!(mismatch.is_empty(), "{mismatch}");
     // With another number of labels only a new one will do; what lies before it is read.
-    let (_, mismatch) = load(&thin, Head::Sequence, 4, &path, true).unwrap();
+    let (_, mismatch) = load(&thin, Head::SequenceClassification, 4, &path, true).unwrap();
     assert_eq!(mismatch.different.len(), 2, "{mismatch}");
     assert!(mismatch.missing.is_empty(), "{mismatch}");
-    let error = load(&thin, Head::Sequence, 4, &path, false).unwrap_err();
+    let error = load(&thin, Head::SequenceClassification, 4, &path, false).unwrap_err();
     assert!(
         error.to_string().contains("2 different (classifier."),
         "{error}"
     );
     // Two heads of one name and of different parts.
-    let (_, mismatch) = load(&roberta(), Head::Sequence, 3, &fixture_of("roberta"), true).unwrap();
+    let (_, mismatch) = load(
+        &roberta(),
+        Head::SequenceClassification,
+        3,
+        &fixture_of("roberta"),
+        true,
+    )
+    .unwrap();
     assert_eq!(mismatch.missing.len(), 4);
     assert_eq!(
         mismatch.unexpected,
         ["classifier.bias", "classifier.weight"]
     );
-    load(&roberta(), Head::Sequence, 3, &fixture_of("roberta"), false).unwrap_err();
+    load(
+        &roberta(),
+        Head::SequenceClassification,
+        3,
+        &fixture_of("roberta"),
+        false,
+    )
+    .unwrap_err();
 }
 
 #[test]
@@ -146,7 +180,7 @@ fn a_file_without_a_prefix_fits_under_any_head() {
     save_encoder(&model, &config, &[], 0, written.path()).unwrap();
     // A file in place of a folder.
     let path = written.path().join("model.safetensors");
-    let (model, mismatch) = load(&thin, Head::Sequence, 3, &path, true).unwrap();
+    let (model, mismatch) = load(&thin, Head::SequenceClassification, 3, &path, true).unwrap();
     assert_eq!(mismatch.missing.len(), 2);
     let input = thin.input("padded", &device);
     let expected = thin.fixture.floats("padded.features");
@@ -213,7 +247,7 @@ fn weights_of_another_network_are_refused_whatever_the_head() {
         assert!(error.to_string().contains("missing"), "{error}");
     }
     let file = renamed(|name| Some(name.replace("cls.predictions.bias", "mystery")));
-    let error = load(&bert(), Head::Sequence, 2, file.path(), true).unwrap_err();
+    let error = load(&bert(), Head::SequenceClassification, 2, file.path(), true).unwrap_err();
     assert!(
         error.to_string().contains("1 unexpected (mystery)"),
         "{error}"

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use common::{Fixture, assert_close, fixture_folder, values};
 use tempfile::TempDir;
-use tinderbox_model_transformer::LanguageModel;
+use tinderbox_model_transformer::CausalLm;
 use tinderbox_model_transformer::llama2c::{self, Llama2cError};
 
 const HEADER: usize = 28;
@@ -44,7 +44,7 @@ fn logits_are_hugging_faces_on_the_same_weights() {
     let fixture = Fixture::new(include_bytes!("fixtures/llama2c.safetensors"));
     let model = llama2c::open(&fixture_folder().join("llama2c.bin"), &device).unwrap();
     assert_eq!((model.vocab_size(), model.context_length()), (61, 40));
-    let logits = model.forward(fixture.integers("tokens", &device));
+    let logits = model.forward(fixture.int_tensor::<2>("tokens", &device));
     assert_close("logits", &values(logits), &fixture.floats("logits"), 1e-4);
 }
 
@@ -59,11 +59,11 @@ fn a_positive_vocabulary_means_a_tied_head() {
     let mut spelt_out = untied.clone();
     let embeddings = &untied[HEADER..HEADER + table];
     spelt_out[untied.len() - table..].copy_from_slice(embeddings);
-    let tokens =
-        Fixture::new(include_bytes!("fixtures/llama2c.safetensors")).integers("tokens", &device);
+    let tokens = Fixture::new(include_bytes!("fixtures/llama2c.safetensors"))
+        .int_tensor::<2>("tokens", &device);
     let logits = |bytes: &[u8]| {
         let (_folder, path) = written(bytes);
-        let model: LanguageModel = llama2c::open(&path, &device).unwrap();
+        let model: CausalLm = llama2c::open(&path, &device).unwrap();
         values(model.forward(tokens.clone()))
     };
     assert_close("tied", &logits(&tied), &logits(&spelt_out), 1e-5);
@@ -79,12 +79,12 @@ fn a_file_of_another_length_is_refused() {
     ] {
         let message = error(wrong);
         assert!(
-            message.contains("its header asks for 24156 bytes"),
+            message.contains("the header implies 24156 bytes"),
             "{message}"
         );
     }
     for wrong in [&whole[..HEADER - 1], &[]] {
-        assert!(error(wrong).contains("it ends within its header"));
+        assert!(error(wrong).contains("it ends within the header"));
     }
 }
 

@@ -66,12 +66,12 @@ fn vectors_get_length_one_and_zeros_stay() {
 }
 
 fn config() -> TextEncoderConfig {
-    TextEncoderConfig::Bert(BertConfig {
-        vocab_size: 30,
-        max_position_embeddings: 12,
-        initializer_range: 0.3,
-        ..BertConfig::new(2, 2, 8)
-    })
+    TextEncoderConfig::Bert(
+        BertConfig::new(2, 2, 8)
+            .with_vocab_size(30)
+            .with_max_position_embeddings(12)
+            .with_initializer_range(0.3),
+    )
 }
 
 /// A folder with a tiny encoder, and these files besides.
@@ -206,7 +206,7 @@ fn what_would_give_other_vectors_is_refused() {
         ),
         (
             vec![("modules.json", modules(&[TRANSFORMER, &outside]))],
-            "leads out of the folder",
+            "leaves the folder",
         ),
         (vec![("modules.json", all.clone())], "1_Pooling"),
         (
@@ -234,7 +234,7 @@ fn what_would_give_other_vectors_is_refused() {
                 ("modules.json", all.clone()),
                 ("1_Pooling/config.json", MEAN.replace('8', "384")),
             ],
-            "it is for 384 features, and the encoder has 8",
+            "it is for 384 features, but the encoder has 8",
         ),
         (
             vec![
@@ -284,8 +284,8 @@ fn padding_does_not_change_a_vector() {
     let real = [[true, true, true, false, false], [true; 5]];
     let together = EncoderInput {
         tokens: Tensor::<2, Int>::from_ints([[1, 7, 9, 0, 0], [1, 2, 3, 4, 5]], &device),
-        segments: None,
-        real: Some(Tensor::from_bool(
+        token_type_ids: None,
+        attention_mask: Some(Tensor::from_bool(
             burn::tensor::TensorData::from(real),
             &device,
         )),

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use tinderbox_model_transformer::explain::{
-    ExplainError, IntegratedGradients, attention_of, attention_rollout, explain_class,
-    explain_span, integrated_gradients,
+    ExplainError, IntegratedGradients, attention_of, attention_rollout, explain_answer,
+    explain_class, integrated_gradients,
 };
 use tinderbox_model_transformer::{
     BertConfig, DistilBertConfig, EncoderInput, Head, RobertaConfig, TextEncoder,
@@ -14,10 +14,7 @@ use tinderbox_model_transformer::{
 };
 
 fn settings(steps: usize) -> IntegratedGradients {
-    IntegratedGradients {
-        steps,
-        ..IntegratedGradients::default()
-    }
+    IntegratedGradients::default().with_steps(steps)
 }
 
 /// The seed is the process's: weights are drawn by one test at a time.
@@ -25,32 +22,26 @@ static SEED: Mutex<()> = Mutex::new(());
 
 /// A tiny model of each family, with weights large enough for its answers to move.
 fn models(head: Head, device: &Device) -> Vec<TextEncoder> {
-    let bert = BertConfig {
-        vocab_size: 20,
-        max_position_embeddings: 16,
-        initializer_range: 0.6,
-        ..BertConfig::new(2, 2, 8)
-    };
-    let distilbert = DistilBertConfig {
-        vocab_size: 20,
-        max_position_embeddings: 16,
-        initializer_range: 0.6,
-        dim: 8,
-        n_layers: 2,
-        n_heads: 2,
-        hidden_dim: 16,
-        ..DistilBertConfig::default()
-    };
-    let roberta = RobertaConfig {
-        vocab_size: 20,
-        max_position_embeddings: 18,
-        initializer_range: 0.6,
-        hidden_size: 8,
-        num_hidden_layers: 2,
-        num_attention_heads: 2,
-        intermediate_size: 16,
-        ..RobertaConfig::default()
-    };
+    let bert = BertConfig::new(2, 2, 8)
+        .with_vocab_size(20)
+        .with_max_position_embeddings(16)
+        .with_initializer_range(0.6);
+    let distilbert = DistilBertConfig::default()
+        .with_vocab_size(20)
+        .with_max_position_embeddings(16)
+        .with_initializer_range(0.6)
+        .with_dim(8)
+        .with_n_layers(2)
+        .with_n_heads(2)
+        .with_hidden_dim(16);
+    let roberta = RobertaConfig::default()
+        .with_vocab_size(20)
+        .with_max_position_embeddings(18)
+        .with_initializer_range(0.6)
+        .with_hidden_size(8)
+        .with_num_hidden_layers(2)
+        .with_num_attention_heads(2)
+        .with_intermediate_size(16);
     let configs = [
         TextEncoderConfig::Bert(bert),
         TextEncoderConfig::DistilBert(distilbert),
@@ -105,7 +96,7 @@ fn of_a_linear_function_they_are_exact() {
 fn scores_add_up_to_the_difference_that_the_text_makes() {
     let device = Device::flex();
     let baseline = row(&BASELINE, &device);
-    for model in models(Head::Sequence, &device) {
+    for model in models(Head::SequenceClassification, &device) {
         for class in 0..3 {
             let explain =
                 |steps| explain_class(&model, &input(&device), &baseline, class, &settings(steps));
@@ -119,14 +110,16 @@ fn scores_add_up_to_the_difference_that_the_text_makes() {
             );
             // What the baseline has too explains nothing.
             assert_eq!((found.scores[0], found.scores[5]), (0.0, 0.0));
-            let logits = model.forward_sequence(&input(&device));
+            let logits = model
+                .forward_sequence_classification(&input(&device))
+                .unwrap();
             let logits = logits.try_into_vec_as::<f32>().unwrap();
             assert!((found.output - logits[class]).abs() < 1e-5);
         }
     }
-    for model in models(Head::Span, &device) {
+    for model in models(Head::QuestionAnswering, &device) {
         let found =
-            explain_span(&model, &input(&device), &baseline, [1, 3], &settings(200)).unwrap();
+            explain_answer(&model, &input(&device), &baseline, [1, 3], &settings(200)).unwrap();
         let total: f32 = found.scores.iter().map(|score| score.abs()).sum();
         assert!(
             total > 0.05 && found.gap().abs() < 0.01 * total,
@@ -139,14 +132,16 @@ fn scores_add_up_to_the_difference_that_the_text_makes() {
 #[test]
 fn the_gradient_is_that_of_finite_differences() {
     let device = Device::flex();
-    let model = models(Head::Sequence, &device).remove(0);
+    let model = models(Head::SequenceClassification, &device).remove(0);
     let baseline = row(&BASELINE, &device);
     let found = explain_class(&model, &input(&device), &baseline, 1, &settings(1)).unwrap();
     let x = model.word_embeddings(row(&TEXT, &device));
     let path = x - model.word_embeddings(baseline.clone());
     let middle = model.word_embeddings(baseline) + path.clone() * 0.5;
     let logit = |at: Tensor<3>| {
-        let logits = model.forward_sequence_from(at, &input(&device));
+        let logits = model
+            .forward_sequence_classification_from(at, &input(&device))
+            .unwrap();
         logits.try_into_vec_as::<f32>().unwrap()[1]
     };
     for token in 0..TEXT.len() {
@@ -166,7 +161,7 @@ fn the_gradient_is_that_of_finite_differences() {
 #[test]
 fn padding_and_the_device_it_was_built_on_change_nothing() {
     let device = Device::flex();
-    for model in models(Head::Sequence, &device) {
+    for model in models(Head::SequenceClassification, &device) {
         let explain = |model: &TextEncoder, input: &EncoderInput, baseline: &[i32]| {
             let baseline = row(baseline, &device);
             explain_class(model, input, &baseline, 0, &settings(7)).unwrap()
@@ -175,8 +170,8 @@ fn padding_and_the_device_it_was_built_on_change_nothing() {
         let real = [[true, true, true, true, true, true, false, false]];
         let padded = EncoderInput {
             tokens: row(&[&TEXT[..], &[1, 1]].concat(), &device),
-            segments: None,
-            real: Some(Tensor::from_bool(TensorData::from(real), &device)),
+            token_type_ids: None,
+            attention_mask: Some(Tensor::from_bool(TensorData::from(real), &device)),
         };
         let padded = explain(&model, &padded, &[&BASELINE[..], &[1, 1]].concat());
         assert_eq!(padded.scores[6..], [0.0, 0.0]);
@@ -197,12 +192,11 @@ fn padding_and_the_device_it_was_built_on_change_nothing() {
 #[test]
 fn how_many_steps_go_at_once_changes_nothing() {
     let device = Device::flex();
-    let model = models(Head::Sequence, &device).remove(0);
+    let model = models(Head::SequenceClassification, &device).remove(0);
     let explain = |batch_size| {
-        let settings = IntegratedGradients {
-            steps: 11,
-            batch_size,
-        };
+        let settings = IntegratedGradients::default()
+            .with_steps(11)
+            .with_batch_size(batch_size);
         explain_class(
             &model,
             &input(&device),
@@ -221,7 +215,7 @@ fn how_many_steps_go_at_once_changes_nothing() {
 #[test]
 fn what_cannot_be_explained_is_an_error() {
     let device = Device::flex();
-    let model = models(Head::Sequence, &device).remove(0);
+    let model = models(Head::SequenceClassification, &device).remove(0);
     let explain = |tokens: Tensor<2, Int>, baseline: &Tensor<2, Int>, class, steps| {
         explain_class(
             &model,
@@ -247,8 +241,9 @@ fn what_cannot_be_explained_is_an_error() {
         explain(text, &short, 0, 5),
         ExplainError::Baseline { .. }
     ));
-    let model = models(Head::Span, &device).remove(0);
-    let error = explain_span(&model, &input(&device), &baseline, [0, 6], &settings(1)).unwrap_err();
+    let model = models(Head::QuestionAnswering, &device).remove(0);
+    let error =
+        explain_answer(&model, &input(&device), &baseline, [0, 6], &settings(1)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "there is no position 6; there are 6, counted from 0"

@@ -5,11 +5,12 @@ mod common;
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
-use common::{Thin, assert_close, gpt2, llama, thin_models, token_values, values};
-use tinderbox_model_transformer::LanguageModel;
+use common::{Thin, assert_close, batch, gpt2, llama, thin_models, token_values, values};
+use tinderbox_model_transformer::CausalLm;
 
-fn load(thin: &Thin, device: &Device) -> LanguageModel {
-    thin.fixture.load(thin.config.init(device).unwrap())
+fn load(thin: &Thin, device: &Device) -> CausalLm {
+    thin.fixture
+        .load(thin.config.init(device).unwrap(), "init.")
 }
 
 /// The likeliest next token of each sequence: logits `[batch, vocab_size]` to `[batch, 1]`.
@@ -18,7 +19,7 @@ fn best(logits: Tensor<2>) -> Tensor<2, Int> {
 }
 
 /// Everything is computed anew for every token.
-fn write_uncached(model: &LanguageModel, prompt: Tensor<2, Int>, count: usize) -> Tensor<2, Int> {
+fn write_uncached(model: &CausalLm, prompt: Tensor<2, Int>, count: usize) -> Tensor<2, Int> {
     let mut tokens = prompt;
     for _ in 0..count {
         let logits = model.forward(tokens.clone());
@@ -30,7 +31,7 @@ fn write_uncached(model: &LanguageModel, prompt: Tensor<2, Int>, count: usize) -
     tokens.narrow(1, written, count)
 }
 
-fn write_cached(model: &LanguageModel, prompt: Tensor<2, Int>, count: usize) -> Tensor<2, Int> {
+fn write_cached(model: &CausalLm, prompt: Tensor<2, Int>, count: usize) -> Tensor<2, Int> {
     let mut cache = model.new_cache(prompt.dims()[0]);
     let mut next = best(model.forward_next(prompt, &mut cache));
     let mut written = vec![next.clone()];
@@ -46,8 +47,8 @@ fn greedy_generation_is_hugging_faces_with_and_without_a_cache() {
     for thin in thin_models() {
         let device = Device::flex();
         let model = load(&thin, &device);
-        let prompt = thin.fixture.integers("prompt", &device);
-        let expected = token_values(thin.fixture.integers("written", &device));
+        let prompt = thin.fixture.int_tensor::<2>("prompt", &device);
+        let expected = token_values(thin.fixture.int_tensor::<2>("written", &device));
         // To the end of the context.
         let count = model.context_length() - prompt.dims()[1];
         assert_eq!(expected.len(), 2 * count);
@@ -63,7 +64,7 @@ fn a_cache_gives_the_same_logits_however_the_text_is_cut() {
     for thin in thin_models() {
         let device = Device::flex();
         let model = load(&thin, &device);
-        let (tokens, _) = thin.fixture.batch(&device);
+        let (tokens, _) = batch(&thin.fixture, &device);
         let expected = thin.fixture.floats("logits");
         let [batch, time] = tokens.dims();
         let mut cache = model.new_cache(batch);
@@ -87,7 +88,7 @@ fn a_cache_gives_the_same_logits_however_the_text_is_cut() {
 fn a_cache_grows_past_its_first_size() {
     let device = Device::flex();
     let config = tinderbox_model_transformer::GptConfig::small(1, 2, 8, 300);
-    let model = LanguageModel::from(config.init(&device).unwrap());
+    let model = CausalLm::from(config.init(&device).unwrap());
     let tokens: Vec<i64> = (0..600).map(|i| i * 7919 % 256).collect();
     let tokens = Tensor::<1, Int>::from_ints(tokens.as_slice(), &device).reshape([2, 300]);
     let expected = values(model.forward(tokens.clone()));
@@ -106,9 +107,9 @@ fn a_model_in_training_generates_the_same_once_it_is_valid() {
     for thin in [gpt2(), llama()] {
         let device = Device::flex().autodiff();
         let model = load(&thin, &device).valid();
-        let prompt = thin.fixture.integers("prompt", &Device::flex());
+        let prompt = thin.fixture.int_tensor::<2>("prompt", &Device::flex());
         let written = token_values(write_cached(&model, prompt, 5));
-        let expected = token_values(thin.fixture.integers("written", &Device::flex()));
+        let expected = token_values(thin.fixture.int_tensor::<2>("written", &Device::flex()));
         assert_eq!(written[..5], expected[..5], "{}", thin.name);
     }
 }
@@ -125,7 +126,7 @@ fn a_full_cache_takes_no_more() {
 }
 
 #[test]
-#[should_panic(expected = "a cache is for one size of batch")]
+#[should_panic(expected = "the cache is for another batch size")]
 fn a_cache_is_for_one_size_of_batch() {
     let device = Device::flex();
     let model = gpt2().config.init(&device).unwrap();

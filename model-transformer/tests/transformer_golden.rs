@@ -8,13 +8,14 @@ use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig};
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Bool, Device, Tensor};
 use common::{
-    Fixture, LLAMA3_SCALING, Thin, assert_close, attention, gradients_of, thin_models, values,
+    Fixture, LLAMA3_SCALING, Thin, assert_close, attention, batch, gradients_by_name, thin_models,
+    values,
 };
 use safetensors::SafeTensors;
 use tinderbox_model_transformer::attention::Mask;
 use tinderbox_model_transformer::layers::positions::{self, Pairs, Rotary};
 use tinderbox_model_transformer::layers::{Activation, LayerNorm, RmsNorm};
-use tinderbox_model_transformer::{LanguageModel, num_parameters, weights};
+use tinderbox_model_transformer::{CausalLm, num_parameters, weights};
 
 fn no_dropout() -> Dropout {
     DropoutConfig::new(0.0).init()
@@ -212,15 +213,16 @@ fn tables_of_positions_are_the_papers_and_the_learned_ones() {
     assert_eq!(rows, values(table.weight.val())[6..18]);
 }
 
-fn load(thin: &Thin, device: &Device) -> LanguageModel {
-    thin.fixture.load(thin.config.init(device).unwrap())
+fn load(thin: &Thin, device: &Device) -> CausalLm {
+    thin.fixture
+        .load(thin.config.init(device).unwrap(), "init.")
 }
 
 #[test]
 fn logits_are_hugging_faces() {
     for thin in thin_models() {
         let device = Device::flex();
-        let (tokens, _) = thin.fixture.batch(&device);
+        let (tokens, _) = batch(&thin.fixture, &device);
         let model = load(&thin, &device);
         assert_eq!(num_parameters(&model), thin.config.num_parameters());
         let logits = values(model.forward(tokens));
@@ -229,9 +231,9 @@ fn logits_are_hugging_faces() {
 }
 
 /// The model after as many steps of AdamW; what the first step computes is compared.
-fn train(thin: &Thin, steps: usize) -> LanguageModel {
+fn train(thin: &Thin, steps: usize) -> CausalLm {
     let device = Device::flex().autodiff();
-    let (tokens, targets) = thin.fixture.batch(&device);
+    let (tokens, targets) = batch(&thin.fixture, &device);
     let mut model = load(thin, &device);
     let optimizer = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(0.1);
     let mut optimizer = optimizer.init();
@@ -246,7 +248,7 @@ fn train(thin: &Thin, steps: usize) -> LanguageModel {
             assert_close(thin.name, &values(logits.inner()), &expected, 1e-4);
             let expected = thin.fixture.floats("loss");
             assert_close(thin.name, &values(loss.clone().inner()), &expected, 1e-5);
-            let found = gradients_of(&model, &gradients);
+            let found = gradients_by_name(&model, &gradients);
             let names = thin.fixture.0.names().into_iter();
             let expected = names.filter(|name| name.starts_with("grad.")).count();
             assert_eq!(found.len(), expected, "{}", thin.name);

@@ -6,17 +6,17 @@ mod common;
 use std::path::Path;
 
 use burn::tensor::Device;
-use common::{Thin, assert_close, fixture_folder, gpt2, llama, thin_models, values};
+use common::{Thin, assert_close, batch, fixture_folder, gpt2, llama, thin_models, values};
 use serde_json::{Value, json};
 use tinderbox_model_transformer::huggingface::{self, HuggingFaceError};
 use tinderbox_model_transformer::weights::StateDict;
-use tinderbox_model_transformer::{GptConfig, LanguageModel, LanguageModelConfig};
+use tinderbox_model_transformer::{CausalLm, CausalLmConfig, GptConfig};
 
 /// Checks the logits of the model in `folder` against the fixture of `thin`.
-fn check(folder: &Path, thin: &Thin) -> LanguageModel {
+fn check(folder: &Path, thin: &Thin) -> CausalLm {
     let device = Device::flex();
     let model = huggingface::open(folder, &device).unwrap();
-    let (tokens, _) = thin.fixture.batch(&device);
+    let (tokens, _) = batch(&thin.fixture, &device);
     let logits = values(model.forward(tokens));
     assert_close(thin.name, &logits, &thin.fixture.floats("logits"), 1e-4);
     model
@@ -84,7 +84,7 @@ fn every_thin_model_comes_back() {
         let written = tempfile::tempdir().unwrap();
         let model = thin
             .fixture
-            .load(thin.config.init(&Device::flex()).unwrap());
+            .load(thin.config.init(&Device::flex()).unwrap(), "init.");
         huggingface::save(&model, &thin.config, written.path()).unwrap();
         check(written.path(), &thin);
         let again = huggingface::read_config(written.path()).unwrap();
@@ -96,11 +96,11 @@ fn every_thin_model_comes_back() {
 fn a_gpt_without_biases_is_written_with_zeros() {
     let device = Device::flex();
     let config = GptConfig::small(2, 2, 8, 16);
-    let model = LanguageModel::from(config.init(&device).unwrap());
+    let model = CausalLm::from(config.init(&device).unwrap());
     let tokens = || burn::tensor::Tensor::from_ints([[1, 2, 3]], &device);
     let expected = values(model.forward(tokens()));
     let written = tempfile::tempdir().unwrap();
-    let config = LanguageModelConfig::Gpt(config);
+    let config = CausalLmConfig::Gpt(config);
     huggingface::save(&model, &config, written.path()).unwrap();
     let again = huggingface::open(written.path(), &device).unwrap();
     assert_close("logits", &values(again.forward(tokens())), &expected, 1e-6);
@@ -112,15 +112,12 @@ fn a_gpt_without_biases_is_written_with_zeros() {
 #[test]
 fn an_untied_head_that_a_tied_model_has_no_place_for_is_refused() {
     let thin = gpt2();
-    let LanguageModelConfig::Gpt(config) = &thin.config else {
+    let CausalLmConfig::Gpt(config) = &thin.config else {
         unreachable!()
     };
     let device = Device::flex();
-    let untied = GptConfig {
-        tie_word_embeddings: false,
-        ..config.clone()
-    };
-    let model = LanguageModel::from(untied.init(&device).unwrap());
+    let untied = config.clone().with_tie_word_embeddings(false);
+    let model = CausalLm::from(untied.init(&device).unwrap());
     let written = tempfile::tempdir().unwrap();
     huggingface::save(&model, &thin.config, written.path()).unwrap();
     let error = huggingface::open(written.path(), &device).unwrap_err();
@@ -128,7 +125,7 @@ fn an_untied_head_that_a_tied_model_has_no_place_for_is_refused() {
         error.to_string().contains("1 unexpected (lm_head.weight)"),
         "{error}"
     );
-    let untied = LanguageModelConfig::Gpt(untied);
+    let untied = CausalLmConfig::Gpt(untied);
     huggingface::save(&model, &untied, written.path()).unwrap();
     huggingface::open(written.path(), &device).unwrap();
 }
@@ -190,7 +187,7 @@ fn older_configurations_of_llama_are_understood() {
     });
     std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
     let config = huggingface::read_config(folder.path()).unwrap();
-    let LanguageModelConfig::Llama(config) = config else {
+    let CausalLmConfig::Llama(config) = config else {
         panic!("{config:?}");
     };
     assert_eq!(config.rope_theta, 500_000.0);
@@ -214,14 +211,14 @@ fn a_folder_without_weights_and_an_index_that_leads_away_are_refused() {
     for (map, reason) in [
         (
             json!({"weight_map": {"a": "../secret.safetensors"}}),
-            "out of the folder",
+            "leaves the folder",
         ),
         (
             json!({"weight_map": {"a": "/etc/passwd"}}),
-            "out of the folder",
+            "leaves the folder",
         ),
-        (json!({"weight_map": {"a": ".."}}), "out of the folder"),
-        (json!({"weight_map": {"a": 1}}), "names no file"),
+        (json!({"weight_map": {"a": ".."}}), "leaves the folder"),
+        (json!({"weight_map": {"a": 1}}), "is not a file name"),
         (json!({"weights": {}}), "no `weight_map`"),
         (
             json!({"weight_map": {"a": "gone.safetensors"}}),

@@ -8,7 +8,7 @@ use burn::tensor::{Bool, Device, Distribution, Int, Tensor, TensorData};
 use common::{assert_close, attention, values};
 use proptest::prelude::*;
 use tinderbox_model_transformer::attention::Mask;
-use tinderbox_model_transformer::{GptConfig, LanguageModel, LlamaConfig};
+use tinderbox_model_transformer::{CausalLm, GptConfig, LlamaConfig};
 
 fn random(shape: [usize; 4], device: &Device) -> Tensor<4> {
     Tensor::random(shape, Distribution::Normal(0.0, 2.0), device)
@@ -63,8 +63,8 @@ proptest! {
     ) {
         let device = Device::flex();
         let model = match is_llama {
-            true => LanguageModel::from(LlamaConfig::mini().init(&device).unwrap()),
-            false => LanguageModel::from(GptConfig::small(2, 2, 16, 64).init(&device).unwrap()),
+            true => CausalLm::from(LlamaConfig::mini().init(&device).unwrap()),
+            false => CausalLm::from(GptConfig::small(2, 2, 16, 64).init(&device).unwrap()),
         };
         let time = cuts.iter().sum::<usize>();
         let tokens: Vec<i64> = (0..batch * time).map(|i| (i * 7919 % 256) as i64).collect();

@@ -7,36 +7,36 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
-use common::{gradients_of, values};
+use common::{gradients_by_name, values};
 use tinderbox_model_transformer::registry::{self, MODELS, ModelInfo};
-use tinderbox_model_transformer::{LanguageModel, LanguageModelConfig, num_parameters, weights};
+use tinderbox_model_transformer::{CausalLm, CausalLmConfig, num_parameters, weights};
 
 /// The same network, narrow: layers, names and shapes are what the tests are about.
-fn thin(info: &ModelInfo) -> LanguageModelConfig {
+fn thin(info: &ModelInfo) -> CausalLmConfig {
     let config = (info.config)().with_vocab_size(31).with_context_length(12);
     match config {
-        LanguageModelConfig::Gpt(mut config) => {
+        CausalLmConfig::Gpt(mut config) => {
             config.n_embd = 2 * config.n_head;
-            LanguageModelConfig::Gpt(config)
+            CausalLmConfig::Gpt(config)
         }
-        LanguageModelConfig::Llama(mut config) => {
+        CausalLmConfig::Llama(mut config) => {
             config.hidden_size = 2 * config.num_attention_heads;
             config.intermediate_size = config.num_attention_heads;
-            LanguageModelConfig::Llama(config)
+            CausalLmConfig::Llama(config)
         }
     }
 }
 
 /// At most as many layers as make a test quick.
-fn shallow(config: LanguageModelConfig) -> LanguageModelConfig {
+fn shallow(config: CausalLmConfig) -> CausalLmConfig {
     match config {
-        LanguageModelConfig::Gpt(mut config) => {
+        CausalLmConfig::Gpt(mut config) => {
             config.n_layer = config.n_layer.min(3);
-            LanguageModelConfig::Gpt(config)
+            CausalLmConfig::Gpt(config)
         }
-        LanguageModelConfig::Llama(mut config) => {
+        CausalLmConfig::Llama(mut config) => {
             config.num_hidden_layers = config.num_hidden_layers.min(3);
-            LanguageModelConfig::Llama(config)
+            CausalLmConfig::Llama(config)
         }
     }
 }
@@ -91,7 +91,7 @@ fn every_parameter_gets_a_gradient() {
         let config = shallow(thin(info));
         let model = config.init(&device).unwrap();
         let gradients = model.forward(tokens(&device)).square().sum().backward();
-        let found = gradients_of(&model, &gradients);
+        let found = gradients_by_name(&model, &gradients);
         let without: Vec<&String> = found
             .iter()
             .filter(|(_, gradient)| gradient.is_none())
@@ -129,7 +129,7 @@ fn every_dropout_acts_in_training_and_only_there() {
         };
         let mut json = serde_json::to_value((registry::find(name).unwrap().config)()).unwrap();
         json[option] = 0.3.into();
-        let config: LanguageModelConfig = serde_json::from_value(json).unwrap();
+        let config: CausalLmConfig = serde_json::from_value(json).unwrap();
         let model = config.init(&device).unwrap();
         let trained = || values(model.forward(tokens(&device)).inner());
         assert_ne!(trained(), trained(), "{option}");
@@ -149,7 +149,7 @@ fn saved_weights_give_the_same_logits_and_the_same_bytes() {
         let model = config.init(&device).unwrap();
         weights::save(&model, &path).unwrap();
         let loaded = weights::load(config.init(&device).unwrap(), &path).unwrap();
-        let logits = |model: &LanguageModel| values(model.forward(tokens(&device)));
+        let logits = |model: &CausalLm| values(model.forward(tokens(&device)));
         assert_eq!(logits(&model), logits(&loaded), "{}", info.name);
         let bytes = std::fs::read(&path).unwrap();
         assert_eq!(bytes, weights::to_bytes(&loaded).unwrap());
@@ -161,14 +161,14 @@ fn a_configuration_is_the_same_after_json() {
     for info in MODELS {
         let config = (info.config)();
         let json = serde_json::to_string(&config).unwrap();
-        let again: LanguageModelConfig = serde_json::from_str(&json).unwrap();
+        let again: CausalLmConfig = serde_json::from_str(&json).unwrap();
         assert_eq!(again, config);
     }
     let small = r#"{"family": "gpt", "n_layer": 2, "n_embd": 8, "n_head": 2, "activation_function": "gelu"}"#;
-    let small: LanguageModelConfig = serde_json::from_str(small).unwrap();
+    let small: CausalLmConfig = serde_json::from_str(small).unwrap();
     assert_eq!(small.context_length(), 1024);
     let misspelt = r#"{"family": "gpt", "n_layers": 2}"#;
-    let error = serde_json::from_str::<LanguageModelConfig>(misspelt).unwrap_err();
+    let error = serde_json::from_str::<CausalLmConfig>(misspelt).unwrap_err();
     assert!(error.to_string().contains("n_layers"), "{error}");
 }
 
@@ -176,7 +176,7 @@ fn a_configuration_is_the_same_after_json() {
 fn weights_begin_as_gpt2s() {
     let device = Device::flex();
     device.seed(5);
-    let LanguageModelConfig::Gpt(mut config) = thin(registry::find("gpt2").unwrap()) else {
+    let CausalLmConfig::Gpt(mut config) = thin(registry::find("gpt2").unwrap()) else {
         unreachable!()
     };
     (config.n_layer, config.n_embd) = (8, 48);
@@ -234,14 +234,14 @@ fn options_that_describe_no_network_are_named() {
         (r#"{"family": "llama", "vocab_size": 0}"#, "vocab_size"),
     ];
     for (json, option) in wrong {
-        let config: LanguageModelConfig = serde_json::from_str(json).unwrap();
+        let config: CausalLmConfig = serde_json::from_str(json).unwrap();
         let error = config.init(&Device::flex()).unwrap_err();
         assert_eq!(error.option, option, "{json}: {error}");
     }
 }
 
 #[test]
-#[should_panic(expected = "13 tokens in a context of 12")]
+#[should_panic(expected = "13 tokens exceed the context length of 12")]
 fn a_text_longer_than_the_context_is_refused() {
     let device = Device::flex();
     let model = thin(registry::find("gpt_mini").unwrap())

@@ -1,9 +1,8 @@
 use std::path::{Path, PathBuf};
 
+use crate::checkpoint::CheckpointError;
 use crate::device::DeviceError;
 use crate::recipe::RecipeError;
-use crate::report::svg::SvgError;
-use crate::trainer::checkpoint::CheckpointError;
 
 /// Anything that ends a run early, or keeps it from starting.
 #[derive(Debug, thiserror::Error)]
@@ -17,16 +16,13 @@ pub enum TrainError {
     /// The backend is not there.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// The model's options describe no network.
+    /// A model option is out of range.
     #[error(transparent)]
-    Model(#[from] tinderbox_model_cnn::ConfigError),
-    /// The same of a recurrent network.
+    Model(#[from] tinderbox_model::ConfigError),
+    /// The encoder has no head for the task.
     #[error(transparent)]
-    Recurrent(#[from] tinderbox_model_rnn::ConfigError),
-    /// The same of an attention model.
-    #[error(transparent)]
-    Attention(#[from] tinderbox_model_transformer::ConfigError),
-    /// A folder of Hugging Face's could not be opened.
+    MissingHead(#[from] tinderbox_model_transformer::MissingHead),
+    /// A Hugging Face model folder could not be opened.
     #[error(transparent)]
     HuggingFace(#[from] tinderbox_model_transformer::huggingface::HuggingFaceError),
     /// Weights could not be read, written or fitted.
@@ -66,8 +62,13 @@ pub enum TrainError {
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// A picture could not be written.
-    #[error(transparent)]
-    Svg(#[from] SvgError),
+    #[error("cannot write {}: {reason}", path.display())]
+    Picture {
+        /// The picture.
+        path: PathBuf,
+        /// What the drawing library or the system reported.
+        reason: String,
+    },
     /// A file of the run could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -142,9 +143,6 @@ pub enum TrainError {
     /// The data do not fit the model.
     #[error("the data do not fit the model: {0}")]
     Mismatch(String),
-    /// A text that a language model cannot go on from.
-    #[error("the prompt cannot be used: {0}")]
-    Prompt(String),
     /// The backend failed in the middle of the work.
     #[error("the device failed: {0}")]
     Execution(String),
@@ -163,6 +161,14 @@ impl TrainError {
         Self::Io {
             path: path.to_path_buf(),
             source,
+        }
+    }
+
+    /// A picture that could not be drawn or written.
+    pub fn picture(path: &Path, reason: impl std::fmt::Display) -> Self {
+        Self::Picture {
+            path: path.to_path_buf(),
+            reason: reason.to_string(),
         }
     }
 

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 /// Writes `bytes` to `path`: beside it first, synced, then renamed into place. A reader, or a crash at any instant, finds
 /// the old content or the new, never a part.
 ///
@@ -31,6 +33,12 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
         File::open(folder)?.sync_all()?;
     }
     Ok(())
+}
+
+/// SHA-256 of `bytes` in hexadecimal, as `sha256sum` prints it.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The folder that `path` lies in, `.` for a bare file name.

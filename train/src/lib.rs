@@ -4,21 +4,20 @@
 //! evaluates and writes checkpoints; a [`run`] directory is where everything is written and found again; [`report`] is
 //! what a person sees of it. The `tinderbox` command is a thin layer over this library.
 
-pub mod adaptation;
-pub mod adapters;
-mod arrays;
+pub mod checkpoint;
 pub mod device;
-pub mod encoder;
 mod error;
 pub mod files;
-pub mod language;
+pub mod kinds;
+pub mod metrics;
 pub mod params;
+pub mod pretrained;
 pub mod recipe;
 pub mod report;
 pub mod run;
 pub mod session;
+pub mod svg;
 pub mod task;
 pub mod trainer;
-pub mod weights;
 
 pub use error::TrainError;

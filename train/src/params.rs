@@ -4,6 +4,11 @@
 //! (optimizer state, averaged weights) is kept by the parameter's path instead, as in `conv1.weight`, and in the order
 //! of these names, so that files of equal content are equal byte for byte.
 
+pub mod adaptation;
+pub mod adapters;
+pub(crate) mod arrays;
+mod peft;
+
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
@@ -252,12 +257,12 @@ mod tests {
     use super::*;
 
     fn model() -> tinderbox_model_cnn::ImageClassifier {
-        let config = ImageClassifierConfig::SimpleCnn(SimpleCnnConfig {
-            image_size: 4,
-            channels: [2, 2],
-            hidden: 2,
-            ..SimpleCnnConfig::default()
-        });
+        let config = ImageClassifierConfig::SimpleCnn(
+            SimpleCnnConfig::default()
+                .with_image_size(4)
+                .with_channels([2, 2])
+                .with_hidden(2),
+        );
         config.init(&Device::flex().autodiff()).unwrap()
     }
 

@@ -8,18 +8,17 @@ mod data;
 mod difference;
 mod model;
 mod read;
-mod sequence;
 mod validate;
 
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
+use crate::kinds::encoder::EncoderDataRecipe;
+use crate::kinds::image_classification::ImageDataRecipe;
+use crate::kinds::language_modeling::LanguageDataRecipe;
 
-pub use data::{
-    DataRecipe, ImageDataRecipe, ImageDataSource, TextDataRecipe, TextDataSource, TextUnit,
-};
+pub use data::DataRecipe;
 pub use read::{RecipeError, builtin, builtin_names, nearest};
-pub use sequence::{SequenceDataRecipe, SequenceDataSource};
 
 /// One run, completely described.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,7 +71,7 @@ impl Recipe {
     ///
     /// # Errors
     /// The recipe is for something else.
-    pub fn text(&self) -> Result<&TextDataRecipe, TrainError> {
+    pub fn text(&self) -> Result<&LanguageDataRecipe, TrainError> {
         let other = || self.other_kind("text to continue");
         self.data.text().ok_or_else(other)
     }
@@ -81,7 +80,7 @@ impl Recipe {
     ///
     /// # Errors
     /// The recipe is for something else.
-    pub fn sequences(&self) -> Result<&SequenceDataRecipe, TrainError> {
+    pub fn sequences(&self) -> Result<&EncoderDataRecipe, TrainError> {
         let other = || self.other_kind("text to understand");
         self.data.sequence().ok_or_else(other)
     }

@@ -6,7 +6,6 @@ pub mod dashboard;
 pub mod history;
 pub mod overlay;
 pub mod plain;
-pub mod svg;
 pub mod tensorboard;
 pub mod tokens;
 
@@ -14,9 +13,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::TrainError;
-use crate::run::RunDir;
-use crate::session::ViewInfo;
-use crate::trainer::metrics::{MetricInfo, Values};
+use crate::metrics::{MetricInfo, Values};
 use burn::train::Interrupter;
 use dashboard::{Dashboard, MetricSpec};
 use history::History;
@@ -61,6 +58,28 @@ pub struct EvaluationReport<'a> {
     pub is_best: bool,
 }
 
+/// What a view needs to know beforehand.
+pub struct ViewInfo<'a> {
+    /// The run's name.
+    pub name: &'a str,
+    /// The metrics that are reported.
+    pub metrics: &'a [MetricInfo],
+    /// What an item is called, as in "images".
+    pub items: &'static str,
+    /// Epochs in the run.
+    pub epochs: u64,
+    /// Epochs completed before this session.
+    pub epoch: u64,
+    /// Optimizer steps taken before this session.
+    pub step: u64,
+    /// The model's name.
+    pub model: &'a str,
+    /// Its number of parameters.
+    pub parameters: usize,
+    /// Training and validation items.
+    pub sizes: [usize; 2],
+}
+
 /// What shows the run while it goes.
 pub enum View {
     /// One line every few seconds.
@@ -77,6 +96,17 @@ pub struct Reporter {
     metrics: Vec<MetricInfo>,
     files: Option<RunFiles>,
     speed: Speed,
+}
+
+/// Where a run is recorded.
+#[derive(Clone, Debug)]
+pub struct ReportFiles {
+    /// `metrics.jsonl`.
+    pub metrics: PathBuf,
+    /// `curves.svg`.
+    pub curves: PathBuf,
+    /// Folder of TensorBoard's events.
+    pub tensorboard: PathBuf,
 }
 
 struct RunFiles {
@@ -105,20 +135,20 @@ impl Reporter {
     pub fn new(
         view: View,
         metrics: &[MetricInfo],
-        run: &RunDir,
+        paths: ReportFiles,
         step: u64,
         metrics_bytes: u64,
     ) -> Result<Self, TrainError> {
-        let events_path = run.tensorboard();
+        let events_path = paths.tensorboard;
         // TensorBoard forgets the events of a killed run from this step on.
         let first_step = if step == 0 { 0 } else { step + 1 };
         let events = EventWriter::create(&events_path, first_step)
             .map_err(|e| TrainError::io(&events_path, e))?;
         let files = RunFiles {
-            history: History::open(run.metrics(), metrics_bytes)?,
+            history: History::open(paths.metrics, metrics_bytes)?,
             events,
             events_path,
-            curves: run.curves(),
+            curves: paths.curves,
         };
         Ok(Self {
             files: Some(files),

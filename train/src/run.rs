@@ -15,37 +15,31 @@
 //!   checkpoints/     see `trainer::checkpoint`
 //! ```
 
-mod weights;
+mod checkpoint_weights;
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use tinderbox_data::image::Preprocess;
 use tinderbox_data::text::Tokenizer;
-use tinderbox_model_cnn::ImageClassifierConfig;
-use tinderbox_model_transformer::{Head, TextEncoderConfig};
 
 use crate::TrainError;
-use crate::encoder::EncoderModel;
+use crate::checkpoint::Checkpoints;
 use crate::files::write_atomically;
-use crate::language::LanguageModelConfig;
-use crate::recipe::{DataRecipe, Recipe};
-use crate::trainer::checkpoint::Checkpoints;
-pub use weights::{RunWeights, Which};
+use crate::params::adapters::{BASE, BASE_SUM};
+use crate::recipe::Recipe;
+use crate::report::ReportFiles;
+pub use checkpoint_weights::{RunWeights, Which};
 
-/// What is written before the recipe.
-const OURS: [&str; 8] = [
-    ".lock",
-    "base.safetensors",
-    "base.safetensors.sha256",
-    "model.json",
-    "labels.json",
-    "answers.json",
-    "preprocess.json",
-    "tokenizer.json",
-];
+/// Configuration of the model.
+pub const MODEL_CONFIG: &str = "model.json";
+/// Names of the classes or tags, in the order of the logits.
+pub const LABELS: &str = "labels.json";
+/// Tokenizer, in Hugging Face's format.
+pub const TOKENIZER: &str = "tokenizer.json";
+const RECIPE: &str = "recipe.toml";
+const LOCK: &str = ".lock";
 
 /// Where a run is written and found again.
 #[derive(Debug)]
@@ -55,52 +49,22 @@ pub struct RunDir {
     _lock: Option<File>,
 }
 
-/// What a trained classifier needs besides its weights.
-#[derive(Clone, Debug)]
-pub struct Classifier {
-    /// The model's configuration.
-    pub config: ImageClassifierConfig,
-    /// Class names, in the order of the logits.
-    pub labels: Vec<String>,
-    /// What is done to an image before the model sees it.
-    pub preprocess: Preprocess,
-}
+/// Files of a run beside its weights, which say what the model is.
+pub trait Bundle: Sized {
+    /// Names of all files that [`write`](Self::write) may write.
+    const FILES: &'static [&'static str];
 
-/// What a trained language model needs besides its weights.
-#[derive(Clone, Debug)]
-pub struct TextModel {
-    /// The model's configuration.
-    pub config: LanguageModelConfig,
-    /// What its tokens are.
-    pub tokenizer: Tokenizer,
-}
+    /// Writes them.
+    ///
+    /// # Errors
+    /// The directory cannot be written to.
+    fn write(&self, run: &RunDir) -> Result<(), TrainError>;
 
-/// What a run's model is.
-#[derive(Clone, Debug)]
-pub enum Description {
-    /// An image classifier.
-    Classifier(Classifier),
-    /// A language model.
-    TextModel(TextModel),
-    /// An encoder of text.
-    Encoder(EncoderModel),
-}
-
-/// `answers.json`.
-#[derive(Default, Serialize, Deserialize)]
-struct Answers {
-    can_be_impossible: bool,
-}
-
-/// What kind of work a run is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunKind {
-    /// Images are put into classes.
-    Image,
-    /// Text is continued.
-    Language,
-    /// Text is understood.
-    Encoder,
+    /// Reads them.
+    ///
+    /// # Errors
+    /// The run is of another kind; a file is missing or damaged.
+    fn read(run: &RunDir) -> Result<Self, TrainError>;
 }
 
 impl RunDir {
@@ -108,9 +72,9 @@ impl RunDir {
     ///
     /// # Errors
     /// There is a run already, `path` is a folder of something else, or it cannot be written to.
-    pub fn create(path: &Path, overwrite: bool) -> Result<Self, TrainError> {
+    pub fn create<B: Bundle>(path: &Path, overwrite: bool) -> Result<Self, TrainError> {
         let io = |source| TrainError::io(path, source);
-        if path.join("recipe.toml").exists() {
+        if path.join(RECIPE).exists() {
             // Without a checkpoint there is nothing to lose: it ended before it got anywhere.
             let checkpoints = Checkpoints::new(path.join("checkpoints"));
             if !overwrite && !checkpoints.steps()?.is_empty() {
@@ -121,7 +85,7 @@ impl RunDir {
             // The lock is taken first: a run that is being written is not replaced.
             drop(lock(path)?);
             fs::remove_dir_all(path).map_err(io)?;
-        } else if path.exists() && holds_something_else(path).map_err(io)? {
+        } else if path.exists() && holds_something_else(path, B::FILES).map_err(io)? {
             return Err(TrainError::NotARun {
                 path: path.to_path_buf(),
             });
@@ -155,7 +119,7 @@ impl RunDir {
         if !path.exists() {
             return Err(no_run("there is no such folder"));
         }
-        if !path.join("recipe.toml").is_file() {
+        if !path.join(RECIPE).is_file() {
             return Err(no_run("there is no recipe.toml in it"));
         }
         Ok(Self {
@@ -169,19 +133,13 @@ impl RunDir {
         &self.path
     }
 
-    /// `metrics.jsonl`.
-    pub fn metrics(&self) -> PathBuf {
-        self.path.join("metrics.jsonl")
-    }
-
-    /// `curves.svg`.
-    pub fn curves(&self) -> PathBuf {
-        self.path.join("curves.svg")
-    }
-
-    /// `tensorboard/`.
-    pub fn tensorboard(&self) -> PathBuf {
-        self.path.join("tensorboard")
+    /// Where the run is recorded.
+    pub fn report_files(&self) -> ReportFiles {
+        ReportFiles {
+            metrics: self.path.join("metrics.jsonl"),
+            curves: self.path.join("curves.svg"),
+            tensorboard: self.path.join("tensorboard"),
+        }
     }
 
     /// The run's checkpoints.
@@ -196,28 +154,9 @@ impl RunDir {
     pub fn write_description(
         &self,
         recipe: &Recipe,
-        description: &Description,
+        bundle: &impl Bundle,
     ) -> Result<(), TrainError> {
-        match description {
-            Description::Classifier(classifier) => {
-                self.write_json("model.json", &classifier.config)?;
-                self.write_json("labels.json", &classifier.labels)?;
-                self.write_json("preprocess.json", &classifier.preprocess)?;
-            }
-            Description::TextModel(text_model) => {
-                self.write_json("model.json", &text_model.config)?;
-                self.write("tokenizer.json", text_model.tokenizer.to_json().as_bytes())?;
-            }
-            Description::Encoder(encoder) => {
-                self.write_json("model.json", &encoder.config)?;
-                self.write_json("labels.json", &encoder.labels)?;
-                if encoder.config.head() == Head::Span {
-                    let can_be_impossible = encoder.can_be_impossible;
-                    self.write_json("answers.json", &Answers { can_be_impossible })?;
-                }
-                self.write("tokenizer.json", encoder.tokenizer.to_json().as_bytes())?;
-            }
-        }
+        bundle.write(self)?;
         self.write_recipe(recipe)
     }
 
@@ -226,7 +165,7 @@ impl RunDir {
     /// # Errors
     /// The directory cannot be written to.
     pub fn write_recipe(&self, recipe: &Recipe) -> Result<(), TrainError> {
-        self.write("recipe.toml", recipe.to_toml()?.as_bytes())
+        self.write(RECIPE, recipe.to_toml()?.as_bytes())
     }
 
     /// The recipe as it was resolved, with `sets` put over it.
@@ -234,69 +173,12 @@ impl RunDir {
     /// # Errors
     /// It is missing, damaged, or a set is wrong.
     pub fn recipe(&self, sets: &[String]) -> Result<Recipe, TrainError> {
-        Ok(Recipe::read(&self.path.join("recipe.toml"), sets)?)
-    }
-
-    /// What the classifier needs besides its weights.
-    ///
-    /// # Errors
-    /// The run is of another kind; a file is missing or damaged.
-    pub fn classifier(&self) -> Result<Classifier, TrainError> {
-        self.recipe(&[])?.images()?;
-        let classifier = Classifier {
-            config: self.read_json("model.json")?,
-            labels: self.read_json("labels.json")?,
-            preprocess: self.read_json("preprocess.json")?,
-        };
-        let (labels, classes) = (classifier.labels.len(), classifier.config.num_classes());
-        if labels > classes {
-            let reason = format!("{labels} labels for a model with {classes} classes");
-            return Err(TrainError::corrupt(&self.path.join("labels.json"), reason));
-        }
-        Ok(classifier)
-    }
-
-    /// What the language model needs besides its weights.
-    ///
-    /// # Errors
-    /// As [`classifier`](Self::classifier).
-    pub fn text_model(&self) -> Result<TextModel, TrainError> {
-        self.recipe(&[])?.text()?;
-        let config: LanguageModelConfig = self.read_json("model.json")?;
-        Ok(TextModel {
-            tokenizer: self.tokenizer(config.vocab_size())?,
-            config,
-        })
-    }
-
-    /// What the encoder needs besides its weights.
-    ///
-    /// # Errors
-    /// As [`classifier`](Self::classifier).
-    pub fn encoder(&self) -> Result<EncoderModel, TrainError> {
-        self.recipe(&[])?.sequences()?;
-        let config: TextEncoderConfig = self.read_json("model.json")?;
-        let labels: Vec<String> = self.read_json("labels.json")?;
-        if labels.len() > config.num_labels() {
-            let (labels, outputs) = (labels.len(), config.num_labels());
-            let reason = format!("{labels} labels for a model with {outputs} outputs");
-            return Err(TrainError::corrupt(&self.path.join("labels.json"), reason));
-        }
-        let answers = match config.head() {
-            Head::Span => self.read_json("answers.json")?,
-            _ => Answers::default(),
-        };
-        Ok(EncoderModel {
-            tokenizer: self.tokenizer(config.vocab_size())?,
-            config,
-            labels,
-            can_be_impossible: answers.can_be_impossible,
-        })
+        Ok(Recipe::read(&self.path.join(RECIPE), sets)?)
     }
 
     /// The tokenizer, which has no more than the `outputs` tokens that the model knows.
-    fn tokenizer(&self, outputs: usize) -> Result<Tokenizer, TrainError> {
-        let path = self.path.join("tokenizer.json");
+    pub(crate) fn read_tokenizer(&self, outputs: usize) -> Result<Tokenizer, TrainError> {
+        let path = self.path.join(TOKENIZER);
         let text = fs::read_to_string(&path).map_err(|e| TrainError::io(&path, e))?;
         let tokenizer = Tokenizer::from_json(&text, &path)?;
         let tokens = tokenizer.vocab_size();
@@ -307,19 +189,11 @@ impl RunDir {
         Ok(tokenizer)
     }
 
-    /// What kind of work the run is of.
-    ///
-    /// # Errors
-    /// The recipe is missing or damaged.
-    pub fn kind(&self) -> Result<RunKind, TrainError> {
-        Ok(match self.recipe(&[])?.data {
-            DataRecipe::Image(_) => RunKind::Image,
-            DataRecipe::Text(_) => RunKind::Language,
-            DataRecipe::Sequence(_) => RunKind::Encoder,
-        })
+    pub(crate) fn write_tokenizer(&self, tokenizer: &Tokenizer) -> Result<(), TrainError> {
+        self.write(TOKENIZER, tokenizer.to_json().as_bytes())
     }
 
-    fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), TrainError> {
+    pub(crate) fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), TrainError> {
         let mut text = serde_json::to_string_pretty(value)
             .map_err(|e| TrainError::corrupt(&self.path.join(name), e))?;
         text.push('\n');
@@ -331,18 +205,20 @@ impl RunDir {
         write_atomically(&path, bytes).map_err(|e| TrainError::io(&path, e))
     }
 
-    fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, TrainError> {
+    pub(crate) fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, TrainError> {
         let path = self.path.join(name);
         let text = fs::read_to_string(&path).map_err(|e| TrainError::io(&path, e))?;
         serde_json::from_str(&text).map_err(|e| TrainError::corrupt(&path, e))
     }
 }
 
-/// Whether a folder without a recipe has files in it that no interrupted start of ours has left.
-fn holds_something_else(path: &Path) -> std::io::Result<bool> {
+/// True if a folder without a recipe holds files that no interrupted start of a run left behind: those of its `bundle`, and
+/// what every run has.
+fn holds_something_else(path: &Path, bundle: &[&str]) -> std::io::Result<bool> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
-        if !OURS.iter().any(|ours| name == *ours) {
+        let mut ours = [LOCK, BASE, BASE_SUM].iter().chain(bundle);
+        if !ours.any(|ours| name == *ours) {
             return Ok(true);
         }
     }
@@ -350,7 +226,7 @@ fn holds_something_else(path: &Path) -> std::io::Result<bool> {
 }
 
 fn lock(path: &Path) -> Result<File, TrainError> {
-    let file_path = path.join(".lock");
+    let file_path = path.join(LOCK);
     let file = File::create(&file_path).map_err(|e| TrainError::io(&file_path, e))?;
     match file.try_lock() {
         Ok(()) => Ok(file),

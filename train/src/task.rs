@@ -1,19 +1,5 @@
 //! What training is for one kind of work: a batch becomes a loss and metrics.
 
-pub mod encoder_data;
-mod encoder_fit;
-pub mod image;
-pub mod image_data;
-pub mod language;
-pub mod language_data;
-pub mod masked;
-mod outputs;
-pub mod score;
-pub mod sequence;
-pub mod span;
-pub mod tagged;
-pub mod token_source;
-
 use std::collections::BTreeMap;
 
 use burn::module::Module;
@@ -21,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use tinderbox_data::loader::Source;
 
 use crate::TrainError;
-use crate::trainer::metrics::{MetricInfo, Tally, Values};
+use crate::metrics::{MetricInfo, Tally, Values};
 
 /// What a batch leaves to the next one of its epoch, by name: the hidden state of a recurrent model, nothing elsewhere.
 /// Detached, so that gradients end at the batch.

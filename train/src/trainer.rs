@@ -12,10 +12,8 @@
 //! What is here instead is short because of one law: all randomness is a function of the seed and the position. A run is
 //! its [`State`], a checkpoint is that state written down, and resuming is going on from it.
 
-pub mod checkpoint;
 pub mod ema;
 pub mod gradients;
-pub mod metrics;
 pub mod optimizer;
 mod outcome;
 pub mod schedule;
@@ -27,13 +25,13 @@ use burn::train::Interrupter;
 use tinderbox_data::loader::{Epoch, Loader, Source};
 
 use crate::TrainError;
+use crate::checkpoint::Checkpoints;
+use crate::metrics::Tally;
 use crate::params;
 use crate::recipe::{Recipe, TrainRecipe};
 use crate::report::{EvaluationReport, Reporter, StepReport};
 use crate::task::{Carry, Task};
-use checkpoint::Checkpoints;
 use gradients::{Accumulator, clip_by_global_norm};
-use metrics::Tally;
 pub use outcome::{End, Outcome, StepTimes};
 use outcome::{Session, Stopwatch};
 use schedule::Schedule;

@@ -7,8 +7,9 @@ use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::Device;
+use tinderbox_data::Split;
 use tinderbox_data::image::{
-    CenterCrop, ImageDataset, ImageSource, Preprocess, RandomCrop, Shapes, Split, Transform,
+    CenterCrop, ImageDataset, ImageSource, Preprocess, RandomCrop, Shapes, Transform,
 };
 use tinderbox_data::loader::{Loader, LoaderConfig};
 use tinderbox_train::params;
@@ -26,14 +27,8 @@ fn loader(split: Split, len: usize, transform: Transform) -> Loader<ImageSource>
         std: vec![0.25; 3],
     };
     let source = ImageSource::new(Arc::new(shapes), preprocess, 42).unwrap();
-    let config = LoaderConfig {
-        batch_size: 100,
-        workers: 1,
-        shuffle: split == Split::Train,
-        drop_last: false,
-        seed: 42,
-        skip_bad: 0,
-    };
+    let mut config = LoaderConfig::new(100).with_workers(1).with_shuffle(42);
+    config.shuffle = split == Split::Train;
     Loader::new(Arc::new(source), config).unwrap()
 }
 

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 mod common;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use common::{Fixture, assert_close, families};
+use common::{batch_of, families};
 use safetensors::SafeTensors;
+use tinderbox_model::testing::{Fixture, assert_close};
 use tinderbox_model_cnn::{ImageClassifier, ImageClassifierConfig, SimpleCnnConfig, weights};
+use tinderbox_train::kinds::image_classification::ImageClassificationTask;
 use tinderbox_train::params::{self, ByName};
 use tinderbox_train::recipe::{OptimizerName, OptimizerRecipe, ScheduleName, ScheduleRecipe};
-use tinderbox_train::task::image::ImageTask;
 use tinderbox_train::trainer::gradients::{Accumulator, clip_by_global_norm};
 use tinderbox_train::trainer::optimizer::Optimizer;
 use tinderbox_train::trainer::schedule::Schedule;
@@ -27,13 +28,13 @@ fn fixture() -> Fixture {
 }
 
 fn model(device: &Device) -> ImageClassifier {
-    let config = ImageClassifierConfig::SimpleCnn(SimpleCnnConfig {
-        num_classes: 5,
-        channels: [8, 16],
-        hidden: 16,
-        ..SimpleCnnConfig::default()
-    });
-    fixture().load(config.init(device).unwrap())
+    let config = ImageClassifierConfig::SimpleCnn(
+        SimpleCnnConfig::default()
+            .with_num_classes(5)
+            .with_channels([8, 16])
+            .with_hidden(16),
+    );
+    fixture().load(config.init(device).unwrap(), "init.")
 }
 
 fn batch(device: &Device) -> (Tensor<4>, Tensor<1, Int>) {
@@ -46,7 +47,7 @@ fn batch(device: &Device) -> (Tensor<4>, Tensor<1, Int>) {
 }
 
 fn gradients(model: &ImageClassifier, images: Tensor<4>, targets: Tensor<1, Int>) -> ByName {
-    let task = ImageTask::new(5, 0.0);
+    let task = ImageClassificationTask::new(5, 0.0);
     let loss = task.loss(model.forward(images), targets);
     params::gradients(model, loss.backward())
 }
@@ -75,8 +76,10 @@ fn every_family_learns_as_torchvisions() {
     let device = Device::flex().autodiff();
     for family in families() {
         println!("{}", family.name);
-        let mut model = family.fixture.load(family.config.init(&device).unwrap());
-        let (images, targets) = family.fixture.batch(&device);
+        let mut model = family
+            .fixture
+            .load(family.config.init(&device).unwrap(), "init.");
+        let (images, targets) = batch_of(&family.fixture, &device);
         let mut optimizer = Optimizer::new(OptimizerRecipe {
             weight_decay: 0.01,
             decay_all: true,

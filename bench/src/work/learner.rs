@@ -27,7 +27,7 @@ pub(super) struct Learner<M, L, F> {
 impl<M, L, F> Learner<M, L, F>
 where
     M: Module + 'static,
-    L: Fn(&M) -> Tensor<2> + 'static,
+    L: Fn(&M) -> anyhow::Result<Tensor<2>> + 'static,
     F: Fn(Tensor<2>) -> Tensor<1> + 'static,
 {
     pub(super) fn step(self, kind: Kind, device: &Device) -> Step {
@@ -50,7 +50,7 @@ where
             ..optimizer
         });
         Box::new(move || {
-            let loss = loss(logits(&model));
+            let loss = loss(logits(&model)?);
             let mut gradients = params::gradients(&model, loss.backward());
             model = optimizer.step(params::take(&mut model), &mut gradients, LEARNING_RATE);
             read(loss)
@@ -61,7 +61,7 @@ where
         let model = self.model.valid();
         let logits = self.logits;
         Box::new(move || {
-            drop(logits(&model));
+            drop(logits(&model)?);
             finished(&device)
         })
     }

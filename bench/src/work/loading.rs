@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use serde_json::json;
+use tinderbox_data::Split;
 use tinderbox_data::image::{
-    ImageDataset, ImageFolder, ImageSource, Preprocess, Shards, Split, Transform,
+    ImageDataset, ImageFolder, ImageSource, Preprocess, Shards, Transform,
 };
 use tinderbox_data::loader::{Epoch, Loader, LoaderConfig};
 
@@ -20,14 +21,9 @@ pub(super) fn step(job: Job, images: &Path) -> anyhow::Result<Step> {
         _ => ImageDataset::Folder(ImageFolder::open(images, Split::Train)?),
     };
     let source = ImageSource::new(Arc::new(dataset), preprocess(job.shape.size)?, 0)?;
-    let config = LoaderConfig {
-        batch_size: job.shape.batch,
-        workers: 0,
-        shuffle: true,
-        drop_last: true,
-        seed: 0,
-        skip_bad: 0,
-    };
+    let config = LoaderConfig::new(job.shape.batch)
+        .with_shuffle(0)
+        .with_drop_last(true);
     let loader = Loader::new(Arc::new(source), config)?;
     let mut number = 0;
     let mut epoch: Epoch<ImageSource> = loader.epoch(number, 0);

@@ -11,31 +11,28 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde_json::json;
+use tinderbox_data::Split;
 use tinderbox_data::image::{
-    Image, ImageBatch, ImageDataset, ImageSource, Preprocess, Split, contact_sheet, write_png,
+    Image, ImageBatch, ImageDataset, ImageSource, Preprocess, contact_sheet, write_png,
 };
 use tinderbox_data::loader::{Loader, Source};
 use tinderbox_train::TrainError;
+use tinderbox_train::kinds::image_classification::data::{ImageRun, open_dataset};
 use tinderbox_train::recipe::DataRecipe;
 use tinderbox_train::report::plain::thousands;
-use tinderbox_train::task::image_data::{ImageRun, open_dataset};
 
 use crate::Done;
 use crate::shared::{RecipeArgs, table, with_data};
 
-/// Look at the data of a recipe.
+/// Inspect, preview and convert data sets.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox data info cnn
-  tinderbox data info sst2 --data path/to/sst-2
-  tinderbox data preview cnn-cifar10 --data path/to/cifar-10-batches-bin --output sheet.png
+  tinderbox data preview cnn-folder --data path/to/images --output sheet.png
   tinderbox data shards cnn-folder --data path/to/images --output path/to/shards
   tinderbox data stats lstm-ptb-small --data path/to/penn-treebank
-  tinderbox data tokenizer corpus.txt --vocab-size 8000 --output tokenizer.json
-  tinderbox data tokens --tokenizer tokenizer.json --train corpus.txt --validation other.txt --output tokens
-  tinderbox data preview cnn --set 'data.train_transforms=[{ random_resized_crop = { size = 24 } }]'
-  tinderbox data preview cnn --set data.mixup_alpha=0.2 --set data.cutmix_alpha=1")]
+  tinderbox data tokenizer corpus.txt --vocab-size 8000")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -43,39 +40,62 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Count images and classes, tokens, texts and labels, or questions.
+    /// Count images per class, tokens, labelled texts or questions.
+    #[command(after_help = "\
+Examples:
+  tinderbox data info cnn
+  tinderbox data info sst2 --data path/to/sst-2")]
     Info {
         #[command(flatten)]
         source: RecipeArgs,
-        /// Print JSON instead of a table.
-        #[arg(long)]
-        json: bool,
-        /// Of shards: read every byte and compare it with the checksums that were written.
-        #[arg(long)]
+        /// Check every byte of shards against their checksums.
+        #[arg(long, help_heading = "Data")]
         verify: bool,
+        /// Print JSON instead of a table.
+        #[arg(long, help_heading = "Output")]
+        json: bool,
     },
-    /// Draw training images as the network sees them, augmented and cropped, in a PNG file: a row a class, or the first
-    /// batches where their images are mixed with each other.
+    /// Draw training images as the network sees them.
+    ///
+    /// The PNG file shows augmented and cropped images, one class per row; if the recipe mixes
+    /// images (mixup, CutMix), the first batches of the epoch.
+    #[command(after_help = "\
+Examples:
+  tinderbox data preview cnn-cifar10 --download --output sheet.png
+  tinderbox data preview cnn --set data.mixup_alpha=0.2
+  tinderbox data preview cnn \\
+    --set 'data.train_transforms=[{ random_resized_crop = { size = 24 } }]'")]
     Preview {
         #[command(flatten)]
         source: RecipeArgs,
-        /// The PNG file.
-        #[arg(long, short, default_value = "preview.png")]
+        /// PNG file to write.
+        #[arg(
+            long,
+            short,
+            value_name = "FILE",
+            default_value = "preview.png",
+            help_heading = "Output"
+        )]
         output: PathBuf,
-        /// Images in a row.
-        #[arg(long, default_value_t = 10)]
+        /// Images per row.
+        #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Output")]
         columns: usize,
-        /// The epoch whose augmentation is drawn.
-        #[arg(long, default_value_t = 0)]
+        /// Epoch whose augmentation is drawn.
+        #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Data")]
         epoch: u64,
     },
     Shards(shards::Args),
-    /// Perplexities that counting alone achieves: exact functions of a text, by which two programs can be compared.
+    /// Print n-gram perplexities of a text.
+    ///
+    /// They are exact functions of the text, so two programs can be compared by them.
+    #[command(after_help = "\
+Example:
+  tinderbox data stats lstm-ptb-small --data path/to/penn-treebank")]
     Stats {
         #[command(flatten)]
         source: RecipeArgs,
         /// Print JSON instead of a table.
-        #[arg(long)]
+        #[arg(long, help_heading = "Output")]
         json: bool,
     },
     Tokenizer(tokenizer::Args),

@@ -7,23 +7,23 @@ use std::time::Instant;
 use burn::tensor::{Device, Int, Tensor};
 use tinderbox_model_cnn::{ImageClassifierConfig, SimpleCnnConfig};
 use tinderbox_train::device::{self, BACKENDS, DeviceName};
+use tinderbox_train::kinds::image_classification::ImageClassificationTask;
 use tinderbox_train::params;
 use tinderbox_train::recipe::OptimizerRecipe;
-use tinderbox_train::task::image::ImageTask;
 use tinderbox_train::trainer::optimizer::Optimizer;
 
 use crate::Done;
 
-/// Try every compiled-in backend: does it start, what is it, does a training step run.
+/// Test every compiled-in backend with a training step.
+///
+/// The first step on a GPU backend compiles its kernels, which can take a minute or more.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox devices
-  tinderbox devices wgpu:software
-
-The first step on a GPU backend compiles its kernels, which can take a minute or more.")]
+  tinderbox devices wgpu:software")]
 pub(crate) struct Args {
-    /// Only this one.
+    /// Test this device only, as NAME or NAME:INDEX.
     device: Option<DeviceName>,
 }
 
@@ -72,14 +72,14 @@ fn try_out(name: &DeviceName) -> Result<String, String> {
 /// One step of a tiny network: convolution, pooling, linear, loss, backward, update.
 fn step(device: &Device) -> Result<(), String> {
     let device = device.clone().autodiff();
-    let config = ImageClassifierConfig::SimpleCnn(SimpleCnnConfig {
-        image_size: 8,
-        channels: [4, 4],
-        hidden: 8,
-        ..SimpleCnnConfig::new(2)
-    });
+    let config = ImageClassifierConfig::SimpleCnn(
+        SimpleCnnConfig::new(2)
+            .with_image_size(8)
+            .with_channels([4, 4])
+            .with_hidden(8),
+    );
     let model = config.init(&device).map_err(|e| e.to_string())?;
-    let task = ImageTask::new(2, 0.0);
+    let task = ImageClassificationTask::new(2, 0.0);
     let images = Tensor::ones([2, 3, 8, 8], &device);
     let targets = Tensor::<1, Int>::from_ints([0, 1], &device);
     let loss = task.loss(model.forward(images), targets);

@@ -9,45 +9,50 @@ use burn::tensor::Device;
 use clap::{ArgAction, ValueEnum};
 use npyz::WriterBuilder;
 use serde::Serialize;
-use tinderbox_data::text::{Encoded, SequenceEncoder, Tokenizer};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::encoder::{Encoding, InputBuilder};
 use tinderbox_model_transformer::sentence::{Pooling, SentenceEncoder, transformer_folder};
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::{check_tokens, input};
 use tinderbox_train::files::{parent, write_atomically};
+use tinderbox_train::kinds::encoder::{check_tokens, input};
 
 use crate::shared::DeviceArgs;
 use crate::texts::{self, TextArgs};
 use crate::trained::WeightsArgs;
 use crate::{Done, encoder};
 
-/// Turn texts into vectors.
+/// Turn texts into embedding vectors.
+///
+/// MODEL is a run directory, a Hugging Face model folder, or a sentence-transformers folder, whose
+/// modules.json gives pooling and normalisation. Without --output a JSON object is printed for each
+/// text. Texts longer than the model reads are truncated, with a warning. Without --text and
+/// --file, texts are read from standard input, one per line.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox embed path/to/all-MiniLM-L6-v2 --text \"How do I reset my password?\"
-  tinderbox embed path/to/all-MiniLM-L6-v2 --file sentences.txt --output sentences.npy
-  cat sentences.txt | tinderbox embed runs/mlm --pooling cls --normalize true
-
-MODEL is a folder of sentence-transformers, whose modules.json says how it is to be used, a folder of Hugging Face's, or a \
-run directory. Without --output a JSON object is printed for each text. Texts that the model cannot read to their end are \
-cut off, with a warning.")]
+  tinderbox embed path/to/all-MiniLM-L6-v2 --file sentences.txt -o vectors.npy
+  cat sentences.txt | tinderbox embed runs/mlm --pooling cls --normalize true")]
 pub(crate) struct Args {
-    /// What turns them into vectors.
+    /// Run directory or model folder.
     model: PathBuf,
     #[command(flatten)]
     texts: TextArgs,
-    /// Where the vectors go: FILE.npy (float32 of shape [texts, width]), FILE.jsonl or FILE.json.
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Texts that go through the network at once.
-    #[arg(long, default_value_t = texts::BATCH, value_name = "N")]
-    batch_size: usize,
-    /// How tokens become one vector, whatever the folder says; for others than sentence encoders the mean is taken.
-    #[arg(long, value_enum, value_name = "HOW")]
+    /// Pooling of token vectors into one.
+    ///
+    /// The default is the model folder's setting or, for anything but a sentence-transformers
+    /// folder, the mean.
+    #[arg(long, value_enum, value_name = "HOW", help_heading = "Embedding")]
     pooling: Option<PoolingName>,
-    /// Whether vectors are brought to length 1, whatever the folder says.
-    #[arg(long, value_name = "BOOL", action = ArgAction::Set)]
+    /// Scale vectors to length 1 [default: the model folder's setting].
+    #[arg(long, value_name = "BOOL", action = ArgAction::Set, help_heading = "Embedding")]
     normalize: Option<bool>,
+    /// Texts per forward pass.
+    #[arg(long, default_value_t = texts::BATCH, value_name = "N", help_heading = "Embedding")]
+    batch_size: usize,
+    /// Output file: .npy (float32, [texts, width]), .jsonl or .json.
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    output: Option<PathBuf>,
     #[command(flatten)]
     weights: WeightsArgs,
     #[command(flatten)]
@@ -56,11 +61,11 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum PoolingName {
-    /// The mean over all tokens.
+    /// Mean over all tokens.
     Mean,
-    /// The first token, `[CLS]`.
+    /// First token, `[CLS]`.
     Cls,
-    /// The largest value of each feature.
+    /// Maximum of each feature over all tokens.
     Max,
 }
 
@@ -96,7 +101,7 @@ pub(crate) fn run(args: &Args) -> Done {
     encoder.pooling = args.pooling.map_or(encoder.pooling, Pooling::from);
     encoder.normalize = args.normalize.unwrap_or(encoder.normalize);
     let texts = args.texts.read()?;
-    let rows: Vec<Encoded> = texts
+    let rows: Vec<Encoding> = texts
         .iter()
         .map(|text| sequences.encode(text, None))
         .collect::<Result<_, _>>()?;
@@ -152,7 +157,7 @@ fn format(output: Option<&Path>) -> anyhow::Result<Format> {
 }
 
 /// The encoder, and what makes its input of a text.
-fn open(args: &Args, device: &Device) -> anyhow::Result<(SentenceEncoder, SequenceEncoder)> {
+fn open(args: &Args, device: &Device) -> anyhow::Result<(SentenceEncoder, InputBuilder)> {
     let path = &args.model;
     if path.join("modules.json").is_file() {
         args.weights.refuse(path)?;
@@ -160,7 +165,7 @@ fn open(args: &Args, device: &Device) -> anyhow::Result<(SentenceEncoder, Sequen
         let tokenizer = Tokenizer::open(&transformer_folder(path)?)
             .context("published weights need their tokenizer")?;
         check_tokens(&tokenizer, &encoder.config)?;
-        let sequences = SequenceEncoder::new(tokenizer, encoder.max_length)?;
+        let sequences = InputBuilder::new(tokenizer, encoder.max_length)?;
         return Ok((encoder, sequences));
     }
     let loaded = encoder::open(path, &args.weights, device)?;
@@ -177,8 +182,8 @@ fn open(args: &Args, device: &Device) -> anyhow::Result<(SentenceEncoder, Sequen
 /// A vector for each row, in their order.
 fn embed(
     encoder: &SentenceEncoder,
-    sequences: &SequenceEncoder,
-    rows: &[Encoded],
+    sequences: &InputBuilder,
+    rows: &[Encoding],
     batch_size: usize,
     device: &Device,
 ) -> anyhow::Result<Vec<Vec<f32>>> {

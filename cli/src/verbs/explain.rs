@@ -19,72 +19,79 @@ use crate::trained::{OutsideArgs, WeightsArgs};
 use image::ImageMethod;
 use text::TextMethod;
 
-/// Show which places of an image, or which words of a text, speak for a class.
+/// Show which pixels or words speak for a class.
+///
+/// For each image a PNG file is written: on the left what the network saw, on the right the same
+/// under a heat map. An image that cannot be read is reported and the others are still explained;
+/// the exit code is then 1.
+///
+/// A text is printed with the words that speak for its class in green and those against in red;
+/// without colours, as a table.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox explain runs/cnn photo.jpg
-  tinderbox explain runs/cnn photo.jpg --class star --method smooth-grad --output why.png
+  tinderbox explain runs/cnn photo.jpg --class star --method smooth-grad
   tinderbox explain runs/cnn --layers
   tinderbox explain runs/bert --text \"the film was not bad\" --output why.html
-  tinderbox explain runs/bert --text \"the film was not bad\" --method attention --layer 1 --head 0 --output map.svg
-  tinderbox explain runs/squad --question \"Who wrote it?\" --file book.txt
-
-For each image a PNG file is written: on the left what the network saw, on the right the same with the places that count \
-in red. An image that cannot be read is reported, the others are still explained; the exit code is then 1.
-
-A text is shown with what speaks for its class in green and what speaks against it in red; where there are no colours, as a \
-table. RUN may then also be a folder of Hugging Face's.")]
+  tinderbox explain runs/bert --text \"not bad\" --method attention --layer 1
+  tinderbox explain runs/squad --question \"Who wrote it?\" --file book.txt")]
 pub(crate) struct Args {
-    /// The run directory.
+    /// Run directory or, for text, a Hugging Face model folder.
     run: PathBuf,
     /// Image files.
     images: Vec<PathBuf>,
     #[command(flatten)]
     texts: TextArgs,
-    /// The second text, of a model that judges pairs.
-    #[arg(long, value_name = "TEXT")]
+    /// Second text of a pair.
+    #[arg(long, value_name = "TEXT", help_heading = "Input")]
     pair: Option<String>,
-    /// What is asked about the text, of a model that answers questions.
-    #[arg(long, value_name = "TEXT")]
+    /// Question about the text.
+    #[arg(long, value_name = "TEXT", help_heading = "Input")]
     question: Option<String>,
-    /// What is asked [default: grad-cam for images, integrated-gradients for text].
-    #[arg(long, value_enum)]
+    /// Explanation method.
+    ///
+    /// The default is grad-cam for images and integrated-gradients for text.
+    #[arg(long, value_enum, help_heading = "Method")]
     method: Option<Method>,
-    /// The layer that Grad-CAM looks at (without it the last convolution's), or the number of a layer of attention, from 0
-    /// (without it all of them).
-    #[arg(long, value_name = "NAME|N")]
-    layer: Option<String>,
-    /// The head of attention, from 0; without it all of them.
-    #[arg(long, value_name = "N")]
-    head: Option<usize>,
-    /// List the layers instead.
-    #[arg(long, conflicts_with = "images")]
-    layers: bool,
-    /// The class asked about; without it the most probable one.
-    #[arg(long, value_name = "NAME|INDEX")]
+    /// Class to explain [default: the most probable one].
+    #[arg(long, value_name = "NAME|INDEX", help_heading = "Method")]
     class: Option<String>,
-    /// Of images, a folder for the pictures, or the PNG file for a single one [default: .]; of a text, a file to be written
-    /// besides.
-    #[arg(long, short, value_name = "FOLDER|FILE.png|FILE.html|FILE.svg")]
-    output: Option<PathBuf>,
-    /// How many noisy copies SmoothGrad averages over [default: 25].
-    #[arg(long, value_name = "N")]
+    /// Layer to look at, by name (grad-cam) or number (attention).
+    ///
+    /// grad-cam: a layer that --layers lists, by default the last convolution's. attention: a layer
+    /// counted from 0, by default the mean of all.
+    #[arg(long, value_name = "NAME|N", help_heading = "Method")]
+    layer: Option<String>,
+    /// List the model's layers instead.
+    #[arg(long, conflicts_with = "images", help_heading = "Method")]
+    layers: bool,
+    /// Attention head, counted from 0 [default: the mean of all].
+    #[arg(long, value_name = "N", help_heading = "Method")]
+    head: Option<usize>,
+    /// Noisy copies that smooth-grad averages over [default: 25].
+    #[arg(long, value_name = "N", help_heading = "Method")]
     samples: Option<usize>,
-    /// How strong SmoothGrad's noise is, as a share of the image's range [default: 0.15].
-    #[arg(long, value_name = "SHARE")]
+    /// Noise of smooth-grad, relative to the image's range [default: 0.15].
+    #[arg(long, value_name = "SHARE", help_heading = "Method")]
     noise: Option<f64>,
-    /// What SmoothGrad draws its noise from [default: 0].
-    #[arg(long)]
+    /// Seed of smooth-grad's noise [default: 0].
+    #[arg(long, help_heading = "Method")]
     seed: Option<u64>,
-    /// At how many places integrated gradients are taken [default: 50].
-    #[arg(long, value_name = "N")]
+    /// Integration steps of integrated-gradients [default: 50].
+    #[arg(long, value_name = "N", help_heading = "Method")]
     steps: Option<usize>,
-    /// How many classes to list for each image or text.
-    #[arg(long, default_value_t = 5, value_name = "K")]
+    /// Where to write pictures.
+    ///
+    /// Images: a folder, or FILE.png for a single image, by default the current folder. Texts:
+    /// FILE.html or FILE.svg, written in addition to the printed text.
+    #[arg(long, short, value_name = "FOLDER|FILE", help_heading = "Output")]
+    output: Option<PathBuf>,
+    /// Classes to list for each image or text.
+    #[arg(long, default_value_t = 5, value_name = "K", help_heading = "Output")]
     top_k: usize,
-    /// Print JSON instead of tables, one object a line.
-    #[arg(long)]
+    /// Print one JSON object per line instead of tables.
+    #[arg(long, help_heading = "Output")]
     json: bool,
     #[command(flatten)]
     weights: WeightsArgs,

@@ -8,11 +8,12 @@ use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 use serde_json::json;
 use tinderbox_model_transformer::huggingface;
-use tinderbox_train::adapters;
-use tinderbox_train::encoder::LoadedEncoder;
 use tinderbox_train::files::write_atomically;
-use tinderbox_train::language::{LanguageModel, LanguageModelConfig};
-use tinderbox_train::run::{RunDir, RunKind};
+use tinderbox_train::kinds::Kind;
+use tinderbox_train::kinds::encoder::{EncoderBundle, LoadedEncoder};
+use tinderbox_train::kinds::language_modeling::{LanguageModel, LanguageModelConfig};
+use tinderbox_train::params::adapters;
+use tinderbox_train::run::{Bundle, RunDir};
 use tinderbox_weights::StateDict;
 
 use crate::Done;
@@ -20,29 +21,29 @@ use crate::language::open_run;
 use crate::shared::DeviceArgs;
 use crate::trained::WeightsArgs;
 
-/// Write a trained model's weights for PyTorch.
+/// Write weights for PyTorch, Hugging Face or PEFT.
+///
+/// Read them in PyTorch with model.load_state_dict(safetensors.torch.load_file(FILE)), and a folder
+/// with AutoModelForCausalLM.from_pretrained(FOLDER), AutoModelForSequenceClassification and so on.
+/// LoRA adapters are merged into the weights, except by --format peft.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox export runs/cnn model.safetensors
   tinderbox export model.pth model.safetensors
   tinderbox export runs/transformer path/to/folder --format huggingface
-  tinderbox export runs/bert path/to/folder --format peft
-
-In PyTorch: model.load_state_dict(safetensors.torch.load_file(\"model.safetensors\")), or of a folder
-AutoModelForCausalLM.from_pretrained(\"path/to/folder\"), AutoModelForSequenceClassification and so on.
-Adapters are added to what they adapt, except in --format peft.")]
+  tinderbox export runs/bert path/to/folder --format peft")]
 pub(crate) struct Args {
-    /// The run directory, or a weights file of PyTorch that is to become safetensors.
+    /// Run directory, or PyTorch weights file to convert.
     #[arg(value_name = "RUN|FILE")]
     run: PathBuf,
-    /// The file, or folder, to write.
+    /// File or folder to write.
     output: PathBuf,
-    /// What to write.
-    #[arg(long, value_enum, default_value_t = Format::Safetensors)]
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = Format::Safetensors, help_heading = "Output")]
     format: Format,
-    /// Replace what is there.
-    #[arg(long)]
+    /// Replace an existing file or folder.
+    #[arg(long, help_heading = "Output")]
     overwrite: bool,
     #[command(flatten)]
     weights: WeightsArgs,
@@ -50,11 +51,11 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// The weights, with PyTorch's names and layout.
+    /// Weights file with PyTorch's names and layout.
     Safetensors,
-    /// Of a GPT, a Llama or an encoder: a folder with config, weights and tokenizer.
+    /// Folder with config, weights and tokenizer (GPT, Llama, encoders).
     Huggingface,
-    /// Of a run with adapters: a folder with these alone, for Hugging Face's PEFT.
+    /// Folder with the LoRA adapters alone, for Hugging Face's PEFT.
     Peft,
 }
 
@@ -79,11 +80,11 @@ pub(crate) fn run(args: &Args) -> Done {
         return Ok(ExitCode::SUCCESS);
     }
     let run = RunDir::open(&args.run)?;
-    match (args.format, run.kind()?) {
-        (Format::Huggingface, RunKind::Encoder) => return encoder(args, &run),
+    match (args.format, Kind::of_run(&run)?) {
+        (Format::Huggingface, Kind::Encoder) => return encoder(args, &run),
         (Format::Huggingface, _) => return hugging_face(args, &run),
         (Format::Peft, _) => return peft(args, &run),
-        (Format::Safetensors, RunKind::Encoder) => {
+        (Format::Safetensors, Kind::Encoder) => {
             let loaded = open_encoder(args, &run)?;
             write(args, &tinderbox_weights::to_bytes(&loaded.model)?)?;
             println!("{output}: weights of {}", loaded.origin);
@@ -169,7 +170,7 @@ fn tokenizer_config(loaded: &LoadedEncoder) -> anyhow::Result<String> {
         .iter()
         .find_map(|token| tokenizer.id(token));
     let mut inputs = vec!["input_ids", "attention_mask"];
-    if loaded.config.segment_kinds() > 1 {
+    if loaded.config.type_vocab_size() > 1 {
         inputs.insert(1, "token_type_ids");
     }
     let settings = json!({
@@ -193,7 +194,7 @@ fn peft(args: &Args, run: &RunDir) -> Done {
     let weights = run.weights(which, live)?;
     let folder = &args.output;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let encoder = run.encoder()?.config;
+    let encoder = EncoderBundle::read(run)?.config;
     // For its names alone.
     let model = encoder.init(&DeviceArgs::default().open()?)?;
     let (config, adapters) = adapters::to_peft(weights.as_bytes(), lora, &model, encoder.head())?;

@@ -8,11 +8,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use burn::tensor::Device;
 use serde::Serialize;
 use tinderbox_data::text::Tokenizer;
 use tinderbox_generate::{Choice, Sampler, Sampling, generate};
-use tinderbox_train::language::Predictor;
+use tinderbox_train::kinds::language_modeling::Predictor;
 
 use crate::Done;
 use crate::language::{self, LoadedModel};
@@ -20,67 +19,85 @@ use crate::shared::DeviceArgs;
 use crate::trained::WeightsArgs;
 use stop::StopText;
 
-/// Let a language model write.
+/// Generate text with a language model.
+///
+/// MODEL is a run directory, a Hugging Face model folder (config.json, weights, tokenizer), or a
+/// llama2.c checkpoint with its tokenizer.bin beside it. The text is a function of model, prompt,
+/// settings and seed.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox generate runs/transformer --max-tokens 100
-  tinderbox generate runs/gpt-shakespeare-char --prompt ROMEO: --temperature 0.8 --top-k 40 --num-samples 3
-  tinderbox generate path/to/gpt2 --prompts prompts.txt --temperature 0 --json
-
-MODEL is a run directory, a folder of Hugging Face's (config.json, weights, tokenizer), or a checkpoint of llama2.c with
-its tokenizer.bin. The text is a function of model, prompt, settings and seed.")]
+  tinderbox generate runs/gpt-shakespeare-char --prompt ROMEO: --top-k 40
+  tinderbox generate path/to/gpt2 --prompts prompts.txt --temperature 0 --json")]
 pub(crate) struct Args {
-    /// What is to write.
+    /// Model to generate with: run directory, model folder or file.
     model: PathBuf,
-    /// What it goes on from; without it, it begins a text.
-    #[arg(long, conflicts_with = "prompts")]
+    /// Text to continue [default: start of text].
+    #[arg(long, conflicts_with = "prompts", help_heading = "Input")]
     prompt: Option<String>,
-    /// A file with a prompt a line.
-    #[arg(long, value_name = "FILE")]
+    /// File with one prompt per line.
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
     prompts: Option<PathBuf>,
-    /// Tokens to write at most.
-    #[arg(long, default_value_t = 200, value_name = "N")]
+    /// Maximum number of tokens to generate.
+    #[arg(
+        long,
+        default_value_t = 200,
+        value_name = "N",
+        help_heading = "Sampling"
+    )]
     max_tokens: usize,
-    /// Below 1 probable tokens become more probable; 0 takes the most probable one, always.
+    /// Softmax temperature; 0 is greedy decoding.
     #[arg(
         long,
         default_value_t = 0.8,
         value_name = "T",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        help_heading = "Sampling"
     )]
     temperature: f64,
-    /// Choose among the K most probable tokens.
-    #[arg(long, value_name = "K")]
+    /// Sample from the K most probable tokens.
+    #[arg(long, value_name = "K", help_heading = "Sampling")]
     top_k: Option<usize>,
-    /// Choose among the most probable tokens that together have this probability.
-    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    /// Sample from the smallest set of tokens with probability P.
+    #[arg(
+        long,
+        value_name = "P",
+        allow_negative_numbers = true,
+        help_heading = "Sampling"
+    )]
     top_p: Option<f64>,
-    /// Choose among tokens at least this fraction as probable as the most probable one.
-    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    /// Sample from tokens with at least P times the top probability.
+    #[arg(
+        long,
+        value_name = "P",
+        allow_negative_numbers = true,
+        help_heading = "Sampling"
+    )]
     min_p: Option<f64>,
-    /// Above 1, tokens that have occurred become less probable.
+    /// Penalise tokens that have occurred; 1 is off.
     #[arg(
         long,
         default_value_t = 1.0,
         value_name = "X",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        help_heading = "Sampling"
     )]
     repetition_penalty: f64,
-    /// Another seed gives another text.
-    #[arg(long, default_value_t = 42)]
+    /// Seed of the sampling.
+    #[arg(long, default_value_t = 42, help_heading = "Sampling")]
     seed: u64,
-    /// Texts to write for each prompt.
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    /// Texts to generate for each prompt.
+    #[arg(long, default_value_t = 1, value_name = "N", help_heading = "Sampling")]
     num_samples: u64,
-    /// Stop before this text. May be given several times.
-    #[arg(long, value_name = "TEXT")]
+    /// Stop before this string (repeatable).
+    #[arg(long, value_name = "TEXT", help_heading = "Sampling")]
     stop: Vec<String>,
-    /// Print one JSON object a text, with the log-probability of every token.
-    #[arg(long)]
+    /// Print one JSON object per text, with each token's log-probability.
+    #[arg(long, help_heading = "Output")]
     json: bool,
-    /// The tokenizer of published weights, if it does not lie beside them.
-    #[arg(long, value_name = "FILE")]
+    /// Tokenizer of published weights, if not beside them.
+    #[arg(long, value_name = "FILE", help_heading = "Model")]
     tokenizer: Option<PathBuf>,
     #[command(flatten)]
     weights: WeightsArgs,
@@ -106,16 +123,13 @@ struct Token {
 }
 
 pub(crate) fn run(args: &Args) -> Done {
-    let sampler = Sampler::new(
-        Sampling {
-            temperature: args.temperature,
-            top_k: args.top_k,
-            top_p: args.top_p,
-            min_p: args.min_p,
-            repetition_penalty: args.repetition_penalty,
-        },
-        args.seed,
-    )?;
+    let sampling = Sampling::default()
+        .with_temperature(args.temperature)
+        .with_top_k(args.top_k)
+        .with_top_p(args.top_p)
+        .with_min_p(args.min_p)
+        .with_repetition_penalty(args.repetition_penalty);
+    let sampler = Sampler::new(sampling, args.seed)?;
     ensure!(args.num_samples > 0, "--num-samples must be at least 1");
     ensure!(
         !args.stop.iter().any(String::is_empty),
@@ -135,7 +149,7 @@ pub(crate) fn run(args: &Args) -> Done {
             // Every text of a call draws its own random numbers.
             let place = number as u64 * args.num_samples + sample;
             let sampler = sampler.clone().for_sample(place);
-            count += write_text(args, &loaded, &device, prompt, sample, sampler)?;
+            count += write_text(args, &loaded, prompt, sample, sampler)?;
             time += start.elapsed();
         }
     }
@@ -171,14 +185,13 @@ struct Continuation {
 fn write_text(
     args: &Args,
     loaded: &LoadedModel,
-    device: &Device,
     prompt: &str,
     sample: u64,
     sampler: Sampler,
 ) -> anyhow::Result<usize> {
     let mut out = std::io::stdout().lock();
     if args.json {
-        let continuation = continue_text(args, loaded, device, prompt, sampler, &mut |_| Ok(()))?;
+        let continuation = continue_text(args, loaded, prompt, sampler, &mut |_| Ok(()))?;
         let count = continuation.choices.len();
         let token = |choice: Choice| Token {
             id: choice.token,
@@ -200,7 +213,7 @@ fn write_text(
         write!(out, "{text}")?;
         out.flush()
     };
-    let continuation = continue_text(args, loaded, device, prompt, sampler, &mut show)?;
+    let continuation = continue_text(args, loaded, prompt, sampler, &mut show)?;
     writeln!(out)?;
     Ok(continuation.choices.len())
 }
@@ -209,7 +222,6 @@ fn write_text(
 fn continue_text(
     args: &Args,
     loaded: &LoadedModel,
-    device: &Device,
     prompt: &str,
     sampler: Sampler,
     show: &mut dyn FnMut(&str) -> std::io::Result<()>,
@@ -221,12 +233,10 @@ fn continue_text(
     for &id in &ids {
         pieces.push(id);
     }
-    let mut predictor = Predictor::new(&loaded.model, device);
-    let next = |new: &[u32]| predictor.next_logits(new);
     let mut text = StopText::new(&args.stop);
     let mut choices = Vec::new();
     let mut finish_reason = "length";
-    for choice in generate(next, &ids, sampler).take(args.max_tokens) {
+    for choice in generate(Predictor::new(&loaded.model), &ids, sampler).take(args.max_tokens) {
         let choice = choice?;
         choices.push(choice);
         if tokenizer.ends_text(choice.token) {

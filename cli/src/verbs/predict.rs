@@ -20,7 +20,14 @@ use crate::trained::{OutsideArgs, WeightsArgs};
 pub(super) use answer::{Question, ask};
 pub(super) use image::{add_rows, most_probable, see};
 
-/// Say what is on an image, or what a text means.
+/// Classify images or texts, tag words, answer questions.
+///
+/// A text model does what it was trained for: it gives the class of a text or pair of texts, a tag
+/// for each word, or the passage that answers a question. Without --text and --file, texts are read
+/// from standard input, one per line.
+///
+/// An image that cannot be read is reported and the others are still classified; the exit code is
+/// then 1.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -28,48 +35,46 @@ Examples:
   tinderbox predict runs/cnn photo.jpg --top-k 3 --json
   tinderbox predict runs/bert --text \"the film was not bad\"
   tinderbox predict runs/sst2 --file sentences.tsv --json
-  tinderbox predict runs/pairs --file pairs.csv --text-column first --pair-column second
-  tinderbox predict runs/squad --question \"Who wrote it?\" --file book.txt
-
-RUN is a run directory or, for text, also a folder of Hugging Face's. What is said of a text is what the model was trained \
-for: its class, the tag of each word, or the passage that answers a question. Without --text and --file the texts are read \
-from standard input, one a line.
-
-An image that cannot be read is reported, the others are still predicted; the exit code is then 1.")]
+  tinderbox predict runs/pairs --file pairs.csv --pair-column second
+  tinderbox predict runs/squad --question \"Who wrote it?\" --file book.txt")]
 pub(crate) struct Args {
-    /// The run directory.
+    /// Run directory or, for text, a Hugging Face model folder.
     run: PathBuf,
     /// Image files.
     images: Vec<PathBuf>,
     #[command(flatten)]
     texts: TextArgs,
-    /// The second text, of a model that judges pairs. As many as there are texts.
-    #[arg(long, value_name = "TEXT", requires = "text")]
+    /// Second text of a pair; one for each --text.
+    #[arg(long, value_name = "TEXT", requires = "text", help_heading = "Input")]
     pair: Vec<String>,
-    /// What is asked about the text.
-    #[arg(long, value_name = "TEXT")]
+    /// Question about the text.
+    #[arg(long, value_name = "TEXT", help_heading = "Input")]
     question: Option<String>,
-    /// Of a table (.tsv, .csv, .jsonl) given with --file: the column of the text. Without it the training data's names are
-    /// looked for.
-    #[arg(long, value_name = "NAME", requires = "file")]
+    /// Text column of a table given with --file.
+    ///
+    /// Tables are .tsv, .csv and .jsonl files. The default is the column name of the training data.
+    #[arg(long, value_name = "NAME", requires = "file", help_heading = "Input")]
     text_column: Option<String>,
-    /// Likewise of the second text.
-    #[arg(long, value_name = "NAME", requires = "file")]
+    /// Second text's column of a table given with --file.
+    #[arg(long, value_name = "NAME", requires = "file", help_heading = "Input")]
     pair_column: Option<String>,
-    /// Let a question have no answer, if that scores more than X above the best one. A model that was trained on questions
-    /// without answers does so anyway [default: its recipe's data.null_threshold].
+    /// Score margin by which "no answer" must win.
+    ///
+    /// Allows a question to have no answer. Models trained on unanswerable questions do so anyway,
+    /// with their recipe's data.null_threshold.
     #[arg(
         long,
         value_name = "X",
         requires = "question",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        help_heading = "Output"
     )]
     null_threshold: Option<f64>,
-    /// How many classes to list for each image or text.
-    #[arg(long, default_value_t = 5, value_name = "K")]
+    /// Classes to list for each image or text.
+    #[arg(long, default_value_t = 5, value_name = "K", help_heading = "Output")]
     top_k: usize,
-    /// Print one JSON object a line instead of a table.
-    #[arg(long)]
+    /// Print one JSON object per line instead of a table.
+    #[arg(long, help_heading = "Output")]
     json: bool,
     #[command(flatten)]
     weights: WeightsArgs,

@@ -9,7 +9,7 @@ fn every_mask_is_guessed() {
     let folder = folder(Head::MaskedLm, &[]);
     let text = "Paris is the [MASK] of <mask>.";
     let filled = json(run(
-        "fill",
+        "fill-mask",
         folder.path(),
         &[text, "--json", "--top-k", "3"],
     ));
@@ -41,21 +41,21 @@ fn every_mask_is_guessed() {
             token
         );
     }
-    let (table, _) = shown(run("fill", folder.path(), &[text]));
+    let (table, _) = shown(run("fill-mask", folder.path(), &[text]));
     assert_eq!(table.lines().count(), 1 + 2 * 5, "{table}");
     assert_one_line_error(
-        &mut run("fill", folder.path(), &["paris is the capital"]),
+        &mut run("fill-mask", folder.path(), &["paris is the capital"]),
         1,
         &["no [MASK] in the text", "write [MASK]"],
     );
     let late = "paris ".repeat(30) + "[MASK]";
     assert_one_line_error(
-        &mut run("fill", folder.path(), &[&late]),
+        &mut run("fill-mask", folder.path(), &[&late]),
         1,
         &["shorten the text"],
     );
     assert_one_line_error(
-        &mut run("fill", classifier().path(), &[text]),
+        &mut run("fill-mask", classifier().path(), &[text]),
         1,
         &["no head for masked words"],
     );

@@ -32,12 +32,12 @@ pub(crate) fn folder(head: Head, labels: &[&str]) -> TempDir {
     static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _alone = LOCK.lock().unwrap();
     device.seed(3);
-    let config = TextEncoderConfig::Bert(BertConfig {
-        vocab_size: WORDS.lines().count(),
-        max_position_embeddings: LENGTH,
-        initializer_range: 0.6,
-        ..BertConfig::new(2, 2, 8)
-    });
+    let config = TextEncoderConfig::Bert(
+        BertConfig::new(2, 2, 8)
+            .with_vocab_size(WORDS.lines().count())
+            .with_max_position_embeddings(LENGTH)
+            .with_initializer_range(0.6),
+    );
     let config = config.with_head(head, labels.len().max(2));
     let model = config.init(&device).unwrap();
     let labels: Vec<String> = labels.iter().map(|label| label.to_string()).collect();
@@ -47,7 +47,7 @@ pub(crate) fn folder(head: Head, labels: &[&str]) -> TempDir {
 }
 
 pub(crate) fn classifier() -> TempDir {
-    folder(Head::Sequence, &["negative", "positive"])
+    folder(Head::SequenceClassification, &["negative", "positive"])
 }
 
 /// Without a head.

@@ -104,7 +104,7 @@ fn texts_come_from_tables_too() {
 
 #[test]
 fn every_word_gets_a_tag() {
-    let folder = folder(Head::Token, &["O", "B-LOC", "I-LOC"]);
+    let folder = folder(Head::TokenClassification, &["O", "B-LOC", "I-LOC"]);
     let path = folder.path();
     let text = "Paris is unbelievable.";
     let tagged = json(run("predict", path, &["--text", text, "--json"]));
@@ -145,7 +145,7 @@ fn every_word_gets_a_tag() {
 
 #[test]
 fn an_answer_is_a_passage_of_the_text() {
-    let folder = folder(Head::Span, &[]);
+    let folder = folder(Head::QuestionAnswering, &[]);
     let path = folder.path();
     let context = "é é ".repeat(300) + "Paris is the capital of France. A good film.";
     let file = path.join("context.txt");

@@ -4,7 +4,7 @@ use crate::common::{assert_one_line_error, train_tiny};
 use crate::folders::{self, classifier, headless, run, shown};
 use burn::tensor::Device;
 use tinderbox_model_transformer::huggingface::save;
-use tinderbox_model_transformer::{GptConfig, Head, LanguageModelConfig};
+use tinderbox_model_transformer::{CausalLmConfig, GptConfig, Head};
 
 #[test]
 fn options_that_make_no_sense_are_refused() {
@@ -78,7 +78,7 @@ fn options_that_make_no_sense_are_refused() {
 fn a_model_of_another_kind_is_told_what_it_is_for() {
     let folder = tempfile::tempdir().unwrap();
     let gpt = folder.path().join("gpt");
-    let config = LanguageModelConfig::Gpt(GptConfig::small(1, 1, 8, 8));
+    let config = CausalLmConfig::Gpt(GptConfig::small(1, 1, 8, 8));
     save(&config.init(&Device::flex()).unwrap(), &config, &gpt).unwrap();
     let text = ["--text", "paris"];
     assert_one_line_error(
@@ -105,7 +105,7 @@ fn a_model_of_another_kind_is_told_what_it_is_for() {
     assert_one_line_error(
         &mut run("predict", masked.path(), &text),
         1,
-        &["tinderbox fill"],
+        &["tinderbox fill-mask"],
     );
     let nowhere = folder.path().join("nowhere");
     for verb in ["predict", "explain", "embed"] {

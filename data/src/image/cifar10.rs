@@ -1,7 +1,8 @@
 //! CIFAR-10 in its binary version (Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009): files of
 //! records, each a label byte and a 32x32 image as 1,024 red, 1,024 green and 1,024 blue bytes.
 
-use super::{Image, Split};
+use super::Image;
+use crate::Split;
 use crate::error::DataError;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,7 +57,7 @@ impl Cifar10 {
     pub fn open(dir: &Path, split: Split) -> Result<Self, DataError> {
         let names: &[&str] = match split {
             Split::Train => &TRAIN,
-            Split::Validation => &TEST,
+            Split::Validation | Split::Test => &TEST,
         };
         let files = names
             .iter()

@@ -1,6 +1,7 @@
 //! The folder layout of ImageNet and many other sets: `root/train/CLASS/picture.jpg`, `root/val/CLASS/picture.jpg`.
 
-use super::{Image, Split, decode};
+use super::{Image, decode};
+use crate::Split;
 use crate::error::DataError;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use walkdir::WalkDir;
 /// Any capitals do.
 const EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
 const TRAIN: &[&str] = &["train"];
+const TEST: &[&str] = &["test"];
 /// The first of these that is there.
 const VALIDATION: &[&str] = &["val", "valid", "validation", "test"];
 
@@ -39,6 +41,7 @@ impl ImageFolder {
         let folder = match split {
             Split::Train => train,
             Split::Validation => subfolder(root, VALIDATION)?,
+            Split::Test => subfolder(root, TEST)?,
         };
         let mut files = Vec::new();
         for class in entries(&folder)?.folders {

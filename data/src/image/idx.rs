@@ -1,7 +1,8 @@
 //! IDX, the file format of MNIST, Fashion-MNIST and EMNIST: a big-endian header (magic number, sizes), then bytes. Read
 //! plain or compressed with gzip.
 
-use super::{Image, Split};
+use super::Image;
+use crate::Split;
 use crate::error::DataError;
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
@@ -36,7 +37,7 @@ impl Idx {
     pub fn open(dir: &Path, split: Split) -> Result<Self, DataError> {
         let prefix = match split {
             Split::Train => "train",
-            Split::Validation => "t10k",
+            Split::Validation | Split::Test => "t10k",
         };
         let (path, sizes, pixels) = read(&find(dir, prefix, "images", 3)?, IMAGES_MAGIC)?;
         let (labels_path, _, labels) = read(&find(dir, prefix, "labels", 1)?, LABELS_MAGIC)?;
@@ -188,7 +189,7 @@ fn classes(
 ) -> Result<Vec<String>, DataError> {
     let training = match split {
         Split::Train => None,
-        Split::Validation => find(dir, "train", "labels", 1).ok(),
+        Split::Validation | Split::Test => find(dir, "train", "labels", 1).ok(),
     };
     let count = match &training {
         None => class_count(labels),

@@ -1,16 +1,17 @@
-//! Ten drawn shapes on textured grounds: a data set that needs no file and no network, easy to look at, hard for a
+//! Ten drawn shapes on textured backgrounds: a data set that needs no file and no network, easy to look at, hard for a
 //! linear model and learnable by a small convolutional network.
 //!
-//! Nothing but a shape's outline tells its class: colours, ground, place, size, turn, noise and stray strokes are drawn
+//! Nothing but a shape's outline tells its class: colours, background, place, size, turn, noise and stray strokes are drawn
 //! independently of it. An image is a function of (seed, split, index) and is drawn when asked for, with arithmetic
 //! that every machine rounds alike (no sine, no exponential).
 
-mod ground;
+mod background;
 mod outline;
 
-use super::{Image, Split};
+use super::Image;
+use crate::Split;
 use crate::random;
-use ground::Ground;
+use background::Background;
 use outline::OUTLINES;
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
@@ -33,6 +34,7 @@ impl Shapes {
             purpose: match split {
                 Split::Train => "shapes/train",
                 Split::Validation => "shapes/validation",
+                Split::Test => "shapes/test",
             },
             len,
             size,
@@ -88,7 +90,7 @@ type Color = [f32; 3];
 /// In the image's coordinates: x to the right and y down, -1 to 1 within the image.
 type Point = [f32; 2];
 
-/// The least difference between the shape's colour and either of the ground's, summed over red, green and blue.
+/// The least difference between the shape's colour and either of the background's, summed over red, green and blue.
 const CONTRAST: f32 = 150.0;
 /// The shape's circumscribed radius.
 const RADIUS: (f32, f32) = (0.42, 0.6);
@@ -103,7 +105,7 @@ const HALF_TURN: f32 = 0.2;
 
 /// Everything that is drawn, before there are pixels.
 struct Scene {
-    ground: Ground,
+    background: Background,
     outline: fn(Point) -> f32,
     center: Point,
     /// Cosine and sine.
@@ -130,7 +132,7 @@ impl Scene {
         let fill = color(rng);
         let colors = [color_unlike(fill, rng), color_unlike(fill, rng)];
         Self {
-            ground: Ground::draw(colors, rng),
+            background: Background::draw(colors, rng),
             outline,
             center: [uniform(rng, -OFFSET, OFFSET), uniform(rng, -OFFSET, OFFSET)],
             turn: turn(rng),
@@ -164,7 +166,7 @@ impl Scene {
 
     /// The colour at a point, antialiased over the width of a pixel.
     fn color(&self, at: Point, pixel: f32) -> Color {
-        let mut color = self.ground.color(at);
+        let mut color = self.background.color(at);
         if let Some(stroke) = self.stroke.as_ref().filter(|stroke| !stroke.on_top) {
             color = mix(color, stroke.color, stroke.cover(at, pixel));
         }

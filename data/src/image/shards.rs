@@ -24,7 +24,8 @@ mod manifest;
 mod tar_writer;
 mod write;
 
-use super::{Image, Split, decode};
+use super::{Image, decode};
+use crate::Split;
 use crate::error::DataError;
 use crate::files;
 use crate::random;
@@ -83,7 +84,7 @@ impl Shards {
     }
 
     fn listed(root: &Path, split: Split, manifest: &Manifest) -> Result<Self, DataError> {
-        let listed = manifest.split(split);
+        let listed = manifest.split(split)?;
         listed.check_lengths(root)?;
         let shards: Vec<String> = listed
             .shards
@@ -111,7 +112,7 @@ impl Shards {
         let labels = samples.iter().flatten().map(|sample| sample.label);
         let classes = labels.max().map_or(0, |highest| highest + 1);
         let classes = (0..classes).map(|class| class.to_string()).collect();
-        if split == Split::Validation {
+        if split != Split::Train {
             shards = find::shards(root, split)?;
             samples = index::load(root, split, &shards)?;
         }
@@ -285,5 +286,6 @@ fn prefix(split: Split) -> &'static str {
     match split {
         Split::Train => "train",
         Split::Validation => "val",
+        Split::Test => "test",
     }
 }

@@ -4,7 +4,8 @@ use crate::disk::{self, TENCH, put, train};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use tinderbox_data::image::{ImageNet, Split};
+use tinderbox_data::Split;
+use tinderbox_data::image::ImageNet;
 
 struct Disk {
     dir: TempDir,

@@ -5,7 +5,8 @@ use image::codecs::jpeg::JpegEncoder;
 use std::fs::{self, File};
 use std::path::Path;
 use tempfile::TempDir;
-use tinderbox_data::image::{ImageNet, Split, decode};
+use tinderbox_data::Split;
+use tinderbox_data::image::{ImageNet, decode};
 
 pub(crate) const TENCH: &str = "n01440764";
 pub(crate) const CASSETTE_PLAYER: &str = "n02979186";

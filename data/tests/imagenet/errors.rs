@@ -3,7 +3,8 @@
 use crate::disk::{self, PARACHUTE, TENCH, put, validation};
 use std::fs;
 use std::path::Path;
-use tinderbox_data::image::{ImageNet, Split};
+use tinderbox_data::Split;
+use tinderbox_data::image::ImageNet;
 
 #[track_caller]
 fn assert_error(dataset: Result<ImageNet, tinderbox_data::DataError>, words: &[&str]) {

@@ -4,7 +4,8 @@ use crate::disk::{self, CASSETTE_PLAYER, PARACHUTE, Picture, TENCH, put, train, 
 use proptest::prelude::*;
 use std::path::Path;
 use tempfile::TempDir;
-use tinderbox_data::image::{ImageNet, Split};
+use tinderbox_data::Split;
+use tinderbox_data::image::ImageNet;
 
 #[track_caller]
 fn assert_complete(root: &Path) {

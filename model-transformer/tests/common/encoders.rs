@@ -15,9 +15,9 @@ use super::{Fixture, fixture_folder, values};
 pub const HEADS: [(&str, Head); 5] = [
     ("none", Head::None),
     ("masked_lm", Head::MaskedLm),
-    ("sequence", Head::Sequence),
-    ("token", Head::Token),
-    ("span", Head::Span),
+    ("sequence", Head::SequenceClassification),
+    ("token", Head::TokenClassification),
+    ("span", Head::QuestionAnswering),
 ];
 
 pub struct ThinEncoder {
@@ -29,14 +29,14 @@ pub struct ThinEncoder {
 pub fn bert() -> ThinEncoder {
     ThinEncoder {
         name: "bert",
-        config: TextEncoderConfig::Bert(BertConfig {
-            vocab_size: 50,
-            intermediate_size: 12,
-            max_position_embeddings: 24,
-            hidden_dropout_prob: 0.0,
-            attention_probs_dropout_prob: 0.0,
-            ..BertConfig::new(2, 2, 8)
-        }),
+        config: TextEncoderConfig::Bert(
+            BertConfig::new(2, 2, 8)
+                .with_vocab_size(50)
+                .with_intermediate_size(12)
+                .with_max_position_embeddings(24)
+                .with_hidden_dropout_prob(0.0)
+                .with_attention_probs_dropout_prob(0.0),
+        ),
         fixture: Fixture::new(include_bytes!("../fixtures/bert.safetensors")),
     }
 }
@@ -44,19 +44,19 @@ pub fn bert() -> ThinEncoder {
 pub fn distilbert() -> ThinEncoder {
     ThinEncoder {
         name: "distilbert",
-        config: TextEncoderConfig::DistilBert(DistilBertConfig {
-            vocab_size: 50,
-            max_position_embeddings: 24,
-            n_layers: 2,
-            n_heads: 2,
-            dim: 8,
-            hidden_dim: 12,
-            dropout: 0.0,
-            attention_dropout: 0.0,
-            qa_dropout: 0.0,
-            seq_classif_dropout: 0.0,
-            ..DistilBertConfig::default()
-        }),
+        config: TextEncoderConfig::DistilBert(
+            DistilBertConfig::default()
+                .with_vocab_size(50)
+                .with_max_position_embeddings(24)
+                .with_n_layers(2)
+                .with_n_heads(2)
+                .with_dim(8)
+                .with_hidden_dim(12)
+                .with_dropout(0.0)
+                .with_attention_dropout(0.0)
+                .with_qa_dropout(0.0)
+                .with_seq_classif_dropout(0.0),
+        ),
         fixture: Fixture::new(include_bytes!("../fixtures/distilbert.safetensors")),
     }
 }
@@ -64,14 +64,14 @@ pub fn distilbert() -> ThinEncoder {
 pub fn roberta() -> ThinEncoder {
     ThinEncoder {
         name: "roberta",
-        config: TextEncoderConfig::Roberta(RobertaConfig {
-            vocab_size: 50,
-            intermediate_size: 12,
-            max_position_embeddings: 24,
-            hidden_dropout_prob: 0.0,
-            attention_probs_dropout_prob: 0.0,
-            ..RobertaConfig::new(2, 2, 8)
-        }),
+        config: TextEncoderConfig::Roberta(
+            RobertaConfig::new(2, 2, 8)
+                .with_vocab_size(50)
+                .with_intermediate_size(12)
+                .with_max_position_embeddings(24)
+                .with_hidden_dropout_prob(0.0)
+                .with_attention_probs_dropout_prob(0.0),
+        ),
         fixture: Fixture::new(include_bytes!("../fixtures/roberta.safetensors")),
     }
 }
@@ -111,21 +111,29 @@ impl ThinEncoder {
         let input = self.input("plain", &Device::flex());
         match head {
             Head::None => values(model.forward_features(&input)),
-            Head::MaskedLm => values(model.forward_masked_lm(&input)),
-            Head::Sequence => values(model.forward_sequence(&input)),
-            Head::Token => values(model.forward_tokens(&input)),
-            Head::Span => model.forward_spans(&input).map(values).concat(),
+            Head::MaskedLm => values(model.forward_masked_lm(&input).unwrap()),
+            Head::SequenceClassification => {
+                values(model.forward_sequence_classification(&input).unwrap())
+            }
+            Head::TokenClassification => {
+                values(model.forward_token_classification(&input).unwrap())
+            }
+            Head::QuestionAnswering => model
+                .forward_question_answering(&input)
+                .unwrap()
+                .map(values)
+                .concat(),
         }
     }
 
     pub fn input(&self, case: &str, device: &Device) -> EncoderInput {
         let key = |what: &str| format!("{case}.{what}");
         let has = |what: &str| self.fixture.0.tensor(&key(what)).is_ok();
-        let integers = |what: &str| self.fixture.integers(&key(what), device);
+        let integers = |what: &str| self.fixture.int_tensor::<2>(&key(what), device);
         EncoderInput {
             tokens: integers("tokens"),
-            segments: has("segments").then(|| integers("segments")),
-            real: has("real").then(|| self.real(case, device)),
+            token_type_ids: has("segments").then(|| integers("segments")),
+            attention_mask: has("real").then(|| self.real(case, device)),
         }
     }
 
@@ -160,8 +168,8 @@ pub fn input_of(rows: &[Vec<i64>], time: usize, pad: i64, is_left: bool) -> Enco
     };
     EncoderInput {
         tokens: integers(tokens),
-        segments: Some(integers(segments)),
-        real: Some(Tensor::from_data(TensorData::new(real, shape), &device)),
+        token_type_ids: Some(integers(segments)),
+        attention_mask: Some(Tensor::from_data(TensorData::new(real, shape), &device)),
     }
 }
 

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use tinderbox_data::image::Transform;
-use tinderbox_data::text::treebank::Options as TreebankOptions;
 
-use super::sequence::{SequenceDataRecipe, SequenceDataSource};
+use crate::kinds::encoder::{EncoderDataRecipe, EncoderDataSource};
+use crate::kinds::image_classification::ImageDataRecipe;
+use crate::kinds::language_modeling::{LanguageDataRecipe, LanguageDataSource};
 
 /// The data. Their `source` decides what kind of work a run is: images are classified, text is predicted token by token, or
 /// understood as a whole.
@@ -17,9 +17,9 @@ pub enum DataRecipe {
     /// Images with a class each.
     Image(ImageDataRecipe),
     /// Text to learn a language model from.
-    Text(TextDataRecipe),
+    Text(LanguageDataRecipe),
     /// Text for an encoder to understand.
-    Sequence(SequenceDataRecipe),
+    Sequence(EncoderDataRecipe),
 }
 
 impl Default for DataRecipe {
@@ -36,9 +36,11 @@ impl DataRecipe {
             S::deserialize(toml::Value::String(name.into())).is_ok()
         }
         match source {
-            Some(name) if knows::<TextDataSource>(name) => Self::Text(TextDataRecipe::default()),
-            Some(name) if knows::<SequenceDataSource>(name) => {
-                Self::Sequence(SequenceDataRecipe::default())
+            Some(name) if knows::<LanguageDataSource>(name) => {
+                Self::Text(LanguageDataRecipe::default())
+            }
+            Some(name) if knows::<EncoderDataSource>(name) => {
+                Self::Sequence(EncoderDataRecipe::default())
             }
             _ => Self::Image(ImageDataRecipe::default()),
         }
@@ -62,7 +64,7 @@ impl DataRecipe {
     }
 
     /// The text, if it is text.
-    pub fn text(&self) -> Option<&TextDataRecipe> {
+    pub fn text(&self) -> Option<&LanguageDataRecipe> {
         match self {
             Self::Text(data) => Some(data),
             Self::Image(_) | Self::Sequence(_) => None,
@@ -70,7 +72,7 @@ impl DataRecipe {
     }
 
     /// The texts to understand, if it is those.
-    pub fn sequence(&self) -> Option<&SequenceDataRecipe> {
+    pub fn sequence(&self) -> Option<&EncoderDataRecipe> {
         match self {
             Self::Sequence(data) => Some(data),
             Self::Image(_) | Self::Text(_) => None,
@@ -104,178 +106,5 @@ impl<'de> Deserialize<'de> for DataRecipe {
             Self::Sequence(_) => serde_path_to_error::deserialize(value).map(Self::Sequence),
         }
         .map_err(told)
-    }
-}
-
-/// Where images come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ImageDataSource {
-    /// Ten classes of drawn shapes, generated from the seed; needs no file.
-    Shapes,
-    /// CIFAR-10's binary batches.
-    Cifar10,
-    /// MNIST, as IDX files.
-    Mnist,
-    /// Fashion-MNIST, as IDX files.
-    FashionMnist,
-    /// Any data set in MNIST's IDX files, under MNIST's file names.
-    Idx,
-    /// A folder with `train/CLASS/*.{jpg,jpeg,png}` and `val/CLASS/...`.
-    Folder,
-    /// ImageNet (ILSVRC 2012) as it is unpacked, or in its archives.
-    #[serde(rename = "imagenet")]
-    ImageNet,
-    /// Tiny-ImageNet as it is unpacked.
-    #[serde(rename = "tiny_imagenet")]
-    TinyImageNet,
-    /// Tar shards, as `tinderbox data shards` and WebDataset's tools write them: `train-*.tar` and `val-*.tar`.
-    Shards,
-}
-
-/// Images, and what is done to them before the network sees them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ImageDataRecipe {
-    /// Where images come from.
-    pub source: ImageDataSource,
-    /// The folder they lie in. Without it, downloadable sets are looked for in the cache folder.
-    pub path: Option<PathBuf>,
-    /// Download the set into the cache folder if it is not there.
-    pub download: bool,
-    /// Use only the first so many classes.
-    pub classes: Option<usize>,
-    /// Use only this share of the images of each class, at least one: always the same ones.
-    pub fraction: Option<f64>,
-    /// The same for validation images, where it is to be another share.
-    pub val_fraction: Option<f64>,
-    /// Number of training images that `shapes` draws.
-    pub train_size: usize,
-    /// Number of validation images that `shapes` draws.
-    pub val_size: usize,
-    /// Height and width of the images that `shapes` draws.
-    pub image_size: usize,
-    /// Applied to a training image, in this order.
-    ///
-    /// Without it nothing is random: what validation does is done.
-    pub train_transforms: Option<Vec<Transform>>,
-    /// Applied to a validation image, in this order; the model's own resize and crop by default.
-    pub val_transforms: Option<Vec<Transform>>,
-    /// Mix each training image with another of its batch, by shares from Beta(alpha, alpha); 0 does not (mixup).
-    pub mixup_alpha: f64,
-    /// Replace a rectangle of each training image by that of another, likewise (CutMix). With both, one of them is drawn
-    /// for each batch.
-    pub cutmix_alpha: f64,
-    /// Per-channel mean, of pixels in `[0, 1]`; the model's own by default.
-    pub mean: Option<Vec<f32>>,
-    /// Per-channel standard deviation; the model's own by default.
-    pub std: Option<Vec<f32>>,
-}
-
-impl Default for ImageDataRecipe {
-    fn default() -> Self {
-        Self {
-            source: ImageDataSource::Shapes,
-            path: None,
-            download: false,
-            classes: None,
-            fraction: None,
-            val_fraction: None,
-            train_size: 12_000,
-            val_size: 2_000,
-            image_size: 32,
-            train_transforms: None,
-            val_transforms: None,
-            mixup_alpha: 0.0,
-            cutmix_alpha: 0.0,
-            mean: None,
-            std: None,
-        }
-    }
-}
-
-/// Where text comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TextDataSource {
-    /// Sentences of a probabilistic grammar, generated from the seed; needs no file.
-    Grammar,
-    /// The word-level files `ptb.{train,valid,test}.txt`, or `{train,valid,test}.txt` in the same layout.
-    PennTreebank,
-    /// The bracketed treebank, as `.mrg` files.
-    Treebank,
-    /// Plain text: a file, or a folder with `train.txt`, `valid.txt` and perhaps `test.txt`.
-    Text,
-    /// Token shards, as `tinderbox data tokens` writes them.
-    Tokens,
-}
-
-/// What a token of plain text is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TextUnit {
-    /// A word between blanks; every line ends with `<eos>`. The vocabulary is that of the training text.
-    Words,
-    /// A character. The vocabulary is that of the whole text.
-    Characters,
-    /// Whatever the `tokenizer` makes of it.
-    Tokenizer,
-}
-
-/// Text, and how a language model is fed with it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TextDataRecipe {
-    /// Where text comes from.
-    pub source: TextDataSource,
-    /// The file or folder it lies in.
-    pub path: Option<PathBuf>,
-    /// What a token of plain text is.
-    pub unit: TextUnit,
-    /// For unit `tokenizer`: its file or folder (`tokenizer.json`, GPT-2's `vocab.json` and `merges.txt`, BERT's
-    /// `vocab.txt`, llama2.c's `tokenizer.bin`).
-    pub tokenizer: Option<PathBuf>,
-    /// Share of a single text file, at its end, that is kept for validation.
-    pub validation_fraction: f64,
-    /// Number of training tokens that `grammar` generates.
-    pub train_size: usize,
-    /// Number of validation tokens that `grammar` generates.
-    pub val_size: usize,
-    /// Treebank: which sections, and what is done to words.
-    pub treebank: TreebankOptions,
-    /// Plain text by word: keep only so many entries, the most frequent words, and write `<unk>` for the others. Without it all words
-    /// of the training text are known.
-    pub vocab_size: Option<usize>,
-    /// Tokens that the model sees before it takes a step: the length of a window, or how far gradients flow back through
-    /// time.
-    pub sequence_length: usize,
-    /// Recurrent models: vary this length at random, and the learning rate with it (Merity et al. 2018,
-    /// <https://arxiv.org/abs/1708.02182>).
-    pub vary_length: bool,
-    /// Recurrent models: how many streams an evaluation cuts the text into. Each begins without memory, so that 1 is
-    /// exact and more are faster.
-    pub eval_streams: usize,
-    /// Attention models: tokens between the beginnings of two windows of an evaluation; less than `sequence_length` gives
-    /// every token more context, and takes longer.
-    pub eval_stride: Option<usize>,
-}
-
-impl Default for TextDataRecipe {
-    fn default() -> Self {
-        Self {
-            source: TextDataSource::Grammar,
-            path: None,
-            unit: TextUnit::Words,
-            tokenizer: None,
-            validation_fraction: 0.1,
-            train_size: 400_000,
-            val_size: 40_000,
-            treebank: TreebankOptions::default(),
-            vocab_size: None,
-            sequence_length: 64,
-            vary_length: false,
-            eval_streams: 10,
-            eval_stride: None,
-        }
     }
 }

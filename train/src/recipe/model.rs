@@ -10,7 +10,7 @@ use tinderbox_model_transformer::{TextEncoderConfig, huggingface, registry};
 
 use super::ModelRecipe;
 use super::read::{Unknown, nearest};
-use crate::language::{LanguageModelConfig, LanguageModelInfo};
+use crate::kinds::language_modeling::{LanguageModelConfig, LanguageModelInfo};
 
 /// The network of a folder, whatever it is.
 pub(super) const PRETRAINED: &str = "pretrained";

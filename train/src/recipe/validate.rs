@@ -4,10 +4,12 @@ use tinderbox_data::image::Transform;
 
 use super::model::PRETRAINED;
 use super::{
-    DataRecipe, ImageDataRecipe, ImageDataSource, LoraRecipe, ModelRecipe, OptimizerRecipe, Recipe,
-    ScheduleName, ScheduleRecipe, SequenceDataRecipe, SequenceDataSource, TextDataRecipe,
-    TextDataSource, TextUnit, TrainRecipe,
+    DataRecipe, LoraRecipe, ModelRecipe, OptimizerRecipe, Recipe, ScheduleName, ScheduleRecipe,
+    TrainRecipe,
 };
+use crate::kinds::encoder::{EncoderDataRecipe, EncoderDataSource};
+use crate::kinds::image_classification::{ImageDataRecipe, ImageDataSource};
+use crate::kinds::language_modeling::{LanguageDataRecipe, LanguageDataSource, TextUnit};
 
 impl Recipe {
     /// A sentence for every value that cannot be, each beginning with its key.
@@ -46,7 +48,7 @@ impl Recipe {
                 check_sequences(data, &mut problems);
                 check_adaptation(&self.model, &mut problems);
                 problems.require(
-                    data.source != SequenceDataSource::Squad || self.train.label_smoothing == 0.0,
+                    data.source != EncoderDataSource::Squad || self.train.label_smoothing == 0.0,
                     "train.label_smoothing",
                     "is not for answers: the classes are the places of a text, padding too",
                 );
@@ -149,13 +151,13 @@ fn check_images(data: &ImageDataRecipe, problems: &mut Problems) {
     );
 }
 
-fn check_text(data: &TextDataRecipe, problems: &mut Problems) {
+fn check_text(data: &LanguageDataRecipe, problems: &mut Problems) {
     problems.require(
-        data.source == TextDataSource::Grammar || data.path.is_some(),
+        data.source == LanguageDataSource::Grammar || data.path.is_some(),
         "data.path",
         "must be given for this data.source",
     );
-    let is_plain = data.source == TextDataSource::Text;
+    let is_plain = data.source == LanguageDataSource::Text;
     problems.require(
         !is_plain || (data.unit == TextUnit::Tokenizer) == data.tokenizer.is_some(),
         "data.tokenizer",
@@ -179,9 +181,9 @@ fn check_text(data: &TextDataRecipe, problems: &mut Problems) {
     );
 }
 
-fn check_sequences(data: &SequenceDataRecipe, problems: &mut Problems) {
+fn check_sequences(data: &EncoderDataRecipe, problems: &mut Problems) {
     problems.require(
-        data.source == SequenceDataSource::Sentiment || data.path.is_some(),
+        data.source == EncoderDataSource::Sentiment || data.path.is_some(),
         "data.path",
         "must be given for this data.source",
     );
@@ -202,7 +204,7 @@ fn check_sequences(data: &SequenceDataRecipe, problems: &mut Problems) {
         ),
     );
     problems.require(
-        data.source != SequenceDataSource::Squad || data.stride < data.max_length,
+        data.source != EncoderDataSource::Squad || data.stride < data.max_length,
         "data.stride",
         "must be less than data.max_length",
     );

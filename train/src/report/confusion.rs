@@ -5,7 +5,8 @@
 
 use std::path::Path;
 
-use super::svg::{self, SvgError};
+use crate::TrainError;
+use crate::svg;
 
 /// Up to this many classes a cell holds its number, and up to this many a class has its name on the axes.
 const NUMBERED_UP_TO: usize = 20;
@@ -41,7 +42,7 @@ const GRID: &str = "#e9ecef";
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write_svg(path: &Path, classes: &[String], counts: &[Vec<u64>]) -> Result<(), SvgError> {
+pub fn write_svg(path: &Path, classes: &[String], counts: &[Vec<u64>]) -> Result<(), TrainError> {
     svg::write(path, &Matrix::new(classes, counts).draw())
 }
 

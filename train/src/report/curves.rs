@@ -9,7 +9,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::svg::{self, SvgError};
+use crate::TrainError;
+use crate::svg;
 
 /// Drawn larger than shown: the drawing library has whole coordinates only, which make stairs of a slope.
 const PX: u32 = 4;
@@ -75,8 +76,8 @@ pub fn write_svg(
     title: &str,
     x_label: &str,
     panels: &[Panel],
-) -> Result<(), SvgError> {
-    let picture = draw(title, x_label, panels).map_err(|error| SvgError::new(path, error))?;
+) -> Result<(), TrainError> {
+    let picture = draw(title, x_label, panels).map_err(|error| TrainError::picture(path, error))?;
     svg::write(path, &picture)
 }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::curves::{self, Panel, Series};
 use crate::TrainError;
-use crate::trainer::metrics::{MetricInfo, Values};
+use crate::metrics::{MetricInfo, Values};
 
 /// One line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,9 +3,8 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use super::{EvaluationReport, Speed, StepReport};
-use crate::session::ViewInfo;
-use crate::trainer::metrics::{MetricInfo, Values};
+use super::{EvaluationReport, Speed, StepReport, ViewInfo};
+use crate::metrics::{MetricInfo, Values};
 
 /// How often a line is written.
 const EVERY: Duration = Duration::from_secs(3);

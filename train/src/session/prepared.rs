@@ -6,53 +6,53 @@ use burn::module::Module;
 use burn::tensor::Device;
 use tinderbox_data::loader::Loader;
 
-use super::{Begin, Surroundings, ViewInfo};
+use super::{SessionContext, StartMode};
 use crate::TrainError;
-use crate::adapters;
+use crate::metrics::MetricInfo;
+use crate::params::adapters;
 use crate::recipe::Recipe;
-use crate::report::Reporter;
-use crate::run::{Description, RunDir};
+use crate::report::{Reporter, ViewInfo};
+use crate::run::{Bundle, RunDir};
 use crate::task::Task;
-use crate::trainer::metrics::MetricInfo;
 use crate::trainer::state::State;
 use crate::trainer::{Outcome, Trainer};
 
 /// One kind of work, opened and checked, with the model that training begins with.
-pub(super) struct Prepared<T: Task> {
-    pub(super) task: T,
-    pub(super) model: T::Model,
-    pub(super) train: Loader<T::Source>,
-    pub(super) validation: Loader<T::Source>,
-    pub(super) description: Description,
+pub(crate) struct Prepared<T: Task, B> {
+    pub(crate) task: T,
+    pub(crate) model: T::Model,
+    pub(crate) train: Loader<T::Source>,
+    pub(crate) validation: Loader<T::Source>,
+    pub(crate) bundle: B,
     /// What the learning rate of a parameter is multiplied by, where it is not 1.
-    pub(super) rate_scales: BTreeMap<String, f64>,
+    pub(crate) rate_scales: BTreeMap<String, f64>,
 }
 
-impl<T: Task> Prepared<T> {
-    pub(super) fn run(
+impl<T: Task, B: Bundle> Prepared<T, B> {
+    pub(crate) fn run(
         self,
         recipe: &Recipe,
-        begin: &Begin,
-        surroundings: Surroundings,
+        start: &StartMode,
+        context: SessionContext,
     ) -> Result<Outcome, TrainError> {
         let Self {
             task,
             model,
             train,
             validation,
-            description,
+            bundle,
             rate_scales,
         } = self;
-        let device = surroundings.device.clone().autodiff();
+        let device = context.device.clone().autodiff();
         check_best_metric(recipe, task.metrics())?;
-        let run = match begin {
-            Begin::New { path, overwrite } => {
-                let run = RunDir::create(path, *overwrite)?;
+        let run = match start {
+            StartMode::New { path, overwrite } => {
+                let run = RunDir::create::<B>(path, *overwrite)?;
                 adapters::write_base(run.path(), &model)?;
-                run.write_description(recipe, &description)?;
+                run.write_description(recipe, &bundle)?;
                 Some(run)
             }
-            Begin::Resume { path, .. } => {
+            StartMode::Resume { path, .. } => {
                 let run = RunDir::resume(path)?;
                 // It begins anew, and the weights that it begins with may have changed since.
                 if run.checkpoints().steps()?.is_empty() {
@@ -60,10 +60,12 @@ impl<T: Task> Prepared<T> {
                 }
                 Some(run)
             }
-            Begin::DryRun => None,
+            StartMode::DryRun => None,
         };
-        let mut state = match (begin, &run) {
-            (Begin::Resume { step, .. }, Some(run)) => restore(run, *step, model, recipe, &device)?,
+        let mut state = match (start, &run) {
+            (StartMode::Resume { step, .. }, Some(run)) => {
+                restore(run, *step, model, recipe, &device)?
+            }
             _ => State::new(model, &recipe.optimizer, &recipe.train),
         };
         state.optimizer.scale_rates(rate_scales);
@@ -72,7 +74,7 @@ impl<T: Task> Prepared<T> {
             run.write_recipe(recipe)?;
         }
         let sizes = [&train, &validation].map(|loader| task.size(loader.source()));
-        let view = (surroundings.view)(&ViewInfo {
+        let view = (context.view)(&ViewInfo {
             name: &recipe.name,
             metrics: task.metrics(),
             items: task.items(),
@@ -80,7 +82,7 @@ impl<T: Task> Prepared<T> {
             epoch: state.progress.epoch,
             step: state.progress.step,
             model: &recipe.model.name,
-            parameters: tinderbox_model_cnn::num_parameters(&state.model),
+            parameters: tinderbox_model::num_parameters(&state.model),
             sizes,
         });
         let progress = &state.progress;
@@ -88,7 +90,7 @@ impl<T: Task> Prepared<T> {
             Some(run) => Reporter::new(
                 view,
                 task.metrics(),
-                run,
+                run.report_files(),
                 progress.step,
                 progress.metrics_bytes,
             )?,
@@ -104,7 +106,7 @@ impl<T: Task> Prepared<T> {
             device,
             checkpoints: run.as_ref().map(RunDir::checkpoints),
             reporter,
-            interrupter: surroundings.interrupter,
+            interrupter: context.interrupter,
         };
         trainer.run()
     }

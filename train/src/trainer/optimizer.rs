@@ -14,7 +14,7 @@ use safetensors::tensor::Dtype;
 use tinderbox_kernels::optim;
 
 use crate::TrainError;
-use crate::arrays::{bytes_of, tensor, view};
+use crate::params::arrays::{bytes_of, tensor, view};
 use crate::params::{self, ByName, Parameter};
 use crate::recipe::{OptimizerName, OptimizerRecipe};
 

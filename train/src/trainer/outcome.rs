@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::metrics::Values;
+use crate::metrics::Values;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

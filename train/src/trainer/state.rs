@@ -7,22 +7,16 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use tinderbox_weights;
 
-use super::checkpoint::Files;
 use super::ema::Ema;
-use super::metrics::{Best, Tally};
 use super::optimizer::Optimizer;
 use crate::TrainError;
-use crate::adapters::{self, ADAPTERS};
-use crate::arrays;
+use crate::checkpoint::{ADAPTERS, EMA, Files, HIDDEN_STATE, MODEL, OPTIMIZER, STATE};
+use crate::metrics::{Best, Tally};
 use crate::params;
+use crate::params::adapters;
+use crate::params::arrays;
 use crate::recipe::{OptimizerRecipe, TrainRecipe};
 use crate::task::Carry;
-
-const MODEL: &str = "model.safetensors";
-const EMA: &str = "ema.safetensors";
-const OPTIMIZER: &str = "optimizer.safetensors";
-const CARRY: &str = "carry.safetensors";
-const STATE: &str = "state.json";
 
 /// Where a run is, in numbers. There is no random generator in it: all randomness is a function of the seed and these.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -136,7 +130,7 @@ impl<M: Module> State<M> {
         }
         files.insert(OPTIMIZER.into(), self.optimizer.to_bytes()?);
         if !self.carry.is_empty() {
-            files.insert(CARRY.into(), arrays::to_bytes(&self.carry)?);
+            files.insert(HIDDEN_STATE.into(), arrays::to_bytes(&self.carry)?);
         }
         let mut progress = serde_json::to_string_pretty(&self.progress)
             .map_err(|e| TrainError::corrupt(Path::new(STATE), e))?;
@@ -172,10 +166,10 @@ impl<M: Module> State<M> {
             (None, Some(since)) => Some(Ema::uniform(since, &load(model.clone(), EMA)?)),
             (None, None) => None,
         };
-        let carry = match files.get(CARRY) {
+        let carry = match files.get(HIDDEN_STATE) {
             None => Carry::new(),
             Some(bytes) => arrays::from_bytes(bytes, device)
-                .map_err(|reason| TrainError::corrupt(&path.join(CARRY), reason))?,
+                .map_err(|reason| TrainError::corrupt(&path.join(HIDDEN_STATE), reason))?,
         };
         let model = load(model, MODEL)?;
         let optimizer = Optimizer::from_bytes(

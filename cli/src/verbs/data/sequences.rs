@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use anyhow::{bail, ensure};
 use serde::Serialize;
-use tinderbox_data::text::labelled::{LabelledSplits, LabelledText};
-use tinderbox_data::text::squad::{self, Question, SquadReport};
-use tinderbox_data::text::tagged::TaggedSentence;
-use tinderbox_data::text::{TextLines, Tokenizer};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::encoder::masked_lm::TextLines;
+use tinderbox_data::text::encoder::question_answering::{self, Question, SquadReport};
+use tinderbox_data::text::encoder::sequence_classification::{LabelledSplits, LabelledText};
+use tinderbox_data::text::encoder::token_classification::TaggedSentence;
 use tinderbox_train::TrainError;
-use tinderbox_train::recipe::{DataRecipe, Recipe, SequenceDataRecipe, SequenceDataSource};
+use tinderbox_train::kinds::encoder::data::{known_tokenizer, open_classified, open_words};
+use tinderbox_train::kinds::encoder::{EncoderDataRecipe, EncoderDataSource};
+use tinderbox_train::recipe::{DataRecipe, Recipe};
 use tinderbox_train::report::plain::thousands;
-use tinderbox_train::task::encoder_data::{known_tokenizer, open_classified, open_words};
 
 use crate::Done;
 use crate::shared::table;
@@ -60,12 +62,12 @@ pub(super) fn info(recipe: &Recipe, as_json: bool, verify: bool) -> Done {
         None => known_tokenizer(recipe)?,
     };
     let counts = match data.source {
-        SequenceDataSource::Sentiment
-        | SequenceDataSource::Labelled
-        | SequenceDataSource::TextFolder => classes(recipe, tokenizer.as_ref())?,
-        SequenceDataSource::Tagged => tags(data, tokenizer.as_ref())?,
-        SequenceDataSource::Squad => questions(data, tokenizer.as_ref())?,
-        SequenceDataSource::Masked => lines(data, tokenizer.as_ref())?,
+        EncoderDataSource::Sentiment
+        | EncoderDataSource::Labelled
+        | EncoderDataSource::TextFolder => classes(recipe, tokenizer.as_ref())?,
+        EncoderDataSource::Tagged => tags(data, tokenizer.as_ref())?,
+        EncoderDataSource::Squad => questions(data, tokenizer.as_ref())?,
+        EncoderDataSource::Masked => lines(data, tokenizer.as_ref())?,
     };
     if as_json {
         println!("{}", serde_json::to_string_pretty(&counts)?);
@@ -128,7 +130,7 @@ fn classes(recipe: &Recipe, tokenizer: Option<&Tokenizer>) -> Result<Counts, Tra
     })
 }
 
-fn tags(data: &SequenceDataRecipe, tokenizer: Option<&Tokenizer>) -> Result<Counts, TrainError> {
+fn tags(data: &EncoderDataRecipe, tokenizer: Option<&Tokenizer>) -> Result<Counts, TrainError> {
     let splits = open_words(data)?;
     let labels = splits.labels;
     let count = |sentences: &Vec<TaggedSentence>| -> Result<Vec<usize>, TrainError> {
@@ -151,10 +153,10 @@ fn tags(data: &SequenceDataRecipe, tokenizer: Option<&Tokenizer>) -> Result<Coun
 }
 
 fn questions(
-    data: &SequenceDataRecipe,
+    data: &EncoderDataRecipe,
     tokenizer: Option<&Tokenizer>,
 ) -> Result<Counts, TrainError> {
-    let splits = squad::open(data.given_path()?, data.validation_fraction)?;
+    let splits = question_answering::open(data.given_path()?, data.validation_fraction)?;
     let count = |questions: &[Arc<Question>], report: &SquadReport| {
         let SquadReport {
             questions: total,
@@ -187,7 +189,7 @@ fn questions(
     })
 }
 
-fn lines(data: &SequenceDataRecipe, tokenizer: Option<&Tokenizer>) -> Result<Counts, TrainError> {
+fn lines(data: &EncoderDataRecipe, tokenizer: Option<&Tokenizer>) -> Result<Counts, TrainError> {
     let splits = TextLines::open(data.given_path()?, data.validation_fraction)?;
     let count = |lines: &Vec<String>| -> Result<Vec<usize>, TrainError> {
         let characters = lines.iter().map(|line| line.chars().count());

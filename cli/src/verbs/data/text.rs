@@ -4,12 +4,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use serde_json::json;
-use tinderbox_data::text::grammar::Grammar;
-use tinderbox_data::text::{Corpus, NgramStats, TokenShards, Tokens};
+use tinderbox_data::text::generated::grammar::Grammar;
+use tinderbox_data::text::language::{Corpus, NgramStats, TokenShards, Tokens};
 use tinderbox_train::TrainError;
-use tinderbox_train::recipe::{Recipe, TextDataRecipe, TextDataSource};
+use tinderbox_train::kinds::language_modeling::data::open_corpus;
+use tinderbox_train::kinds::language_modeling::{LanguageDataRecipe, LanguageDataSource};
+use tinderbox_train::recipe::Recipe;
 use tinderbox_train::report::plain::thousands;
-use tinderbox_train::task::language_data::open_corpus;
 
 use super::sequences;
 use crate::Done;
@@ -60,9 +61,9 @@ pub(super) fn info(recipe: &Recipe, as_json: bool, verify: bool) -> Done {
 }
 
 /// Reads every byte of token shards and compares it with the checksums.
-fn verify_shards(data: &TextDataRecipe) -> anyhow::Result<()> {
+fn verify_shards(data: &LanguageDataRecipe) -> anyhow::Result<()> {
     let path = data.path.as_deref();
-    let path = path.filter(|_| data.source == TextDataSource::Tokens);
+    let path = path.filter(|_| data.source == LanguageDataSource::Tokens);
     let path = path.context("--verify is for shards: data.source must be \"tokens\"")?;
     TokenShards::verify_folder(path).map_err(TrainError::from)?;
     println!("every byte is what was written");
@@ -79,7 +80,7 @@ pub(super) fn stats(source: &RecipeArgs, as_json: bool) -> Done {
     let start = corpus.tokenizer.end_of_text();
     let counts = NgramStats::count(&corpus.train, vocab_size, start).map_err(TrainError::from)?;
     let floor = match data.source {
-        TextDataSource::Grammar => {
+        LanguageDataSource::Grammar => {
             let grammar = Grammar::english().map_err(TrainError::from)?;
             Some(grammar.perplexity())
         }

@@ -7,13 +7,15 @@ use burn::tensor::Device;
 use serde::Serialize;
 use tinderbox_data::loader::Loader;
 use tinderbox_model_transformer::TextEncoder;
-use tinderbox_train::encoder::{EncoderModel, LoadedEncoder};
-use tinderbox_train::recipe::{Recipe, SequenceDataSource};
+use tinderbox_train::kinds::encoder::EncoderDataSource;
+use tinderbox_train::kinds::encoder::data;
+use tinderbox_train::kinds::encoder::score;
+use tinderbox_train::kinds::encoder::{EncoderBundle, LoadedEncoder};
+use tinderbox_train::metrics::{Tally, Values};
+use tinderbox_train::recipe::Recipe;
 use tinderbox_train::report::plain::thousands;
-use tinderbox_train::run::RunDir;
-use tinderbox_train::task::encoder_data::{self, Part as DataPart};
-use tinderbox_train::task::{Carry, Task, score};
-use tinderbox_train::trainer::metrics::{Tally, Values};
+use tinderbox_train::run::{Bundle, RunDir};
+use tinderbox_train::task::{Carry, Task};
 
 use super::{Args, Part};
 use crate::Done;
@@ -43,7 +45,13 @@ pub(super) fn run(args: &Args, run: &RunDir) -> Done {
     let (which, live) = args.weights.which();
     let loaded = LoadedEncoder::of_run(run, which, live, &device)?;
     let labels = loaded.labels.clone();
-    let (tally, metrics) = measure(&recipe, run.encoder()?, &loaded.model, args.split, &device)?;
+    let (tally, metrics) = measure(
+        &recipe,
+        EncoderBundle::read(run)?,
+        &loaded.model,
+        args.split,
+        &device,
+    )?;
     let report = Report {
         weights: loaded.origin,
         count: tally.count,
@@ -96,33 +104,29 @@ fn print(args: &Args, report: &Report) {
 
 fn measure(
     recipe: &Recipe,
-    known: EncoderModel,
+    known: EncoderBundle,
     model: &TextEncoder,
     part: Part,
     device: &Device,
 ) -> anyhow::Result<(Tally, Values)> {
-    let part = match part {
-        Part::Train => DataPart::Train,
-        Part::Validation => DataPart::Validation,
-        Part::Test => DataPart::Test,
-    };
+    let part = part.into();
     match recipe.sequences()?.source {
-        SequenceDataSource::Sentiment
-        | SequenceDataSource::Labelled
-        | SequenceDataSource::TextFolder => {
-            let (task, loader) = encoder_data::evaluate_classified(recipe, known, part)?;
+        EncoderDataSource::Sentiment
+        | EncoderDataSource::Labelled
+        | EncoderDataSource::TextFolder => {
+            let (task, loader) = data::evaluate_classified(recipe, known, part)?;
             tally(&task, &loader, model, device)
         }
-        SequenceDataSource::Tagged => {
-            let (task, loader) = encoder_data::evaluate_tagged(recipe, known, part)?;
+        EncoderDataSource::Tagged => {
+            let (task, loader) = data::evaluate_tagged(recipe, known, part)?;
             tally(&task, &loader, model, device)
         }
-        SequenceDataSource::Squad => {
-            let (task, loader) = encoder_data::evaluate_squad(recipe, &known, part)?;
+        EncoderDataSource::Squad => {
+            let (task, loader) = data::evaluate_squad(recipe, &known, part)?;
             tally(&task, &loader, model, device)
         }
-        SequenceDataSource::Masked => {
-            let (task, loader) = encoder_data::evaluate_masked(recipe, known, part)?;
+        EncoderDataSource::Masked => {
+            let (task, loader) = data::evaluate_masked(recipe, known, part)?;
             tally(&task, &loader, model, device)
         }
     }

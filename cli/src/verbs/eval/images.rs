@@ -4,10 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use serde::Serialize;
-use tinderbox_data::image::Split;
+use tinderbox_data::Split;
+use tinderbox_train::kinds::image_classification::data::{
+    loader_config, open_dataset, validation_loader,
+};
+use tinderbox_train::kinds::image_classification::{ranked, read_logits};
 use tinderbox_train::report::confusion;
-use tinderbox_train::task::image::{ranked, read_logits};
-use tinderbox_train::task::image_data::{loader_config, open_dataset, validation_loader};
 
 use super::{Args, Part};
 use crate::Done;

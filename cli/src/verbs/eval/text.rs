@@ -4,16 +4,17 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use serde::Serialize;
-use tinderbox_data::text::{Corpus, Tokens};
+use tinderbox_data::text::language::{Corpus, Tokens};
 use tinderbox_train::TrainError;
-use tinderbox_train::language::LanguageModel;
+use tinderbox_train::kinds::language_modeling::LanguageBundle;
+use tinderbox_train::kinds::language_modeling::LanguageModel;
+use tinderbox_train::kinds::language_modeling::LanguageModelingTask;
+use tinderbox_train::kinds::language_modeling::data::{evaluation_loader, open_corpus};
+use tinderbox_train::metrics::Tally;
 use tinderbox_train::recipe::Recipe;
 use tinderbox_train::report::plain::thousands;
-use tinderbox_train::run::{RunDir, TextModel};
-use tinderbox_train::task::language::LanguageTask;
-use tinderbox_train::task::language_data::{evaluation_loader, open_corpus};
+use tinderbox_train::run::RunDir;
 use tinderbox_train::task::{Carry, Task};
-use tinderbox_train::trainer::metrics::Tally;
 
 use super::{Args, Part};
 use crate::Done;
@@ -101,7 +102,7 @@ pub(super) fn run(args: &Args, run: &RunDir) -> Done {
 }
 
 /// The part of the run's own data, which must be of the same tokens.
-fn of_run(args: &Args, recipe: &Recipe, text_model: &TextModel) -> anyhow::Result<Text> {
+fn of_run(args: &Args, recipe: &Recipe, text_model: &LanguageBundle) -> anyhow::Result<Text> {
     let Corpus {
         tokenizer,
         train,
@@ -129,12 +130,12 @@ fn of_run(args: &Args, recipe: &Recipe, text_model: &TextModel) -> anyhow::Resul
 
 fn measure(
     recipe: &Recipe,
-    text_model: &TextModel,
+    text_model: &LanguageBundle,
     model: &LanguageModel,
     text: &Text,
     device: &burn::tensor::Device,
 ) -> Result<Tally, TrainError> {
-    let task = LanguageTask::new(recipe, &text_model.tokenizer)?;
+    let task = LanguageModelingTask::new(recipe, &text_model.tokenizer)?;
     let start = text_model.tokenizer.end_of_text();
     let loader = evaluation_loader(recipe, &text_model.config, text.tokens.clone(), start)?;
     let mut tally = Tally::default();

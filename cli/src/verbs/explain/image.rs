@@ -12,8 +12,8 @@ use serde::Serialize;
 use tinderbox_data::image::{Image, contact_sheet, write_png};
 use tinderbox_model_cnn::explain::{self, SmoothGrad};
 use tinderbox_train::TrainError;
+use tinderbox_train::kinds::image_classification::{ranked, read_logits};
 use tinderbox_train::report::overlay::{enlarged, overlay, without_outliers};
-use tinderbox_train::task::image::{ranked, read_logits};
 
 use super::{Args, class_index, refuse_others};
 use crate::exit::{Done, one_line};
@@ -27,11 +27,11 @@ const VIEWABLE: usize = 224;
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ImageMethod {
-    /// Of an image: where a layer sees what raises the class's logit.
+    /// Images: regions of a layer's feature map that raise the class's logit.
     GradCam,
-    /// Of an image: which pixels the logit reacts to.
+    /// Images: gradient of the logit with respect to the pixels.
     InputGradient,
-    /// The same, averaged over noisy copies of the image.
+    /// Images: input-gradient averaged over noisy copies.
     SmoothGrad,
 }
 

@@ -7,13 +7,14 @@ use anyhow::{Context, bail};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use clap::ValueEnum;
 use serde::Serialize;
-use tinderbox_data::text::SequenceBatch;
+use tinderbox_data::text::encoder::EncoderBatch;
 use tinderbox_model_transformer::EncoderInput;
 use tinderbox_model_transformer::explain::{
-    Attribution, IntegratedGradients, attention_of, attention_rollout, explain_class, explain_span,
+    Attribution, IntegratedGradients, attention_of, attention_rollout, explain_answer,
+    explain_class,
 };
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::{LoadedEncoder, input};
+use tinderbox_train::kinds::encoder::{LoadedEncoder, input};
 use tinderbox_train::report::tokens::{Labelled, Scored, ScoredText};
 
 use super::text_output::{Format, write};
@@ -24,11 +25,11 @@ use crate::{Done, encoder};
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum TextMethod {
-    /// Of a text: how much each word adds to the class's logit.
+    /// Text: contribution of each word to the class's logit.
     IntegratedGradients,
-    /// Of a text: how much each token looks at each, in a layer and head.
+    /// Text: attention weights between tokens, per layer and head.
     Attention,
-    /// The same through all layers together.
+    /// Text: attention rollout through all layers.
     Rollout,
 }
 
@@ -80,7 +81,7 @@ pub(super) fn run(args: &Args) -> Done {
     let device = args.device.open()?;
     let loaded = encoder::open(&args.run, &args.weights, &device)?;
     let question = TextQuestion::new(args, &loaded, &device)?;
-    let batch = SequenceBatch::new(&[&question.row], loaded.sequences.pad_id());
+    let batch = EncoderBatch::new(&[&question.row], loaded.sequences.pad_id());
     let input = input(&batch, &loaded.config, &device);
     let explained = match method {
         TextMethod::IntegratedGradients => {
@@ -100,11 +101,10 @@ fn integrated_gradients(
     input: &EncoderInput,
     device: &Device,
 ) -> anyhow::Result<Explained> {
-    let default = IntegratedGradients::default();
-    let settings = IntegratedGradients {
-        steps: args.steps.unwrap_or(default.steps),
-        ..default
-    };
+    let mut settings = IntegratedGradients::default();
+    if let Some(steps) = args.steps {
+        settings.steps = steps;
+    }
     settings.validate().map_err(|e| anyhow::anyhow!("--{e}"))?;
     let baseline = baseline(&question, loaded.sequences.pad_id(), device);
     let model = &loaded.model;
@@ -115,7 +115,7 @@ fn integrated_gradients(
         ),
         Target::Span(span) => (
             "what speaks for this answer, by the logits of its first and last token".to_string(),
-            explain_span(model, input, &baseline, *span, &settings)?,
+            explain_answer(model, input, &baseline, *span, &settings)?,
         ),
         Target::None => bail!(
             "{} says nothing of a text as a whole that could be explained; --method attention and rollout work",
@@ -141,7 +141,7 @@ fn baseline(question: &TextQuestion, pad_id: u32, device: &Device) -> Tensor<2, 
         Some(_) => pad_id as i32,
         None => id as i32,
     };
-    let ids: Vec<i32> = row.ids.iter().zip(&row.pieces).map(token).collect();
+    let ids: Vec<i32> = row.ids.iter().zip(&row.origins).map(token).collect();
     Tensor::from_data(TensorData::new(ids, [1, row.len()]), device)
 }
 
@@ -241,15 +241,16 @@ fn looked_at(
 /// What each token of the row is called: its part of the text, or the name of a special token.
 fn tokens(question: &TextQuestion, loaded: &LoadedEncoder) -> Vec<String> {
     let row = &question.row;
-    let name = |(&id, piece): (&u32, &Option<tinderbox_data::text::EncodedPiece>)| match piece {
-        Some(piece) => {
-            let text = question.texts.get(usize::from(piece.text));
-            let part = text.and_then(|text| text.get(piece.range.clone()));
-            part.unwrap_or_default().to_string()
-        }
-        None => loaded.sequences.tokenizer().token(id).unwrap_or_default(),
-    };
-    row.ids.iter().zip(&row.pieces).map(name).collect()
+    let name =
+        |(&id, piece): (&u32, &Option<tinderbox_data::text::encoder::TokenOrigin>)| match piece {
+            Some(piece) => {
+                let text = question.texts.get(usize::from(piece.text));
+                let part = text.and_then(|text| text.get(piece.range.clone()));
+                part.unwrap_or_default().to_string()
+            }
+            None => loaded.sequences.tokenizer().token(id).unwrap_or_default(),
+        };
+    row.ids.iter().zip(&row.origins).map(name).collect()
 }
 
 fn read(map: Tensor<3>) -> Result<Vec<f32>, TrainError> {
@@ -262,7 +263,7 @@ impl Explained {
     pub(super) fn scored(&self) -> Vec<ScoredText> {
         let row = &self.question.row;
         let of = |number: usize| {
-            let pieces = row.pieces.iter().zip(&self.scores);
+            let pieces = row.origins.iter().zip(&self.scores);
             let parts = pieces.filter_map(|(piece, score)| {
                 let piece = piece
                     .as_ref()

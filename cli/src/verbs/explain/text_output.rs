@@ -141,7 +141,7 @@ fn object(explained: &Explained) -> Object<'_> {
     let attribution = explained.attribution.as_ref();
     let named = explained.tokens.iter().zip(&explained.scores);
     let tokens = named
-        .zip(&question.row.pieces)
+        .zip(&question.row.origins)
         .map(|((token, score), piece)| Token {
             token,
             score: *score,

@@ -2,11 +2,11 @@
 
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
-use tinderbox_data::text::{Encoded, SequenceBatch};
+use tinderbox_data::text::encoder::{EncoderBatch, Encoding};
 use tinderbox_model_transformer::Head;
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::{LoadedEncoder, input};
-use tinderbox_train::task::image::ranked;
+use tinderbox_train::kinds::encoder::{LoadedEncoder, input};
+use tinderbox_train::kinds::image_classification::ranked;
 
 use super::{Args, class_index};
 use crate::texts;
@@ -15,7 +15,7 @@ use crate::verbs::predict::{ClassProbability, Question, ask};
 /// A row that the model reads, the texts that it is of, and what is to be explained of it.
 pub(super) struct TextQuestion {
     pub(super) texts: Vec<String>,
-    pub(super) row: Encoded,
+    pub(super) row: Encoding,
     pub(super) target: Target,
     /// What the model says, as a line: "positive 98.20 %".
     pub(super) said: String,
@@ -41,14 +41,14 @@ impl TextQuestion {
         let head = loaded.config.head();
         let name = args.run.display();
         ensure!(
-            args.question.is_none() || head == Head::Span,
+            args.question.is_none() || head == Head::QuestionAnswering,
             "--question is for models that answer questions, and {name} is none"
         );
         ensure!(
-            args.class.is_none() || head == Head::Sequence,
+            args.class.is_none() || head == Head::SequenceClassification,
             "--class is for models that put texts into classes, and {name} is none"
         );
-        if head == Head::Span {
+        if head == Head::QuestionAnswering {
             ensure!(
                 args.pair.is_none(),
                 "--pair is for models that put texts into classes"
@@ -59,7 +59,7 @@ impl TextQuestion {
         let row = loaded.sequences.encode(&text, args.pair.as_deref())?;
         texts::warn_of_cuts(std::slice::from_ref(&row), loaded.sequences.max_length());
         let texts = [text].into_iter().chain(args.pair.clone()).collect();
-        if head == Head::Sequence {
+        if head == Head::SequenceClassification {
             return Self::class(args, loaded, texts, row, device);
         }
         Ok(Self {
@@ -75,13 +75,14 @@ impl TextQuestion {
         args: &Args,
         loaded: &LoadedEncoder,
         texts: Vec<String>,
-        row: Encoded,
+        row: Encoding,
         device: &Device,
     ) -> anyhow::Result<Self> {
-        let batch = SequenceBatch::new(&[&row], loaded.sequences.pad_id());
-        let logits = loaded
-            .model
-            .forward_sequence(&input(&batch, &loaded.config, device));
+        let batch = EncoderBatch::new(&[&row], loaded.sequences.pad_id());
+        let logits =
+            loaded
+                .model
+                .forward_sequence_classification(&input(&batch, &loaded.config, device))?;
         let logits = logits
             .try_into_vec_as::<f32>()
             .map_err(|e| TrainError::Execution(e.to_string()))?;
@@ -134,8 +135,8 @@ impl TextQuestion {
 }
 
 /// Which token of the second text begins, or ends, where the answer does.
-fn place_of(row: &Encoded, answer: &std::ops::Range<usize>, is_end: bool) -> Option<usize> {
-    row.pieces.iter().position(|piece| {
+fn place_of(row: &Encoding, answer: &std::ops::Range<usize>, is_end: bool) -> Option<usize> {
+    row.origins.iter().position(|piece| {
         piece.as_ref().is_some_and(|piece| {
             let is_there = match is_end {
                 true => piece.range.end == answer.end,

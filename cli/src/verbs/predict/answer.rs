@@ -9,10 +9,12 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use serde::Serialize;
-use tinderbox_data::text::squad::{self, Prediction, QuestionBatch, QuestionWindows};
+use tinderbox_data::text::encoder::question_answering::{
+    self, Prediction, QuestionBatch, QuestionWindows,
+};
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::LoadedEncoder;
-use tinderbox_train::task::span::{Answering, span_logits};
+use tinderbox_train::kinds::encoder::LoadedEncoder;
+use tinderbox_train::kinds::encoder::{Answering, span_logits};
 
 use super::Args;
 use super::text::data_recipe;
@@ -117,18 +119,18 @@ pub(crate) fn ask(
 ) -> anyhow::Result<(QuestionWindows, Prediction)> {
     ensure!(!asked.question.trim().is_empty(), "the question is empty");
     let sequences = &loaded.sequences;
-    let question = squad::Question::asked(&asked.question, &asked.context);
+    let question = question_answering::Question::asked(&asked.question, &asked.context);
     // A third of a row at most, so that windows of a small model get on.
     let stride = asked.stride.min(sequences.max_length() / 3);
     let windows = QuestionWindows::new(Arc::new(question), sequences, stride)?;
-    let cut = windows.windows.first().map_or(0, |row| row.left_out);
+    let cut = windows.windows.first().map_or(0, |row| row.truncated);
     if cut > 0 {
         eprintln!(
             "warning: the question is too long for the model; {cut} tokens of it are left out"
         );
     }
     let batch = QuestionBatch::new(vec![windows], sequences.pad_id());
-    let logits = span_logits(&loaded.model, &loaded.config, &batch.input, AT_ONCE, device);
+    let logits = span_logits(&loaded.model, &loaded.config, &batch.input, AT_ONCE, device)?;
     let mut read = Vec::new();
     for logits in logits {
         let logits = logits.try_into_vec_as::<f32>();

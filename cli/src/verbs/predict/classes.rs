@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use burn::tensor::Device;
 use serde::Serialize;
-use tinderbox_data::text::Encoded;
+use tinderbox_data::text::encoder::Encoding;
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::{LoadedEncoder, input};
-use tinderbox_train::task::image::ranked;
+use tinderbox_train::kinds::encoder::{LoadedEncoder, input};
+use tinderbox_train::kinds::image_classification::ranked;
 
 use super::text::Text;
 use super::{Args, ClassProbability};
@@ -36,7 +36,7 @@ fn is_zero(count: &usize) -> bool {
 }
 
 pub(super) fn run(args: &Args, loaded: &LoadedEncoder, texts: &[Text], device: &Device) -> Done {
-    let rows: Vec<Encoded> = texts
+    let rows: Vec<Encoding> = texts
         .iter()
         .map(|text| loaded.sequences.encode(&text.text, text.pair.as_deref()))
         .collect::<Result<_, _>>()?;
@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args, loaded: &LoadedEncoder, texts: &[Text], device: &
             text: &text.text,
             pair: text.pair.as_deref(),
             classes: most_probable(loaded, logits, args.top_k),
-            left_out: row.left_out,
+            left_out: row.truncated,
         };
         if args.json {
             writeln!(out, "{}", serde_json::to_string(&prediction)?)?;
@@ -73,15 +73,16 @@ pub(super) fn run(args: &Args, loaded: &LoadedEncoder, texts: &[Text], device: &
 /// Of each row, in their order.
 fn logits(
     loaded: &LoadedEncoder,
-    rows: &[Encoded],
+    rows: &[Encoding],
     device: &Device,
 ) -> anyhow::Result<Vec<Vec<f32>>> {
     let mut all = vec![Vec::new(); rows.len()];
     for places in texts::batches(rows, texts::BATCH) {
         let batch = texts::batch(rows, &places, &loaded.sequences);
-        let logits = loaded
-            .model
-            .forward_sequence(&input(&batch, &loaded.config, device));
+        let logits =
+            loaded
+                .model
+                .forward_sequence_classification(&input(&batch, &loaded.config, device))?;
         let classes = logits.dims()[1];
         let values = logits
             .try_into_vec_as::<f32>()

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use comfy_table::Table;
 use serde::Serialize;
 use tinderbox_data::image::{Image, decode};
-use tinderbox_train::task::image::{ranked, read_logits};
+use tinderbox_train::kinds::image_classification::{ranked, read_logits};
 
 use super::{Args, ClassProbability};
 use crate::exit::{Done, one_line};

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 
 use burn::tensor::Device;
 use serde::Serialize;
-use tinderbox_data::text::Encoded;
+use tinderbox_data::text::encoder::Encoding;
 use tinderbox_train::TrainError;
-use tinderbox_train::encoder::{LoadedEncoder, input};
-use tinderbox_train::task::image::ranked;
-use tinderbox_train::task::score::entities;
+use tinderbox_train::kinds::encoder::score::entities;
+use tinderbox_train::kinds::encoder::{LoadedEncoder, input};
+use tinderbox_train::kinds::image_classification::ranked;
 
 use super::Args;
 use super::text::{Text, data_recipe};
@@ -78,15 +78,16 @@ struct Seen {
 fn predict<'a>(
     loaded: &LoadedEncoder,
     text: &'a str,
-    rows: &[Encoded],
+    rows: &[Encoding],
     device: &Device,
 ) -> anyhow::Result<Prediction<'a>> {
     let mut words: BTreeMap<u32, Seen> = BTreeMap::new();
     for places in texts::batches(rows, texts::BATCH) {
         let batch = texts::batch(rows, &places, &loaded.sequences);
-        let logits = loaded
-            .model
-            .forward_tokens(&input(&batch, &loaded.config, device));
+        let logits =
+            loaded
+                .model
+                .forward_token_classification(&input(&batch, &loaded.config, device))?;
         let [_, time, tags] = logits.dims();
         let values = logits
             .try_into_vec_as::<f32>()
@@ -120,8 +121,8 @@ fn predict<'a>(
 }
 
 /// The words of one window with `logits` `[time, tags]`. A word's tag is that of its first piece, as in training.
-fn take_words(words: &mut BTreeMap<u32, Seen>, row: &Encoded, logits: &[f32], tags: usize) {
-    for (at, (piece, logits)) in row.pieces.iter().zip(logits.chunks(tags)).enumerate() {
+fn take_words(words: &mut BTreeMap<u32, Seen>, row: &Encoding, logits: &[f32], tags: usize) {
+    for (at, (piece, logits)) in row.origins.iter().zip(logits.chunks(tags)).enumerate() {
         let Some(piece) = piece else {
             continue;
         };
@@ -152,7 +153,7 @@ fn take_words(words: &mut BTreeMap<u32, Seen>, row: &Encoded, logits: &[f32], ta
 /// The words that belong together by their tags, as in `B-PER I-PER`.
 fn grouped<'a>(text: &'a str, words: &[Word]) -> Vec<Entity<'a>> {
     let tags: Vec<&str> = words.iter().map(|word| word.tag.as_str()).collect();
-    let entity = |found: tinderbox_train::task::score::Entity| {
+    let entity = |found: tinderbox_train::kinds::encoder::score::Entity| {
         let of = words.get(found.start..found.end)?;
         let bytes = of.first()?.bytes.start..of.last()?.bytes.end;
         Some(Entity {

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::{bail, ensure};
-use tinderbox_data::text::labelled::{Columns, read_table};
+use tinderbox_data::text::encoder::sequence_classification::{Columns, read_table};
 use tinderbox_model_transformer::Head;
-use tinderbox_train::recipe::SequenceDataRecipe;
+use tinderbox_train::kinds::encoder::EncoderDataRecipe;
 use tinderbox_train::run::RunDir;
 
 use super::{Args, answer, classes, tags};
@@ -26,27 +26,27 @@ pub(super) fn run(args: &Args) -> Done {
     let head = loaded.config.head();
     let name = args.run.display();
     ensure!(
-        args.question.is_none() || head == Head::Span,
+        args.question.is_none() || head == Head::QuestionAnswering,
         "--question is for models that answer questions, and {name} is none"
     );
     ensure!(
-        args.pair.is_empty() || head == Head::Sequence,
+        args.pair.is_empty() || head == Head::SequenceClassification,
         "--pair is for models that put texts into classes, and {name} is none"
     );
     ensure!(
-        args.pair_column.is_none() || head == Head::Sequence,
+        args.pair_column.is_none() || head == Head::SequenceClassification,
         "--pair-column is for models that put texts into classes, and {name} is none"
     );
     ensure!(
-        args.text_column.is_none() || head != Head::Span,
+        args.text_column.is_none() || head != Head::QuestionAnswering,
         "--text-column is for tables, and {name} answers a question about a single text"
     );
     match head {
-        Head::Sequence => classes::run(args, &loaded, &texts(args)?, &device),
-        Head::Token => tags::run(args, &loaded, &texts(args)?, &device),
-        Head::Span => answer::run(args, &loaded, &device),
+        Head::SequenceClassification => classes::run(args, &loaded, &texts(args)?, &device),
+        Head::TokenClassification => tags::run(args, &loaded, &texts(args)?, &device),
+        Head::QuestionAnswering => answer::run(args, &loaded, &device),
         Head::MaskedLm => bail!(
-            "{name} guesses masked words: `tinderbox fill {name} \"a text with a [MASK] in it\"`, or `tinderbox embed {name}`"
+            "{name} guesses masked words: `tinderbox fill-mask {name} \"a text with a [MASK] in it\"`, or `tinderbox embed {name}`"
         ),
         Head::None => bail!(
             "{name} is an encoder without a head: `tinderbox embed {name}` gives its vectors, and training on labels gives it \
@@ -56,9 +56,9 @@ pub(super) fn run(args: &Args) -> Done {
 }
 
 /// What the run's recipe says about data; a folder without one says nothing.
-pub(super) fn data_recipe(run: &Path) -> anyhow::Result<SequenceDataRecipe> {
+pub(super) fn data_recipe(run: &Path) -> anyhow::Result<EncoderDataRecipe> {
     if !run.join("recipe.toml").is_file() {
-        return Ok(SequenceDataRecipe::default());
+        return Ok(EncoderDataRecipe::default());
     }
     Ok(RunDir::open(run)?.recipe(&[])?.sequences()?.clone())
 }
@@ -107,7 +107,7 @@ fn table(path: &Path, args: &Args) -> anyhow::Result<Vec<Text>> {
         columns.pair = Some(name.clone());
     }
     let rows = read_table(path, &columns, None)?;
-    let text = |row: tinderbox_data::text::labelled::TableRow| Text {
+    let text = |row: tinderbox_data::text::encoder::sequence_classification::TableRow| Text {
         text: row.text,
         pair: row.pair,
     };

@@ -69,7 +69,7 @@ fn group(path: &str, files: Vec<(String, Span)>) -> Group {
 
 /// What is in an archive.
 struct Contents {
-    /// Names without folders, and places in the file on the disk.
+    /// Names without folders, and paths in the file on the disk.
     files: Vec<(String, Span)>,
     /// Where the last entry ends, from the beginning of the archive on.
     end: u64,

@@ -1,6 +1,6 @@
 //! What is on the images of a flat folder: the lists of labels that go around with ImageNet's validation images.
 
-use super::places::{Found, Places};
+use super::paths::{Found, Paths};
 use super::{index::Names, is_wnid, synsets};
 use crate::error::DataError;
 use crate::image::folder;
@@ -29,9 +29,9 @@ pub(super) struct Flat<'a> {
 }
 
 impl Flat<'_> {
-    /// The class of each image, from the first list under `places` that tells it.
-    pub(super) fn labels(&self, places: &Places) -> Result<Vec<u32>, DataError> {
-        if let Some(list) = places.find(KAGGLE)? {
+    /// The class of each image, from the first list under `paths` that tells it.
+    pub(super) fn labels(&self, paths: &Paths) -> Result<Vec<u32>, DataError> {
+        if let Some(list) = paths.find(KAGGLE)? {
             return self.by_name(&list, |line| {
                 let (image, boxes) = line
                     .split_once(',')
@@ -40,16 +40,16 @@ impl Flat<'_> {
                 Ok((image, self.class(wnid.unwrap_or_default())?))
             });
         }
-        let devkit = places.find_in_devkit(DEVKIT)?;
+        let devkit = paths.find_in_devkit(DEVKIT)?;
         if let Some(list) = &devkit
-            && let Some(numbering) = synsets::numbering(places)?
+            && let Some(numbering) = synsets::numbering(paths)?
         {
             return self.by_order(list, |line| self.numbered_class(line, &numbering));
         }
-        if let Some(list) = places.find(TENSORFLOW)? {
+        if let Some(list) = paths.find(TENSORFLOW)? {
             return self.by_order(&list, |line| self.class(line));
         }
-        if let Some(list) = places.find(CAFFE)? {
+        if let Some(list) = paths.find(CAFFE)? {
             return self.by_name(&list, |line| {
                 let (image, label) = line
                     .rsplit_once(char::is_whitespace)
@@ -72,15 +72,15 @@ impl Flat<'_> {
                 format!(
                     "its images are not in class folders, and no list of labels is in {}; expected {KAGGLE}, {DEVKIT} \
                      with the devkit's meta.mat, {TENSORFLOW} or {CAFFE} (lines like `image.JPEG 65`) there",
-                    places.root().display()
+                    paths.root().display()
                 ),
             ),
         })
     }
 
     /// Like [`labels`](Self::labels), from Tiny-ImageNet's list.
-    pub(super) fn tiny_labels(&self, places: &Places) -> Result<Vec<u32>, DataError> {
-        let list = places.find(TINY)?.ok_or_else(|| {
+    pub(super) fn tiny_labels(&self, paths: &Paths) -> Result<Vec<u32>, DataError> {
+        let list = paths.find(TINY)?.ok_or_else(|| {
             DataError::file(
                 self.place,
                 format!("its images are not in class folders, and there is no val/{TINY} that tells their classes"),

@@ -1,6 +1,6 @@
 //! What people call ImageNet's classes.
 
-use super::places::{Found, Places};
+use super::paths::{Found, Paths};
 use super::{is_wnid, synsets};
 use crate::error::DataError;
 use std::collections::HashMap;
@@ -13,25 +13,25 @@ const KERAS: &str = "imagenet_class_index.json";
 const TINY: &str = "words.txt";
 
 /// The words for each WordNet id of ImageNet, from the first list that is there; nothing without one.
-pub(super) fn words(places: &Places) -> Result<HashMap<String, String>, DataError> {
+pub(super) fn words(paths: &Paths) -> Result<HashMap<String, String>, DataError> {
     for name in LISTS {
-        if let Some(list) = places.find(name)? {
+        if let Some(list) = paths.find(name)? {
             return listed(&list);
         }
     }
-    if let Some(list) = places.find(KERAS)? {
+    if let Some(list) = paths.find(KERAS)? {
         return keras(&list);
     }
-    let synsets = synsets::meta(places)?.unwrap_or_default();
+    let synsets = synsets::meta(paths)?.unwrap_or_default();
     let synsets = synsets.into_iter();
     Ok(synsets.map(|synset| (synset.wnid, synset.words)).collect())
 }
 
 /// The words for each WordNet id, where Tiny-ImageNet has them.
-pub(super) fn tiny_words(places: &Places) -> Result<HashMap<String, String>, DataError> {
-    match places.find(TINY)? {
+pub(super) fn tiny_words(paths: &Paths) -> Result<HashMap<String, String>, DataError> {
+    match paths.find(TINY)? {
         Some(list) => listed(&list),
-        None => words(places),
+        None => words(paths),
     }
 }
 

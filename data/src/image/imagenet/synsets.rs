@@ -2,7 +2,7 @@
 
 use super::is_wnid;
 use super::matlab::{self, Value};
-use super::places::{Found, Places};
+use super::paths::{Found, Paths};
 use crate::error::DataError;
 use std::collections::HashMap;
 
@@ -14,12 +14,12 @@ pub(super) struct Synset {
 }
 
 /// The WordNet id of each of the devkit's numbers, from whichever file tells it, if any does.
-pub(super) fn numbering(places: &Places) -> Result<Option<HashMap<usize, String>>, DataError> {
-    let synsets = if let Some(synsets) = meta(places)? {
+pub(super) fn numbering(paths: &Paths) -> Result<Option<HashMap<usize, String>>, DataError> {
+    let synsets = if let Some(synsets) = meta(paths)? {
         synsets
-    } else if let Some(list) = places.find_in_devkit("map_clsloc.txt")? {
+    } else if let Some(list) = paths.find_in_devkit("map_clsloc.txt")? {
         numbered(&list)?
-    } else if let Some(list) = places.find_in_devkit("synsets.txt")? {
+    } else if let Some(list) = paths.find_in_devkit("synsets.txt")? {
         in_order(&list)?
     } else {
         return Ok(None);
@@ -31,8 +31,8 @@ pub(super) fn numbering(places: &Places) -> Result<Option<HashMap<usize, String>
 }
 
 /// The classes of the devkit's `meta.mat`; it also has the synsets above them.
-pub(super) fn meta(places: &Places) -> Result<Option<Vec<Synset>>, DataError> {
-    let Some(file) = places.find_in_devkit("meta.mat")? else {
+pub(super) fn meta(paths: &Paths) -> Result<Option<Vec<Synset>>, DataError> {
+    let Some(file) = paths.find_in_devkit("meta.mat")? else {
         return Ok(None);
     };
     let structs = matlab::structs(&file.bytes, "synsets").map_err(|reason| file.error(reason))?;

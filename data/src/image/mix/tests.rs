@@ -2,7 +2,8 @@ use super::*;
 use crate::random;
 use burn::tensor::Device;
 
-/// Two channels of 4x5 pixels; image i is i throughout the first channel and 10 + i throughout the second.
+/// Two channels of 4x5 pixels; image i is i throughout the first channel and 10 + i throughout the
+/// second.
 fn batch(len: usize) -> ImageBatch {
     let pixels = (0..len).flat_map(|i| [i as f32; 20].into_iter().chain([10.0 + i as f32; 20]));
     ImageBatch {
@@ -118,7 +119,7 @@ fn extreme_alphas_give_shares_and_impossible_ones_errors() {
     let message = |mixup, cutmix| Mixing::new(mixup, cutmix).unwrap_err().to_string();
     assert_eq!(
         message(-1.0, 0.0),
-        "mixup_alpha: -1 is below 0 or no number"
+        "mixup_alpha: -1 is negative or not a number"
     );
     assert!(message(0.0, f64::NAN).starts_with("cutmix_alpha: NaN"));
     assert!(message(f64::INFINITY, 0.0).starts_with("mixup_alpha: inf"));

@@ -1,7 +1,7 @@
 //! Images on their way into a shard: checked, and scaled where they must be.
 
 use crate::error::DataError;
-use crate::image::{Image, ImageDataset, Interpolation, Resize, decode, sheet};
+use crate::image::{Image, ImageDataset, Interpolation, Resize, contact_sheet, decode};
 use crate::loader::Source;
 use image::codecs::jpeg::JpegEncoder;
 use std::sync::Arc;
@@ -61,13 +61,13 @@ impl Encoder {
             .filter(|&side| image.width.max(image.height) > side);
         let file = match (stored, too_large) {
             (Some(bytes), None) => Ok(bytes),
-            (_, None) => sheet::encode_png(&image),
+            (_, None) => contact_sheet::encode_png(&image),
             (_, Some(side)) => {
                 let scaled = scale_down(image, side)?;
                 if jpeg {
                     encode_jpeg(&scaled, self.quality)
                 } else {
-                    sheet::encode_png(&scaled)
+                    contact_sheet::encode_png(&scaled)
                 }
             }
         };
@@ -95,7 +95,12 @@ fn encode_jpeg(image: &Image, quality: u8) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let (width, height) = (image.width as u32, image.height as u32);
     JpegEncoder::new_with_quality(&mut bytes, quality)
-        .encode(&image.pixels, width, height, sheet::sample_layout(image))
+        .encode(
+            &image.pixels,
+            width,
+            height,
+            contact_sheet::sample_layout(image),
+        )
         .map_err(|error| format!("cannot be encoded as JPEG: {error}"))?;
     Ok(bytes)
 }

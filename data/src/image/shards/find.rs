@@ -1,7 +1,7 @@
 //! Which tar files are shards of a split, where no `shards.json` says it.
 
+use crate::Split;
 use crate::error::DataError;
-use crate::image::Split;
 use std::path::Path;
 use walkdir::{DirEntry, WalkDir};
 
@@ -12,6 +12,7 @@ pub(super) fn shards(root: &Path, split: Split) -> Result<Vec<String>, DataError
     let words: &[&str] = match split {
         Split::Train => &["train"],
         Split::Validation => &["val", "valid", "validation", "test"],
+        Split::Test => &["test"],
     };
     let of_word = |word: &&str| -> Vec<String> {
         all.iter()

@@ -1,9 +1,9 @@
 //! Where the images of shards are. The tar headers are read once, and what they say is kept beside the shards.
 
 use super::prefix;
+use crate::Split;
 use crate::error::DataError;
 use crate::files;
-use crate::image::Split;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::{self, File};

@@ -1,9 +1,9 @@
 //! `shards.json`: what [`write_shards`](super::write_shards) wrote, and whether it came to its end.
 
 use super::tar_writer::Hashing;
+use crate::Split;
 use crate::error::DataError;
 use crate::files;
-use crate::image::Split;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -108,10 +108,13 @@ impl Manifest {
         files::finish(file, &path)
     }
 
-    pub(super) fn split(&self, split: Split) -> &SplitFiles {
+    /// # Errors
+    /// If `split` is [`Split::Test`], which is never written.
+    pub(super) fn split(&self, split: Split) -> Result<&SplitFiles, DataError> {
         match split {
-            Split::Train => &self.train,
-            Split::Validation => &self.val,
+            Split::Train => Ok(&self.train),
+            Split::Validation => Ok(&self.val),
+            Split::Test => Err(split.missing(FILE)),
         }
     }
 }

@@ -3,9 +3,9 @@
 use super::encode::Member;
 use super::manifest::ShardFile;
 use super::prefix;
+use crate::Split;
 use crate::error::DataError;
 use crate::files;
-use crate::image::Split;
 use sha2::{Digest, Sha256};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;

@@ -4,9 +4,10 @@ use super::encode::Encoder;
 use super::manifest::{self, Manifest, SplitFiles};
 use super::tar_writer::{ShardSize, ShardWriter};
 use super::{Shards, prefix};
+use crate::Split;
 use crate::error::DataError;
 use crate::files;
-use crate::image::{ImageDataset, Split};
+use crate::image::ImageDataset;
 use crate::loader::{Loader, LoaderConfig, Source};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -221,14 +222,10 @@ fn write_split(
 ) -> Result<SplitFiles, DataError> {
     let mut class_counts = vec![0; dataset.classes().len()];
     let mut writer = ShardWriter::new(output, split, options.size);
-    let config = LoaderConfig {
-        batch_size: LOT,
-        workers: options.workers,
-        shuffle: split == Split::Train,
-        drop_last: false,
-        seed: options.seed,
-        skip_bad: 0,
-    };
+    let mut config = LoaderConfig::new(LOT).with_workers(options.workers);
+    if split == Split::Train {
+        config = config.with_shuffle(options.seed);
+    }
     let encoder = Encoder {
         dataset,
         max_side: options.max_side,

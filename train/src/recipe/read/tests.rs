@@ -99,7 +99,7 @@ fn set_takes_transforms() {
         ("[{ resize = {} }]", "missing field `size`"),
         (
             "[{ color_jitter = { hue = [1] } }]",
-            "expected a number or [least, most]",
+            "expected a number or [min, max]",
         ),
         (
             "[{ resize = { size = 0 } }, { random_horizontal_flip = { p = 2 } }]",

@@ -1,0 +1,301 @@
+//! The data of an image recipe, opened, and a model fitted to them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tinderbox_data::Split;
+use tinderbox_data::download;
+use tinderbox_data::image::{
+    CenterCrop, Cifar10, Idx, ImageDataset, ImageFolder, ImageNet, ImageSource, Interpolation,
+    Mixing, Preprocess, Resize, Shapes, Shards, Subset, Transform,
+};
+use tinderbox_data::loader::{Loader, LoaderConfig};
+use tinderbox_model_cnn::ImageClassifierConfig;
+use tinderbox_model_cnn::registry::{self, InputInfo};
+
+use super::{ImageBundle, ImageDataRecipe, ImageDataSource};
+use crate::TrainError;
+use crate::pretrained::DataAccess;
+use crate::recipe::Recipe;
+
+/// A split of the data of a recipe, or the part of it that the recipe asks for.
+///
+/// # Errors
+/// The data are not there or not what they should be.
+pub fn open_dataset(
+    recipe: &ImageDataRecipe,
+    seed: u64,
+    split: Split,
+    access: &mut DataAccess,
+) -> Result<ImageDataset, TrainError> {
+    let dataset = open_whole(recipe, seed, split, access)?;
+    let fraction = match split {
+        Split::Train => recipe.fraction,
+        Split::Validation | Split::Test => recipe.val_fraction.or(recipe.fraction),
+    };
+    if recipe.classes.is_none() && fraction.is_none() {
+        return Ok(dataset);
+    }
+    let subset = Subset::new(dataset, recipe.classes, fraction.unwrap_or(1.0))?;
+    Ok(ImageDataset::Subset(subset))
+}
+
+fn open_whole(
+    recipe: &ImageDataRecipe,
+    seed: u64,
+    split: Split,
+    access: &mut DataAccess,
+) -> Result<ImageDataset, TrainError> {
+    let lists = access.cache.join("lists");
+    let dataset = match recipe.source {
+        ImageDataSource::Shapes => {
+            let len = match split {
+                Split::Train => recipe.train_size,
+                Split::Validation | Split::Test => recipe.val_size,
+            };
+            ImageDataset::Shapes(Shapes::new(split, len, recipe.image_size, seed))
+        }
+        ImageDataSource::Cifar10 => {
+            let folder = locate(recipe, "cifar10", access, download::cifar10)?;
+            ImageDataset::Cifar10(Cifar10::open(&folder, split)?)
+        }
+        ImageDataSource::Mnist => {
+            let folder = locate(recipe, "mnist", access, download::mnist)?;
+            ImageDataset::Idx(Idx::open(&folder, split)?)
+        }
+        ImageDataSource::FashionMnist => {
+            let folder = locate(recipe, "fashion_mnist", access, download::fashion_mnist)?;
+            ImageDataset::Idx(Idx::open(&folder, split)?)
+        }
+        ImageDataSource::Idx => ImageDataset::Idx(Idx::open(given_path(recipe)?, split)?),
+        ImageDataSource::Folder => {
+            ImageDataset::Folder(ImageFolder::open(given_path(recipe)?, split)?)
+        }
+        ImageDataSource::ImageNet => {
+            ImageDataset::ImageNet(ImageNet::open(given_path(recipe)?, split, Some(&lists))?)
+        }
+        ImageDataSource::TinyImageNet => {
+            let path = given_path(recipe)?;
+            ImageDataset::ImageNet(ImageNet::open_tiny(path, split, Some(&lists))?)
+        }
+        ImageDataSource::Shards => ImageDataset::Shards(Shards::open(given_path(recipe)?, split)?),
+    };
+    Ok(dataset)
+}
+
+fn given_path(recipe: &ImageDataRecipe) -> Result<&Path, TrainError> {
+    recipe
+        .path
+        .as_deref()
+        .ok_or_else(|| TrainError::Mismatch("data.path is not given".into()))
+}
+
+type Download =
+    fn(&Path, &mut dyn FnMut(u64, Option<u64>)) -> Result<PathBuf, tinderbox_data::DataError>;
+
+/// The folder of a set that can be downloaded: the one given, or the cache.
+fn locate(
+    recipe: &ImageDataRecipe,
+    name: &str,
+    access: &mut DataAccess,
+    download: Download,
+) -> Result<PathBuf, TrainError> {
+    if let Some(path) = &recipe.path {
+        return Ok(path.clone());
+    }
+    let cache = access.cache.join(name);
+    if !recipe.download && !cache.is_dir() {
+        return Err(TrainError::Mismatch(format!(
+            "data set {name} is not in the cache ({}): let it be downloaded with --download, or say where its files are \
+             with --data FOLDER",
+            cache.display()
+        )));
+    }
+    Ok(download(&cache, access.progress)?)
+}
+
+/// Everything that a run of image classification needs, opened and checked against each other.
+pub struct ImageRun {
+    /// The model, its labels and its preprocessing.
+    pub classifier: ImageBundle,
+    /// Augmented, shuffled training batches.
+    pub train: Loader<ImageSource>,
+    /// Validation batches in order.
+    pub validation: Loader<ImageSource>,
+}
+
+impl ImageRun {
+    /// Opens the data of `recipe` and fits model and preprocessing to them.
+    ///
+    /// # Errors
+    /// Data that are not there, a model that does not fit them.
+    pub fn open(recipe: &Recipe, access: &mut DataAccess) -> Result<Self, TrainError> {
+        let data = recipe.images()?;
+        let train = Arc::new(open_dataset(data, recipe.seed, Split::Train, access)?);
+        let validation = open_dataset(data, recipe.seed, Split::Validation, access)?;
+        let classifier = classifier(recipe, &train)?;
+        let augmented = Preprocess {
+            transforms: data
+                .train_transforms
+                .clone()
+                .unwrap_or_else(|| classifier.preprocess.transforms.clone()),
+            ..classifier.preprocess.clone()
+        };
+        let config = loader_config(recipe);
+        let mixing = Mixing::new(data.mixup_alpha, data.cutmix_alpha)?;
+        let train = ImageSource::new(train, augmented, recipe.seed)?.with_mixing(mixing);
+        let train = Loader::new(Arc::new(train), config.clone())?;
+        let validation = validation_loader(validation, &classifier.preprocess, &config)?;
+        check_size(&classifier.config, &train, "data.train_transforms")?;
+        check_size(&classifier.config, &validation, "data.val_transforms")?;
+        Ok(Self {
+            classifier,
+            train,
+            validation,
+        })
+    }
+}
+
+/// Batches of `dataset` once, in order.
+///
+/// # Errors
+/// The data set is empty, or its images do not get one size.
+pub fn validation_loader(
+    dataset: ImageDataset,
+    preprocess: &Preprocess,
+    config: &LoaderConfig,
+) -> Result<Loader<ImageSource>, TrainError> {
+    let source = ImageSource::new(Arc::new(dataset), preprocess.clone(), config.seed)?;
+    let mut config = config.clone();
+    config.shuffle = false;
+    config.drop_last = false;
+    Ok(Loader::new(Arc::new(source), config)?)
+}
+
+/// The loader's part of a recipe.
+pub fn loader_config(recipe: &Recipe) -> LoaderConfig {
+    LoaderConfig::new(recipe.train.batch_size)
+        .with_workers(recipe.train.workers)
+        .with_shuffle(recipe.seed)
+        .with_drop_last(recipe.train.drop_last)
+        .with_skip_bad(recipe.train.skip_bad)
+}
+
+fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<ImageBundle, TrainError> {
+    let labels = train.classes().to_vec();
+    let mut model = recipe.model.clone();
+    let classes = i64::try_from(labels.len()).unwrap_or(i64::MAX);
+    model
+        .options
+        .entry("num_classes")
+        .or_insert(toml::Value::Integer(classes));
+    let config = model
+        .image_classifier()
+        .map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
+    config.validate()?;
+    if config.num_classes() < labels.len() {
+        return Err(TrainError::Mismatch(format!(
+            "there are {} classes in the data and model.num_classes is {}",
+            labels.len(),
+            config.num_classes()
+        )));
+    }
+    let input = input_of(&recipe.model.name)?;
+    let transforms = match &recipe.images()?.val_transforms {
+        Some(transforms) => transforms.clone(),
+        None => resize_and_crop(&input, train.image_size()),
+    };
+    let (mean, std) = normalisation(recipe.images()?, &config, &input);
+    let preprocess = Preprocess {
+        transforms,
+        channels: config.in_channels(),
+        mean,
+        std,
+    };
+    preprocess.validate()?;
+    Ok(ImageBundle {
+        config,
+        labels,
+        preprocess,
+    })
+}
+
+/// The preprocessing that a model's weights were made for.
+pub fn preprocess(input: &InputInfo, config: &ImageClassifierConfig) -> Preprocess {
+    let (mean, std) = own_normalisation(input, config);
+    Preprocess {
+        transforms: resize_and_crop(input, None),
+        channels: config.in_channels(),
+        mean,
+        std,
+    }
+}
+
+/// What the model called `name` expects as input.
+fn input_of(name: &str) -> Result<InputInfo, TrainError> {
+    match registry::find(name) {
+        Some(info) => Ok(info.input),
+        None => Err(TrainError::Mismatch(format!("there is no model `{name}`"))),
+    }
+}
+
+/// The model's own preprocessing, which does nothing to images that have its size already.
+fn resize_and_crop(input: &InputInfo, stored: Option<(usize, usize)>) -> Vec<Transform> {
+    let size = input.crop_size;
+    if stored == Some((size, size)) {
+        return Vec::new();
+    }
+    let interpolation = match input.interpolation {
+        registry::Interpolation::Bilinear => Interpolation::Bilinear,
+        registry::Interpolation::Bicubic => Interpolation::Bicubic,
+    };
+    let resize = Resize {
+        size: input.resize_size,
+        exact: false,
+        interpolation,
+    };
+    vec![
+        Transform::Resize(resize),
+        Transform::CenterCrop(CenterCrop { size }),
+    ]
+}
+
+/// The recipe's mean and deviation, or the model's.
+fn normalisation(
+    data: &ImageDataRecipe,
+    config: &ImageClassifierConfig,
+    input: &InputInfo,
+) -> (Vec<f32>, Vec<f32>) {
+    if let (Some(mean), Some(std)) = (&data.mean, &data.std) {
+        return (mean.clone(), std.clone());
+    }
+    own_normalisation(input, config)
+}
+
+/// The model's mean and deviation; those of a grey image are the average over the colours.
+fn own_normalisation(input: &InputInfo, config: &ImageClassifierConfig) -> (Vec<f32>, Vec<f32>) {
+    let fit = |values: [f32; 3]| match config.in_channels() {
+        3 => values.to_vec(),
+        channels => vec![values.iter().sum::<f32>() / 3.0; channels],
+    };
+    (fit(input.mean), fit(input.std))
+}
+
+fn check_size(
+    config: &ImageClassifierConfig,
+    loader: &Loader<ImageSource>,
+    key: &str,
+) -> Result<(), TrainError> {
+    let [_, height, width] = loader.source().shape();
+    match config.fixed_image_size() {
+        Some(size) if (height, width) != (size, size) => Err(TrainError::Mismatch(format!(
+            "the model takes images of {size}x{size} pixels, {key} gives {width}x{height}; end it with \
+             {{ center_crop = {{ size = {size} }} }}, or set model.image_size"
+        ))),
+        None if height.min(width) < config.min_image_size() => Err(TrainError::Mismatch(format!(
+            "the model takes images of at least {0}x{0} pixels, {key} gives {width}x{height}",
+            config.min_image_size()
+        ))),
+        _ => Ok(()),
+    }
+}
