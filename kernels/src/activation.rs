@@ -11,8 +11,8 @@ pub fn relu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     activation::relu(x)
 }
 
-/// `x Φ(x)` with the standard normal distribution `Φ`: `x (1 + erf(x / √2)) / 2`. Hendrycks and Gimpel 2016,
-/// <https://arxiv.org/abs/1606.08415>.
+/// `x Φ(x)` with the standard normal distribution `Φ`: `x (1 + erf(x / √2)) / 2`. Hendrycks and
+/// Gimpel 2016, <https://arxiv.org/abs/1606.08415>.
 pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     try_kernel!(kernel::unary(kernel::Function::Gelu, &x));
     activation::gelu(x)

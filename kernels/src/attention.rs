@@ -2,14 +2,15 @@
 //! <https://arxiv.org/abs/1706.03762>), with masks, grouped-query attention (Ainslie et al. 2023,
 //! <https://arxiv.org/abs/2305.13245>) and dropout.
 //!
-//! The kernel is FlashAttention (Dao et al. 2022, <https://arxiv.org/abs/2205.14135>): the scores are computed in blocks
-//! that stay in the cache, normalised by an online softmax (Milakov & Gimelshein 2018, <https://arxiv.org/abs/1805.02867>)
-//! and never stored. The backward pass computes them again from the saved log-sum-exp of each row, as FlashAttention-2
-//! does (Dao 2023, <https://arxiv.org/abs/2307.08691>).
+//! The kernel is FlashAttention (Dao et al. 2022, <https://arxiv.org/abs/2205.14135>): the scores
+//! are computed in blocks that stay in the cache, normalised by an online softmax (Milakov &
+//! Gimelshein 2018, <https://arxiv.org/abs/1805.02867>) and never stored. The backward pass
+//! computes them again from the saved log-sum-exp of each row, as FlashAttention-2 does (Dao 2023,
+//! <https://arxiv.org/abs/2307.08691>).
 //!
 //! Queries, keys and values have the layout in which the projections before attention produce them,
-//! `[batch, time, heads * head_dim]`, and so has the output. Nothing is transposed or copied on the way in or out: slices
-//! of a larger tensor are read in place.
+//! `[batch, time, heads * head_dim]`, and so has the output. Nothing is transposed or copied on the
+//! way in or out: slices of a larger tensor are read in place.
 
 mod composed;
 #[cfg(feature = "flex")]
@@ -55,14 +56,15 @@ impl Heads {
     }
 }
 
-/// Attention of `q` `[batch, queries, heads * head_dim]` to `k` and `v` `[batch, keys, kv_heads * head_dim]`. Returns
-/// `[batch, queries, heads * head_dim]`; the output of a query that may attend to no key is zero.
+/// Attention of `q` `[batch, queries, heads * head_dim]` to `k` and `v` `[batch, keys, kv_heads *
+/// head_dim]`. Returns `[batch, queries, heads * head_dim]`; the output of a query that may attend
+/// to no key is zero.
 ///
-/// `dropout` is the dropout probability of the attention probabilities. It applies on devices with autodiff only, so not
-/// at inference.
+/// `dropout` is the dropout probability of the attention probabilities. It applies on devices with
+/// autodiff only, so not at inference.
 ///
-/// A masked key or value that is infinite or NaN may reach the output, because zero times it is NaN: always in the
-/// composition, in the kernel only if an unmasked key is near.
+/// A masked key or value that is infinite or NaN may reach the output, because zero times it is
+/// NaN: always in the composition, in the kernel only if an unmasked key is near.
 ///
 /// # Panics
 /// If the shapes, the heads and the mask do not agree, or `dropout` is not in `[0, 1)`.
@@ -95,12 +97,14 @@ fn dropout_probability(dropout: f64, is_training: bool) -> f64 {
     if is_training { dropout } else { 0.0 }
 }
 
-/// [`attention`] of packed `qkv` `[batch, time, 3 * heads * head_dim]`: queries, keys and values side by side, as one
-/// projection computes them. Returns `[batch, time, heads * head_dim]`. The gradient is one tensor as well, where the
-/// gradients of three slices would have to be concatenated.
+/// [`attention`] of packed `qkv` `[batch, time, 3 * heads * head_dim]`: queries, keys and values
+/// side by side, as one projection computes them. Returns `[batch, time, heads * head_dim]`. The
+/// gradient is one tensor as well, where the gradients of three slices would have to be
+/// concatenated.
 ///
 /// # Panics
-/// If the width is not a multiple of three times the heads, the mask does not agree, or `dropout` is not in `[0, 1)`.
+/// If the width is not a multiple of three times the heads, the mask does not agree, or `dropout`
+/// is not in `[0, 1)`.
 #[allow(
     clippy::needless_pass_by_value,
     reason = "like the other operations; a tensor is a handle"
@@ -111,9 +115,9 @@ pub fn qkv_packed(qkv: Tensor<3>, heads: usize, mask: &Mask, dropout: f64) -> Te
     attention(q, k, v, Heads::new(heads), mask, dropout)
 }
 
-/// Self-attention without the output projection: [`attention`] of the query, key and value projections of `x`
-/// `[batch, time, width]`, with weights `[width, heads * head_dim]` and biases `[heads * head_dim]`. Returns
-/// `[batch, time, heads * head_dim]`.
+/// Self-attention without the output projection: [`attention`] of the query, key and value
+/// projections of `x` `[batch, time, width]`, with weights `[width, heads * head_dim]` and biases
+/// `[heads * head_dim]`. Returns `[batch, time, heads * head_dim]`.
 ///
 /// # Panics
 /// As [`attention`].
@@ -137,7 +141,8 @@ pub fn self_attention(
     attention(q, k, v, Heads::new(heads), mask, dropout)
 }
 
-/// Splits packed queries, keys and values `[batch, time, 3 * width]` into three views `[batch, time, width]`.
+/// Splits packed queries, keys and values `[batch, time, 3 * width]` into three views `[batch,
+/// time, width]`.
 ///
 /// # Panics
 /// If the width is not a multiple of three.

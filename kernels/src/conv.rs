@@ -1,16 +1,18 @@
 //! 2-D convolution.
 //!
-//! The kernel computes stride-1 convolutions of 3 x 3 with enough channels by Winograd's minimal filtering (`winograd`),
-//! and all others directly (`direct`). Neither builds the im2col matrix, which is as large as the image times the kernel:
+//! The kernel computes stride-1 convolutions of 3 x 3 with enough channels by Winograd's minimal
+//! filtering (`winograd`), and all others directly (`direct`). Neither builds the im2col matrix,
+//! which is as large as the image times the kernel:
 //!
-//! - The image is copied once, with its padding. A row of the im2col matrix, along a run of output pixels, is a run of
-//!   that copy; a kernel element is just an offset into it. With a stride the copy is split into one image per phase of
-//!   the stride, so that runs stay contiguous.
-//! - The microkernel keeps a register tile (a block of output channels by a few vectors of pixels) and walks through all
-//!   input channels and kernel elements. With many output channels its operands are first packed into panels.
+//! - The image is copied once, with its padding. A row of the im2col matrix, along a run of output
+//!   pixels, is a run of that copy; a kernel element is just an offset into it. With a stride the
+//!   copy is split into one image per phase of the stride, so that runs stay contiguous.
+//! - The microkernel keeps a register tile (a block of output channels by a few vectors of pixels)
+//!   and walks through all input channels and kernel elements. With many output channels its
+//!   operands are first packed into panels.
 //! - The gradient of the input is the same computation with the roles exchanged.
-//! - The gradient of the weight reads the same copy, in vectors along the output channels or, where those are few, along
-//!   the pixels (`weight_gradient`).
+//! - The gradient of the weight reads the same copy, in vectors along the output channels or, where
+//!   those are few, along the pixels (`weight_gradient`).
 //! - Bias and ReLU are a fused epilogue of the last sum, while it is in registers.
 
 #[cfg(feature = "flex")]
@@ -29,7 +31,8 @@ pub struct Conv2dOptions {
     pub padding: [usize; 2],
     /// Spacing between kernel elements along height and width.
     pub dilation: [usize; 2],
-    /// Number of groups: input and output channels are divided into groups that are convolved separately.
+    /// Number of groups: input and output channels are divided into groups that are convolved
+    /// separately.
     pub groups: usize,
 }
 
@@ -71,9 +74,10 @@ impl Conv2dOptions {
     }
 }
 
-/// Convolves images `[batch, in_channels, height, width]` with a weight `[out_channels, in_channels / groups, rows, cols]`
-/// and adds a bias `[out_channels]`. Returns `[batch, out_channels, height', width']` with
-/// `height' = (height + 2 padding - dilation (rows - 1) - 1) / stride + 1` and the same for the width.
+/// Convolves images `[batch, in_channels, height, width]` with a weight `[out_channels, in_channels
+/// / groups, rows, cols]` and adds a bias `[out_channels]`. Returns `[batch, out_channels, height',
+/// width']` with `height' = (height + 2 padding - dilation (rows - 1) - 1) / stride + 1` and the
+/// same for the width.
 pub fn conv2d(
     x: Tensor<4>,
     weight: Tensor<4>,

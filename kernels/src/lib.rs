@@ -1,10 +1,11 @@
-//! CPU kernels for [Burn](burn): the operations that most of a training step is spent in, with hand-written forward and
-//! backward passes.
+//! CPU kernels for [Burn](burn): the operations that most of a training step is spent in, with
+//! hand-written forward and backward passes.
 //!
-//! Each function takes and returns ordinary Burn tensors and computes exactly what its *composition* of Burn's own
-//! operations computes. The composition is written out beside it and runs on every backend. On the `flex` backend, in
-//! `f32` and with the feature `flex`, a *kernel* runs instead: multi-threaded, vectorised, and one node on the autodiff
-//! tape. Nothing else changes for the caller.
+//! Each function takes and returns ordinary Burn tensors and computes exactly what its
+//! *composition* of Burn's own operations computes. The composition is written out beside it and
+//! runs on every backend. On the `flex` backend, in `f32` and with the feature `flex`, a *kernel*
+//! runs instead: multi-threaded, vectorised, and one node on the autodiff tape. Nothing else
+//! changes for the caller.
 //!
 //! ```
 //! use burn::tensor::{Device, Distribution, Tensor};
@@ -37,20 +38,22 @@
 //! | [`nn`] | forward passes of Burn's layers by the above | |
 //!
 //! # How a kernel is made
-//! `operation.rs` holds the public function and its composition; `operation/kernel.rs` and what lies below it are the
-//! kernel, behind one `cfg(feature = "flex")`. The public function asks the kernel first (`try_kernel!`). The kernel asks
-//! for the memory of its arguments (`flex::array`), which it gets if they are `f32` on `flex`, computes the output, and
-//! puts output and saved state on the autodiff tape (`flex::track`).
+//! `operation.rs` holds the public function and its composition; `operation/kernel.rs` and what
+//! lies below it are the kernel, behind one `cfg(feature = "flex")`. The public function asks the
+//! kernel first (`try_kernel!`). The kernel asks for the memory of its arguments (`flex::array`),
+//! which it gets if they are `f32` on `flex`, computes the output, and puts output and saved state
+//! on the autodiff tape (`flex::track`).
 //!
 //! # Determinism
-//! Work is divided by its size, never by the number of threads, and partial sums are added in a fixed order. Results are
-//! bit-identical on any number of threads of one kind of processor. Between instruction sets they differ by rounding:
-//! fused multiply-add is used where the processor has it.
+//! Every sum is computed in the same order whatever the number of threads, and partial sums are added
+//! in a fixed order. Results are bit-identical from run to run and on any number of threads.
+//! Between instruction sets they differ by rounding: fused multiply-add is used where the processor
+//! has it.
 //!
 //! # Unsafe code
-//! `unsafe` is allowed in three files of `flex` only: buffers lent to Burn (`buffer`), pointers passed to `gemm`
-//! (`matrix`), and columns that several threads write side by side (`strided`). `just sanitize` runs all tests under
-//! AddressSanitizer.
+//! `unsafe` is allowed in three files of `flex` only: buffers lent to Burn (`buffer`), pointers
+//! passed to `gemm` (`matrix`), and columns that several threads write side by side (`strided`).
+//! `just sanitize` runs all tests under AddressSanitizer.
 
 #![warn(clippy::undocumented_unsafe_blocks)]
 #![allow(
@@ -67,8 +70,9 @@
     reason = "`multiversion` tests for each version of a function in turn"
 )]
 
-/// Returns the kernel's result from the calling function if there is a kernel for these tensors. Expands to nothing
-/// without the feature `flex`. The second form is for kernels that consume their arguments.
+/// Returns the kernel's result from the calling function if there is a kernel for these tensors.
+/// Expands to nothing without the feature `flex`. The second form is for kernels that consume their
+/// arguments.
 macro_rules! try_kernel {
     ($call:expr) => {
         #[cfg(feature = "flex")]
@@ -106,8 +110,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static COMPOSE_ONLY: AtomicBool = AtomicBool::new(false);
 
-/// Turns all kernels of this process off (or on again), so that every operation is composed of Burn's own. For comparing
-/// the two in speed, or when a result is in doubt.
+/// Turns all kernels of this process off (or on again), so that every operation is composed of
+/// Burn's own. For comparing the two in speed, or when a result is in doubt.
 pub fn compose_only(yes: bool) {
     COMPOSE_ONLY.store(yes, Ordering::Relaxed);
 }

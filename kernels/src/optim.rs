@@ -52,9 +52,9 @@ impl Sgd {
     }
 }
 
-/// One SGD step: `d = g + decay p; b = momentum b + d; p -= rate b`, with Nesterov `p -= rate (d + momentum b)`; a missing
-/// buffer starts as `b = d`. Returns the parameter and, with momentum, the buffer.
-/// <https://pytorch.org/docs/stable/generated/torch.optim.SGD.html>, dampening 0.
+/// One SGD step: `d = g + decay p; b = momentum b + d; p -= rate b`, with Nesterov `p -= rate (d +
+/// momentum b)`; a missing buffer starts as `b = d`. Returns the parameter and, with momentum, the
+/// buffer. <https://pytorch.org/docs/stable/generated/torch.optim.SGD.html>, dampening 0.
 pub fn sgd(
     parameter: Tensor<1>,
     gradient: Tensor<1>,
@@ -100,7 +100,8 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// PyTorch's defaults (betas 0.9 and 0.999, eps 1e-8, no weight decay) for step `step`, the first being 1.
+    /// PyTorch's defaults (betas 0.9 and 0.999, eps 1e-8, no weight decay) for step `step`, the
+    /// first being 1.
     pub fn new(learning_rate: f64, step: u64) -> Self {
         Self {
             learning_rate,
@@ -147,10 +148,11 @@ impl Adam {
     }
 }
 
-/// One Adam step: `m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g²; p -= rate m' / (sqrt(v') + eps)` with the bias-corrected
-/// `m' = m / (1 - b1^t)` and `v' = v / (1 - b2^t)`; missing averages start at zero. Weight decay is `g += decay p`, or
-/// `p *= 1 - rate decay` if decoupled. Returns `p`, `m` and `v`. Kingma & Ba 2015, <https://arxiv.org/abs/1412.6980>;
-/// Loshchilov & Hutter 2019, <https://arxiv.org/abs/1711.05101>.
+/// One Adam step: `m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g²; p -= rate m' / (sqrt(v') + eps)`
+/// with the bias-corrected `m' = m / (1 - b1^t)` and `v' = v / (1 - b2^t)`; missing averages start
+/// at zero. Weight decay is `g += decay p`, or `p *= 1 - rate decay` if decoupled. Returns `p`, `m`
+/// and `v`. Kingma & Ba 2015, <https://arxiv.org/abs/1412.6980>; Loshchilov & Hutter 2019,
+/// <https://arxiv.org/abs/1711.05101>.
 pub fn adam(
     parameter: Tensor<1>,
     gradient: Tensor<1>,

@@ -1,8 +1,8 @@
 //! Recurrent layers over all time steps.
 //!
-//! One layer in one direction, with PyTorch's equations and weights. `x` is the input of a time step, `h` the hidden
-//! state, `c` the cell state and `*` the element-wise product. The gates are stacked along the rows of both weights, in
-//! the order in which they stand here.
+//! One layer in one direction, with PyTorch's equations and weights. `x` is the input of a time
+//! step, `h` the hidden state, `c` the cell state and `*` the element-wise product. The gates are
+//! stacked along the rows of both weights, in the order in which they stand here.
 //!
 //! ```text
 //! rnn   h' = tanh(Wi x + bi + Wh h + bh), or relu of it
@@ -20,8 +20,8 @@
 //!       h' = (1 - z) * n + z * h
 //! ```
 //!
-//! The LSTM (Hochreiter & Schmidhuber 1997) and PyTorch's GRU have kernels, which keep the gates and states of every step
-//! for the backward pass.
+//! The LSTM (Hochreiter & Schmidhuber 1997) and PyTorch's GRU have kernels, which keep the gates
+//! and states of every step for the backward pass.
 
 mod composed;
 mod unstack;
@@ -50,8 +50,9 @@ pub struct Weights {
 pub struct SequenceOptions<'a> {
     /// From the last time step to the first.
     pub reverse: bool,
-    /// Length of each sequence of the batch, if they differ. After its end a sequence keeps its state, so that the final
-    /// state is that of its last unpadded step; in reverse it keeps the first state until that step.
+    /// Length of each sequence of the batch, if they differ. After its end a sequence keeps its
+    /// state, so that the final state is that of its last unpadded step; in reverse it keeps the
+    /// first state until that step.
     pub lengths: Option<&'a [usize]>,
 }
 
@@ -80,8 +81,8 @@ pub struct LstmOutput {
     pub cell: Tensor<2>,
 }
 
-/// Long short-term memory over `x` `[time, batch, input]`, from the hidden and the cell state `[batch, hidden]` before the
-/// first step.
+/// Long short-term memory over `x` `[time, batch, input]`, from the hidden and the cell state
+/// `[batch, hidden]` before the first step.
 ///
 /// # Panics
 /// If the shapes do not agree.
@@ -105,14 +106,16 @@ pub fn lstm(
 /// Position of the reset gate of a GRU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResetGate {
-    /// After the product with the recurrent weights, as in PyTorch and cuDNN. Only this one has a kernel.
+    /// After the product with the recurrent weights, as in PyTorch and cuDNN. Only this one has a
+    /// kernel.
     After,
     /// Before the product, as in Cho et al. 2014.
     Before,
 }
 
-/// Gated recurrent unit over `x` `[time, batch, input]`, from the hidden state `[batch, hidden]` before the first step.
-/// Returns the hidden states after each step `[time, batch, hidden]` and after the last.
+/// Gated recurrent unit over `x` `[time, batch, input]`, from the hidden state `[batch, hidden]`
+/// before the first step. Returns the hidden states after each step `[time, batch, hidden]` and
+/// after the last.
 ///
 /// # Panics
 /// If the shapes do not agree.
@@ -137,8 +140,9 @@ pub enum Activation {
     Relu,
 }
 
-/// Elman network over `x` `[time, batch, input]`, from the hidden state `[batch, hidden]` before the first step. Returns
-/// the hidden states after each step `[time, batch, hidden]` and after the last. It has no kernel.
+/// Elman network over `x` `[time, batch, input]`, from the hidden state `[batch, hidden]` before
+/// the first step. Returns the hidden states after each step `[time, batch, hidden]` and after the
+/// last. It has no kernel.
 ///
 /// # Panics
 /// If the shapes do not agree.

@@ -22,8 +22,8 @@ pub(crate) fn load(values: &[f32], at: usize) -> Lanes {
     lanes
 }
 
-/// `a b + c`, fused if `FMA` says that the instruction set has it; without the instruction `mul_add` is a slow call of the
-/// C library.
+/// `a b + c`, fused if `FMA` says that the instruction set has it; without the instruction
+/// `mul_add` is a slow call of the C library.
 #[inline(always)]
 pub(crate) fn fused<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FMA { a.mul_add(b, c) } else { a * b + c }

@@ -8,7 +8,7 @@ use common::{assert_close, leaf, numbers, values};
 use proptest::prelude::*;
 use tinderbox_kernels::attention::{Heads, Mask, attention, probabilities, qkv_packed, split_qkv};
 
-/// One call: its sizes, and what hides keys.
+/// Sizes and mask of one call.
 #[derive(Clone, Debug)]
 struct Case {
     batch: usize,
@@ -17,7 +17,7 @@ struct Case {
     keys: usize,
     head_dim: usize,
     is_causal: bool,
-    /// Batch, heads and queries of a mask, and every how many keys one is hidden.
+    /// Batch, heads and queries of a mask, and the inverse share of masked keys.
     hidden: Option<([usize; 3], usize)>,
     is_padded: bool,
     seed: u64,
@@ -56,7 +56,7 @@ impl Case {
             mask = mask.and(Mask::allowed(allowed));
         }
         if self.is_padded {
-            // The first has no tokens at all, the others some.
+            // The first sequence is all padding, the others have some tokens.
             let attention_mask = (0..self.batch * self.keys).map(|i| {
                 let (batch, key) = (i / self.keys, i % self.keys);
                 key * 3 < batch * self.keys
@@ -95,7 +95,8 @@ impl Case {
         })
     }
 
-    /// Output and gradients of queries, keys and values, when the output is weighted by fixed numbers and summed.
+    /// Output and gradients of queries, keys and values, for a loss that weights the output with
+    /// fixed numbers.
     fn run(&self, dtype: DType, prepare: fn(Tensor<3>) -> Tensor<3>) -> [Vec<f64>; 4] {
         let inputs = self.inputs(dtype);
         let [q, k, v] = inputs.clone().map(prepare);
@@ -103,7 +104,7 @@ impl Case {
         gradients(y, inputs, self.seed)
     }
 
-    /// Without gradients.
+    /// Inference, without gradients.
     fn infer(&self, dtype: DType) -> Vec<f64> {
         let [q, k, v] = self.inputs(dtype).map(Tensor::inner);
         values(attention(q, k, v, self.heads, &self.mask(), 0.0))
@@ -189,20 +190,20 @@ proptest! {
     }
 
     #[test]
-    fn rows_are_read_where_they_lie(case in cases()) {
+    fn strided_inputs_are_read_in_place(case in cases()) {
         let expected = case.run(DType::F32, |x| x);
         let views: [fn(Tensor<3>) -> Tensor<3>; 3] = [
-            // A third of something wider.
+            // A third of a wider tensor.
             |x| {
                 let [first, _, _] = split_qkv(&Tensor::cat(vec![x.clone(), x.clone(), x], 2));
                 first
             },
-            // Later rows of something longer.
+            // Later rows of a longer tensor.
             |x| {
                 let rows = x.dims()[1];
                 Tensor::cat(vec![x.clone(), x], 1).narrow(1, rows, rows)
             },
-            // Torn rows, as they stand in memory.
+            // Rows that are not contiguous.
             |x| {
                 let [batch, rows, cols] = x.dims();
                 let x = x.swap_dims(1, 2).reshape([batch, cols * rows]);
@@ -243,7 +244,7 @@ fn many_blocks_with_every_mask() {
 }
 
 #[test]
-fn the_same_bits_in_two_runs() {
+fn two_runs_are_bit_identical() {
     let case = Case {
         is_causal: true,
         ..Case::new(2, Heads::new(4), [200, 200], 32)
@@ -263,7 +264,7 @@ fn large_scores_do_not_overflow() {
 }
 
 #[test]
-fn what_is_not_finite_comes_through() {
+fn nan_and_infinity_propagate() {
     let case = Case::new(2, Heads::new(2), [5, 9], 4);
     for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         for input in 0..3 {
@@ -285,7 +286,7 @@ fn what_is_not_finite_comes_through() {
 }
 
 #[test]
-fn nothing_to_do_is_done() {
+fn empty_inputs_give_zeros() {
     for (batch, queries, keys, head_dim) in [
         (0, 3, 3, 4),
         (2, 0, 3, 4),
@@ -300,8 +301,8 @@ fn nothing_to_do_is_done() {
     }
 }
 
-/// With the identity as values the output is the weights themselves: which were dropped is seen, and all else must follow
-/// from that.
+/// With the identity matrix as values the output is the attention probabilities, which show what
+/// was dropped. All else must follow from that.
 #[test]
 fn dropout_drops_weights_in_both_directions() {
     for queries in [1, 70] {
@@ -326,7 +327,7 @@ fn dropout_drops_weights_in_both_directions() {
         assert!((kept / factors.len() as f64 - 0.75).abs() < 0.05);
         let got = gradients(call(v.clone(), 0.25), [q.clone(), k.clone(), v], 1);
 
-        // The same with these factors, in f64.
+        // The same in f64 with these factors.
         let inputs = case.inputs(DType::F64);
         let heads = |x: Tensor<3>, time: usize| x.reshape([2, time, 3, 48]).swap_dims(1, 2);
         let factors = leaf(&factors, [2, queries, 144], DType::F64).detach();

@@ -12,7 +12,7 @@ fn plain(values: &[f64], dtype: DType) -> Tensor<1> {
     leaf(values, [values.len()], dtype).inner()
 }
 
-/// Parameter and state after three steps along three gradients.
+/// Parameter and state after three steps with three gradients.
 fn run_sgd(dtype: DType, len: usize, options: &Sgd, seed: u64) -> [Vec<f64>; 2] {
     let mut parameter = plain(&numbers(len, seed), dtype);
     let mut buffer = None;
@@ -71,7 +71,7 @@ proptest! {
     }
 
     #[test]
-    fn squares_are_added_up(len in 0usize..40_000, seed in 0u64..1000) {
+    fn squares_are_summed(len in 0usize..40_000, seed in 0u64..1000) {
         let sum = |dtype| values(sum_of_squares(plain(&numbers(len, seed), dtype)))[0];
         let (got, expected) = (sum(DType::F32), sum(DType::F64));
         prop_assert!((got - expected).abs() <= 1e-6 * expected);
@@ -80,8 +80,8 @@ proptest! {
 }
 
 #[test]
-fn roundings_are_those_of_the_formulas() {
-    // More than one piece, so that threads are at work.
+fn rounding_follows_the_formulas() {
+    // More than one chunk, so that several threads work.
     let len = 40_003;
     let [p, g, m, v] = [1, 2, 3, 4].map(|seed| numbers(len, seed));
     let v: Vec<f64> = v.iter().map(|v| v.abs()).collect();
@@ -108,7 +108,7 @@ fn roundings_are_those_of_the_formulas() {
 }
 
 #[test]
-fn a_tensor_that_others_have_too_stays_as_it_is() {
+fn shared_tensors_are_not_modified() {
     let len = 20_000;
     let [p, g, b] = [1, 2, 3].map(|seed| numbers(len, seed));
     let [parameter, gradient, buffer] = [&p, &g, &b].map(|values| plain(values, DType::F32));
@@ -132,7 +132,7 @@ fn a_tensor_that_others_have_too_stays_as_it_is() {
 }
 
 #[test]
-fn slices_are_read_where_they_begin() {
+fn slices_are_read_from_their_offset() {
     let all = plain(&numbers(30, 1), DType::F32);
     let part = all.clone().narrow(0, 10, 10);
     let gradient = plain(&numbers(10, 2), DType::F32);
@@ -143,7 +143,7 @@ fn slices_are_read_where_they_begin() {
 }
 
 #[test]
-fn nan_and_infinity_come_through() {
+fn nan_and_infinity_propagate() {
     let gradient = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.0];
     let run = |dtype| {
         let parameter = plain(&[1.0; 4], dtype);

@@ -1,4 +1,4 @@
-//! Attention with its projections against its composition in f64.
+//! Self-attention with its projections against its composition in f64.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -15,15 +15,15 @@ struct Case {
     width: usize,
     heads: usize,
     head_dim: usize,
-    /// Which of queries, keys and values have a bias.
+    /// Presence of the biases of queries, keys and values.
     biases: [bool; 3],
     is_causal: bool,
     seed: u64,
 }
 
 impl Case {
-    /// Output and gradients of the input, the weights and the biases, when the output is weighted by fixed numbers and
-    /// summed.
+    /// Output and gradients of the input, the weights and the biases, for a loss that weights the
+    /// output with fixed numbers.
     fn run(&self, dtype: DType) -> Vec<(String, Vec<f64>)> {
         let outputs = self.heads * self.head_dim;
         let shape = [self.batch, self.time, self.width];
@@ -63,8 +63,8 @@ impl Case {
     fn check(&self) {
         let (got, expected) = (self.run(DType::F32), self.run(DType::F64));
         for ((name, got), (_, expected)) in got.iter().zip(&expected) {
-            // What is added to all keys alike changes no probability: the gradient of their bias is a sum over all tokens
-            // that cancels out to nothing.
+            // A bias added to all keys changes no probability: its gradient is a sum over all
+            // tokens that cancels to zero.
             let tolerance = if name == "d key bias" { 1e-4 } else { 1e-5 };
             assert_close(name, got, expected, tolerance);
         }
@@ -104,7 +104,7 @@ proptest! {
 }
 
 #[test]
-fn many_rows_are_cut_for_the_threads() {
+fn large_products_are_divided_between_threads() {
     let case = Case {
         batch: 2,
         time: 130,

@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dropped_buffer_is_handed_out_again() {
+    fn a_dropped_buffer_is_reused() {
         // A size that no other test uses.
         let len = 1_234_567;
         let first = Buffer::zeros(len);

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_product_over_nothing_is_zero() {
+    fn a_product_of_depth_zero_is_zero() {
         let mut out = [7.0; 4];
         let nothing: [f32; 0] = [];
         let lhs = Matrix::new(&nothing, 2, 0);

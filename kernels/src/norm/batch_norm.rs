@@ -14,6 +14,7 @@ mod kernel;
 /// Fused epilogue of a batch normalisation, the end of a ResNet block: `relu?(batch_norm(x) +
 /// residual?)`. Neither by default.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Epilogue {
     /// Residual, added to the normalised input: `[batch, channels, height, width]`.
     pub residual: Option<Tensor<4>>,
@@ -22,6 +23,18 @@ pub struct Epilogue {
 }
 
 impl Epilogue {
+    /// Sets the residual.
+    #[must_use]
+    pub fn with_residual(self, residual: Option<Tensor<4>>) -> Self {
+        Self { residual, ..self }
+    }
+
+    /// Turns ReLU on or off.
+    #[must_use]
+    pub fn with_relu(self, relu: bool) -> Self {
+        Self { relu, ..self }
+    }
+
     fn compose(self, normalised: Tensor<4>) -> Tensor<4> {
         let sum = match self.residual {
             Some(residual) => normalised + residual,

@@ -3,8 +3,8 @@
 use burn::tensor::Tensor;
 use burn::tensor::module::layer_norm as burn_layer_norm;
 
-/// Layer normalisation over the last dimension: `(x - mean) / sqrt(var + eps) * weight + bias`, with the biased variance.
-/// Ba et al. 2016, <https://arxiv.org/abs/1607.06450>.
+/// Layer normalisation over the last dimension: `(x - mean) / sqrt(var + eps) * weight + bias`,
+/// with the biased variance. Ba et al. 2016, <https://arxiv.org/abs/1607.06450>.
 pub fn layer_norm<const D: usize>(
     x: Tensor<D>,
     weight: Tensor<1>,

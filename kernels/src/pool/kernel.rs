@@ -1,4 +1,5 @@
-//! Pooling kernels. A task takes a few planes (`[height, width]` of one channel of one image) that stay in the cache.
+//! Pooling kernels. A task takes a few planes (`[height, width]` of one channel of one image) that
+//! stay in the cache.
 
 mod average;
 mod maximum;

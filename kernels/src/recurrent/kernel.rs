@@ -1,11 +1,14 @@
-//! LSTM and GRU kernels: a whole layer is one node on the autodiff tape, with its own backpropagation through time.
+//! LSTM and GRU kernels: a whole layer is one node on the autodiff tape, with its own
+//! backpropagation through time.
 //!
-//! - Only the recurrence has to wait for the previous step. The input's share of the gates is one matrix product for all
-//!   time steps, and so are, at the end, the gradients of both weights and of the input.
-//! - The sequences of a batch are independent, so each thread takes some of them through all time steps without waiting
-//!   for another.
-//! - What remains in a step is a product of a few rows with the recurrent weights, which are packed once
-//!   (`packed_weight`), and the gates, in one pass over memory that is still in the cache (`gates`).
+//! - Only the recurrence has to wait for the previous step. The input's share of the gates is one
+//!   matrix product for all time steps, and so are, at the end, the gradients of both weights and
+//!   of the input.
+//! - The sequences of a batch are independent, so each thread takes some of them through all time
+//!   steps without waiting for another.
+//! - What remains in a step is a product of a few rows with the recurrent weights, which are packed
+//!   once (`packed_weight`), and the gates, in one pass over memory that is still in the cache
+//!   (`gates`).
 //!
 //! The backward pass reads the saved gates and states of every step.
 

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_are_dropped_as_asked_for_in_rows_and_columns() {
+    fn the_dropped_share_is_the_probability_in_rows_and_columns() {
         let dropout = Dropout {
             seed: 5,
             threshold: (0.3 * 2f64.powi(32)) as u32,

@@ -93,8 +93,8 @@ fn tile<const R: usize, const V: usize, const FMA: bool, const A: bool, const T:
     let Size { depth, pitch, .. } = size;
     let lhs: [&[f32]; R] = std::array::from_fn(|r| {
         if T {
-            // As separate slices the compiler does not see that the columns are adjacent; if it did, it
-            // would not keep the sums in registers.
+            // As separate slices the compiler does not see that the columns are adjacent; if it
+            // did, it would not keep the sums in registers.
             &lhs[row + r..][..depth.saturating_sub(1) * stride + 1]
         } else {
             &lhs[(row + r) * stride..][..depth]
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn products_of_any_size_are_those_of_the_definition() {
+    fn products_of_any_size_equal_the_definition() {
         let numbers = |len: usize| {
             (0..len)
                 .map(|i| (i * 7 % 11) as f32 - 5.0)

@@ -1,11 +1,12 @@
-//! Direct convolution: the forward pass and the gradient of the input, which are the same computation on different
-//! [`Layout`]s.
+//! Direct convolution: the forward pass and the gradient of the input, which are the same
+//! computation on different [`Layout`]s.
 //!
-//! It is the loop of a blocked GEMM without its im2col matrix. The matrix that im2col would build (Chellapilla et al.
-//! 2006) has one row per kernel element of each input channel and one column per output pixel. Along a run of output
-//! pixels a row of it is a contiguous run of the padded image, at an offset that depends only on the kernel element. So
-//! the microkernel reads the rows straight from the padded image; only where many blocks of output channels would read
-//! them again are they first packed into panels, a cache block at a time (`blocked`).
+//! It is the loop of a blocked GEMM without its im2col matrix. The matrix that im2col would build
+//! (Chellapilla et al. 2006) has one row per kernel element of each input channel and one column
+//! per output pixel. Along a run of output pixels a row of it is a contiguous run of the padded
+//! image, at an offset that depends only on the kernel element. So the microkernel reads the rows
+//! straight from the padded image; only where many blocks of output channels would read them again
+//! are they first packed into panels, a cache block at a time (`blocked`).
 
 mod axis;
 mod blocked;
@@ -36,8 +37,8 @@ const PACK_MIN_BLOCKS: usize = 3;
 /// Minimum blocks of output channels for packing to pay in any case.
 const ALWAYS_PACK_MIN_BLOCKS: usize = 8;
 
-/// Minimum depth of the sums (input channels times kernel elements) for packing to pay in any case: with fewer, the
-/// image itself stays in the L1 cache.
+/// Minimum depth of the sums (input channels times kernel elements) for packing to pay in any case:
+/// with fewer, the image itself stays in the L1 cache.
 const ALWAYS_PACK_MIN_DEPTH: usize = 256;
 
 /// Computes the output.
@@ -105,8 +106,8 @@ struct ResiduePass {
     pixels: PixelVectors,
     /// Offset of each kernel element of each source channel, relative to a pixel.
     offsets: Vec<usize>,
-    /// `[groups, blocks, source channels, kernel elements, channels of a tile]`, zero where the last block has fewer
-    /// channels.
+    /// `[groups, blocks, source channels, kernel elements, channels of a tile]`, zero where the
+    /// last block has fewer channels.
     weights: Buffer,
 }
 
@@ -136,8 +137,8 @@ impl DirectConv<'_> {
         always || (blocks >= PACK_MIN_BLOCKS && !whole_rows)
     }
 
-    /// Tasks take images: one or, if they are small, several that are convolved at once. With groups, a task takes some
-    /// groups of an image, one after the other.
+    /// Tasks take images: one or, if they are small, several that are convolved at once. With
+    /// groups, a task takes some groups of an image, one after the other.
     fn by_images(
         &self,
         tile: RegisterTile,

@@ -1,8 +1,9 @@
-//! The gradient of the weight: for kernel element `k` and output channel `o` the sum over all pixels of the input that `k`
-//! reads there times the output's gradient of `o` there.
+//! The gradient of the weight: for kernel element `k` and output channel `o` the sum over all
+//! pixels of the input that `k` reads there times the output's gradient of `o` there.
 //!
-//! Two loops over the same padded copy of the image (`Layout`): vectors along the output channels (`blocks`, with the
-//! inner loop `outer`), or, where those are few, along the rows of pixels (`rows`).
+//! Two loops over the same padded copy of the image (`Layout`): vectors along the output channels
+//! (`blocks`, with the inner loop `outer`), or, where those are few, along the rows of pixels
+//! (`rows`).
 
 mod blocks;
 mod outer;

@@ -13,11 +13,6 @@
 //! not depend on it. A result that is not finite everywhere is therefore computed again by
 //! `im2col`.
 
-#![allow(
-    clippy::needless_range_loop,
-    reason = "loops over lanes and registers index several arrays at once"
-)]
-
 mod channel_blocks;
 mod forward;
 mod gemm;

@@ -56,7 +56,8 @@ impl<'a> RecurrentWeight<'a> {
         }
     }
 
-    /// `out += lhs weight`, for `count` rows of `lhs` `[count, depth]` and `out` `[count, cols]`, on the calling thread.
+    /// `out += lhs weight`, for `count` rows of `lhs` `[count, depth]` and `out` `[count, cols]`,
+    /// on the calling thread.
     pub(super) fn add_product(&self, out: &mut [f32], lhs: &[f32], count: usize) {
         match self {
             Self::Unpacked(weight, [depth, cols]) => multiply(

@@ -1,8 +1,10 @@
-//! The cache-blocked loop for many output channels. The rows that the microkernel reads are first packed into a panel
-//! that fits the L1 cache, because every block of output channels reads the panel again.
+//! The cache-blocked loop for many output channels. The rows that the microkernel reads are first
+//! packed into a panel that fits the L1 cache, because every block of output channels reads the
+//! panel again.
 //!
-//! In the terms of BLIS (Van Zee & van de Geijn 2015): `mr` is the channels and `nr` the vectors of the register tile,
-//! `kc` is [`KC`], and `nc` is [`TILES_AT_ONCE`] tiles. Output channels are not blocked (`mc` is all of them).
+//! In the terms of BLIS (Van Zee & van de Geijn 2015): `mr` is the channels and `nr` the vectors of
+//! the register tile, `kc` is [`KC`], and `nc` is [`TILES_AT_ONCE`] tiles. Output channels are not
+//! blocked (`mc` is all of them).
 
 use multiversion::multiversion;
 use multiversion::target::target_cfg_f;
@@ -16,8 +18,8 @@ use crate::simd::{LANES, Lanes, load};
 /// Kernel elements per panel: 24 KB with tiles of three vectors, half of an L1 cache of 48 KB.
 const KC: usize = 128;
 
-/// Tiles that go through the same kernel elements before the next ones, so that the weights, too, are read several times
-/// while they are in the cache.
+/// Tiles that go through the same kernel elements before the next ones, so that the weights, too,
+/// are read several times while they are in the cache.
 const TILES_AT_ONCE: usize = 4;
 
 /// Working memory of [`compute`].
@@ -41,7 +43,8 @@ impl Scratch {
     }
 }
 
-/// Computes all vectors of `pixels` for all channels; `operands` has the weights, bias and channels of all blocks.
+/// Computes all vectors of `pixels` for all channels; `operands` has the weights, bias and channels
+/// of all blocks.
 pub(super) fn compute(
     tile: RegisterTile,
     operands: &BlockOperands<'_>,
@@ -56,7 +59,8 @@ pub(super) fn compute(
     }
 }
 
-/// Splits off `len` vectors as long as there are more than `limit`, so that no part is much smaller than the others.
+/// Splits off `len` vectors as long as there are more than `limit`, so that no part is much smaller
+/// than the others.
 fn split(vectors: &[Vector], len: usize, limit: usize) -> impl Iterator<Item = &[Vector]> {
     let mut rest = vectors;
     std::iter::from_fn(move || {

@@ -70,9 +70,9 @@ impl DirectConv<'_> {
     }
 }
 
-/// Packs the panel `[kernel elements, vectors]`: a block of rows of the im2col matrix, restricted to the pixels of
-/// `vectors`. Each read copies a whole vector; lanes that are too many are overwritten by the next read, or lie beyond the
-/// end.
+/// Packs the panel `[kernel elements, vectors]`: a block of rows of the im2col matrix, restricted
+/// to the pixels of `vectors`. Each read copies a whole vector; lanes that are too many are
+/// overwritten by the next read, or lie beyond the end.
 #[inline(always)]
 pub(super) fn pack_panel(
     source: &[f32],

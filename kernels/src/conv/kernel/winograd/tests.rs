@@ -125,7 +125,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
-    fn all_passes_are_those_of_the_definition(
+    fn all_passes_equal_the_definition(
         batch in 1..4usize,
         channels in [1..40usize, 1..40usize],
         input in [2..20usize, 2..20usize],
@@ -138,7 +138,7 @@ proptest! {
 }
 
 #[test]
-fn many_channels_take_other_ways_and_stay_exact() {
+fn many_channels_take_other_paths_and_stay_accurate() {
     // One block of tiles, several, and many channels in one direction only.
     check(&shape(1, [512, 96], [9, 7], [1, 1]), 1, 1e-5);
     check(&shape(3, [112, 100], [28, 30], [1, 1]), 2, 1e-5);
@@ -147,7 +147,7 @@ fn many_channels_take_other_ways_and_stay_exact() {
 }
 
 #[test]
-fn it_pays_for_the_layers_of_common_networks() {
+fn it_is_chosen_for_the_layers_of_common_networks() {
     let is_faster =
         |batch, channels, size| is_faster(&shape(batch, channels, [size, size], [1, 1]));
     for (batch, channels, size) in [
@@ -197,7 +197,7 @@ fn bias_and_relu() {
 }
 
 #[test]
-fn nothing_to_do() {
+fn empty_inputs_give_zeros() {
     for (batch, channels) in [(0, [3, 4]), (2, [0, 4]), (2, [3, 0])] {
         let shape = shape(batch, channels, [5, 5], [1, 1]);
         let [x, weight, dy] = lens(&shape).map(|len| vec![1.0; len]);
@@ -213,7 +213,7 @@ fn nothing_to_do() {
 }
 
 #[test]
-fn numbers_that_are_not_finite_reach_what_they_belong_to_and_nothing_else() {
+fn nan_and_infinity_reach_only_dependent_results() {
     let shape = shape(2, [5, 18], [11, 10], [1, 1]);
     let [x_len, weight_len, dy_len] = lens(&shape);
     for bad in [f32::NAN, f32::INFINITY] {

@@ -1,11 +1,6 @@
 //! Vectorised sums. The compiler does not reorder sums of floats, so the partial sums of the lanes
 //! are spelled out.
 
-#![allow(
-    clippy::needless_range_loop,
-    reason = "one index into several arrays is what the compiler makes vectors of"
-)]
-
 use super::tasks::Sizes;
 
 /// Elements that are summed in `f32`; the partial sums are added in `f64`.

@@ -1,10 +1,5 @@
 //! Maxima and argmaxima, one row of windows at a time.
 
-#![allow(
-    clippy::needless_range_loop,
-    reason = "one index into several arrays is what the compiler makes vectors of"
-)]
-
 use std::array;
 use std::ops::Range;
 
