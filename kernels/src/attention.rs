@@ -56,9 +56,9 @@ impl Heads {
     }
 }
 
-/// Attention of `q` `[batch, queries, heads * head_dim]` to `k` and `v` `[batch, keys, kv_heads *
-/// head_dim]`. Returns `[batch, queries, heads * head_dim]`; the output of a query that may attend
-/// to no key is zero.
+/// Attention of `q` `[batch, queries, heads * head_dim]` to `k` and `v`
+/// `[batch, keys, kv_heads * head_dim]`. Returns `[batch, queries, heads * head_dim]`; the output
+/// of a query that may attend to no key is zero.
 ///
 /// `dropout` is the dropout probability of the attention probabilities. It applies on devices with
 /// autodiff only, so not at inference.
@@ -141,8 +141,8 @@ pub fn self_attention(
     attention(q, k, v, Heads::new(heads), mask, dropout)
 }
 
-/// Splits packed queries, keys and values `[batch, time, 3 * width]` into three views `[batch,
-/// time, width]`.
+/// Splits packed queries, keys and values `[batch, time, 3 * width]` into three views
+/// `[batch, time, width]`.
 ///
 /// # Panics
 /// If the width is not a multiple of three.

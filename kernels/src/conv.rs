@@ -74,10 +74,11 @@ impl Conv2dOptions {
     }
 }
 
-/// Convolves images `[batch, in_channels, height, width]` with a weight `[out_channels, in_channels
-/// / groups, rows, cols]` and adds a bias `[out_channels]`. Returns `[batch, out_channels, height',
-/// width']` with `height' = (height + 2 padding - dilation (rows - 1) - 1) / stride + 1` and the
-/// same for the width.
+/// Convolves images `[batch, in_channels, height, width]` with a weight
+/// `[out_channels, in_channels / groups, rows, cols]` and adds a bias `[out_channels]`. Returns
+/// `[batch, out_channels, height', width']`, where
+/// `height' = (height + 2 padding - dilation (rows - 1) - 1) / stride + 1`, and the same for the
+/// width.
 pub fn conv2d(
     x: Tensor<4>,
     weight: Tensor<4>,

@@ -45,8 +45,8 @@
 //! on the autodiff tape (`flex::track`).
 //!
 //! # Determinism
-//! Every sum is computed in the same order whatever the number of threads, and partial sums are added
-//! in a fixed order. Results are bit-identical from run to run and on any number of threads.
+//! Every sum is computed in the same order whatever the number of threads, and partial sums are
+//! added in a fixed order. Results are bit-identical from run to run and on any number of threads.
 //! Between instruction sets they differ by rounding: fused multiply-add is used where the processor
 //! has it.
 //!

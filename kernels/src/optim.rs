@@ -52,9 +52,10 @@ impl Sgd {
     }
 }
 
-/// One SGD step: `d = g + decay p; b = momentum b + d; p -= rate b`, with Nesterov `p -= rate (d +
-/// momentum b)`; a missing buffer starts as `b = d`. Returns the parameter and, with momentum, the
-/// buffer. <https://pytorch.org/docs/stable/generated/torch.optim.SGD.html>, dampening 0.
+/// One SGD step: `d = g + decay p; b = momentum b + d; p -= rate b`, with Nesterov
+/// `p -= rate (d + momentum b)`; a missing buffer starts as `b = d`. Returns the parameter and,
+/// with momentum, the buffer. <https://pytorch.org/docs/stable/generated/torch.optim.SGD.html>,
+/// dampening 0.
 pub fn sgd(
     parameter: Tensor<1>,
     gradient: Tensor<1>,

@@ -1,11 +1,11 @@
 //! Attention composed of Burn's operations.
 //!
 //! At inference Burn's fused operation does all of it and stores no scores. For training, where
-//! Burn has no fused operation, the composition makes as few passes over the scores `[batch, heads,
-//! queries, keys]` as possible: the scale is multiplied into the queries, the mask is added once,
-//! and the division by the sum follows the product with the values, where a query has `head_dim`
-//! numbers instead of `keys`. Two tensors of the size of the scores are saved for the backward
-//! pass, three with dropout.
+//! Burn has no fused operation, the composition makes as few passes over the scores
+//! `[batch, heads, queries, keys]` as possible: the scale is multiplied into the queries, the mask
+//! is added once, and the division by the sum follows the product with the values, where a query
+//! has `head_dim` numbers instead of `keys`. Two tensors of the size of the scores are saved for
+//! the backward pass, three with dropout.
 
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, Distribution, Tensor};
@@ -79,8 +79,8 @@ pub(super) fn probabilities(q: Tensor<3>, k: Tensor<3>, sizes: &Sizes, mask: &Ma
     (exponentials / sum).reshape(sizes.scores())
 }
 
-/// `exp(scale q kᵀ + mask - max)`, the numerator of softmax, `[batch, kv_heads, queries of the
-/// group, keys]`.
+/// `exp(scale q kᵀ + mask - max)`, the numerator of softmax,
+/// `[batch, kv_heads, queries of the group, keys]`.
 fn exponentials(q: Tensor<3>, k: Tensor<3>, sizes: &Sizes, mask: &Mask) -> Tensor<4> {
     let mask = mask.dense([sizes.queries, sizes.keys], &q.device());
     let q = split_queries(q, sizes) * sizes.scale();

@@ -96,7 +96,7 @@ struct Inputs {
     sizes: Sizes,
 }
 
-/// Which keys a query may attend to.
+/// Keys that a query may attend to.
 #[derive(Clone, Debug)]
 struct KeyMask {
     is_causal: bool,

@@ -4,7 +4,7 @@ use burn::tensor::{Bool, Device, Tensor};
 
 use super::Sizes;
 
-/// Which keys each query may attend to. The default is all of them.
+/// Attention mask: the keys that each query may attend to, all of them by default.
 ///
 /// `true` in the arguments means "may be attended to", as in Hugging Face's `attention_mask` and
 /// PyTorch's `scaled_dot_product_attention` (and unlike `burn::nn`, where `true` means masked).

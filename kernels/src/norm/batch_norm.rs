@@ -11,8 +11,8 @@ use burn::tensor::{Tensor, activation};
 #[cfg(feature = "flex")]
 mod kernel;
 
-/// Fused epilogue of a batch normalisation, the end of a ResNet block: `relu?(batch_norm(x) +
-/// residual?)`. Neither by default.
+/// Fused epilogue of a batch normalisation, the end of a ResNet block:
+/// `relu?(batch_norm(x) + residual?)`. Neither by default.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Epilogue {
@@ -59,9 +59,9 @@ pub struct BatchNormOutput {
     pub variance: Tensor<1>,
 }
 
-/// `(x - mean) / sqrt(variance + eps) * weight + bias` per channel of `[batch, channels, height,
-/// width]`, with the mean and the biased variance of the batch. Gradients flow through the
-/// statistics. `weight` and `bias` are `[channels]`.
+/// `(x - mean) / sqrt(variance + eps) * weight + bias` per channel of
+/// `[batch, channels, height, width]`, with the mean and the biased variance of the batch.
+/// Gradients flow through the statistics. `weight` and `bias` are `[channels]`.
 pub fn batch_norm_train(
     x: Tensor<4>,
     weight: Tensor<1>,

@@ -192,9 +192,9 @@ mod kernel {
         }
     }
 
-    /// With the normalised row `x'` and `g = d * weight`: `dx = scale (g - mean(g) - x' mean(g
-    /// x'))`, where `mean(g)` is 0 if the centre is zero; `dx` replaces `d`. Adds `d x'` and `d` to
-    /// the gradients of weight and bias.
+    /// With the normalised row `x'` and `g = d * weight`:
+    /// `dx = scale (g - mean(g) - x' mean(g x'))`, where `mean(g)` is 0 if the centre is zero; `dx`
+    /// replaces `d`. Adds `d x'` and `d` to the gradients of weight and bias.
     #[multiversion(targets = "simd")]
     fn backward_of_row(
         x: &[f32],

@@ -65,12 +65,12 @@ fn update<const N: usize>(
     step: impl Fn([&mut [f32]; N], &[f32]) + Sync,
 ) {
     let mut old = [None; N];
-    let mut places = old.iter_mut();
+    let mut sources = old.iter_mut();
     let new = targets.map(|target| {
         let (new, elsewhere) = target.split();
         assert_eq!(new.len(), gradient.len(), "one gradient per element");
-        if let Some(place) = places.next() {
-            *place = elsewhere;
+        if let Some(source) = sources.next() {
+            *source = elsewhere;
         }
         new
     });

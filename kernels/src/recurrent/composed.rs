@@ -90,8 +90,8 @@ fn biases(cell: Cell, weights: &Weights) -> (Option<Tensor<1>>, Option<Tensor<1>
     }
 }
 
-/// The input's share of all gates at all time steps in one product: `[time, batch, gates *
-/// hidden]`.
+/// The input's share of all gates at all time steps in one product:
+/// `[time, batch, gates * hidden]`.
 fn project(x: Tensor<3>, weights: &Weights, bias: Option<Tensor<1>>) -> Tensor<3> {
     let [time, batch, width] = x.dims();
     let rows = x.reshape([time * batch, width]);
@@ -125,8 +125,8 @@ struct Recurrent {
 }
 
 impl Recurrent {
-    /// One time step. `input` is the input's share of all gates, `Wi x + bi` `[batch, gates *
-    /// hidden]`.
+    /// One time step. `input` is the input's share of all gates, `Wi x + bi`
+    /// `[batch, gates * hidden]`.
     fn step(&self, input: Tensor<2>, state: State) -> State {
         match self.cell {
             Cell::Lstm => self.lstm(input, state),

@@ -5,8 +5,8 @@ use burn::tensor::Tensor;
 /// `[time, batch, width]` to `time` tensors `[batch, width]`.
 ///
 /// The gradient of a slice is a tensor as large as the whole, nearly all zeros. Slicing every step
-/// out of the sequence would take time quadratic in its length; recursive halving takes `time *
-/// log2(time)`.
+/// out of the sequence would take time quadratic in its length; recursive halving takes
+/// `time * log2(time)`.
 pub(super) fn unstack(sequence: Tensor<3>) -> Vec<Tensor<2>> {
     let mut steps = Vec::with_capacity(sequence.dims()[0]);
     halve(sequence, &mut steps);

@@ -169,8 +169,8 @@ mod tests {
         errors.fold(0.0, f64::max)
     }
 
-    /// Series of the error function, which converges everywhere: `2/√π Σ (-1)^n x^(2n+1) / (n!
-    /// (2n+1))`; beyond 3 the continued fraction of its complement.
+    /// Series of the error function, which converges everywhere:
+    /// `2/√π Σ (-1)^n x^(2n+1) / (n! (2n+1))`; beyond 3 the continued fraction of its complement.
     fn erf_f64(x: f64) -> f64 {
         let root = std::f64::consts::PI.sqrt();
         if x.abs() > 3.0 {

@@ -24,8 +24,8 @@ struct Task<'a> {
 }
 
 impl Saved {
-    /// Computes the gradients into `out`, one for each batch element, from `gradient` `[batch,
-    /// queries, heads * head_dim]`.
+    /// Computes the gradients into `out`, one for each batch element, from `gradient`
+    /// `[batch, queries, heads * head_dim]`.
     ///
     /// The scores are computed again from queries and keys, block by block (Dao 2023, algorithm 2).
     pub(super) fn backward(&self, gradient: Array, out: Vec<Gradients<'_>>) {

@@ -13,8 +13,8 @@ use crate::simd::LANES;
 const MIN_PARALLEL_WORK: usize = 1 << 18;
 
 impl Inputs {
-    /// Fills `output` `[batch, queries, heads * head_dim]` and `log_sum_exps` `[batch, heads,
-    /// queries]`.
+    /// Fills `output` `[batch, queries, heads * head_dim]` and `log_sum_exps`
+    /// `[batch, heads, queries]`.
     pub(super) fn forward(&self, output: &mut [f32], log_sum_exps: &mut [f32]) {
         let sizes = &self.sizes;
         let shape = [sizes.batch, sizes.queries, sizes.heads() * sizes.head_dim];

@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use crate::flex::GRAIN;
 
-/// Windows along one axis of an image. Tap `k` of window `o` reads position `o * stride + k *
-/// dilation - padding`, if that is inside.
+/// Windows along one axis of an image. Tap `k` of window `o` reads position
+/// `o * stride + k * dilation - padding`, if that is inside.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Axis {
     /// Positions in the image.

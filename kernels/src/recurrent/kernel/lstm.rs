@@ -227,8 +227,8 @@ struct LastCell {
 
 impl Backward<1> for LastCell {
     fn backward(self, gradient: Array, _: [bool; 1]) -> [Option<Array>; 1] {
-        let mut place = self.gradient.lock().unwrap_or_else(PoisonError::into_inner);
-        *place = Some(gradient);
+        let mut slot = self.gradient.lock().unwrap_or_else(PoisonError::into_inner);
+        *slot = Some(gradient);
         let nothing = Buffer::zeros(self.shape.iter().product());
         [Some(Array::new(nothing, self.shape))]
     }

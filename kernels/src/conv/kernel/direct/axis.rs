@@ -7,8 +7,8 @@
 //!
 //! In the gradient of the input, element `i` receives from kernel element `t` the gradient of
 //! output `(i + p - t d) / s`, if that is an integer. Let `i = m s + b`. The kernel elements that
-//! contribute depend on the *residue* `b` alone, and each reads output `m + shift` with `shift = (b
-//! + p - t d) / s`.
+//! contribute depend on the *residue* `b` alone, and each reads output `m + shift` with
+//! `shift = (b + p - t d) / s`.
 //!
 //! Both are therefore the same: for each residue of the target (1 or `s` of them) a set of kernel
 //! elements, each with a phase (one of `s`, or the only one) and a shift.

@@ -222,8 +222,8 @@ fn pad(from: &[f32], strides: [usize; 2], rows: usize, padded: [usize; 2], out: 
     }
 }
 
-/// Adds a band to `sums`, `[output tiles, element tiles, outputs of a tile, elements of a tile,
-/// lanes]`.
+/// Adds a band to `sums`,
+/// `[output tiles, element tiles, outputs of a tile, elements of a tile, lanes]`.
 #[multiversion(targets(
     "x86_64+avx+avx2+avx512bw+avx512cd+avx512dq+avx512f+avx512vl+bmi1+bmi2+fma",
     "x86_64+avx+avx2+bmi1+bmi2+fma"

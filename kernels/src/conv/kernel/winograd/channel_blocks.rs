@@ -36,8 +36,8 @@ pub(super) fn as_lanes_mut(buffer: &mut [f32]) -> &mut [Lanes] {
     buffer.as_chunks_mut().0
 }
 
-/// Position of a dense plane in a wider one: element `i` is at `start + i / width * stride + i %
-/// width`.
+/// Position of a dense plane in a wider one: element `i` is at
+/// `start + i / width * stride + i % width`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PlaneLayout {
     pub(super) start: usize,
@@ -68,13 +68,13 @@ struct Cursor {
 
 impl Cursor {
     #[inline(always)]
-    fn new(place: PlaneLayout, number: usize) -> Self {
-        let column = number % place.width;
+    fn new(layout: PlaneLayout, number: usize) -> Self {
+        let column = number % layout.width;
         Self {
-            at: place.start + number / place.width * place.stride + column,
+            at: layout.start + number / layout.width * layout.stride + column,
             column,
-            width: place.width,
-            gap: place.stride - place.width,
+            width: layout.width,
+            gap: layout.stride - layout.width,
         }
     }
 
@@ -97,7 +97,7 @@ impl Cursor {
 
 /// Interleaves up to sixteen planes of the same length. Missing planes are zeros.
 #[multiversion(targets = "simd")]
-pub(super) fn gather(planes: &[&[f32]], to: &mut [Lanes], place: PlaneLayout) {
+pub(super) fn gather(planes: &[&[f32]], to: &mut [Lanes], layout: PlaneLayout) {
     let len = planes.first().map_or(0, |plane| plane.len());
     let (mut block, mut half) = ([[0.0; LANES]; LANES], [[0.0; LANES]; LANES]);
     for first in (0..len).step_by(LANES) {
@@ -105,7 +105,7 @@ pub(super) fn gather(planes: &[&[f32]], to: &mut [Lanes], place: PlaneLayout) {
         let first = first.min(len.saturating_sub(LANES));
         load(planes, first, &mut block);
         interleave(&block, &mut half);
-        let mut cursor = Cursor::new(place, first);
+        let mut cursor = Cursor::new(layout, first);
         if let Some(at) = cursor.row()
             && let Some(to) = to[at..].first_chunk_mut()
         {
@@ -121,12 +121,12 @@ pub(super) fn gather(planes: &[&[f32]], to: &mut [Lanes], place: PlaneLayout) {
 
 /// Inverse of [`gather`]: splits vectors into up to sixteen planes of the same length.
 #[multiversion(targets = "simd")]
-pub(super) fn scatter(from: &[Lanes], place: PlaneLayout, planes: &mut [&mut [f32]]) {
+pub(super) fn scatter(from: &[Lanes], layout: PlaneLayout, planes: &mut [&mut [f32]]) {
     let len = planes.first().map_or(0, |plane| plane.len());
     let (mut block, mut half) = ([[0.0; LANES]; LANES], [[0.0; LANES]; LANES]);
     for first in (0..len).step_by(LANES) {
         let first = first.min(len.saturating_sub(LANES));
-        let mut cursor = Cursor::new(place, first);
+        let mut cursor = Cursor::new(layout, first);
         let row = cursor.row().and_then(|at| from[at..].first_chunk());
         if let Some(row) = row {
             interleave(row, &mut half);

@@ -8,7 +8,7 @@ use super::channel_blocks::{
     PlaneLayout, as_lanes, as_lanes_mut, channel_blocks, gather, padded_stride, scratch,
 };
 use super::gemm;
-use super::tiles::{Piece, Tiling, pieces, split, transform_all, transform_together};
+use super::tiles::{OutputRows, Tiling, output_rows, split, transform_all, transform_together};
 use super::transform::{PRODUCTS, inverse_transform_outputs, transform_inputs, transform_weights};
 use crate::conv::kernel::shape::ConvShape;
 use crate::flex::Buffer;
@@ -144,13 +144,22 @@ pub(super) fn convolve(
 fn by_tiles(stage: &OutputStage<'_>, x: &[f32], weights: Weights<'_>, out: &mut [f32]) {
     let tiling = stage.tiling;
     let u = weights.transform_all();
-    let together = together(tiling);
+    let blocks_at_once = blocks_at_once(tiling);
     let blocks = tiling.blocks(block_tiles(tiling));
-    let tasks = blocks.par_iter().zip(pieces(tiling, &blocks, out));
+    let tasks = blocks.par_iter().zip(output_rows(tiling, &blocks, out));
     tasks.for_each(|(block, mut pieces)| {
         let v = transform_all(tiling, &tiling.inputs, x, block, transform_inputs);
-        for (i, u) in as_lanes(&u).chunks(together * weights.size()).enumerate() {
-            stage.channel_blocks(as_lanes(&v), u, block.tiles, i * together, &mut pieces);
+        for (i, u) in as_lanes(&u)
+            .chunks(blocks_at_once * weights.size())
+            .enumerate()
+        {
+            stage.compute_blocks(
+                as_lanes(&v),
+                u,
+                block.tiles,
+                i * blocks_at_once,
+                &mut pieces,
+            );
         }
     });
 }
@@ -158,14 +167,16 @@ fn by_tiles(stage: &OutputStage<'_>, x: &[f32], weights: Weights<'_>, out: &mut 
 /// Each task computes some channels of all tiles and transforms only the weights to these.
 fn by_channels(stage: &OutputStage<'_>, x: &[f32], weights: Weights<'_>, out: &mut [f32]) {
     let tiling = stage.tiling;
-    let together = together(tiling);
+    let blocks_at_once = blocks_at_once(tiling);
     let blocks = tiling.blocks(FEW_TILES);
-    for (block, pieces) in blocks.iter().zip(pieces(tiling, &blocks, out)) {
+    for (block, pieces) in blocks.iter().zip(output_rows(tiling, &blocks, out)) {
         let v = transform_together(tiling, &tiling.inputs, x, block, transform_inputs);
-        let tasks = split(pieces, together * LANES).into_par_iter().enumerate();
+        let tasks = split(pieces, blocks_at_once * LANES)
+            .into_par_iter()
+            .enumerate();
         tasks.for_each(|(i, mut pieces)| {
-            let first = i * together;
-            let count = together.min(channel_blocks(tiling.outputs.channels) - first);
+            let first = i * blocks_at_once;
+            let count = blocks_at_once.min(channel_blocks(tiling.outputs.channels) - first);
             let mut u = scratch(count * weights.size());
             for (i, u) in as_lanes_mut(&mut u)
                 .chunks_exact_mut(weights.size())
@@ -173,7 +184,7 @@ fn by_channels(stage: &OutputStage<'_>, x: &[f32], weights: Weights<'_>, out: &m
             {
                 weights.transform(first + i, u);
             }
-            stage.channel_blocks(as_lanes(&v), as_lanes(&u), block.tiles, first, &mut pieces);
+            stage.compute_blocks(as_lanes(&v), as_lanes(&u), block.tiles, first, &mut pieces);
         });
     }
 }
@@ -188,7 +199,7 @@ fn block_tiles(tiling: &Tiling) -> usize {
 
 /// Blocks of output channels whose products are computed together. More of them read the
 /// transformed inputs less often, and take more memory.
-fn together(tiling: &Tiling) -> usize {
+fn blocks_at_once(tiling: &Tiling) -> usize {
     if tiling.outputs.channels < 512 { 4 } else { 8 }
 }
 
@@ -204,13 +215,13 @@ struct OutputStage<'a> {
 impl OutputStage<'_> {
     /// Computes some blocks of output channels, beginning with `group`, of the tiles in `pieces`
     /// from transformed inputs `v` and weights `u`.
-    fn channel_blocks(
+    fn compute_blocks(
         &self,
         v: &[Lanes],
         u: &[Lanes],
         tiles: usize,
         group: usize,
-        pieces: &mut [Piece<'_>],
+        pieces: &mut [OutputRows<'_>],
     ) {
         let inputs = channel_blocks(self.tiling.inputs.channels) * LANES;
         let size = PRODUCTS * padded_stride(tiles);

@@ -95,7 +95,7 @@ impl Tiling {
         while row < rows.end {
             let image = row / down;
             let end = rows.end.min((image + 1) * down);
-            parts.push(Part {
+            parts.push(TileRows {
                 image,
                 rows: row - image * down..end - image * down,
                 first: (row - rows.start) * across,
@@ -109,7 +109,7 @@ impl Tiling {
     }
 
     /// The pixels of `maps` that the tiles of `part` read or write.
-    fn strip(&self, maps: &FeatureMaps, part: &Part) -> Strip {
+    fn strip(&self, maps: &FeatureMaps, part: &TileRows) -> Strip {
         let rows = part.rows.len();
         let stride = OUTPUT_TILE * self.tiles[1] + maps.overlap;
         let height = OUTPUT_TILE * rows + maps.overlap;
@@ -120,7 +120,7 @@ impl Tiling {
         let last = (top + height).saturating_sub(pad).min(maps.size[0]);
         Strip {
             pixels: first * maps.size[1]..last * maps.size[1],
-            place: PlaneLayout {
+            layout: PlaneLayout {
                 start: (first + pad - top.min(first + pad)) * stride + left,
                 width: maps.size[1],
                 stride,
@@ -138,7 +138,7 @@ impl Tiling {
 /// Some tiles of all channels.
 #[derive(Clone, Debug)]
 pub(super) struct Block {
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<TileRows>,
     pub(super) tiles: usize,
 }
 
@@ -151,7 +151,7 @@ impl Block {
 
 /// Rows of tiles of one image.
 #[derive(Clone, Debug)]
-pub(super) struct Part {
+pub(super) struct TileRows {
     pub(super) image: usize,
     rows: Range<usize>,
     /// Index of its first tile in the block.
@@ -164,7 +164,7 @@ struct Strip {
     /// Range of the pixels in a map.
     pixels: Range<usize>,
     /// Their position in the strip.
-    place: PlaneLayout,
+    layout: PlaneLayout,
     rows: TileGrid,
     len: usize,
 }
@@ -172,8 +172,8 @@ struct Strip {
 /// A transform of tiles: strip, its tiles, result, slots in the result.
 pub(super) type Transform = fn(&[Lanes], TileGrid, &mut [Lanes], Slots);
 
-/// Transforms the tiles of some blocks of channels, beginning with `group`: `[channel blocks, 36,
-/// tiles]`.
+/// Transforms the tiles of some blocks of channels, beginning with `group`:
+/// `[channel blocks, 36, tiles]`.
 pub(super) fn transform(
     tiling: &Tiling,
     maps: &FeatureMaps,
@@ -205,7 +205,7 @@ pub(super) fn transform(
                 *plane = &map[cut.pixels.clone()];
                 count += 1;
             }
-            gather(&planes[..count], strip, cut.place);
+            gather(&planes[..count], strip, cut.layout);
             transform(strip, cut.rows, to, slots);
         }
     }
@@ -250,14 +250,14 @@ pub(super) fn transform_together(
 }
 
 /// A part of the output: the rows of every channel that its tiles compute.
-pub(super) struct Piece<'a> {
-    part: Part,
+pub(super) struct OutputRows<'a> {
+    part: TileRows,
     /// Channel of the first plane.
     channel: usize,
     planes: Vec<&'a mut [f32]>,
 }
 
-impl Piece<'_> {
+impl OutputRows<'_> {
     /// Writes the rows of sixteen channels beginning with `channel`; `make` computes the strip.
     pub(super) fn write(
         &mut self,
@@ -275,16 +275,16 @@ impl Piece<'_> {
         make(&mut strip[..cut.len], cut.rows, slots);
         let planes = &mut self.planes[channel - self.channel..];
         let count = LANES.min(planes.len());
-        scatter(strip, cut.place, &mut planes[..count]);
+        scatter(strip, cut.layout, &mut planes[..count]);
     }
 
-    /// Vectors of the strip that [`Piece::write`] needs.
+    /// Vectors of the strip that [`OutputRows::write`] needs.
     pub(super) fn strip_len(&self, tiling: &Tiling) -> usize {
         tiling.strip(&tiling.outputs, &self.part).len
     }
 }
 
-impl<'a> Piece<'a> {
+impl<'a> OutputRows<'a> {
     /// Splits off pieces of `channels` channels each.
     fn split(self, channels: usize) -> Vec<Self> {
         let mut planes = self.planes.into_iter().peekable();
@@ -301,8 +301,8 @@ impl<'a> Piece<'a> {
 }
 
 /// Splits pieces of all channels into pieces of `channels` channels each.
-pub(super) fn split<'a>(pieces: Vec<Piece<'a>>, channels: usize) -> Vec<Vec<Piece<'a>>> {
-    let mut split: Vec<Vec<Piece<'a>>> = Vec::new();
+pub(super) fn split<'a>(pieces: Vec<OutputRows<'a>>, channels: usize) -> Vec<Vec<OutputRows<'a>>> {
+    let mut split: Vec<Vec<OutputRows<'a>>> = Vec::new();
     for piece in pieces {
         for (i, piece) in piece.split(channels).into_iter().enumerate() {
             match split.get_mut(i) {
@@ -315,23 +315,23 @@ pub(super) fn split<'a>(pieces: Vec<Piece<'a>>, channels: usize) -> Vec<Vec<Piec
 }
 
 /// Splits the output `[batch, channels, height, width]` into the pieces of each block.
-pub(super) fn pieces<'a>(
+pub(super) fn output_rows<'a>(
     tiling: &Tiling,
     blocks: &[Block],
     out: &'a mut [f32],
-) -> Vec<Vec<Piece<'a>>> {
+) -> Vec<Vec<OutputRows<'a>>> {
     let maps = &tiling.outputs;
-    let mut pieces: Vec<Vec<Piece<'_>>> = Vec::with_capacity(blocks.len());
+    let mut pieces: Vec<Vec<OutputRows<'_>>> = Vec::with_capacity(blocks.len());
     for block in blocks {
         let parts = block.parts.iter();
-        let empty = parts.map(|part| Piece {
+        let empty = parts.map(|part| OutputRows {
             part: part.clone(),
             channel: 0,
             planes: Vec::with_capacity(maps.channels),
         });
         pieces.push(empty.collect());
     }
-    let mut rest: Vec<&mut Piece<'a>> = pieces.iter_mut().flatten().collect();
+    let mut rest: Vec<&mut OutputRows<'a>> = pieces.iter_mut().flatten().collect();
     let mut rest = &mut rest[..];
     for (image, map) in out
         .chunks_exact_mut(maps.channels * maps.pixels())

@@ -11,7 +11,7 @@ use super::forward::{Affine, one, two};
 use super::sums::{Lanes, add_pairs};
 use super::tasks::{Sizes, Task};
 
-/// How `g` follows from the gradient of the output.
+/// Relation of `g` to the gradient of the output.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ReluMask<'a> {
     /// There was no ReLU: `g` is the gradient of the output.
