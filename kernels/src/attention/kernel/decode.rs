@@ -7,9 +7,7 @@ use super::dropout::DropoutRow;
 use super::softmax::{divisor, dots, exponentials_of_row, log_sum_exp, maximum};
 use super::{Inputs, pack};
 use crate::flex::{Buffer, Submatrix};
-use crate::simd::LANES;
-use crate::simd::Lanes;
-use crate::simd::fused;
+use crate::simd::{LANES, Lanes, fused};
 
 impl Inputs {
     /// [`forward`](Self::forward) for a single query, as in token-by-token generation. All of the

@@ -3,8 +3,7 @@
 use multiversion::multiversion;
 
 use crate::flex::Submatrix;
-use crate::simd::LANES;
-use crate::simd::Lanes;
+use crate::simd::{LANES, Lanes};
 
 /// Packs `rows` rows of a matrix, times `factor`, as rows of whole vectors.
 #[multiversion(targets = "simd")]

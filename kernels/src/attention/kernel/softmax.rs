@@ -7,8 +7,7 @@ use multiversion::target::target_cfg_f;
 use super::QUERY_BLOCK;
 use super::block::Block;
 use super::exp::exp;
-use crate::simd::LANES;
-use crate::simd::fused;
+use crate::simd::{LANES, fused};
 
 /// Online softmax (Milakov & Gimelshein 2018): for each query the maximum of the scores so far, and
 /// the sum of their exponentials relative to it.
