@@ -1,17 +1,15 @@
 //! A real run beside the bare steps: how much of a step is spent outside of the model.
 
 use burn::tensor::Device;
-use burn::train::Interrupter;
 use serde_json::{Value, json};
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds;
 use tinderbox_train::recipe::Recipe;
-use tinderbox_train::report::View;
 use tinderbox_train::report::plain::thousands;
 use tinderbox_train::session::{SessionContext, StartMode};
 use tinderbox_train::trainer::StepTimes;
 
-use tinderbox_cli::shared::with_data;
+use tinderbox_cli::download::with_data;
 
 /// Where the time of a real run's steps went.
 pub(super) struct Shares {
@@ -32,13 +30,7 @@ impl Shares {
             overwrite: false,
         };
         with_data(|access| {
-            let context = SessionContext {
-                device: device.clone(),
-                access,
-                view: &mut |_| View::Quiet,
-                note: &mut |_| (),
-                interrupter: Interrupter::new(),
-            };
+            let context = SessionContext::new(device.clone(), access);
             Ok(Self::of(&kinds::train(&recipe, &begin, context)?.times))
         })
     }

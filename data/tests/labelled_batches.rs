@@ -8,8 +8,9 @@ use std::sync::Arc;
 use tinderbox_data::loader::{Loader, LoaderConfig, Source};
 use tinderbox_data::text::Tokenizer;
 use tinderbox_data::text::encoder::masked_lm::{MaskedLmBatch, MaskedLmSource, MaskingOptions};
-use tinderbox_data::text::encoder::sequence_classification::LabelledText;
-use tinderbox_data::text::encoder::sequence_classification::{LabelledBatch, LabelledSource};
+use tinderbox_data::text::encoder::sequence_classification::{
+    LabelledBatch, LabelledSource, LabelledText,
+};
 use tinderbox_data::text::encoder::{EncoderBatch, InputBuilder, Truncated};
 
 /// Words `w0` to `w49`; those from `w40` on are two tokens each.

@@ -8,9 +8,9 @@ use tempfile::TempDir;
 use tinderbox_data::DataError;
 use tinderbox_data::loader::{Loader, LoaderConfig};
 use tinderbox_data::text::Tokenizer;
-use tinderbox_data::text::encoder::token_classification;
 use tinderbox_data::text::encoder::token_classification::{
-    TagColumns, TaggedSentence, TaggedSplits, TokenClassificationBatch, TokenClassificationSource,
+    self, TagColumns, TaggedSentence, TaggedSplits, TokenClassificationBatch,
+    TokenClassificationSource,
 };
 use tinderbox_data::text::encoder::{InputBuilder, Truncated};
 

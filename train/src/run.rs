@@ -2,17 +2,17 @@
 //!
 //! ```text
 //! runs/<name>/
-//!   recipe.toml      the recipe as it was resolved, every key written out
-//!   model.json       the model's configuration
-//!   labels.json      of a classifier: class names, in the order of the logits; of words, their tags
-//!   answers.json     of a model that answers questions: whether some have no answer
-//!   preprocess.json  of an image model: what is done to an image before the model sees it
-//!   tokenizer.json   of a model of text: Hugging Face's format
-//!   base.safetensors of a run with adapters: the weights that do not learn, with their checksum beside
-//!   metrics.jsonl    one JSON object a line: training and validation records
-//!   curves.svg       the same as a picture
+//!   recipe.toml      resolved recipe, every key written out
+//!   model.json       configuration of the model
+//!   labels.json      classification: names of classes or tags, in the order of the logits
+//!   answers.json     question answering: true if "no answer" is an answer
+//!   preprocess.json  images: preprocessing
+//!   tokenizer.json   text: tokenizer in Hugging Face's format
+//!   base.safetensors adapters: frozen weights, with their checksum beside
+//!   metrics.jsonl    one JSON object per line: training and validation records
+//!   curves.svg       the same, plotted
 //!   tensorboard/     the same for TensorBoard
-//!   checkpoints/     see `trainer::checkpoint`
+//!   checkpoints/     see `checkpoint`
 //! ```
 
 mod checkpoint_weights;
@@ -28,8 +28,9 @@ use crate::TrainError;
 use crate::checkpoint::Checkpoints;
 use crate::files::write_atomically;
 use crate::params::adapters::{BASE, BASE_SUM};
-use crate::recipe::Recipe;
+use crate::recipe::{DataSection, Recipe, RecipeToml};
 use crate::report::ReportFiles;
+
 pub use checkpoint_weights::{RunWeights, Which};
 
 /// Configuration of the model.
@@ -41,26 +42,26 @@ pub const TOKENIZER: &str = "tokenizer.json";
 const RECIPE: &str = "recipe.toml";
 const LOCK: &str = ".lock";
 
-/// Where a run is written and found again.
+/// A run directory.
 #[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
-    /// Held while training, so that two processes cannot write into one run.
+    /// Held while training, so that only one process writes to a run.
     _lock: Option<File>,
 }
 
-/// Files of a run beside its weights, which say what the model is.
+/// Files of a run that describe its model, beside the weights.
 pub trait Bundle: Sized {
     /// Names of all files that [`write`](Self::write) may write.
     const FILES: &'static [&'static str];
 
-    /// Writes them.
+    /// Writes the files.
     ///
     /// # Errors
-    /// The directory cannot be written to.
+    /// The directory is not writable.
     fn write(&self, run: &RunDir) -> Result<(), TrainError>;
 
-    /// Reads them.
+    /// Reads the files.
     ///
     /// # Errors
     /// The run is of another kind; a file is missing or damaged.
@@ -68,21 +69,22 @@ pub trait Bundle: Sized {
 }
 
 impl RunDir {
-    /// Makes the directory of a new run. One that holds a run with checkpoints is replaced only if `overwrite` is set.
+    /// Creates the directory of a new run. A run with checkpoints is replaced only if `overwrite`
+    /// is set.
     ///
     /// # Errors
-    /// There is a run already, `path` is a folder of something else, or it cannot be written to.
+    /// A run exists, `path` holds other files, or it is not writable.
     pub fn create<B: Bundle>(path: &Path, overwrite: bool) -> Result<Self, TrainError> {
         let io = |source| TrainError::io(path, source);
         if path.join(RECIPE).exists() {
-            // Without a checkpoint there is nothing to lose: it ended before it got anywhere.
+            // A run without a checkpoint can be replaced: it stopped before its first one.
             let checkpoints = Checkpoints::new(path.join("checkpoints"));
             if !overwrite && !checkpoints.steps()?.is_empty() {
                 return Err(TrainError::RunExists {
                     path: path.to_path_buf(),
                 });
             }
-            // The lock is taken first: a run that is being written is not replaced.
+            // Locked first, so that a run in progress is not replaced.
             drop(lock(path)?);
             fs::remove_dir_all(path).map_err(io)?;
         } else if path.exists() && holds_something_else(path, B::FILES).map_err(io)? {
@@ -97,17 +99,17 @@ impl RunDir {
         })
     }
 
-    /// The directory of a run that is to be continued.
+    /// Opens the directory of a run to resume it.
     ///
     /// # Errors
-    /// There is no run, or another process is writing it.
+    /// There is no run, or another process is writing to it.
     pub fn resume(path: &Path) -> Result<Self, TrainError> {
         let mut run = Self::open(path)?;
         run._lock = Some(lock(path)?);
         Ok(run)
     }
 
-    /// The directory of a run that is only read.
+    /// Opens the directory of a run for reading.
     ///
     /// # Errors
     /// There is no run.
@@ -128,12 +130,12 @@ impl RunDir {
         })
     }
 
-    /// The directory.
+    /// Path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where the run is recorded.
+    /// Paths of the files that the run is recorded in.
     pub fn report_files(&self) -> ReportFiles {
         ReportFiles {
             metrics: self.path.join("metrics.jsonl"),
@@ -142,18 +144,18 @@ impl RunDir {
         }
     }
 
-    /// The run's checkpoints.
+    /// Checkpoints of the run.
     pub fn checkpoints(&self) -> Checkpoints {
         Checkpoints::new(self.path.join("checkpoints"))
     }
 
-    /// Writes what the run is. The recipe comes last: with it the directory is a run.
+    /// Writes the files that describe the run. The recipe comes last: it makes the directory a run.
     ///
     /// # Errors
-    /// The directory cannot be written to.
+    /// The directory is not writable.
     pub fn write_description(
         &self,
-        recipe: &Recipe,
+        recipe: &Recipe<impl Serialize>,
         bundle: &impl Bundle,
     ) -> Result<(), TrainError> {
         bundle.write(self)?;
@@ -163,27 +165,40 @@ impl RunDir {
     /// Writes `recipe.toml`.
     ///
     /// # Errors
-    /// The directory cannot be written to.
-    pub fn write_recipe(&self, recipe: &Recipe) -> Result<(), TrainError> {
+    /// The directory is not writable.
+    pub fn write_recipe(&self, recipe: &Recipe<impl Serialize>) -> Result<(), TrainError> {
         self.write(RECIPE, recipe.to_toml()?.as_bytes())
     }
 
-    /// The recipe as it was resolved, with `sets` put over it.
+    /// The recorded recipe, parsed as the kind of work of `D`.
     ///
     /// # Errors
-    /// It is missing, damaged, or a set is wrong.
-    pub fn recipe(&self, sets: &[String]) -> Result<Recipe, TrainError> {
-        Ok(Recipe::read(&self.path.join(RECIPE), sets)?)
+    /// It is missing or damaged, or is for another kind of work.
+    pub fn recipe_as<D: DataSection>(&self) -> Result<Recipe<D>, TrainError> {
+        let file = RecipeToml::read(&self.recipe_path(), &[])?;
+        if !file.is_of::<D>() {
+            return Err(TrainError::OtherKind {
+                name: self.path.display().to_string(),
+                source_name: file.source().unwrap_or_default().into(),
+                wanted: D::KIND,
+            });
+        }
+        Ok(file.parse_as()?)
     }
 
-    /// The tokenizer, which has no more than the `outputs` tokens that the model knows.
+    /// Path of `recipe.toml`.
+    pub fn recipe_path(&self) -> PathBuf {
+        self.path.join(RECIPE)
+    }
+
+    /// Reads the tokenizer, which must not have more tokens than the model has `outputs`.
     pub(crate) fn read_tokenizer(&self, outputs: usize) -> Result<Tokenizer, TrainError> {
         let path = self.path.join(TOKENIZER);
         let text = fs::read_to_string(&path).map_err(|e| TrainError::io(&path, e))?;
         let tokenizer = Tokenizer::from_json(&text, &path)?;
         let tokens = tokenizer.vocab_size();
         if tokens > outputs {
-            let reason = format!("{tokens} tokens for a model that knows {outputs}");
+            let reason = format!("{tokens} tokens for a model with a vocabulary of {outputs}");
             return Err(TrainError::corrupt(&path, reason));
         }
         Ok(tokenizer)
@@ -212,8 +227,8 @@ impl RunDir {
     }
 }
 
-/// True if a folder without a recipe holds files that no interrupted start of a run left behind: those of its `bundle`, and
-/// what every run has.
+/// True if a folder without a recipe holds files other than those of an interrupted start: of the
+/// `bundle`, and common to all runs.
 fn holds_something_else(path: &Path, bundle: &[&str]) -> std::io::Result<bool> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
@@ -233,7 +248,7 @@ fn lock(path: &Path) -> Result<File, TrainError> {
         Err(TryLockError::WouldBlock) => Err(TrainError::Locked {
             path: path.to_path_buf(),
         }),
-        // Some network file systems know no locks; training there is still possible, unguarded.
+        // Some network file systems have no locks; training there is possible, unguarded.
         Err(TryLockError::Error(_)) => Ok(file),
     }
 }

@@ -1,5 +1,5 @@
-//! The compiled-in backends against each other: equal weights and an equal batch give equal logits, and equal weights
-//! after a step, for a network of each kind.
+//! The compiled-in backends against each other: equal weights and an equal batch give equal logits,
+//! and equal weights after a step, for a network of each kind.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use burn::module::Module;
@@ -168,7 +168,8 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
         .collect()
 }
 
-/// The backends of this build. Of the graphics ones, the software adapter, which every machine can have.
+/// The backends of this build. Of the graphics ones, the software adapter, which every machine can
+/// have.
 fn names() -> Vec<String> {
     let name = |backend: &str| match backend {
         "wgpu" | "vulkan" | "webgpu" => format!("{backend}:software"),

@@ -20,12 +20,8 @@ const PIXELS: usize = 3 * 24 * 24;
 
 fn loader(split: Split, len: usize, transform: Transform) -> Loader<ImageSource> {
     let shapes = ImageDataset::Shapes(Shapes::new(split, len, 32, 42));
-    let preprocess = Preprocess {
-        transforms: vec![transform],
-        channels: 3,
-        mean: vec![0.5; 3],
-        std: vec![0.25; 3],
-    };
+    let preprocess =
+        Preprocess::new(3, vec![0.5; 3], vec![0.25; 3]).with_transforms(vec![transform]);
     let source = ImageSource::new(Arc::new(shapes), preprocess, 42).unwrap();
     let mut config = LoaderConfig::new(100).with_workers(1).with_shuffle(42);
     config.shuffle = split == Split::Train;
@@ -86,7 +82,8 @@ fn a_linear_model_stays_below_sixty_percent() {
     assert!(accuracy < 0.6, "{accuracy}");
 }
 
-/// The training above does train: the same on few images, always cropped alike, learns them by heart.
+/// The training above does train: the same on few images, always cropped alike, learns them by
+/// heart.
 #[test]
 fn a_linear_model_can_learn_few_images_by_heart() {
     let few = loader(Split::Train, 300, center_crop());

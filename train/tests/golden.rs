@@ -1,5 +1,5 @@
-//! Agreement with PyTorch's optimizers, clipping and schedules. The fixtures are made by `golden/make_simple_cnn.py` and
-//! `golden/make_schedules.py`.
+//! Agreement with PyTorch's optimizers, clipping and schedules. The fixtures are made by
+//! `golden/make_simple_cnn.py` and `golden/make_schedules.py`.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::collections::BTreeMap;

@@ -3,8 +3,8 @@
 use burn::tensor::{Device, Int, Tensor};
 use tinderbox_kernels::loss::cross_entropy;
 use tinderbox_model_transformer::{BertConfig, EncoderInput, Head, TextEncoder, TextEncoderConfig};
+use tinderbox_train::init_model;
 use tinderbox_train::recipe::{OptimizerName, OptimizerRecipe};
-use tinderbox_train::session::init_model;
 
 use super::language::words;
 use super::learner::Learner;

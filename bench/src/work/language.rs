@@ -4,9 +4,9 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use tinderbox_kernels::loss::cross_entropy;
 use tinderbox_model_rnn::RnnLmConfig;
 use tinderbox_model_transformer::GptConfig;
+use tinderbox_train::init_model;
 use tinderbox_train::kinds::language_modeling::{LanguageModel, LanguageModelConfig};
 use tinderbox_train::recipe::{OptimizerName, OptimizerRecipe};
-use tinderbox_train::session::init_model;
 
 use super::learner::Learner;
 use super::{Job, Step};

@@ -74,8 +74,8 @@ fn offsets_count_code_points_and_wrong_ones_are_reported() {
     assert_eq!(
         report.examples,
         [
-            "one: \"keeper\" is not at character 9, where \"eeper \" stands",
-            "none: \"The keeper\" is not at character 7, where \" keeper sa\" stands",
+            "one: \"keeper\" is not at character 9: the context has \"eeper \" there",
+            "none: \"The keeper\" is not at character 7: the context has \" keeper sa\" there",
             "none: \"lamp\" is not at character 99: the context has 28 characters",
             "none: \"lamp\" is not at character -1: the context has 28 characters",
             "none: the answer \"\" has no words",

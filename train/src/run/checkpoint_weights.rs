@@ -1,4 +1,4 @@
-//! Weights of a run, by its checkpoints.
+//! Weights of a run, from its checkpoints.
 
 use std::path::PathBuf;
 
@@ -10,31 +10,32 @@ use crate::checkpoint::{EMA, MODEL};
 use crate::params::adapters;
 use crate::trainer::state::Progress;
 
-/// Which of a run's weights.
+/// Choice of a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Which {
-    /// Those of the best checkpoint, by the recipe's `best_metric`.
+    /// The best checkpoint, by the recipe's `best_metric`.
     #[default]
     Best,
-    /// Those of the newest checkpoint.
+    /// The newest checkpoint.
     Latest,
-    /// Those of the checkpoint at this step.
+    /// The checkpoint at this step.
     Step(u64),
 }
 
-/// Weights of a run, found.
+/// Weights of a checkpoint.
 #[derive(Clone, Debug)]
 pub struct RunWeights {
-    /// The step of the checkpoint they are from.
+    /// Step of the checkpoint.
     pub step: u64,
-    /// Whether they are the moving average.
+    /// True if they are the moving average.
     pub averaged: bool,
     bytes: Vec<u8>,
     path: PathBuf,
 }
 
 impl RunDir {
-    /// The weights of a checkpoint: the moving average if the run kept one, and `live` is not set.
+    /// Reads the weights of a checkpoint: the moving average if the run kept one, unless `live` is
+    /// set.
     ///
     /// # Errors
     /// There is no such checkpoint, or it is damaged.
@@ -77,17 +78,17 @@ impl RunDir {
 }
 
 impl RunWeights {
-    /// `model` with these weights.
+    /// Loads the weights into `model`.
     ///
     /// # Errors
-    /// They belong to another model.
+    /// The weights belong to another model.
     pub fn load_into<M: Module>(self, model: M) -> Result<M, TrainError> {
         Ok(tinderbox_weights::load_bytes(
             model, self.bytes, &self.path,
         )?)
     }
 
-    /// As in "step 1880 (moving average)".
+    /// Origin in words, such as "step 1880 (moving average)".
     pub fn origin(&self) -> String {
         let average = if self.averaged {
             " (moving average)"
@@ -97,7 +98,7 @@ impl RunWeights {
         format!("step {}{average}", self.step)
     }
 
-    /// The weights as a safetensors file in PyTorch's names and layout.
+    /// The weights as a safetensors file with PyTorch's names and layout.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }

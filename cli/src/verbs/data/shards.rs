@@ -14,12 +14,14 @@ use tinderbox_data::image::{
 };
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds::image_classification::data::open_dataset;
-use tinderbox_train::kinds::image_classification::{ImageDataRecipe, ImageDataSource};
+use tinderbox_train::kinds::image_classification::{ImageDataRecipe, ImageDataSource, ImageRecipe};
 use tinderbox_train::report::plain::thousands;
 
-use super::sequences;
-use crate::Done;
-use crate::shared::{RecipeArgs, table, with_data};
+use super::encoder;
+use crate::args::RecipeArgs;
+use crate::download::with_data;
+use crate::exit::CliResult;
+use crate::table::table;
 
 /// Write a recipe's images as tar shards.
 ///
@@ -76,25 +78,26 @@ impl Args {
     fn options(&self, seed: u64) -> ShardOptions {
         let processors = || thread::available_parallelism().map_or(1, usize::from);
         let bytes = self.shard_size.saturating_mul(1 << 20);
-        ShardOptions {
-            size: self
-                .per_shard
-                .map_or(ShardSize::Bytes(bytes), ShardSize::Images),
-            max_side: self.max_side,
-            quality: self.quality,
-            workers: self.workers.unwrap_or_else(processors),
-            seed,
-            skip_bad: self.skip_bad,
-        }
+        let size = self
+            .per_shard
+            .map_or(ShardSize::Bytes(bytes), ShardSize::Images);
+        ShardOptions::default()
+            .with_size(size)
+            .with_max_side(self.max_side)
+            .with_quality(self.quality)
+            .with_workers(self.workers.unwrap_or_else(processors))
+            .with_seed(seed)
+            .with_skip_bad(self.skip_bad)
     }
 }
 
-pub(super) fn run(args: &Args) -> Done {
+pub(super) fn run(args: &Args) -> CliResult {
     let recipe = args.source.load()?;
-    sequences::refuse(&recipe, "shards are of images")?;
+    encoder::refuse(&recipe, "shards are for images")?;
+    let recipe: ImageRecipe = recipe.typed()?;
     let (train, validation) = with_data(|mut access| {
         let mut open = |split| -> Result<Arc<ImageDataset>, TrainError> {
-            let dataset = open_dataset(recipe.images()?, recipe.seed, split, &mut access)?;
+            let dataset = open_dataset(&recipe.data, recipe.seed, split, &mut access)?;
             Ok(Arc::new(dataset))
         };
         Ok((open(Split::Train)?, open(Split::Validation)?))
@@ -144,7 +147,7 @@ fn print(written: &WrittenShards) {
     }
 }
 
-/// Compares the shards of a recipe with their checksums.
+/// Compares a recipe's shards with their checksums.
 pub(super) fn verify(recipe: &ImageDataRecipe) -> anyhow::Result<()> {
     anyhow::ensure!(
         recipe.source == ImageDataSource::Shards,

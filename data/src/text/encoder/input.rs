@@ -87,7 +87,7 @@ impl InputBuilder {
     pub fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoding, DataError> {
         let first = self.0.tokenizer.pieces(text)?;
         let second = pair.map(|pair| self.0.tokenizer.pieces(pair)).transpose()?;
-        let room = self.room(second.is_some());
+        let room = self.capacity(second.is_some());
         let lengths = [first.len(), second.as_ref().map_or(0, Vec::len)];
         let [a, b] = truncation::longest_first(lengths, room);
         let truncated = lengths.iter().sum::<usize>() - (a + b);
@@ -112,7 +112,7 @@ impl InputBuilder {
                 pieces.push(piece);
             }
         }
-        let kept = pieces.len().min(self.room(false));
+        let kept = pieces.len().min(self.capacity(false));
         let truncated = pieces.len() - kept;
         Ok(self.row(pieces.get(..kept).unwrap_or_default(), None, truncated))
     }
@@ -137,7 +137,7 @@ impl InputBuilder {
     /// As [`Tokenizer::encode`], and if a row has no room for more than `stride` tokens.
     pub fn windows(&self, text: &str, stride: usize) -> Result<Vec<Encoding>, DataError> {
         let pieces = self.0.tokenizer.pieces(text)?;
-        let room = self.room(false);
+        let room = self.capacity(false);
         self.check_stride(stride, room)?;
         Ok(truncation::windows(pieces.len(), room, stride)
             .map(|window| self.row(pieces.get(window).unwrap_or_default(), None, 0))
@@ -161,7 +161,7 @@ impl InputBuilder {
     ) -> Result<Vec<Encoding>, DataError> {
         let first = self.0.tokenizer.pieces(first)?;
         let second = self.0.tokenizer.pieces(second)?;
-        let room = self.room(true);
+        let room = self.capacity(true);
         self.check_stride(stride, room)?;
         let whole = first.len() + second.len() <= room || first.len() + stride < room;
         let kept = if whole {
@@ -188,7 +188,7 @@ impl InputBuilder {
     }
 
     /// Maximum number of text tokens per row.
-    pub(super) fn room(&self, pair: bool) -> usize {
+    pub(super) fn capacity(&self, pair: bool) -> usize {
         self.0.max_length - self.0.special.around(pair)
     }
 
@@ -217,7 +217,7 @@ impl InputBuilder {
     }
 
     /// Special tokens before and after a single text.
-    pub(super) fn frame(&self) -> [u32; 2] {
+    pub(super) fn boundary_tokens(&self) -> [u32; 2] {
         [self.0.special.begin, self.0.special.end]
     }
 

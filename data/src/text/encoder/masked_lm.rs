@@ -66,7 +66,7 @@ pub struct MaskedLmSource {
     masker: Masker,
     seed: u64,
     order: Order,
-    frame: [u32; 2],
+    boundary_tokens: [u32; 2],
     pad_id: u32,
 }
 
@@ -93,7 +93,7 @@ impl MaskedLmSource {
             masker,
             seed,
             order: Order::Bucketed { batch_size },
-            frame: builder.frame(),
+            boundary_tokens: builder.boundary_tokens(),
             pad_id: builder.pad_id(),
         };
         source.read(lines, builder, options.pack)?;
@@ -152,7 +152,7 @@ impl MaskedLmSource {
                 .map(|piece| (piece.id, piece.word))
                 .collect::<Vec<_>>())
         })?;
-        let room = builder.room(false);
+        let room = builder.capacity(false);
         let mut begin = 0;
         let mut first_word = 0;
         for tokens in lines {
@@ -216,9 +216,10 @@ impl Source for MaskedLmSource {
     }
 
     fn collate(&self, _epoch: u64, _batch: usize, items: Vec<MaskedRow>) -> MaskedLmBatch {
-        let [begin, end] = self.frame;
-        let framed = |item: &MaskedRow| Row::new([&[begin], item.ids.as_slice(), &[end]].concat());
-        let rows: Vec<Row> = items.iter().map(framed).collect();
+        let [begin, end] = self.boundary_tokens;
+        let with_boundaries =
+            |item: &MaskedRow| Row::new([&[begin], item.ids.as_slice(), &[end]].concat());
+        let rows: Vec<Row> = items.iter().map(with_boundaries).collect();
         let input = EncoderBatch::stack(rows.iter(), self.pad_id);
         let [_, time] = input.shape;
         let place = |(row, item): (usize, &MaskedRow)| {

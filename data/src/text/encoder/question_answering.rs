@@ -11,12 +11,12 @@
 
 mod answer;
 mod evaluation;
-mod marks;
 pub mod metrics;
 mod open;
 mod read;
 mod span;
 mod training;
+mod word_characters;
 
 pub use answer::{Prediction, best_answer};
 pub use evaluation::{QaEvaluationSource, QuestionBatch, QuestionWindows};

@@ -119,7 +119,7 @@ fn only_file(folder: &Path) -> Result<PathBuf, DataError> {
         Ok([text]) => Ok(text),
         Err(texts) => {
             let reason = format!(
-                "has no train.txt, and {} .txt files instead of one; name the file, or call them train.txt and valid.txt",
+                "has no train.txt, and {} .txt files instead of one; pass one of the files, or rename them train.txt and valid.txt",
                 texts.len()
             );
             Err(DataError::file(folder, reason))

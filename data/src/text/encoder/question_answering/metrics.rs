@@ -3,7 +3,7 @@
 //! Both ignore case, punctuation, articles and spacing. Whitespace and word characters are those of
 //! Python, in which the scripts are written.
 
-use super::marks;
+use super::word_characters;
 use std::collections::HashMap;
 
 /// Version of the rules.
@@ -78,8 +78,8 @@ fn without_articles(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(character) = rest.chars().next() {
-        let is_word = marks::is_word_character(character);
-        let end = rest.find(|c| marks::is_word_character(c) != is_word);
+        let is_word = word_characters::is_word_character(character);
+        let end = rest.find(|c| word_characters::is_word_character(c) != is_word);
         let (run, left) = rest.split_at(end.unwrap_or(rest.len()));
         let is_article = matches!(run, "a" | "an" | "the");
         kept.push_str(if is_article { " " } else { run });

@@ -32,7 +32,7 @@ impl SquadReport {
     pub fn warning(&self) -> Option<String> {
         (self.misaligned > 0).then(|| {
             format!(
-                "{} of {} answers do not stand where the file says, and are not trained on: {}{}",
+                "{} of {} answers are not at the offset given in the file, and are not trained on: {}{}",
                 self.misaligned,
                 self.answers,
                 self.examples.join("; "),
@@ -214,7 +214,7 @@ fn misalignment(context: &str, answer: &RawAnswer) -> String {
         Some(rest) => {
             let there: String = rest.chars().take(answer.text.chars().count()).collect();
             format!(
-                "{text:?} is not at character {place}, where {:?} stands",
+                "{text:?} is not at character {place}: the context has {:?} there",
                 shortened(&there)
             )
         }

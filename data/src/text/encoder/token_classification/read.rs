@@ -76,9 +76,10 @@ impl Reader {
         let named = columns.word.is_some() || columns.tag.is_some();
         let Some(places) = &self.places else {
             self.places = Some(find(&cells, columns)?);
-            return match named {
-                true => Ok(()),
-                false => self.word(&cells, number),
+            return if named {
+                Ok(())
+            } else {
+                self.word(&cells, number)
             };
         };
         if cells.len() != places.width {
