@@ -32,8 +32,9 @@ use measure::Measurement;
 use photographs::Images;
 use real_run::Shares;
 use report::{LEGEND, Report};
-use tinderbox_cli::exit::{self, Done};
-use tinderbox_cli::shared::{DeviceArgs, table};
+use tinderbox_cli::args::DeviceArgs;
+use tinderbox_cli::exit::{self, CliResult};
+use tinderbox_cli::table::table;
 use work::Job;
 use workload::{Kind, Shape, Workload};
 
@@ -115,7 +116,7 @@ fn main() -> ExitCode {
     exit::finish(run(&Args::parse()))
 }
 
-fn run(args: &Args) -> Done {
+fn run(args: &Args) -> CliResult {
     if args.list {
         print_list();
         return Ok(ExitCode::SUCCESS);
@@ -160,7 +161,7 @@ fn served(args: &Args, kind: Kind) -> anyhow::Result<Job> {
     })
 }
 
-fn compare(args: &Args) -> Done {
+fn compare(args: &Args) -> CliResult {
     let plan = plan::plan(args)?;
     ensure!(!plan.is_empty(), "no workload has steps of this kind");
     let (report, all_well) = measured(&plan, args)?;

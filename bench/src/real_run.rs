@@ -9,7 +9,7 @@ use tinderbox_train::report::plain::thousands;
 use tinderbox_train::session::{SessionContext, StartMode};
 use tinderbox_train::trainer::StepTimes;
 
-use tinderbox_cli::shared::with_data;
+use tinderbox_cli::download::with_data;
 
 /// Where the time of a real run's steps went.
 pub(super) struct Shares {

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::machine::{BURN, Memory};
 use super::work::{Job, Step};
-use super::{Args, Done};
+use super::{Args, CliResult};
 
 /// Answers lines until `quit` or the end of the input.
-pub(super) fn serve(args: &Args, job: Job) -> Done {
+pub(super) fn serve(args: &Args, job: Job) -> CliResult {
     tinderbox_kernels::compose_only(args.plain);
     let device: Device = args.device.open()?;
     let mut step = job.step(&device, args.images.as_deref())?;

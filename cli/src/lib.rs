@@ -7,13 +7,11 @@
 #[macro_use]
 pub mod output;
 
-mod encoder;
+pub mod args;
+pub mod download;
 pub mod exit;
-mod kind;
-mod language;
-pub mod shared;
-mod texts;
-mod trained;
+mod pictures;
+pub mod table;
 mod usage;
 mod verbs;
 
@@ -21,7 +19,6 @@ use std::process::ExitCode;
 
 use clap::{FromArgMatches, Parser, Subcommand};
 
-use exit::Done;
 pub use usage::command;
 
 /// Train, evaluate and use deep-learning models.

@@ -25,6 +25,9 @@ pub enum TrainError {
     /// Unreadable Hugging Face model folder.
     #[error(transparent)]
     HuggingFace(#[from] tinderbox_model_transformer::huggingface::HuggingFaceError),
+    /// A llama2.c checkpoint could not be opened.
+    #[error(transparent)]
+    Llama2c(#[from] tinderbox_model_transformer::llama2c::Llama2cError),
     /// Weights that cannot be read, written or loaded into the model.
     #[error(transparent)]
     Weights(#[from] tinderbox_weights::WeightsError),
@@ -57,6 +60,27 @@ pub enum TrainError {
         of: String,
         /// Model of the recipe.
         model: String,
+    },
+    /// An image cannot be explained as asked.
+    #[error(transparent)]
+    ExplainImage(#[from] tinderbox_model_cnn::explain::ExplainError),
+    /// A text cannot be explained as asked.
+    #[error(transparent)]
+    ExplainText(#[from] tinderbox_model_transformer::explain::ExplainError),
+    /// A sampling setting is out of range.
+    #[error(transparent)]
+    Sampling(#[from] tinderbox_generate::SamplingError),
+    /// Tokens that a language model cannot continue.
+    #[error(transparent)]
+    Predict(#[from] tinderbox_generate::PredictError),
+    /// The model or the options do not allow what was asked for.
+    #[error("{0}")]
+    Usage(String),
+    /// A checkpoint was chosen of something that has none.
+    #[error("--checkpoint and --live are for runs, and {} is not a run directory", path.display())]
+    NoCheckpoints {
+        /// A model folder.
+        path: PathBuf,
     },
     /// Error of a checkpoint.
     #[error(transparent)]

@@ -4,17 +4,21 @@
 //! Nothing below this module knows of a kind, and `each!` is the only place that chooses between
 //! them. A kind is added as a folder, a variant of [`Kind`] and an arm of `each!`.
 
+mod classes;
 pub mod encoder;
 pub mod image_classification;
 pub mod language_modeling;
 
 use std::path::Path;
 
+use tinderbox_model_transformer::huggingface::is_encoder;
+
 use crate::TrainError;
 use crate::recipe::{DataSection, Recipe, RecipeError, RecipeToml, nearest, sources_of};
 use crate::run::RunDir;
 use crate::session::{SessionContext, StartMode, Work};
 use crate::trainer::Outcome;
+pub use classes::{ClassProbability, ranked, read_logits};
 
 /// The kind of work of a recipe or a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +84,24 @@ impl Kind {
     /// The recipe is missing or damaged.
     pub fn of_run(run: &RunDir) -> Result<Self, TrainError> {
         Self::of(&run.recipe(&[])?)
+    }
+
+    /// Detects the kind of work of the model at `path`, a run directory or a Hugging Face model
+    /// folder. `None` if it is neither: a weights file, or nothing at all.
+    ///
+    /// # Errors
+    /// The recipe is damaged.
+    pub fn detect(path: &Path) -> Result<Option<Self>, TrainError> {
+        if path.join("recipe.toml").is_file() {
+            return Self::of_run(&RunDir::open(path)?).map(Some);
+        }
+        Ok(is_hugging_face_folder(path).then(|| {
+            if is_encoder(path) {
+                Self::Encoder
+            } else {
+                Self::LanguageModeling
+            }
+        }))
     }
 
     fn of_file(file: &RecipeToml) -> Result<Self, RecipeError> {
@@ -175,6 +197,11 @@ impl RunDir {
     pub fn recipe(&self, sets: &[String]) -> Result<Recipe, TrainError> {
         Ok(Recipe::read(&self.recipe_path(), sets)?)
     }
+}
+
+/// True for a folder with a Hugging Face `config.json` that is not a run directory.
+fn is_hugging_face_folder(path: &Path) -> bool {
+    path.join("config.json").is_file() && !path.join("recipe.toml").is_file()
 }
 
 /// Trains a model as `recipe` says.

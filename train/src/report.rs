@@ -1,15 +1,12 @@
 //! Reports of a run: lines or a dashboard while it trains; `metrics.jsonl`, TensorBoard events and
 //! curves on disk.
 
-pub mod confusion;
 pub mod curves;
 pub mod dashboard;
 pub mod history;
-pub mod overlay;
 pub mod plain;
 mod records;
 pub mod tensorboard;
-pub mod tokens;
 
 use std::path::PathBuf;
 

@@ -1,8 +1,8 @@
 //! `tinderbox data`
 
-mod sequences;
+mod encoder;
+mod language;
 mod shards;
-mod text;
 mod tokenizer;
 mod tokens;
 
@@ -22,8 +22,10 @@ use tinderbox_train::kinds::image_classification::ImageRecipe;
 use tinderbox_train::kinds::image_classification::data::{ImageRun, open_dataset};
 use tinderbox_train::report::plain::thousands;
 
-use crate::Done;
-use crate::shared::{RecipeArgs, table, with_data};
+use crate::args::RecipeArgs;
+use crate::download::with_data;
+use crate::exit::CliResult;
+use crate::table::table;
 
 /// Inspect, preview and convert data sets.
 #[derive(clap::Args)]
@@ -103,7 +105,7 @@ Example:
     Tokens(tokens::Args),
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     match &args.command {
         Command::Info {
             source,
@@ -117,18 +119,18 @@ pub(crate) fn run(args: &Args) -> Done {
             epoch,
         } => preview(source, output, *columns, *epoch),
         Command::Shards(args) => shards::run(args),
-        Command::Stats { source, json } => text::stats(source, *json),
+        Command::Stats { source, json } => language::stats(source, *json),
         Command::Tokenizer(args) => tokenizer::run(args),
         Command::Tokens(args) => tokens::run(args),
     }
 }
 
-fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> Done {
+fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> CliResult {
     let recipe = source.load()?;
     match Kind::of(&recipe)? {
         Kind::ImageClassification => {}
-        Kind::LanguageModeling => return text::info(&recipe.typed()?, as_json, verify),
-        Kind::Encoder => return sequences::info(&recipe.typed()?, as_json, verify),
+        Kind::LanguageModeling => return language::info(&recipe.typed()?, as_json, verify),
+        Kind::Encoder => return encoder::info(&recipe.typed()?, as_json, verify),
     }
     let recipe: ImageRecipe = recipe.typed()?;
     if verify {
@@ -168,10 +170,10 @@ fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Done {
+fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> CliResult {
     anyhow::ensure!(columns > 0, "--columns must be at least 1");
     let recipe = source.load()?;
-    sequences::refuse(&recipe, "preview draws images")?;
+    encoder::refuse(&recipe, "preview draws images")?;
     let recipe: ImageRecipe = recipe.typed()?;
     let run = with_data(|mut access| Ok(ImageRun::open(&recipe, &mut access)?))?;
     let source = run.train.source();
@@ -183,7 +185,7 @@ fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Do
         first_of_each_class(source, columns, epoch)?
     };
     let largest = rows.iter().flatten().map(|image| image.width).max();
-    // Small images are enlarged until a tile is about as large as a thumbnail.
+    // Small images are enlarged to about the size of a thumbnail.
     let scale = (96 / largest.unwrap_or(96)).max(1);
     write_png(output, &contact_sheet(&rows, scale)).map_err(TrainError::from)?;
     let output = output.display();
@@ -201,7 +203,7 @@ fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Do
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first images of each class, as the loader gives them in `epoch`.
+/// First images of each class, as the loader gives them in `epoch`.
 fn first_of_each_class(
     source: &ImageSource,
     columns: usize,
@@ -219,7 +221,7 @@ fn first_of_each_class(
     Ok(rows)
 }
 
-/// The first images that the network sees in `epoch`, in rows.
+/// First images that the network sees in `epoch`, in rows.
 fn first_batches(
     loader: &Loader<ImageSource>,
     columns: usize,
@@ -237,7 +239,7 @@ fn first_batches(
     Ok(found.chunks(columns).map(<[Image]>::to_vec).collect())
 }
 
-/// What the network is given, made visible.
+/// Turns a normalised batch back into images.
 fn images(preprocess: &Preprocess, batch: &ImageBatch) -> Vec<Image> {
     let [_, channels, height, width] = batch.shape;
     batch

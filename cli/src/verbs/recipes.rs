@@ -7,8 +7,8 @@ use tinderbox_train::TrainError;
 use tinderbox_train::kinds::{self, Kind};
 use tinderbox_train::recipe::{Recipe, builtin, builtin_names};
 
-use crate::Done;
-use crate::shared::{heading, listing};
+use crate::exit::CliResult;
+use crate::table::{heading, listing};
 
 /// List the built-in recipes, or print one.
 ///
@@ -24,7 +24,7 @@ pub(crate) struct Args {
     name: Option<String>,
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     if let Some(name) = &args.name {
         let text = builtin(name).with_context(|| {
             let names: Vec<&str> = builtin_names().collect();

@@ -9,7 +9,7 @@ use tinderbox_data::text::tokenizer::Algorithm;
 use tinderbox_model_transformer::{Head, TextEncoderConfig};
 
 use super::bundle::EncoderBundle;
-use super::model::check_tokens;
+use super::inputs::check_tokens;
 use super::recipe::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe, model_config};
 use crate::TrainError;
 

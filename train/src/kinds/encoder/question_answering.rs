@@ -19,7 +19,7 @@ use tinderbox_model_transformer::{EncoderInput, MissingHead, TextEncoder, TextEn
 use super::bundle::EncoderBundle;
 use super::data::{self, EncoderRun};
 use super::fit::{fit, sequences};
-use super::model::input;
+use super::inputs::input;
 use super::outputs::{indices, read_all};
 use super::recipe::{EncoderDataRecipe, EncoderRecipe};
 use crate::TrainError;

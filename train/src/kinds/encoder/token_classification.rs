@@ -12,7 +12,7 @@ use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 use super::bundle::EncoderBundle;
 use super::data::{self, EncoderRun};
 use super::fit::{fit, sequences};
-use super::model::input;
+use super::inputs::input;
 use super::outputs::{Predictions, indices, num_correct};
 use super::recipe::{EncoderDataRecipe, EncoderRecipe};
 use super::score;

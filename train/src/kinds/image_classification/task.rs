@@ -6,6 +6,7 @@ use tinderbox_kernels::loss::{cross_entropy, log_softmax};
 use tinderbox_model_cnn::ImageClassifier;
 
 use crate::TrainError;
+use crate::kinds::read_logits;
 use crate::metrics::{MetricInfo, Tally};
 use crate::task::{HiddenState, Task};
 
@@ -138,31 +139,6 @@ impl Task for ImageClassificationTask {
     }
 }
 
-/// Reads logits `[batch, num_classes]`, row by row.
-///
-/// # Errors
-/// The device failed.
-pub fn read_logits(logits: Tensor<2>) -> Result<Vec<f32>, TrainError> {
-    let data = logits
-        .try_into_data()
-        .map_err(|e| TrainError::Execution(e.to_string()))?;
-    Ok(data.iter::<f32>().collect())
-}
-
-/// Classes of one row of logits with their probabilities, most probable first.
-pub fn ranked(logits: &[f32]) -> Vec<(usize, f64)> {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let exp: Vec<f64> = logits
-        .iter()
-        .map(|logit| f64::from(logit - largest).exp())
-        .collect();
-    let sum: f64 = exp.iter().sum();
-    let mut classes: Vec<(usize, f64)> = exp.into_iter().map(|e| e / sum).enumerate().collect();
-    // Equal logits keep the order of their classes, for a reproducible result.
-    classes.sort_by(|a, b| b.1.total_cmp(&a.1));
-    classes
-}
-
 /// Number of rows with their label among the `k` largest logits.
 fn within_top(k: usize, logits: &[f32], labels: &[usize]) -> f64 {
     let classes = logits.len() / labels.len().max(1);
@@ -192,6 +168,7 @@ fn summed_loss(logits: &[f32], labels: &[usize]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kinds::ranked;
 
     const LOGITS: [f32; 6] = [0.0, 2.0, 1.0, 3.0, 3.0, 0.0];
 
