@@ -38,7 +38,7 @@ pub enum ImageExplainMethod {
     SmoothGrad(SmoothGrad),
 }
 
-/// Regions of an image that speak for a class.
+/// Regions of an image that support a class.
 #[derive(Clone, Debug)]
 pub struct ImageExplanation {
     /// Predicted classes, most probable first.
