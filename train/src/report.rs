@@ -17,6 +17,7 @@ use crate::metrics::{MetricInfo, Values};
 use dashboard::{Dashboard, MetricSpec};
 use history::History;
 use plain::Plain;
+
 pub use records::{EvaluationReport, Speed, StepReport, ViewInfo};
 use tensorboard::EventWriter;
 

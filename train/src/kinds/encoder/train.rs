@@ -9,8 +9,7 @@ use super::{
     masked_lm, pretrained, question_answering, sequence_classification, token_classification,
 };
 use crate::TrainError;
-use crate::params::adaptation;
-use crate::params::init_model;
+use crate::params::{adaptation, init_model};
 use crate::run::{Bundle, RunDir};
 use crate::session::prepared::Prepared;
 use crate::session::{SessionContext, StartMode, Work, begins_anew};
