@@ -12,7 +12,8 @@ use crate::TrainError;
 use crate::params::adaptation;
 use crate::params::init_model;
 use crate::run::{Bundle, RunDir};
-use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew};
+use crate::session::prepared::Prepared;
+use crate::session::{SessionContext, StartMode, Work, begins_anew};
 use crate::task::Task;
 use crate::trainer::Outcome;
 
