@@ -18,6 +18,7 @@ use crate::recipe::{DataSection, Recipe, RecipeError, RecipeToml, nearest, sourc
 use crate::run::RunDir;
 use crate::session::{SessionContext, StartMode, Work};
 use crate::trainer::Outcome;
+
 pub use classes::{ClassProbability, ranked, read_logits};
 
 /// The kind of work of a recipe or a run.

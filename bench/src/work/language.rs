@@ -33,11 +33,7 @@ pub(super) fn step(job: Job, device: &Device) -> anyhow::Result<Step> {
         model: init_model(0, device, || config.init(device))?,
         logits,
         loss: move |logits| cross_entropy(logits, targets.clone(), 0.0).mean(),
-        optimizer: OptimizerRecipe {
-            name: optimizer,
-            momentum: 0.0,
-            ..OptimizerRecipe::default()
-        },
+        optimizer: OptimizerRecipe::new(optimizer, 0.01).with_momentum(0.0),
     };
     Ok(learner.step(job.kind, device))
 }

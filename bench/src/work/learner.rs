@@ -45,10 +45,7 @@ where
             loss,
             optimizer,
         } = self;
-        let mut optimizer = Optimizer::new(OptimizerRecipe {
-            learning_rate: LEARNING_RATE,
-            ..optimizer
-        });
+        let mut optimizer = Optimizer::new(optimizer.with_learning_rate(LEARNING_RATE));
         Box::new(move || {
             let loss = loss(logits(&model)?);
             let mut gradients = params::gradients(&model, loss.backward());

@@ -9,10 +9,10 @@ use super::{
     masked_lm, pretrained, question_answering, sequence_classification, token_classification,
 };
 use crate::TrainError;
-use crate::params::adaptation;
-use crate::params::init_model;
+use crate::params::{adaptation, init_model};
 use crate::run::{Bundle, RunDir};
-use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew};
+use crate::session::prepared::Prepared;
+use crate::session::{SessionContext, StartMode, Work, begins_anew};
 use crate::task::Task;
 use crate::trainer::Outcome;
 

@@ -9,9 +9,10 @@ use tinderbox_model_cnn::registry::{self, InputInfo};
 use tinderbox_model_cnn::weights::known;
 use tinderbox_weights::{LoadOptions, Mismatch, StateDict};
 
+use super::bundle::ImageBundle;
 use super::data::preprocess;
 use super::pretrained::locate;
-use super::{ImageBundle, ImageDataRecipe};
+use super::recipe::ImageDataRecipe;
 use crate::TrainError;
 use crate::kinds::classes::class_name;
 use crate::pretrained::DataAccess;

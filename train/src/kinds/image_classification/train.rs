@@ -9,7 +9,8 @@ use super::recipe::{ImageDataRecipe, ImageRecipe};
 use super::task::ImageClassificationTask;
 use crate::TrainError;
 use crate::params::init_model;
-use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew};
+use crate::session::prepared::Prepared;
+use crate::session::{SessionContext, StartMode, Work, begins_anew};
 use crate::trainer::Outcome;
 
 /// Image classification.

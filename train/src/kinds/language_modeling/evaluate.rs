@@ -7,7 +7,9 @@ use tinderbox_data::Split;
 use tinderbox_data::text::language::{Corpus, Tokens};
 
 use super::data::{evaluation_loader, open_corpus};
-use super::{LanguageModelingTask, LanguageRecipe, LoadedLanguageModel};
+use super::open::LoadedLanguageModel;
+use super::recipe::LanguageRecipe;
+use super::task::LanguageModelingTask;
 use crate::TrainError;
 use crate::metrics::Tally;
 use crate::task::{HiddenState, Task};

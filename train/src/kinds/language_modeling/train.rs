@@ -9,7 +9,8 @@ use super::recipe::{LanguageDataRecipe, LanguageRecipe};
 use super::task::LanguageModelingTask;
 use crate::TrainError;
 use crate::params::init_model;
-use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew};
+use crate::session::prepared::Prepared;
+use crate::session::{SessionContext, StartMode, Work, begins_anew};
 use crate::trainer::Outcome;
 
 /// Language modelling: the next token.
