@@ -1,9 +1,10 @@
 //! Floating-point operations of a step, by formula.
 //!
 //! A multiply-add counts as two, in convolutions, linear layers and attention; norms, activations,
-//! pooling and the optimizer are not counted. A training step counts as three forward passes: output,
-//! input gradient and weight gradient are one product each. (The first layer needs no input gradient,
-//! so this is slightly too much.) Causal attention counts only the unmasked pairs of tokens.
+//! pooling and the optimizer are not counted. A training step counts as three forward passes:
+//! output, input gradient and weight gradient are one product each. (The first layer needs no input
+//! gradient, so this is slightly too much.) Causal attention counts only the unmasked pairs of
+//! tokens.
 
 use super::workload::{Kind, PROMPT, Shape, VOCAB, Workload};
 

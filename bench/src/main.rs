@@ -1,8 +1,8 @@
 //! The benchmark, `tinderbox-bench`: speed and memory of training, inference and loading, alone or
 //! against PyTorch.
 //!
-//! Every workload and kind of step runs in its own process, so that its memory can be measured: this
-//! program again, as [`serve`], and the peer. [`measure`] drives both in the same way.
+//! Every workload and kind of step runs in its own process, so that its memory can be measured:
+//! this program again, as [`serve`], and the peer. [`measure`] drives both in the same way.
 
 #![allow(clippy::print_stderr)]
 
@@ -41,8 +41,8 @@ use workload::{Kind, Shape, Workload};
 
 /// Measure speed and memory of training, inference and loading.
 ///
-/// Bare steps on one fixed batch are timed, in blocks that alternate with the same steps in the peer
-/// process. For article-cnn a real run follows (loader, metrics, logging, everything but
+/// Bare steps on one fixed batch are timed, in blocks that alternate with the same steps in the
+/// peer process. For article-cnn a real run follows (loader, metrics, logging, everything but
 /// evaluation), which gives the share of a step spent outside the model. Compare ratios, not times:
 /// machines differ and are noisy.
 #[derive(Parser)]
@@ -229,8 +229,8 @@ fn is_real_run_wanted(args: &Args) -> bool {
     is_selected && !args.scaling && args.kind.is_none() && args.run_steps > 0
 }
 
-/// Runs the measurements; returns the successful ones, and true if that is all. A failed measurement,
-/// perhaps of a large model on a small machine, does not end the others.
+/// Runs the measurements; returns the successful ones, and true if that is all. A failed
+/// measurement, perhaps of a large model on a small machine, does not end the others.
 fn run_all(plan: &[Measurement], args: &Args) -> anyhow::Result<(Report, bool)> {
     let loads_images = |m: &Measurement| m.job.workload.loads_images();
     let images = if plan.iter().any(loads_images) {

@@ -170,7 +170,8 @@ fn signed(hash: u64) -> f32 {
     (hash >> 40) as f32 / (1u64 << 23) as f32 - 1.0
 }
 
-/// SplitMix64's hash of two numbers (Steele et al. 2014, <https://doi.org/10.1145/2660193.2660195>).
+/// SplitMix64's hash of two numbers (Steele et al. 2014,
+/// <https://doi.org/10.1145/2660193.2660195>).
 fn hash(seed: u64, number: u64) -> u64 {
     let mut z = seed.wrapping_add((number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -49,8 +49,8 @@ fn selected(args: &Args) -> impl Iterator<Item = Workload> {
         .filter(|&workload| workload != Workload::Matmul)
 }
 
-/// One measurement or, with `--scaling`, several: with one thread, with all, and with all for batches
-/// of twice and four times the size and for images or texts of twice the size.
+/// One measurement or, with `--scaling`, several: with one thread, with all, and with all for
+/// batches of twice and four times the size and for images or texts of twice the size.
 fn measurements(workload: Workload, kind: Kind, threads: usize, args: &Args) -> Vec<Measurement> {
     let Shape { batch, size } = workload.facts().shape;
     let batch = args.batch_size.unwrap_or(batch);

@@ -1,5 +1,5 @@
-//! `tinderbox-bench` on the smallest workloads: which measurements it makes and how it reports them,
-//! never how fast they are.
+//! `tinderbox-bench` on the smallest workloads: which measurements it makes and how it reports
+//! them, never how fast they are.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;

@@ -280,7 +280,8 @@ fn a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     train_tiny(&run, &["train.max_steps=2"]).assert().success();
-    // The second checkpoint does not fit: a model with 64 channels has more than 64 blocks of 512 bytes.
+    // The second checkpoint does not fit: a model with 64 channels has more than 64 blocks of 512
+    // bytes.
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\""]);
     command.arg(env!("CARGO_BIN_EXE_tinderbox"));

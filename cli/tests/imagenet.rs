@@ -18,7 +18,8 @@ const CRANES: [&str; 2] = ["n02012849", "n03126707"];
 struct Disk(TempDir);
 
 impl Disk {
-    /// Four classes with four images each, in ImageNet's layout; validation images flat, with Kaggle's lists.
+    /// Four classes with four images each, in ImageNet's layout; validation images flat, with
+    /// Kaggle's lists.
     fn imagenet() -> Self {
         let disk = Self(tempfile::tempdir().unwrap());
         let mut rows = "ImageId,PredictionString\n".to_owned();

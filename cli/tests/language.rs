@@ -76,7 +76,8 @@ fn both_architectures_generate_and_are_evaluated() {
             .assert()
             .success();
         let report: Value = serde_json::from_slice(&shown.get_output().stdout).unwrap();
-        // Twice five words and the end of the line; the first word is predicted from an end of text.
+        // Twice five words and the end of the line; the first word is predicted from an end of
+        // text.
         assert_eq!(report["tokens"], 12);
     }
 }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use common::kill::{Killable, metrics_lines};
 use common::{assert_one_line_error, resume, tinderbox, train_tiny};
 
-/// Everything that a checkpoint holds: gradient accumulation, averaged weights, clipping, evaluations
-/// between checkpoints; and everything that is drawn at random.
+/// Everything that a checkpoint holds: gradient accumulation, averaged weights, clipping,
+/// evaluations between checkpoints; and everything that is drawn at random.
 const SETTINGS: &[&str] = &[
     "train.max_steps=300",
     "train.epochs=100",

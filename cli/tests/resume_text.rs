@@ -1,5 +1,5 @@
-//! Runs of language models that are killed and resumed, also in the middle of an epoch with its hidden
-//! state, end with the same bytes as undisturbed ones.
+//! Runs of language models that are killed and resumed, also in the middle of an epoch with its
+//! hidden state, end with the same bytes as undisturbed ones.
 #![allow(clippy::unwrap_used)]
 
 mod common;

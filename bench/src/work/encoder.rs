@@ -1,4 +1,5 @@
-//! BERT-small (Turc et al. 2019, <https://arxiv.org/abs/1908.08962>) as a binary classifier: AdamW, no dropout.
+//! BERT-small (Turc et al. 2019, <https://arxiv.org/abs/1908.08962>) as a binary classifier: AdamW,
+//! no dropout.
 
 use burn::tensor::{Device, Int, Tensor};
 use tinderbox_kernels::loss::cross_entropy;

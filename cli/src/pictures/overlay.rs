@@ -55,7 +55,8 @@ pub(crate) fn without_outliers(mut heat: Vec<f32>) -> Vec<f32> {
 }
 
 /// Colour map from blue over green to red, RGB in `[0, 1]`: Google's Turbo (Mikhailov 2019,
-/// <https://research.google/blog/turbo-an-improved-rainbow-colormap-for-visualization/>), by its authors' polynomial.
+/// <https://research.google/blog/turbo-an-improved-rainbow-colormap-for-visualization/>), by its
+/// authors' polynomial.
 fn turbo(x: f32) -> [f32; 3] {
     const COEFFICIENTS: [[f32; 6]; 3] = [
         [

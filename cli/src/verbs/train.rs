@@ -49,8 +49,9 @@ pub(crate) struct Args {
     skip_bad: Option<usize>,
     /// Pretrained weights to start from; short for --set model.weights=...
     ///
-    /// A file (safetensors or PyTorch), a name from `tinderbox models --weights` or, for an encoder,
-    /// a Hugging Face model folder. A head for another number of classes is initialised anew.
+    /// A file (safetensors or PyTorch), a name from `tinderbox models --weights` or, for an
+    /// encoder, a Hugging Face model folder. A head for another number of classes is initialised
+    /// anew.
     #[arg(
         long,
         value_name = "NAME|FILE|FOLDER",

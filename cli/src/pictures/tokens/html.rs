@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::{ScoredText, escaped, share, strongest};
 
-/// Colours are translucent layers over the background, so that text stays readable in a light and in
-/// a dark scheme.
+/// Colours are translucent layers over the background, so that text stays readable in a light and
+/// in a dark scheme.
 const STYLE: &str = "\
 :root { color-scheme: light dark; }
 body { font: 1rem/1.6 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
@@ -16,8 +16,8 @@ p.text { font-size: 1.15rem; line-height: 2; white-space: pre-wrap; overflow-wra
 span.t { border-radius: .2rem; padding: .1rem 0; }
 figure { margin: 1rem 0; overflow-x: auto; }";
 
-/// Page with the `facts` (names and values), the texts with each score as a background colour (green
-/// for the prediction, red against it) and as a `title`, and SVG figures below.
+/// Page with the `facts` (names and values), the texts with each score as a background colour
+/// (green for the prediction, red against it) and as a `title`, and SVG figures below.
 pub(crate) fn page(
     title: &str,
     facts: &[(String, String)],

@@ -34,8 +34,8 @@ struct Counts {
     test: Option<Vec<usize>>,
 }
 
-/// Refuses data sets for text encoders, which `tinderbox data` can only count; `purpose` is what was
-/// asked for.
+/// Refuses data sets for text encoders, which `tinderbox data` can only count; `purpose` is what
+/// was asked for.
 pub(super) fn refuse(recipe: &Recipe, purpose: &str) -> anyhow::Result<()> {
     if Kind::of(recipe)? == Kind::Encoder {
         bail!(

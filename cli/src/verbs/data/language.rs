@@ -72,7 +72,8 @@ fn verify_shards(data: &LanguageDataRecipe) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints n-gram perplexities, a ceiling that a model must beat, and the grammar's own, which none can.
+/// Prints n-gram perplexities, a ceiling that a model must beat, and the grammar's own, which none
+/// can.
 pub(super) fn stats(source: &RecipeArgs, as_json: bool) -> CliResult {
     let recipe = source.load()?;
     encoder::refuse(&recipe, "stats is for language models")?;

@@ -63,7 +63,8 @@ pub fn open(path: impl AsRef<Path>, device: &Device) -> Result<LoadedImageClassi
 ///
 /// let mut access = DataAccess::new("cache".into());
 /// // Published weights, downloaded into the cache folder.
-/// let model = OpenOptions::default().open("resnet18.imagenet1k_v1", &Device::flex(), &mut access)?;
+/// let name = "resnet18.imagenet1k_v1";
+/// let model = OpenOptions::default().open(name, &Device::flex(), &mut access)?;
 /// // A weights file in place of the checkpoint; classes and preprocessing are still the run's.
 /// let model = OpenOptions::default()
 ///     .with_weights("other.safetensors")
