@@ -1,4 +1,4 @@
-"""The PyTorch twin of Tinderbox's CIFAR-10 runs: the article's settings by default, the other recipes by their options.
+"""The CIFAR-10 recipes in PyTorch: the article's settings by default, the other recipes by options.
 
 The article (centre crop, SGD 0.001, batch 64, ten epochs), and the best of the settings tried for `cnn-cifar10`:
 
@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "golden"))
 from families import CifarResNet  # noqa: E402
 from simple_cnn import SimpleCnn, decay_groups  # noqa: E402
 
-# The model, and the height and width of its input.
+# Model, and height and width of its input.
 MODELS = {"simple_cnn": (SimpleCnn, 24), "resnet20": (lambda: CifarResNet((3, 3, 3)), 32)}
 MEAN = torch.tensor([0.4914, 0.4822, 0.4465]).view(1, 3, 1, 1)
 STD = torch.tensor([0.2470, 0.2435, 0.2616]).view(1, 3, 1, 1)
@@ -37,7 +37,7 @@ STD = torch.tensor([0.2470, 0.2435, 0.2616]).view(1, 3, 1, 1)
 
 @dataclass
 class Images:
-    """Undecoded images stay bytes in memory: a batch is cropped, flipped and normalised when it is needed."""
+    """Images kept as bytes in memory; each batch is cropped, flipped and normalised on demand."""
 
     pixels: Tensor  # uint8 [N, 3, H, W]
     labels: Tensor  # int64 [N]
@@ -47,7 +47,7 @@ class Images:
 
 
 def read_batches(files: list[Path]) -> Images:
-    """Reads the binary version of CIFAR-10: records of one label byte and 3 x 32 x 32 pixel bytes."""
+    """Reads binary CIFAR-10: records of one label byte and 3 x 32 x 32 pixel bytes."""
     records = np.concatenate([np.fromfile(f, np.uint8).reshape(-1, 1 + 3 * 32 * 32) for f in files])
     pixels = records[:, 1:].reshape(-1, 3, 32, 32).copy()
     return Images(torch.from_numpy(pixels), torch.from_numpy(records[:, 0].astype(np.int64)))
@@ -64,7 +64,7 @@ def centre_crop(pixels: Tensor, size: int) -> Tensor:
 
 
 def random_crop_flip(pixels: Tensor, index: Tensor, size: int, draw: torch.Generator) -> Tensor:
-    """Every image of the batch gets its own crop and its own coin for the flip, all in one gather."""
+    """Random crop and flip, drawn for each image, in one gather."""
     count, (height, width) = len(index), pixels.shape[-2:]
     rows = torch.randint(height - size + 1, (count, 1), generator=draw) + torch.arange(size)
     cols = torch.randint(width - size + 1, (count, 1), generator=draw) + torch.arange(size)
@@ -75,7 +75,7 @@ def random_crop_flip(pixels: Tensor, index: Tensor, size: int, draw: torch.Gener
 
 
 def rate_factor(step: int, schedule: str, warmup: int, total: int) -> float:
-    """What the base rate is multiplied by: a linear warm-up, then the schedule over the steps that remain."""
+    """Learning-rate factor: a linear warm-up, then the schedule over the remaining steps."""
     if step < warmup:
         return (step + 1) / warmup
     done = (step - warmup) / max(1, total - warmup)
@@ -97,7 +97,7 @@ def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
 
 @torch.no_grad()
 def accuracy(model: nn.Module, images: Images, size: int) -> float:
-    """The share of images whose centre crop gets its own label."""
+    """Accuracy on centre crops."""
     model.eval()
     correct = 0
     for pixels, labels in zip(images.pixels.split(500), images.labels.split(500)):
@@ -157,13 +157,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--lr", type=float, default=0.001)
     parser.add_argument("--momentum", type=float, default=0.9)
     parser.add_argument("--nesterov", action="store_true")
-    parser.add_argument("--weight-decay", type=float, default=0.0, help="on weights, never on biases")
+    parser.add_argument("--weight-decay", type=float, default=0.0, help="for weights, not for biases")
     parser.add_argument("--schedule", choices=["constant", "linear", "cosine"], default="constant")
-    parser.add_argument("--warmup", type=float, default=0.0, help="share of all steps")
+    parser.add_argument("--warmup", type=float, default=0.0, help="fraction of all steps")
     parser.add_argument("--label-smoothing", type=float, default=0.0)
     parser.add_argument("--augment", action="store_true", help="random crop and horizontal flip")
     parser.add_argument("--pad", type=int, default=0, help="zero padding before the random crop")
-    parser.add_argument("--ema", type=float, default=0.0, help="decay of averaged weights; 0 keeps none")
+    parser.add_argument("--ema", type=float, default=0.0, help="EMA decay of the weights; 0 disables it")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()

@@ -1,8 +1,8 @@
-"""How torchvision loads images: JPEG class folder -> random resized crops, flips, normalised float batches.
+"""torchvision's image loading: JPEG class folder -> random resized crops, flips, normalised float batches.
 
-The two pipelines are those that its users have: `pil` decodes and transforms Pillow images (`ImageFolder`'s default
-loader), `turbo` decodes to a tensor with `decode_jpeg` and uses the v2 transforms on 8-bit tensors. Both load on the
-calling thread (`num_workers=0`), which for one core is the fastest: no batch has to cross from one process to another.
+Two common pipelines: `pil` decodes and transforms Pillow images (`ImageFolder`'s default loader), `turbo` decodes to a
+tensor with `decode_jpeg` and uses the v2 transforms on 8-bit tensors. Both load on the calling thread (`num_workers=0`),
+which is fastest on one core: no batch crosses between processes.
 """
 
 from collections.abc import Callable, Iterator
@@ -45,13 +45,13 @@ def turbo_loader(path: str) -> torch.Tensor:
 
 
 def endless(dataset: ImageFolder, batch: int) -> Iterator[list[torch.Tensor]]:
-    """Shuffled epochs, one after the other."""
+    """Batches of successive shuffled epochs."""
     loader = DataLoader(dataset, batch, shuffle=True, drop_last=True, num_workers=0)
     return chain.from_iterable(repeat(loader))
 
 
 def pipelines(folder: str, batch: int, size: int) -> dict[str, Callable[[int], None]]:
-    """Each loads as many batches as it is told to."""
+    """Pipelines by name; each loads the given number of batches."""
     pil = endless(ImageFolder(folder, pil_transforms(size)), batch)
     turbo = endless(ImageFolder(folder, turbo_transforms(size), loader=turbo_loader), batch)
 

@@ -1,4 +1,4 @@
-"""The benchmark's models in PyTorch, as its users would write them: PyTorch's own layers, fused attention, no dropout."""
+"""The benchmark's models in idiomatic PyTorch: PyTorch's layers, fused attention, no dropout."""
 
 import sys
 from pathlib import Path
@@ -15,10 +15,10 @@ WORD_PIECES = 30_522
 
 
 def image_classifier(name: str, size: int) -> tuple[nn.Module, int]:
-    """The network and its number of classes."""
+    """Network and number of classes."""
     if name == "article-cnn":
         return SimpleCnn(image_size=size), 10
-    # Memory is measured too: torchvision is imported only where it is needed.
+    # Memory is measured too, so torchvision is imported only where needed.
     from families import CifarResNet
     from torchvision.models import resnet18, vgg11
 
@@ -47,7 +47,7 @@ class LstmLm(nn.Module):
 
 
 class Attention(nn.Module):
-    """`cache`, if there is one, is `[2, batch, heads, positions, width of a head]`, filled up to `start`."""
+    """`cache` is None or `[2, batch, heads, positions, head_dim]`, valid below `start`."""
 
     def __init__(self, width: int, heads: int, causal: bool) -> None:
         super().__init__()
@@ -62,13 +62,13 @@ class Attention(nn.Module):
             cache[0, :, :, start : start + time] = k
             cache[1, :, :, start : start + time] = v
             k, v = cache[:, :, :, : start + time]
-        # A prompt is read from the beginning; a single token sees everything before it.
+        # A prompt starts at 0 and is causal; a single token attends to the whole cache.
         y = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal and time > 1)
         return self.c_proj(y.transpose(1, 2).reshape(x.shape))
 
 
 class GptBlock(nn.Module):
-    """GPT-2's layer: norms come first."""
+    """GPT-2 block: pre-norm."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class GptBlock(nn.Module):
 
 
 class Gpt(nn.Module):
-    """Six layers of width 384, head tied to the embeddings."""
+    """GPT of six layers of width 384, head tied to the embeddings."""
 
     def __init__(self, positions: int, layers: int = 6, width: int = 384, heads: int = 6) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class Gpt(nn.Module):
         return torch.empty(len(self.h), 2, batch, self.heads, self.positions, width // self.heads)
 
     def forward_next(self, words: Tensor, cache: Tensor, start: int) -> Tensor:
-        """The logits of the token after `words`, which begin at position `start`."""
+        """Logits of the token after `words`, which begin at position `start`."""
         x = self.wte(words) + self.wpe(torch.arange(start, start + words.shape[1]))
         for block, slot in zip(self.h, cache):
             x = block(x, slot, start)
@@ -110,7 +110,7 @@ class Gpt(nn.Module):
 
 
 class BertBlock(nn.Module):
-    """BERT's layer: norms come last."""
+    """BERT block: post-norm."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class BertBlock(nn.Module):
 
 
 class Bert(nn.Module):
-    """BERT-small with a classifier of two classes."""
+    """BERT-small with a two-class head."""
 
     def __init__(self, positions: int, layers: int = 4, width: int = 512, heads: int = 8) -> None:
         super().__init__()

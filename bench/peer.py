@@ -1,12 +1,12 @@
-"""The PyTorch peer of the benchmark: it takes steps of the same work, so many for each line it is sent.
+"""The PyTorch side of the benchmark: takes steps of the same workload on request.
 
 The Rust benchmark starts this process for one workload and one kind of step, and alternates its own blocks of steps with
-the peer's, so that both meet the same machine. When model and batch are there, the peer says so in a line of JSON on
-standard output. On standard input `steps N` asks for N steps, which are answered by a line with the seconds of each, and
-`quit` ends the process.
+the peer's, so that both run under the same conditions. Once model and batch are ready, the peer prints a line of JSON to
+standard output. On standard input `steps N` requests N steps, answered by a line with the seconds of each; `quit` ends
+the process.
 
-What PyTorch does better with can be asked for in the benchmark's `--peer`: `--channels-last`, `--autocast` (bfloat16),
-`--compile`, `--device cuda`.
+PyTorch's speed options can be set in the benchmark's `--peer`: `--channels-last`, `--autocast` (bfloat16), `--compile`,
+`--device cuda`.
 """
 
 import argparse
@@ -29,7 +29,7 @@ Step = Callable[[], None]
 
 
 def model_step(args: argparse.Namespace, model: nn.Module, forward: Callable[[], Tensor], target: Tensor) -> Step:
-    """A training step or a forward pass on one fixed batch."""
+    """Training step or forward pass on one fixed batch."""
     model.train(args.kind == "train")
     match args.workload:
         case "gpt-6x384" | "bert-small":
@@ -92,7 +92,7 @@ def encoder(args: argparse.Namespace) -> Step:
 
 
 def generation(args: argparse.Namespace) -> Step:
-    """Texts of `size` tokens, one after the other, always the most probable token."""
+    """Greedy generation of texts of `size` tokens, one at a time."""
     from models import Gpt
 
     model = Gpt(max(256, PROMPT + args.size)).eval()
@@ -169,13 +169,13 @@ def timed(step: Step) -> float:
 
 
 def peak_mb() -> float:
-    """The most memory this process has held; Linux counts it in KiB, macOS in bytes."""
+    """Peak memory of this process; Linux reports KiB, macOS bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 def resident_mb() -> float:
-    """The memory it holds now, where the system tells it."""
+    """Current memory, where the system reports it."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
@@ -188,7 +188,7 @@ def say(**message: object) -> None:
 
 
 def serve(step: Step) -> None:
-    """Answers lines until `quit` or the end of the input."""
+    """Answers requests until `quit` or the end of input."""
     while True:
         match sys.stdin.readline().split():
             case [] | ["quit"]:
@@ -203,14 +203,14 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workload", required=True)
     parser.add_argument("--kind", choices=["train", "infer", "pil", "turbo"], required=True)
-    parser.add_argument("--batch", type=int, required=True, help="images or texts in a batch")
-    parser.add_argument("--size", type=int, required=True, help="of images, texts, matrices")
+    parser.add_argument("--batch", type=int, required=True, help="batch size")
+    parser.add_argument("--size", type=int, required=True, help="size of images, texts or matrices")
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--images", type=Path, help="folder of JPEG files to load: train/CLASS/NAME.jpg")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--channels-last", action="store_true", help="images lie in memory pixel by pixel")
-    parser.add_argument("--autocast", action="store_true", help="products in bfloat16")
-    parser.add_argument("--compile", action="store_true", help="with torch.compile")
+    parser.add_argument("--channels-last", action="store_true", help="channels-last memory format")
+    parser.add_argument("--autocast", action="store_true", help="autocast to bfloat16")
+    parser.add_argument("--compile", action="store_true", help="use torch.compile")
     return parser.parse_args()
 
 
@@ -218,7 +218,7 @@ def main() -> None:
     args = parse_args()
     torch.set_num_threads(args.threads)
     if args.device != "cpu":
-        # Not for the CPU, which it is anyway: the mode costs every operation some microseconds.
+        # Not for the CPU, the default: the mode costs every operation some microseconds.
         torch.set_default_device(args.device)
     step = make_step(args)
     say(version=f"PyTorch {torch.__version__.split('+')[0]}", rss_mb=resident_mb())

@@ -1,8 +1,8 @@
-"""The PyTorch peer of the recipes `sst2` and `sst2-scratch`: fine-tunes a BERT on SST-2, or trains one from nothing.
+"""The recipes `sst2` and `sst2-scratch` in PyTorch: fine-tunes a BERT on SST-2, or trains one from scratch.
 
-The same settings as the recipes: AdamW with decay on matrices only, the rate rising linearly and falling linearly to 0,
-gradients clipped to norm 1, dropout 0.1, batches of sentences of similar length that are padded to the longest.
-Accuracy is printed after every epoch, with the seconds that training took.
+The recipes' settings: AdamW with weight decay on matrices only, linear warm-up and linear decay to 0, gradient clipping
+at norm 1, dropout 0.1, batches of sentences of similar length, padded to the longest. Accuracy is printed after every
+epoch, with the training time in seconds.
 
     python bench/sst2.py --data DATA --model FOLDER
     python bench/sst2.py --data DATA --model runs/sst2-scratch --from-scratch 2,128,2 --lr 5e-4 --epochs 3 \\
@@ -23,14 +23,14 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Bert
 from transformers import PreTrainedTokenizerFast
 from transformers.utils import logging
 
-# Batches that are sorted by length together, and the fewest such pools of an epoch.
+# Batches per length-sorted pool, and minimum number of pools per epoch.
 POOL, LEAST_POOLS = 50, 4
 TEXT_COLUMNS = ("sentence", "text", "content")
 
 
 @dataclass
 class Sentences:
-    """Token ids, special tokens included, and labels."""
+    """Token ids with special tokens, and labels."""
 
     rows: list[list[int]]
     labels: list[int]
@@ -40,7 +40,7 @@ class Sentences:
         return len(self.rows)
 
     def batch(self, places: list[int]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        """Padded to the longest."""
+        """Batch, padded to the longest text."""
         rows = [self.rows[place] for place in places]
         time = max(map(len, rows))
         ids = torch.tensor([row + [self.pad] * (time - len(row)) for row in rows])
@@ -49,7 +49,7 @@ class Sentences:
 
 
 def read(path: Path, tokenizer, max_length: int) -> Sentences:
-    """A TSV with a header, whose quotes are ordinary characters."""
+    """Reads a TSV with a header; quotes are ordinary characters."""
     header, *lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
     names = header.split("\t")
     text = next(names.index(name) for name in TEXT_COLUMNS if name in names)
@@ -61,7 +61,7 @@ def read(path: Path, tokenizer, max_length: int) -> Sentences:
 
 
 def open_tokenizer(folder: Path):
-    """Of a Hugging Face folder, or of a run directory, which has a tokenizer.json alone."""
+    """Tokenizer of a Hugging Face model folder, or of a run directory, which has only tokenizer.json."""
     if (folder / "config.json").exists() or not (folder / "tokenizer.json").exists():
         return AutoTokenizer.from_pretrained(folder)
     special = {"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "unk_token": "[UNK]"}
@@ -124,7 +124,7 @@ def accuracy(model: nn.Module, sentences: Sentences) -> float:
 def train(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    logging.set_verbosity_error()  # that the classifier is new is what fine-tuning is about
+    logging.set_verbosity_error()  # the warning about a new classifier head is expected
     logging.disable_progress_bar()
     rng = random.Random(args.seed)
     tokenizer = open_tokenizer(args.model)
@@ -165,16 +165,16 @@ def train(args: argparse.Namespace) -> None:
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of train.tsv and dev.tsv")
-    parser.add_argument("--model", type=Path, required=True, help="a Hugging Face folder; from scratch its tokenizer")
-    parser.add_argument("--from-scratch", metavar="LAYERS,WIDTH,HEADS", help="random weights of this size instead")
-    parser.add_argument("--limit", type=int, help="only so many training sentences, drawn at random")
+    parser.add_argument("--model", type=Path, required=True, help="Hugging Face model folder; with --from-scratch only its tokenizer is used")
+    parser.add_argument("--from-scratch", metavar="LAYERS,WIDTH,HEADS", help="train a model of this size from random weights")
+    parser.add_argument("--limit", type=int, help="use this many training sentences, drawn at random")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--lr", type=float, default=5e-5)
-    parser.add_argument("--warmup-fraction", type=float, default=0.06, help="share of all steps")
-    parser.add_argument("--weight-decay", type=float, default=0.01, help="on matrices, never on biases and norms")
+    parser.add_argument("--warmup-fraction", type=float, default=0.06, help="fraction of all steps")
+    parser.add_argument("--weight-decay", type=float, default=0.01, help="for matrices, not for biases and norms")
     parser.add_argument("--clip-norm", type=float, default=1.0)
-    parser.add_argument("--max-length", type=int, default=64, help="tokens of a sentence, special ones included")
+    parser.add_argument("--max-length", type=int, default=64, help="maximum tokens per sentence, special tokens included")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()

@@ -1,7 +1,7 @@
-"""Thin members of every family in `model-cnn`, made of torchvision's own blocks and forward methods.
+"""Thin members of every family in `model-cnn`, built from torchvision's blocks and forward methods.
 
-torchvision fixes the widths in its constructors; here they are arguments, everything else is inherited. The CIFAR networks
-are not in torchvision: they follow section 4.2 of He et al. 2015, with the names of the port that most weights come from.
+torchvision fixes the widths in its constructors; here they are arguments, and everything else is inherited. The CIFAR
+networks are not in torchvision: they follow section 4.2 of He et al. 2015, with the names of the widely used port.
 """
 
 import torch
@@ -70,7 +70,7 @@ class AlexNet(FullAlexNet):
 
 
 class SqueezeNet(FullSqueezeNet):
-    """torchvision's layers, with every fire module and the stem scaled to `width` / 16 of their channels."""
+    """torchvision's SqueezeNet with the channels of the stem and of every fire module scaled by `width` / 16."""
 
     def __init__(self, version, width, num_classes=5):
         super().__init__(version, num_classes, dropout=0.0)
@@ -135,7 +135,7 @@ class CifarResNet(nn.Module):
         return self.linear(torch.mean(x, dim=(2, 3)))
 
 
-# Name, the model, height and width of its input. Odd sizes make every rounding of strides and pools count.
+# Name, model, height and width of the input. Odd sizes exercise the rounding of strides and pools.
 THIN = {
     "alexnet": (lambda: AlexNet((3, 4, 6, 4, 4), 8), (67, 79)),
     "cifar_resnet": (lambda: CifarResNet((2, 1, 1), 4, num_classes=5), (13, 16)),

@@ -1,11 +1,12 @@
-"""Reference pixels for data's decoder: what Pillow makes of the kinds of files that real image folders contain.
+"""Reference pixels for the image decoder: Pillow's output for the kinds of files found in real image folders.
 
 Pinned: pillow==13.0.0, numpy.
 
     python golden/make_decode.py
 
-writes data/tests/fixtures/decode.json: per case the file's bytes and the pixels of `Image.open(f).convert("RGB")`, which
-is torchvision's default loader, or none where Pillow refuses the file. data/tests/decode_golden.rs compares with it.
+writes data/tests/fixtures/decode.json: for each case the file's bytes and the pixels of
+`Image.open(f).convert("RGB")`, torchvision's default loader, or none where Pillow rejects the file.
+data/tests/decode_golden.rs compares with it.
 """
 
 import base64
@@ -22,7 +23,7 @@ FIXTURE = Path(__file__).resolve().parent.parent / "data" / "tests" / "fixtures"
 
 
 def planes(width: int, height: int, channels: int) -> np.ndarray:
-    """Smooth waves of all colours with one hard edge, which shows how colour is upsampled."""
+    """Smooth waves of all colours with one hard edge, which reveals the chroma upsampling."""
     y, x = np.mgrid[0:height, 0:width]
     waves = [127 + 120 * np.sin(x / (4 + c) + y / (9 - c) + 2 * c) for c in range(channels)]
     waves[0][:, width // 2 :] = 230
@@ -34,7 +35,7 @@ def rgb(width: int = 37, height: int = 21) -> Image.Image:
 
 
 def noise(width: int = 59, height: int = 43) -> Image.Image:
-    """Rare and long codes, and samples that leave 0 to 255."""
+    """Rare and long Huffman codes, and samples outside 0..255."""
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
@@ -71,7 +72,7 @@ def without(jpeg: bytes, marker: int) -> bytes:
 
 
 def patched(jpeg: bytes, marker: int, offset: int, value: int) -> bytes:
-    """With one byte of a segment, counted from its marker, replaced."""
+    """Replaces one byte of a segment, counted from its marker."""
     for kind, start, _ in segments(jpeg):
         if kind == marker:
             return jpeg[: start + offset] + bytes([value]) + jpeg[start + offset + 1 :]
@@ -83,7 +84,7 @@ def with_segment(jpeg: bytes, marker: int, content: bytes) -> bytes:
 
 
 def ycck(**options) -> bytes:
-    """Pillow writes no YCCK: write its four planes as if they were CMYK, then say in the Adobe segment what they are."""
+    """YCCK, which Pillow cannot write: four planes written as CMYK, then relabelled in the Adobe segment."""
     ycc = np.asarray(rgb(23, 19).convert("YCbCr"))
     k = planes(23, 19, 4)[:, :, 3:]
     # Pillow inverts CMYK when it writes.
@@ -98,7 +99,7 @@ def exif(orientation: int) -> bytes:
 
 
 def png(width: int, height: int, bits: int, colour: int, rows: np.ndarray, extra: bytes = b"") -> bytes:
-    """A PNG file by hand, for the kinds that Pillow reads but does not write."""
+    """A hand-made PNG file, for the kinds that Pillow reads but does not write."""
     raw = b"".join(b"\0" + row.tobytes() for row in rows)
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     return (
@@ -129,7 +130,7 @@ def jpeg_cases():
     yield "jpeg of 17x2 progressive", save(rgb(17, 2), progressive=True)
     yield "jpeg grey", save(grey())
     yield "jpeg grey progressive", save(grey(), progressive=True)
-    # One component has no other that it could be sampled more finely than; some encoders say 2x2 all the same.
+    # Subsampling factors mean nothing for one component; some encoders write 2x2 all the same.
     yield "jpeg grey that says 2x2", patched(save(grey()), 0xC0, 11, 0x22)
     yield "jpeg grey 1x5", save(grey(1, 5))
     yield "jpeg of 2x40 4:2:0", save(rgb(2, 40))
@@ -138,7 +139,7 @@ def jpeg_cases():
         yield f"jpeg noise {subsampling}", save(noise(), subsampling=subsampling, quality=97)
     yield "jpeg noise with its own codes", save(noise(), optimize=True, quality=97)
     yield "jpeg noise with restart markers", save(noise(), restart_marker_blocks=3)
-    # Pillow writes no 4:4:0. As many blocks of 4:2:2, said to be on top of each other instead of side by side, are one.
+    # 4:4:0, which Pillow cannot write: the blocks of 4:2:2, relabelled as stacked instead of side by side.
     yield "jpeg 4:4:0", patched(save(rgb(48, 48), subsampling="4:2:2"), 0xC0, 11, 0x12)
     yield "jpeg CMYK", save(cmyk())
     yield "jpeg CMYK progressive", save(cmyk(), progressive=True)
@@ -149,7 +150,7 @@ def jpeg_cases():
 
 
 def odd_jpegs():
-    # No subsampling here, so that nothing but the oddity can make a difference.
+    # No subsampling, so that only the oddity under test can make a difference.
     small = rgb(12, 8)
     plain = save(small, subsampling="4:4:4")
     head, tail = plain[:20], plain[20:]

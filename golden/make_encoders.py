@@ -1,22 +1,22 @@
 """Writes what model-transformer/tests/encoder_golden.rs and encoder_huggingface.rs compare with:
 
     bert.safetensors, distilbert.safetensors, roberta.safetensors
-                                    thin random models of Hugging Face's with every head: what they compute and learn
+                                    thin random Hugging Face models with every head: outputs, gradients, steps
     huggingface/bert, huggingface/distilbert, huggingface/roberta
-                                    folders of save_pretrained, each with another head
-    huggingface/bert_hub            the same BERT as the first ones on the hub: a pickle of both heads of pre-training, with
-                                    norms' gamma and beta, constants, and tied tensors twice
+                                    save_pretrained folders, each with another head
+    huggingface/bert_hub            the same BERT in the form of the first ones on the hub: a pickle with both
+                                    pre-training heads, norms' gamma and beta, constants, and tied tensors twice
 
 The keys of each model file:
-    init.NAME                   weights that everything below starts from: a name means the same for every head
+    init.NAME                   initial weights; a name means the same for every head
     CASE.tokens, .segments, .real
-                                what a model reads. `plain` has one length and no segments, `padded` is filled up at the end,
-                                `left` at the beginning
-    CASE.features, CASE.pooled  of the model without a head; CASE.attention.LAYER its probabilities
-    CASE.HEAD.logits            of a span, start and end in the last dimension
-    HEAD.labels                 what `padded` should say, below zero where nothing is asked
+                                inputs: token ids, token type ids, attention mask. `plain` has one length and no token
+                                types, `padded` is padded at the end, `left` at the beginning
+    CASE.features, CASE.pooled  outputs of the model without a head; CASE.attention.LAYER its probabilities
+    CASE.HEAD.logits            for question answering, start and end in the last dimension
+    HEAD.labels                 targets of `padded`, below zero where ignored
     HEAD.loss, HEAD.grad.NAME, HEAD.step2.NAME
-                                of `padded`, and the weights after two steps of AdamW: rate 0.01, decay 0.1 of everything
+                                of `padded`; the weights after two AdamW steps: learning rate 0.01, decay 0.1 on everything
 """
 
 import zlib
@@ -91,7 +91,7 @@ FAMILIES = {"Bert": bert, "DistilBert": distilbert, "Roberta": roberta}
 
 
 def randomise(model: nn.Module) -> None:
-    """Every parameter becomes numbers of its own, which depend on its name alone, and the signal keeps its strength."""
+    """Fills every parameter with distinct values that depend on its name alone and preserve the signal's scale."""
     for name, parameter in model.named_parameters():
         name = name.removeprefix(f"{model.base_model_prefix}.")
         generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
@@ -114,7 +114,7 @@ def make(family: str, head: str) -> nn.Module:
 
 
 def prefixed(model: nn.Module, name: str) -> str:
-    """A name as it is in a model with a head."""
+    """Parameter name in a model with a head."""
     prefix = f"{model.base_model_prefix}."
     return prefix + name if type(model).__name__.endswith("Model") else name
 
@@ -146,7 +146,7 @@ def logits(head: str, output) -> Tensor:
 
 
 def labels(head: str, case: dict[str, Tensor]) -> Tensor:
-    """`[batch]`, `[batch, time]`, or of spans `[batch, 2]`."""
+    """`[batch]`, `[batch, time]`, or for question answering `[batch, 2]`."""
     real = case["real"]
     if head == "sequence":
         return torch.randint(LABELS, (real.shape[0],))
@@ -224,7 +224,7 @@ def folders() -> None:
 
 
 def hub() -> None:
-    """As Google's first checkpoints were converted: their names for norms, and everything twice that is there twice."""
+    """State dict as Google's first checkpoints were converted: their names for norms, tied tensors twice."""
     model = transformers.BertForPreTraining(bert())
     randomise(model)
     folder = FIXTURES / "huggingface/bert_hub"

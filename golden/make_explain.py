@@ -1,9 +1,9 @@
-"""Writes model-cnn/tests/fixtures/explain.safetensors: what PyTorch's autograd says thin networks look at.
+"""Writes model-cnn/tests/fixtures/explain.safetensors: attributions of thin networks by PyTorch's autograd.
 
-The networks and their weights are those of the fixtures of `make_families.py`, in evaluation. The keys:
-    FAMILY.grad_cam.LAYER     Grad-CAM (Selvaraju et al. 2017) of the layer's output, divided by its largest value
-    FAMILY.input_gradient     the largest absolute gradient over the channels (Simonyan et al. 2013), divided likewise
-    classes                   what each image is asked about
+The networks and weights are those of the fixtures of `make_families.py`, in evaluation mode. The keys:
+    FAMILY.grad_cam.LAYER     Grad-CAM (Selvaraju et al. 2017) of the layer's output, divided by its maximum
+    FAMILY.input_gradient     maximum absolute gradient over the channels (Simonyan et al. 2013), divided by its maximum
+    classes                   the class explained for each image
 The input is the first images of `pattern`.
 """
 
@@ -13,18 +13,18 @@ from make_families import FIXTURES, pattern
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-# Classes for which something speaks in both networks: their maps are not zero.
+# Classes with a non-zero map in both networks.
 CLASSES = torch.tensor([4, 1])
 LAYERS = {"resnet_basic": ("layer2", "layer4"), "vgg": ("features.9", "features.15")}
 
 
 def trained(family: str) -> tuple[nn.Module, Tensor]:
-    """The network of a fixture, and images."""
+    """Network of a fixture, and input images."""
     make, size = THIN[family]
     fixture = load_file(FIXTURES / f"{family}.safetensors")
     weights = {name.removeprefix("init."): t for name, t in fixture.items() if name.startswith("init.")}
     model = make()
-    # Only the step counters of batch norm, which nothing depends on, are missing.
+    # Only the unused step counters of batch norm are missing.
     model.load_state_dict(weights, strict=False)
     return model.eval(), pattern((len(CLASSES), 3, *size))
 
@@ -60,7 +60,7 @@ def main() -> None:
         for layer in layers:
             tensors[f"{family}.grad_cam.{layer}"] = grad_cam(model, images, layer)
         tensors[f"{family}.input_gradient"] = input_gradient(model, images)
-    # A map without anything in it, or divided by nothing, would agree with every other one.
+    # An all-zero or undivided map would make the comparison meaningless.
     assert all(0 < t.mean(dim=(1, 2)).min() < 1 for t in tensors.values())
     save_file(tensors | {"classes": CLASSES}, FIXTURES / "explain.safetensors")
     print({name: tuple(t.shape) for name, t in tensors.items()})

@@ -1,13 +1,13 @@
-"""Writes model-cnn/tests/fixtures/<family>.safetensors: thin networks, what they compute, and how they learn.
+"""Writes model-cnn/tests/fixtures/<family>.safetensors: outputs, gradients and steps of thin networks.
 
 The keys of each file:
-    init.*                weights and running statistics that everything below starts from
+    init.*                initial weights and running statistics
     shape, target         the input's shape and the labels; the input itself is `pattern`, here and in the tests
-    logits                in evaluation, so with the running statistics
-    train_logits, loss    in training, so with the batch's statistics; no dropout, no stochastic depth
-    grad.*                the gradient of `loss`
-    step1.*               the running statistics after one training step
-    step2.*               weights and statistics after two steps of SGD: rate 0.02, momentum 0.9, decay 0.01 of everything
+    logits                in evaluation mode: running statistics
+    train_logits, loss    in training mode: batch statistics; no dropout, no stochastic depth
+    grad.*                gradient of `loss`
+    step1.*               running statistics after one training step
+    step2.*               weights and statistics after two SGD steps: learning rate 0.02, momentum 0.9, decay 0.01 on everything
 """
 
 from pathlib import Path
@@ -23,13 +23,13 @@ BATCH = 4
 
 
 def pattern(shape: tuple[int, ...]) -> Tensor:
-    """Numbers in [-1, 1] without any structure that a network could be blind to."""
+    """Values in [-1, 1] without structure that a network could ignore."""
     index = torch.arange(torch.Size(shape).numel(), dtype=torch.float64)
     return ((index * 7919) % 1009 / 504 - 1).to(torch.float32).reshape(shape)
 
 
 def randomise(model: nn.Module) -> None:
-    """Every parameter and statistic becomes a number of its own, the signal keeps its strength."""
+    """Fills parameters and statistics with distinct values that preserve the signal's scale."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight)
@@ -44,7 +44,7 @@ def randomise(model: nn.Module) -> None:
 
 
 def state(model: nn.Module) -> dict[str, Tensor]:
-    """Without the step counters, which nothing depends on."""
+    """State dict without the unused step counters."""
     items = model.state_dict().items()
     return {name: t.detach().clone() for name, t in items if not name.endswith("num_batches_tracked")}
 

@@ -1,4 +1,4 @@
-"""Writes model-cnn/src/weights/known/torchvision.rs: torchvision's ImageNet weights, as its own sources list them."""
+"""Writes model-cnn/src/weights/known/torchvision.rs: torchvision's ImageNet weights, as listed in its sources."""
 
 import math
 from pathlib import Path

@@ -1,11 +1,11 @@
-"""A small `meta.mat` as the development kit of ILSVRC 2012 has it.
+"""A small `meta.mat` in the form of the ILSVRC 2012 development kit.
 
 Pinned: scipy==1.17.1, numpy.
 
     python golden/make_meta_mat.py
 
-writes data/tests/fixtures/meta.mat: the fields and kinds of values that torchvision.datasets.imagenet.parse_meta_mat
-reads (three classes and a synset above them, whose numbers come after those of the classes), compressed as MATLAB does.
+writes data/tests/fixtures/meta.mat: the fields and value types that torchvision.datasets.imagenet.parse_meta_mat reads
+(three classes and a parent synset, numbered after the classes), compressed as MATLAB does.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from scipy.io import loadmat, savemat
 
 TARGET = Path(__file__).resolve().parent.parent / "data" / "tests" / "fixtures" / "meta.mat"
 SYNSETS = [
-    # The numbers of the classes follow another order than their WordNet ids.
+    # Class numbers are not in the order of the WordNet ids.
     (1, "n02979186", "cassette player", []),
     (2, "n01440764", "tench, Tinca tinca", []),
     (3, "n03888257", "café", []),
@@ -35,10 +35,10 @@ for row, (number, wnid, words, children) in enumerate(SYNSETS):
     children = np.array([children], dtype=np.float64)
     synsets[row, 0] = (float(number), wnid, words, f"what {words} is", float(children.size), children)
 savemat(TARGET, {"version": "small", "synsets": synsets}, do_compression=True)
-# The header has the time in it, which would make another fixture every time.
+# The header contains the time, which would change the fixture on every run.
 TARGET.write_bytes(b"MATLAB 5.0 MAT-file".ljust(116) + TARGET.read_bytes()[116:])
 
-# As torchvision reads it.
+# Read back as torchvision does.
 read = loadmat(TARGET, squeeze_me=True)["synsets"]
 leaves = [row for row in read if row[4] == 0]
 assert [(row[0], row[1], row[2]) for row in leaves] == [s[:3] for s in SYNSETS[:3]]

@@ -1,22 +1,22 @@
 """Writes model-rnn/tests/fixtures/{layers,gru_reset_before,language_models}.safetensors.
 
-layers, for every cell `rnn_tanh`, `rnn_relu`, `gru`, `lstm` of PyTorch, two layers each, in two cases: `plain`, and
+layers, for every PyTorch cell `rnn_tanh`, `rnn_relu`, `gru`, `lstm`, two layers each, in two cases: `plain`, and
 `packed`, bidirectional with sequences of different lengths. Under `<cell>.<case>.`:
     init.*                weights
     input, lengths        the batch, `[batch, time, input]`
-    state.*, final.*      the state before and after, by the names of `RnnState`
-    output, loss          the loss is a sum of everything that comes out, with different weights
-    grad.*                its gradient by the weights, `grad_input` by the input, `grad_state.*` by the state before
-    step2.*               the weights after two steps of AdamW: rate 0.01, decay 0.01, eps 1e-8
-gru_reset_before, the same for one layer of the paper's GRU, whose equations are written down here.
+    state.*, final.*      initial and final hidden state, by the names of `RnnState`
+    output, loss          the loss is a weighted sum of all outputs
+    grad.*                its gradient by the weights, `grad_input` by the input, `grad_state.*` by the initial state
+    step2.*               weights after two AdamW steps: learning rate 0.01, decay 0.01, eps 1e-8
+gru_reset_before, the same for one layer of the paper's GRU, whose equations are written out here.
 language_models, under `untied.`, `tied.` and `awd.`:
-    init.*                weights, of a tied model under both names
+    init.*                weights; of a tied model under both names
     words                 `[batch, 3 * time + 1]`
-    logits<i>, loss<i>    of three stretches; the state is carried, detached, from each to the next
-    grad<i>.*             the gradient of the stretch's loss
-    final.*               the state after the third
-    step2.*               the weights that the third is computed with: a step of AdamW follows each of the first two
-The loss of `awd` has the two penalties on activations.
+    logits<i>, loss<i>    of three segments; the detached hidden state is carried from each to the next
+    grad<i>.*             gradient of the segment's loss
+    final.*               hidden state after the third
+    step2.*               weights that compute the third; an AdamW step follows each of the first two
+The loss of `awd` includes activation regularisation (AR and TAR).
 """
 
 from pathlib import Path
@@ -40,7 +40,7 @@ CELLS = {
 
 
 def pattern(shape: torch.Size) -> Tensor:
-    """Numbers in [-1, 1] without any structure."""
+    """Values in [-1, 1] without structure."""
     index = torch.arange(shape.numel(), dtype=torch.float64)
     return ((index * 7919) % 1009 / 504 - 1).to(torch.float32).reshape(shape)
 
@@ -58,7 +58,7 @@ def adamw(model: nn.Module) -> torch.optim.AdamW:
 
 
 def by_name(state: Tensor | tuple[Tensor, ...], bidirectional: bool) -> dict[str, Tensor]:
-    """PyTorch's `[layers * directions, batch, hidden]` as one tensor for each."""
+    """Splits PyTorch's `[layers * directions, batch, hidden]` into one tensor per layer and direction."""
     directions = ["", "_reverse"] if bidirectional else [""]
     result = {}
     for part, tensor in zip(["hidden", "cell"], state if isinstance(state, tuple) else (state,), strict=False):
@@ -142,7 +142,7 @@ def reset_before() -> dict[str, Tensor]:
 
 
 class LanguageModel(nn.Module):
-    """The word language model of PyTorch's examples, in evaluation."""
+    """Word language model of PyTorch's examples, in evaluation mode."""
 
     def __init__(self, tied: bool):
         super().__init__()
@@ -170,7 +170,7 @@ class LanguageModel(nn.Module):
 
 
 class Awd(nn.Module):
-    """AWD-LSTM in evaluation: three LSTMs of different widths, the last as wide as the embedding that decodes it."""
+    """AWD-LSTM in evaluation mode: three LSTMs of different widths, the last as wide as the tied embedding."""
 
     def __init__(self):
         super().__init__()
@@ -203,7 +203,7 @@ class Awd(nn.Module):
 
 
 def layer_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """`rnns.2.weight_ih_l0` becomes `rnn.weight_ih_l2`."""
+    """Renames `rnns.2.weight_ih_l0` to `rnn.weight_ih_l2`."""
     renamed = {}
     for name, tensor in tensors.items():
         if name.startswith("rnns."):

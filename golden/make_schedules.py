@@ -1,7 +1,7 @@
-"""Writes train/tests/fixtures/schedules.json: the learning rate at each of 60 steps, by PyTorch's own schedulers.
+"""Writes train/tests/fixtures/schedules.json: the learning rate at each of 60 steps, by PyTorch's schedulers.
 
-Every schedule is there twice: over all the steps, and (`warmup10_...`) after ten steps of linear warm-up, where it
-starts at its own step 0 and has only the remaining steps.
+Every schedule appears twice: over all steps, and (`warmup10_...`) after ten steps of linear warm-up, where it starts at
+its own step 0 and covers the remaining steps.
 """
 
 import json
@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LinearLR, LR
 FIXTURE = Path(__file__).resolve().parent.parent / "train/tests/fixtures/schedules.json"
 BASE_LR, STEPS, WARMUP = 0.1, 60, 10
 
-# From an optimizer and the number of steps it will make, the scheduler.
+# Maps an optimizer and its number of steps to a scheduler.
 SCHEDULES: dict[str, Callable[[SGD, int], LRScheduler]] = {
     "constant": lambda o, steps: ConstantLR(o, factor=1.0, total_iters=steps),
     "step_size20_gamma0.1": lambda o, steps: StepLR(o, step_size=20, gamma=0.1),

@@ -1,4 +1,4 @@
-"""Writes train/tests/fixtures/scores.json: metrics of classifications by scikit-learn, and entities by seqeval."""
+"""Writes train/tests/fixtures/scores.json: classification metrics by scikit-learn, entity metrics by seqeval."""
 
 import itertools
 import json
@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score, matthews_corrcoef, precision_recall_fscore
 
 FIXTURE = Path(__file__).resolve().parent.parent / "train/tests/fixtures/scores.json"
 
-# Classes, predictions, truth: nothing right, all right, a class that is never predicted or does not occur.
+# Classes, predictions, targets: none correct, all correct, a class never predicted, a class that does not occur.
 CLASSIFICATIONS = [
     (2, [0, 1, 1, 0], [0, 1, 1, 0]),
     (2, [1, 0, 0, 1], [0, 1, 1, 0]),
@@ -57,7 +57,7 @@ def classification(classes: int, predicted: list[int], truth: list[int]) -> dict
 
 
 def tagged(tags: list[str]) -> dict:
-    """seqeval's end is the last word, ours the one after it."""
+    """Entities with an exclusive end; seqeval's end is inclusive."""
     warnings.simplefilter("ignore")
     return {"tags": tags, "entities": [[kind, start, last + 1] for kind, start, last in get_entities(tags)]}
 

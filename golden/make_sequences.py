@@ -1,8 +1,8 @@
-"""Writes data/tests/fixtures/sequences/: texts as encoder models read them, by transformers.
+"""Writes data/tests/fixtures/sequences/: encoder inputs by transformers.
 
     roberta/         byte-level BPE with RoBERTa's special tokens: vocab.json, merges.txt; read by RobertaTokenizer
-    expected.json    for BERT (../tokenizers/bert) and RoBERTa: texts and pairs, truncated and in windows, and words;
-                     the rows with ids, segments, and of each token its text, bytes and word
+    expected.json    for BERT (../tokenizers/bert) and RoBERTa: texts, pairs and words, truncated and in windows; the rows
+                     with ids, token type ids, and for each token its text, bytes and word
 """
 
 import json
@@ -56,7 +56,7 @@ def rows(tokenizer, case: dict) -> list[dict]:
     if stride is not None:
         strategy = "only_first" if pair is None else "only_second"
         settings = {"truncation": strategy, "stride": stride, "return_overflowing_tokens": True}
-    # As a batch of one: alone, transformers takes an empty second text for none.
+    # A batch of one: without a batch, transformers treats an empty second text as absent.
     result = tokenizer(
         [case.get("words", case.get("text"))],
         None if pair is None else [pair],
@@ -101,13 +101,13 @@ def roberta() -> Path:
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     folder = roberta()
-    # As in the published tokenizer.json: the hidden word takes the space before it along.
+    # As in the published tokenizer.json: `<mask>` swallows the space before it.
     mask = AddedToken("<mask>", lstrip=True, special=True)
     tokenizers = {
         "bert": (BertTokenizer.from_pretrained(FIXTURES / "tokenizers/bert"), None),
         "roberta": (
             RobertaTokenizer.from_pretrained(folder, mask_token=mask),
-            # Words that come one by one need a space before them, which RoBERTa is told by this setting.
+            # Pre-split words need a leading space, which this setting of RoBERTa adds.
             RobertaTokenizer.from_pretrained(folder, mask_token=mask, add_prefix_space=True),
         ),
     }

@@ -1,13 +1,13 @@
-"""Writes model-cnn/tests/fixtures/simple_cnn.safetensors: a thin SimpleCnn, what it computes, and how it learns.
+"""Writes model-cnn/tests/fixtures/simple_cnn.safetensors: outputs, gradients and steps of a thin SimpleCnn.
 
 The keys of the file:
-    init.*                              the weights everything below starts from
+    init.*                              initial weights
     input, target                       one batch of four
     features, logits, loss, loss_smoothed
-    grad.*                              the gradient of `loss`
-    sgd2.*, sgd2_wd.*, adam2.*, adamw2.*, clip2.*   the weights after two steps on that batch (see RECIPES)
-    clip_norm                           the two gradient norms that `clip2` measured before it clipped
-    accum.*                             the weights after one step on the mean gradient of two half-batches
+    grad.*                              gradient of `loss`
+    sgd2.*, sgd2_wd.*, adam2.*, adamw2.*, clip2.*   weights after two steps on that batch (see RECIPES)
+    clip_norm                           the two gradient norms that `clip2` measured before clipping
+    accum.*                             weights after one step on the mean gradient of two half-batches
 The thin model's configuration is in the file's metadata.
 """
 
@@ -24,10 +24,10 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 FIXTURE = Path(__file__).resolve().parent.parent / "model-cnn/tests/fixtures/simple_cnn.safetensors"
 CONFIG = {"channels": (8, 16), "hidden": 16, "num_classes": 5, "in_channels": 3, "image_size": 24}
-SEED = 22  # a draw with no gradient so near zero that rounding decides the sign of an Adam step
+SEED = 22  # a seed without gradients so near zero that rounding decides the sign of an Adam step
 CLIP = 0.25
 
-# Weight decay is on the weights, never on the biases.
+# Weight decay applies to weights, not to biases.
 RECIPES: dict[str, Callable[[SimpleCnn], Optimizer]] = {
     "sgd2": lambda m: SGD(m.parameters(), lr=0.05, momentum=0.9),
     "sgd2_wd": lambda m: SGD(decay_groups(m, 5e-4), lr=0.05, momentum=0.9, nesterov=True),
@@ -41,7 +41,7 @@ def named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def initial_weights() -> dict[str, Tensor]:
-    """Kaiming weights: PyTorch's default ones are so small that the four logit rows would hardly differ."""
+    """Kaiming initialisation: PyTorch's default is so small that the four logit rows would hardly differ."""
     model = SimpleCnn(**CONFIG)
     for parameter in model.parameters():
         if parameter.ndim > 1:
@@ -56,7 +56,7 @@ def fresh(init: dict[str, Tensor]) -> SimpleCnn:
 
 
 def step(model: SimpleCnn, optimizer: Optimizer, images: Tensor, target: Tensor, clip: float | None = None):
-    """One step on the mean cross-entropy; the gradient's norm before clipping, where it clips."""
+    """Takes one step on the mean cross-entropy; returns the gradient norm before clipping, if it clips."""
     optimizer.zero_grad()
     F.cross_entropy(model(images), target).backward()
     norm = None if clip is None else torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
@@ -109,7 +109,7 @@ def accumulated_step(init: dict[str, Tensor], images: Tensor, target: Tensor) ->
 
 
 def main() -> None:
-    torch.set_num_threads(1)  # the order of a sum, and so its last bit, depends on the threads
+    torch.set_num_threads(1)  # the order of a sum, and so its last bit, depends on the number of threads
     torch.manual_seed(SEED)
     init = initial_weights()
     images = torch.randn(4, CONFIG["in_channels"], CONFIG["image_size"], CONFIG["image_size"])

@@ -1,10 +1,10 @@
-"""Writes data/tests/fixtures/squad.json: SQuAD's metrics, windows, answer places and answers, as Python has them.
+"""Writes data/tests/fixtures/squad.json: SQuAD's metrics, windows, answer positions and answers, by Python.
 
-    metrics     pairs of answers with what the rules of the official scripts (v1.1, v2.0), written anew here, say of them
-    document    SQuAD's JSON, and its
+    metrics     pairs of answers with their scores by the rules of the official scripts (v1.1, v2.0), reimplemented here
+    document    SQuAD JSON, and its
     questions   in windows, by transformers' BertTokenizer, with the tokens of the answers; and random logits for these
-                windows with the answers that come of them by the rules of transformers' example
-                `postprocess_qa_predictions`, written anew here
+                windows, with the answers chosen from them by the rules of `postprocess_qa_predictions` of transformers'
+                example, reimplemented here
 
 The vocabulary is that of data/tests/fixtures/tokenizers/bert (golden/make_tokenizers.py).
 """
@@ -21,7 +21,7 @@ from transformers import BertTokenizerFast
 
 FIXTURES = Path(__file__).resolve().parent.parent / "data/tests/fixtures"
 MAX_LENGTH, STRIDE = 40, 8
-# n_best, the most tokens of an answer, whether "no answer" is possible, and its threshold.
+# n_best, maximum answer length in tokens, whether "no answer" is allowed, and its threshold.
 SETTINGS = [
     (20, 30, False, 0.0),
     (20, 30, True, 0.0),
@@ -31,7 +31,7 @@ SETTINGS = [
     (1, 1, False, 0.0),
 ]
 
-# Prediction and true answers. Each is there for one of the rules, some for what a quick reading of them gets wrong.
+# Prediction and reference answers. Each exercises one rule, some a detail that is easily missed.
 PAIRS = [
     ("", []),
     ("", [""]),
@@ -210,7 +210,7 @@ def metrics(rng: random.Random) -> list[dict]:
 
 
 def squad(document: dict) -> dict:
-    """The document as SQuAD's JSON. An answer is where it first occurs in the context."""
+    """The document as SQuAD JSON. An answer starts at its first occurrence in the context."""
     number = 0
     articles = []
     for article in document["data"]:
@@ -230,7 +230,7 @@ def squad(document: dict) -> dict:
 
 
 def span(offsets: list, answer: tuple[int, int] | None) -> list[int]:
-    """As transformers' example `prepare_train_features` has it; `offsets` has None for tokens of no context."""
+    """Follows `prepare_train_features` of transformers' example; `offsets` is None outside the context."""
     places = [place for place, offset in enumerate(offsets) if offset is not None]
     if answer is None or not places:
         return [0, 0]
@@ -257,7 +257,7 @@ def windows(tokenizer, question: dict, context: str) -> list[dict]:
     answer = None
     if question["answers"]:
         text, begin = question["answers"][0]["text"], question["answers"][0]["answer_start"]
-        # Whitespace around an answer is of no token. (The example would take the token before it.)
+        # Whitespace around an answer belongs to no token. (The example would use the token before it.)
         begin += len(text) - len(text.lstrip())
         answer = (begin, begin + len(text.strip()))
     rows = []
@@ -272,7 +272,7 @@ def windows(tokenizer, question: dict, context: str) -> list[dict]:
 
 
 def best_answer(rows: list[dict], context: str, start, end, settings: tuple[int, int, bool, float]) -> dict:
-    """The rules of `postprocess_qa_predictions`, with "" where that has "empty"."""
+    """Follows `postprocess_qa_predictions`, with "" in place of "empty"."""
     n_best, longest, impossible, threshold = settings
     null = min(row_start[0] + row_end[0] for row_start, row_end in zip(start, end, strict=True))
     found = []
@@ -307,7 +307,7 @@ def best_answer(rows: list[dict], context: str, start, end, settings: tuple[int,
 
 
 def answers(rows: list[dict], context: str, numbers: np.random.Generator, first: int) -> list[dict]:
-    """For two settings, each with its own logits: quarters, so that sums are exact, and no two of a row equal."""
+    """Cases for two settings, each with its own logits: distinct quarters, so that sums are exact."""
     cases = []
     time = max(len(row["ids"]) for row in rows) + 2
     for settings in [SETTINGS[(first + i) % len(SETTINGS)] for i in range(2)]:

@@ -1,15 +1,15 @@
-"""Writes data/tests/fixtures/tokenizers/: small tokenizers, and what Python makes of nasty texts with them.
+"""Writes data/tests/fixtures/tokenizers/: small tokenizers, and Python's encodings of difficult texts.
 
-    text.txt                   what the tokenizers are trained on
+    text.txt                   training text
     gpt2/                      byte-level BPE: vocab.json, merges.txt; read by transformers' GPT2Tokenizer
     bert/                      WordPiece: vocab.txt; read by transformers' BertTokenizer
     bert-cased/                the same with tokenizer_config.json
-    metaspace.json             BPE with spaces as `▁`, bytes for what it has no token for, and a `<s>` to begin with
+    metaspace.json             BPE with spaces as `▁`, byte fallback, and a leading `<s>`
     unigram.json               Unigram, NFKC
     words.json, characters.json    closed vocabularies, with `<unk>`
-    llama2c/tokenizer.bin      llama2.c's format; encoded by a transcription of the algorithm of its `encode`
-    expected.json              the texts, and for each tokenizer the ids, their decoding and, where Python tells them, the
-                               bytes of the text that each is of
+    llama2c/tokenizer.bin      llama2.c's format; encoded by a transcription of its `encode`
+    expected.json              the texts, and for each tokenizer the ids, their decoding and, where Python reports them,
+                               the byte range of each token
 """
 
 import json
@@ -23,7 +23,7 @@ from transformers import BertTokenizer, GPT2Tokenizer
 
 FOLDER = Path(__file__).resolve().parent.parent / "data/tests/fixtures/tokenizers"
 
-# Written for this purpose. Several scripts, some repetition, so that there is something to merge.
+# Written for this fixture: several scripts, and enough repetition for merges.
 TEXT = """The old lighthouse keeper didn't believe in ghosts, but he'd left the lamp burning anyway.
 "It's the ships I'm thinking of," he said. "They've nothing else to steer by."
 
@@ -151,7 +151,7 @@ def gpt2() -> dict:
 
 
 def bert(name: str, lowercase: bool, special: list[str]) -> dict:
-    """The pieces of the text that occur most, and its letters. (Hugging Face's trainer gives another list each time.)"""
+    """Most frequent pieces of the text, and its letters. (Hugging Face's trainer is not deterministic.)"""
     normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     splitter = pre_tokenizers.BertPreTokenizer()
     counts: dict[str, int] = {}
@@ -185,13 +185,13 @@ def metaspace() -> dict:
         vocab_size=600, min_frequency=2, special_tokens=special + bytes_, show_progress=False
     )
     tokenizer.train_from_iterator([TEXT.encode("ascii", "ignore").decode()], trainer)
-    # The bytes are ordinary tokens; the trainer has made special ones of them.
+    # The trainer made special tokens of the bytes; they are ordinary tokens.
     data = json.loads(tokenizer.to_str())
     data["added_tokens"] = [token for token in data["added_tokens"] if token["content"] in special]
     data["post_processor"] = json.loads(
         processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)]).__getstate__()
     )
-    # A batch's settings, which must not reach a corpus.
+    # Padding and truncation settings, which must not affect a corpus.
     data["truncation"] = {"direction": "Right", "max_length": 6, "strategy": "LongestFirst", "stride": 0}
     data["padding"] = {
         "strategy": {"Fixed": 8},
@@ -209,7 +209,7 @@ def metaspace() -> dict:
 
 
 def unigram() -> dict:
-    """Pieces with the logarithms of their frequencies. (Hugging Face's trainer gives other numbers each time.)"""
+    """Pieces with their log-frequencies. (Hugging Face's trainer is not deterministic.)"""
     counts: dict[str, int] = {}
     for word in unicodedata.normalize("NFKC", TEXT).split():
         word = "▁" + word
@@ -250,7 +250,7 @@ def characters() -> dict:
 
 
 def llama2c() -> dict:
-    """A vocabulary by frequency, so that pieces can be made in more than one way; scores that sometimes tie."""
+    """Vocabulary by frequency, with ambiguous segmentations and some tied scores."""
     counts: dict[str, int] = {}
     for word in TEXT.replace("\n", " ").split(" "):
         word = " " + word
@@ -312,7 +312,7 @@ def main() -> None:
         "characters.json": characters(),
         "llama2c": llama2c(),
     }
-    # Lone surrogates cannot occur; everything else is written as it is, so that a difference can be read.
+    # Lone surrogates cannot occur; everything else is written unescaped, so that diffs are readable.
     text = json.dumps({"texts": TEXTS, "tokenizers": results}, ensure_ascii=False, separators=(",", ":"))
     (FOLDER / "expected.json").write_text(text)
     for name, result in results.items():

@@ -3,19 +3,19 @@
     attention.safetensors           scaled_dot_product_attention with every mask, and its gradients
     layers.safetensors              positions, norms, activations
     gpt2.safetensors, llama.safetensors, llama3.safetensors
-                                    thin random models of Hugging Face's: what they compute, learn and write
+                                    thin random Hugging Face models: outputs, gradients, steps, generation
     huggingface/gpt2, huggingface/llama
-                                    folders of save_pretrained, the second in several files
-    huggingface/hub                 the same GPT-2 as on the hub: a pickle, without the prefix, with constant masks
-    llama2c.bin                     a thin Llama in llama2.c's format, and in llama2c.safetensors its logits
+                                    save_pretrained folders, the second with several weight files
+    huggingface/hub                 the same GPT-2 in the hub's form: a pickle, without the prefix, with constant masks
+    llama2c.bin                     a thin Llama in llama2.c's format; llama2c.safetensors has its logits
 
 The keys of each model file:
-    init.*       weights that everything below starts from
-    tokens       [batch, time + 1]; the model sees all but the last and is to say all but the first
+    init.*       initial weights
+    tokens       [batch, time + 1]; all but the last are inputs, all but the first are targets
     logits, loss, grad.*
-    step2.*      weights after two steps of AdamW: rate 0.01, decay 0.1 of everything
+    step2.*      weights after two AdamW steps: learning rate 0.01, decay 0.1 on everything
     prompt, written
-                 what greedy generation adds to the prompt
+                 a prompt, and its greedy continuation
 """
 
 import struct
@@ -50,7 +50,7 @@ def save(name: str, tensors: dict[str, Tensor]) -> None:
 
 
 def masks(queries: int, keys: int) -> dict[str, Tensor | None]:
-    """Boolean, true where a query may see a key."""
+    """Boolean mask, true where a query may attend to a key."""
     causal = torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)[None, None]
     real = torch.ones(2, 1, 1, keys, dtype=torch.bool)
     real[0, ..., -2:] = False
@@ -65,7 +65,7 @@ def masks(queries: int, keys: int) -> dict[str, Tensor | None]:
         "none": None,
         "causal": causal,
         "padding": real,
-        # Position 0 is padding in one sequence: its own query sees nothing.
+        # Position 0 is padding in one sequence: its own query attends to nothing.
         "causal_padding": causal & real,
         "by_head": by_head,
         "by_batch": by_batch,
@@ -74,7 +74,7 @@ def masks(queries: int, keys: int) -> dict[str, Tensor | None]:
 
 
 def reference(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """PyTorch's; where a query sees nothing, zeros."""
+    """PyTorch's attention; zeros where a query attends to nothing."""
     if mask is None:
         return F.scaled_dot_product_attention(q, k, v, enable_gqa=True)
     blind = ~mask.any(-1, keepdim=True)
@@ -105,7 +105,7 @@ def attention() -> dict[str, Tensor]:
 
 
 def rotated_neighbours(x: Tensor) -> Tensor:
-    """Rotary positions as complex multiplication of neighbours, as the paper and Meta have them. x [batch, time, heads, dim]."""
+    """Rotary embedding as complex multiplication of neighbours, as in the paper and Meta's code. x [batch, time, heads, dim]."""
     half = x.shape[-1] // 2
     angles = torch.arange(x.shape[1])[:, None] / 10000 ** (torch.arange(half) / half)
     turns = torch.polar(torch.ones_like(angles), angles)
@@ -136,7 +136,7 @@ def layers() -> dict[str, Tensor]:
         "swiglu": lambda x: F.silu(x) * x.flip(-1),
     }
     for name, function in functions.items():
-        # Large numbers too, where a careless formula overflows.
+        # Large values too, where a naive formula overflows.
         input = (4 * x).clone().requires_grad_()
         output = function(input)
         (output * grad).sum().backward()
@@ -163,7 +163,7 @@ def layers() -> dict[str, Tensor]:
 
 
 def randomise(model: nn.Module) -> None:
-    """Every parameter becomes a number of its own, and the signal keeps its strength."""
+    """Fills every parameter with distinct values that preserve the signal's scale."""
     for name, parameter in model.named_parameters():
         if parameter.ndim == 2:
             nn.init.normal_(parameter, std=0.35)
@@ -174,7 +174,7 @@ def randomise(model: nn.Module) -> None:
 
 
 def state(model: nn.Module) -> dict[str, Tensor]:
-    """Without the second name of a tied matrix."""
+    """State dict without the second name of a tied matrix."""
     return {name: parameter for name, parameter in model.named_parameters()}
 
 
@@ -253,7 +253,7 @@ def model(name: str, make, folder: str | None = None, **how) -> None:
 
 
 def hub(folder: Path) -> None:
-    """The GPT-2 of `gpt2` as OpenAI's lies on the hub."""
+    """The GPT-2 of `gpt2` in the form of OpenAI's on the hub."""
     folder.mkdir(parents=True, exist_ok=True)
     model = GPT2LMHeadModel.from_pretrained(FIXTURES / "huggingface/gpt2")
     tensors = {name.removeprefix("transformer."): tensor for name, tensor in model.state_dict().items()}
@@ -269,12 +269,12 @@ def hub(folder: Path) -> None:
 
 
 def neighbours(weight: Tensor, heads: int) -> Tensor:
-    """Rows of queries or keys from Hugging Face's order to Meta's."""
+    """Permutes rows of queries or keys from Hugging Face's order to Meta's."""
     return weight.view(heads, 2, -1, weight.shape[1]).transpose(1, 2).reshape(weight.shape)
 
 
 def meta_logits(t: dict[str, Tensor], tokens: Tensor, layers: int, heads: int, kv_heads: int) -> Tensor:
-    """A Llama written down anew from the tensors of a llama2.c file, with neighbours rotated together."""
+    """Independent Llama on the tensors of a llama2.c file; neighbours are rotated together."""
     batch, time = tokens.shape
     norm = lambda x, w: F.rms_norm(x, (x.shape[-1],), w, 1e-5)
     split = lambda x, n: x.view(batch, time, n, -1)

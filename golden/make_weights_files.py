@@ -1,8 +1,8 @@
-"""Writes model-cnn/tests/fixtures/weights/: one thin SimpleCnn in the shapes that weights files come in.
+"""Writes model-cnn/tests/fixtures/weights/: one thin SimpleCnn in the forms that weight files come in.
 
-expected.safetensors has the weights that every other file has too, except those called hostile_*, which are what nobody
-should open, and whole_model.pth, which is no state dict. All weights are multiples of 1/64 below 2, so that float16 and
-bfloat16 hold them exactly. Files of torch.save differ from run to run in names and checksums, not in what they hold.
+Every file has the weights of expected.safetensors, except hostile_*, which must be refused, and whole_model.pth, which is
+not a state dict. All weights are multiples of 1/64 below 2, exact in float16 and bfloat16. Files of torch.save differ
+from run to run in names and checksums, not in content.
 """
 
 import argparse
@@ -25,7 +25,7 @@ CONFIG = {"channels": (2, 3), "hidden": 4, "num_classes": 3, "in_channels": 3, "
 
 
 class Settings(dict):
-    """As configuration libraries have them: a dict of a class that nobody else has."""
+    """A dict subclass, as configuration libraries define."""
 
 
 class Command:
@@ -54,12 +54,12 @@ def prefixed(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def counted(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """With what batch norms have besides their weights."""
+    """Adds the buffers of batch norms."""
     return dict(state) | {"bn1.num_batches_tracked": torch.tensor(7)}
 
 
 def strided(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Equal tensors that lie in memory in other ways."""
+    """Equal tensors with other memory layouts."""
     state = dict(state)
     state["conv1.weight"] = state["conv1.weight"].to(memory_format=torch.channels_last)
     state["fc1.weight"] = state["fc1.weight"].t().contiguous().t()
@@ -73,7 +73,7 @@ def strided(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def training(state: dict[str, Tensor]) -> dict:
-    """What a training script saves."""
+    """Checkpoint of a training script."""
     model = SimpleCnn(**CONFIG)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     model(torch.randn(2, 3, 8, 8)).sum().backward()
@@ -92,7 +92,7 @@ def training(state: dict[str, Tensor]) -> dict:
 
 
 def inject(path: Path, code: bytes) -> None:
-    """Puts instructions before those that the pickle of a file has."""
+    """Prepends instructions to the pickle of a file."""
     source = io.BytesIO(path.read_bytes())
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
         for entry in old.infolist():
@@ -103,7 +103,7 @@ def inject(path: Path, code: bytes) -> None:
 
 
 def write_bomb(path: Path, state: dict[str, Tensor]) -> None:
-    """A file whose entries are compressed, one of them a thousandfold."""
+    """A file with compressed entries, one of them a thousandfold."""
     buffer = io.BytesIO()
     torch.save(dict(state) | {"zeros": torch.zeros(1 << 20)}, buffer)
     with zipfile.ZipFile(buffer) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:
@@ -112,7 +112,7 @@ def write_bomb(path: Path, state: dict[str, Tensor]) -> None:
 
 
 def write_python2(path: Path, state: dict[str, Tensor]) -> None:
-    """As PyTorch 0.3 wrote under Python 2: an OrderedDict from a list of pairs, names as byte strings."""
+    """The format of PyTorch 0.3 under Python 2: an OrderedDict from a list of pairs, names as byte strings."""
 
     def text(value: str) -> bytes:
         return b"U" + bytes([len(value)]) + value.encode()
@@ -164,7 +164,7 @@ def main() -> None:
     }
     for name, (value, options) in files.items():
         torch.save(value, FOLDER / name, **options)
-    # Its result is thrown away, so that what is loaded looks as it should.
+    # Its result is discarded, so the loaded object looks normal.
     inject(FOLDER / "hostile_injected.pth", b"cposix\nsystem\n(X\x04\x00\x00\x00truetR0")
     (FOLDER / "hostile_plain.pth").write_bytes(pickle.dumps(Command(), protocol=4))
     write_bomb(FOLDER / "hostile_bomb.pth", state)

@@ -1,10 +1,10 @@
-"""Every named model at full size against its reference in PyTorch, in both directions.
+"""Every named image model at full size against its PyTorch reference, in both directions.
 
-Import: the reference gets random weights and statistics, they go into a file, `model-cnn` reads the file, and both
-compute the logits of the same two images. Export: `tinderbox train` takes twenty steps, `tinderbox export` writes the
-weights, the reference reads them with `load_state_dict(strict=True)`, and both compute the logits again. The table is
-printed and, after a run over all models, written to golden/PARITY.md. The exit code is 1 if anything differs by more
-than rounding.
+Import: the reference gets random weights and statistics, which are saved; `model-cnn` reads the file, and both compute
+the logits of the same two images. Export: `tinderbox train` takes twenty steps, `tinderbox export` writes the weights,
+the reference reads them with `load_state_dict(strict=True)`, and both compute the logits again. The table is printed
+and, after a run over all models, written to golden/PARITY.md. The exit code is 1 if anything differs by more than
+rounding.
 
     just parity
     just parity --models resnet18 vgg11_bn
@@ -32,9 +32,9 @@ from torchvision.models.convnext import CNBlock
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 REPORT = Path(__file__).resolve().parent / "PARITY.md"
-# Rounding in another order, as a share of the largest logit.
+# Tolerance for rounding in another order, relative to the largest logit.
 TOLERANCE = 1e-4
-# Twenty steps.
+# A recipe of twenty steps.
 TRAINING = """
 [model]
 name = "{name}"
@@ -55,8 +55,8 @@ learning_rate = 0.01
 epochs = 1
 batch_size = 4
 """
-# By family. Twenty steps are too few for ConvNeXt's blocks to show in the logits if they begin at the published 1e-6,
-# and too few for the running statistics of deep ResNets if their blocks begin at full strength.
+# By family. In twenty steps, ConvNeXt's blocks would not affect the logits with the published initial scale of 1e-6,
+# and the running statistics of deep ResNets would not settle without zero-initialised residuals.
 TRAINING_OPTIONS = {
     "cifar_resnet": "zero_init_residual = true",
     "convnext": "layer_scale = 0.5",
@@ -66,7 +66,7 @@ TRAINING_OPTIONS = {
 
 @dataclass
 class Difference:
-    """Between two sets of logits."""
+    """Difference between two sets of logits."""
 
     largest_difference: float
     largest_logit: float
@@ -84,11 +84,11 @@ class Difference:
 
 
 def difference(ours: Tensor, theirs: Tensor) -> Difference:
-    """Of logits `[2, num_classes]`."""
+    """Compares logits `[2, num_classes]`."""
     if ours.shape != theirs.shape:
         raise ValueError(f"our logits are {list(ours.shape)}, the reference's {list(theirs.shape)}")
     compared = Difference((ours - theirs).abs().max().item(), theirs.abs().max().item())
-    # Logits that hardly depend on the image would agree whatever the network makes of it.
+    # Logits that hardly depend on the image would agree for any network.
     spread = (theirs[0] - theirs[1]).abs().max().item()
     if spread < 10 * TOLERANCE * compared.largest_logit:
         raise ValueError(f"the logits of both images are the same to {spread}: nothing was compared")
@@ -97,7 +97,7 @@ def difference(ours: Tensor, theirs: Tensor) -> Difference:
 
 @dataclass
 class Programs:
-    """The two programs that are ours."""
+    """The two Tinderbox programs."""
 
     logits: Path
     tinderbox: Path
@@ -151,8 +151,8 @@ def images(size: int) -> Tensor:
 
 
 def randomise_deep(model: nn.Module, batch: Tensor) -> None:
-    """As `randomise`, for many layers: residual branches are weaker than what they are added to, as in trained
-    networks, so that rounding does not grow from block to block; the statistics are those of `batch`, each a bit off.
+    """Like `randomise`, for deep networks: residual branches are weaker than the skip connection, as in trained
+    networks, so that rounding does not grow from block to block; statistics are those of `batch`, slightly perturbed.
     """
     randomise(model)
     for module in model.modules():
@@ -200,7 +200,7 @@ def exported(model: dict, net: nn.Module, batch: Tensor, programs: Programs) -> 
 
 
 def compare(model: dict, net: nn.Module, programs: Programs, file_format: str) -> list[Difference]:
-    """What import and export differ by."""
+    """Differences of import and export."""
     parameters = sum(parameter.numel() for parameter in net.parameters())
     if parameters != model["parameters"]:
         raise ValueError(f"{parameters} parameters in the reference, {model['parameters']} in the registry")
@@ -209,7 +209,7 @@ def compare(model: dict, net: nn.Module, programs: Programs, file_format: str) -
 
 
 def row(model: dict, programs: Programs, file_format: str) -> tuple[str, bool]:
-    """Of the table, and whether what it says is right."""
+    """Table row, and true if both directions agree."""
     name = model["name"]
     torch.manual_seed(7)
     net = reference(model)
@@ -233,7 +233,7 @@ two images of the model's input size.
 
 *Import*: random weights and statistics made by PyTorch, in a .{file_format} file, read by Tinderbox. *Export*: twenty
 steps of `tinderbox train`, `tinderbox export`, read by PyTorch with `load_state_dict(strict=True)`. The *difference* is
-the largest between both programs' logits, *largest* is the largest logit, *relative* their ratio: at most {TOLERANCE:g}
+the largest between the logits of both programs, *largest* is the largest logit, *relative* their ratio: at most {TOLERANCE:g}
 where both agree.
 
 | model | parameters | import: difference | largest | relative | export: difference | largest | relative |
@@ -243,10 +243,10 @@ where both agree.
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--programs", type=Path, default=Path("target/release"), help="the folder they were built into")
-    parser.add_argument("--format", choices=["pth", "safetensors"], default="pth", help="of the imported file")
-    parser.add_argument("--models", nargs="+", metavar="NAME", help="only these; the report is not written")
-    parser.add_argument("--threads", type=int, default=2, help="of PyTorch")
+    parser.add_argument("--programs", type=Path, default=Path("target/release"), help="folder of the built programs")
+    parser.add_argument("--format", choices=["pth", "safetensors"], default="pth", help="format of the imported file")
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="compare only these models; the report is not written")
+    parser.add_argument("--threads", type=int, default=2, help="PyTorch threads")
     args = parser.parse_args()
 
     torch.set_num_threads(args.threads)

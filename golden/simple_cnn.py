@@ -1,4 +1,4 @@
-"""The article's network, in PyTorch: the twin of `model-cnn`'s `SimpleCnn`."""
+"""The small CNN of the article that this project turns into a working system: `model-cnn`'s `SimpleCnn` in PyTorch."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,7 +20,7 @@ class SimpleCnn(nn.Module):
     ):
         super().__init__()
         c1, c2 = channels
-        side = image_size // 2 // 2  # two pools, each of which halves and rounds down
+        side = image_size // 2 // 2  # two pools, each halves and rounds down
         self.conv1 = nn.Conv2d(in_channels, c1, kernel_size=3, padding=1)
         self.conv2 = nn.Conv2d(c1, c2, kernel_size=3, padding=1)
         self.fc1 = nn.Linear(c2 * side * side, hidden)
@@ -41,7 +41,7 @@ class SimpleCnn(nn.Module):
 
 
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Parameter groups that decay the weights (two dimensions or more) and leave the biases alone."""
+    """Parameter groups with weight decay on weights (two or more dimensions) and none on biases."""
     params = list(model.parameters())
     return [
         {"params": [p for p in params if p.ndim > 1], "weight_decay": weight_decay},

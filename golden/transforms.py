@@ -1,11 +1,11 @@
-"""Reference values for data's transforms and operations: what torchvision makes of small pictures.
+"""Reference values for transforms and augmentation operations: torchvision's results on small images.
 
 Pinned: torch==2.15.0, torchvision==0.29.2, pillow==13.0.0, numpy.
 
     python golden/transforms.py
 
-writes data/tests/fixtures/transforms-{rgb,grey,photo}.png, transforms.json and operations.json beside them, which
-data/tests/transforms_golden.rs compares with: antialiased resizing to within 1 (bicubic 2), everything else exactly.
+writes data/tests/fixtures/transforms-{rgb,grey,photo}.png, transforms.json and operations.json beside them.
+data/tests/transforms_golden.rs compares with them: antialiased resizing to within 1 (bicubic 2), the rest exactly.
 """
 
 import base64
@@ -24,7 +24,7 @@ FIXTURES = Path(__file__).resolve().parent.parent / "data" / "tests" / "fixtures
 
 
 def picture(width: int, height: int, channels: int, seed: int) -> Image.Image:
-    """Smooth waves with noise and a hard edge, so that both rounding and filters show."""
+    """Smooth waves with noise and a hard edge, which reveal both rounding and filters."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
     planes = []
@@ -36,7 +36,7 @@ def picture(width: int, height: int, channels: int, seed: int) -> Image.Image:
 
 
 def photograph(width: int, height: int) -> Image.Image:
-    """What photographs are to a filter: the spectrum of nature (amplitude 1 / frequency), alike in all colours, and edges."""
+    """An image with the statistics of photographs: amplitude 1 / frequency, correlated channels, edges."""
     rng = np.random.default_rng(3)
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     frequency[0, 0] = np.inf
@@ -82,7 +82,7 @@ def affine(image: Image.Image, translate=(0, 0), shear=(0.0, 0.0), center=None) 
 
 
 def degrees(magnitude: float) -> float:
-    """How torchvision's policies hand a magnitude to `affine`."""
+    """Arguments of `affine` for a magnitude, as in torchvision's policies."""
     return math.degrees(math.atan(magnitude))
 
 
@@ -116,7 +116,7 @@ def operations():
 
 def main() -> None:
     FIXTURES.mkdir(parents=True, exist_ok=True)
-    # No taller than that: Pillow 13 scales the columns of still taller images first, earlier versions never do.
+    # No taller: Pillow 13 scales the columns of taller images first, earlier versions never do.
     pictures = {"rgb": picture(37, 23, 3, 1), "grey": picture(48, 64, 1, 2), "photo": photograph(57, 41)}
     pictures = {f"transforms-{name}.png": image for name, image in pictures.items()}
     for file, image in pictures.items():
@@ -136,13 +136,13 @@ def main() -> None:
     lines = ",\n".join(json.dumps(case) for case in transformed)
     (FIXTURES / "transforms.json").write_text(f"[\n{lines}\n]\n")
 
-    # Small where there are many, whole where histograms count.
+    # Small for the many cases, whole where histograms matter.
     small = {rgb: pictures[rgb].crop((11, 2, 26, 13)), grey: pictures[grey].crop((15, 9, 28, 22))}
     inputs, operated = {}, []
     for pictures, references in [(small, operations()), (pictures, WITHOUT_MAGNITUDE.items())]:
         for operation, reference in references:
             for file in [rgb, grey]:
-                # Not so dark or bright that there is nothing to stretch.
+                # Not so dark or bright that the histogram cannot be stretched.
                 image = pictures[file].point(lambda sample: 30 + sample * 7 // 10)
                 name = f"{image.mode} {image.width}x{image.height}"
                 inputs[name] = pack(image)

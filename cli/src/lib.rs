@@ -1,36 +1,37 @@
-//! The command line of Tinderbox: parses arguments, calls the library, prints answers.
+//! The `tinderbox` command: parses arguments, calls the library, prints the answers.
 //!
-//! It is a library so that the benchmark can share its arguments, tables and exit codes.
+//! A verb is one file in `verbs/`: its arguments, a call, its output. What it computes is done by
+//! [`tinderbox_train::kinds`], which any program can call.
+//!
+//! It is a library so that the benchmark can share its device arguments, tables and exit codes, and
+//! so that tests and packagers can use the parser:
+//!
+//! ```
+//! let help = tinderbox_cli::command().render_help().to_string();
+//! assert!(help.contains("fill-mask"));
+//! ```
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 #[macro_use]
 pub mod output;
 
-mod encoder;
+pub mod args;
+pub mod download;
 pub mod exit;
-mod kind;
-mod language;
-pub mod shared;
-mod texts;
-mod trained;
+mod pictures;
+pub mod table;
+mod usage;
 mod verbs;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 
-use exit::Done;
+pub use usage::command;
 
-/// Trains, evaluates and uses models, on whichever backend is compiled in.
-///
-/// Exit codes: 0 done; 1 it failed; 2 the command line or the recipe is wrong; 3 training diverged (the loss is not
-/// finite); 130 stopped by Ctrl-C, with a checkpoint written.
+/// Train, evaluate and use deep-learning models.
 #[derive(Parser)]
-#[command(
-    name = "tinderbox",
-    version,
-    after_help = "Example: tinderbox train cnn"
-)]
+#[command(name = "tinderbox", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -40,32 +41,42 @@ struct Cli {
 enum Command {
     Train(verbs::train::Args),
     Eval(verbs::eval::Args),
+    Recipes(verbs::recipes::Args),
     Predict(verbs::predict::Args),
     Explain(verbs::explain::Args),
-    Embed(verbs::embed::Args),
-    Fill(verbs::fill::Args),
     Generate(verbs::generate::Args),
+    #[command(visible_alias = "fill")]
+    FillMask(verbs::fill_mask::Args),
+    Embed(verbs::embed::Args),
     Export(verbs::export::Args),
-    Models(verbs::models::Args),
-    Recipes(verbs::recipes::Args),
-    Devices(verbs::devices::Args),
     Data(verbs::data::Args),
+    Models(verbs::models::Args),
+    Devices(verbs::devices::Args),
+    Completions(verbs::completions::Args),
+    Man(verbs::man::Args),
 }
 
 /// Runs the verb that the program's arguments name.
 pub fn main() -> ExitCode {
-    exit::finish(match &Cli::parse().command {
+    let mut parser = command();
+    let cli = match Cli::from_arg_matches(&parser.get_matches_mut()) {
+        Ok(cli) => cli,
+        Err(error) => error.format(&mut parser).exit(),
+    };
+    exit::finish(match &cli.command {
         Command::Train(args) => verbs::train::run(args),
         Command::Eval(args) => verbs::eval::run(args),
+        Command::Recipes(args) => verbs::recipes::run(args),
         Command::Predict(args) => verbs::predict::run(args),
         Command::Explain(args) => verbs::explain::run(args),
-        Command::Embed(args) => verbs::embed::run(args),
-        Command::Fill(args) => verbs::fill::run(args),
         Command::Generate(args) => verbs::generate::run(args),
+        Command::FillMask(args) => verbs::fill_mask::run(args),
+        Command::Embed(args) => verbs::embed::run(args),
         Command::Export(args) => verbs::export::run(args),
-        Command::Models(args) => verbs::models::run(args),
-        Command::Recipes(args) => verbs::recipes::run(args),
-        Command::Devices(args) => verbs::devices::run(args),
         Command::Data(args) => verbs::data::run(args),
+        Command::Models(args) => verbs::models::run(args),
+        Command::Devices(args) => verbs::devices::run(args),
+        Command::Completions(args) => verbs::completions::run(args),
+        Command::Man(args) => verbs::man::run(args),
     })
 }

@@ -1,24 +1,26 @@
-//! What is printed, and to whom nobody listens any more.
+//! Printing that survives a closed pipe.
 //!
-//! The standard library's macros panic when the reader has gone away, as in `tinderbox models | head -3`. These here take
-//! their place in all verbs, and end the program then.
+//! The standard library's macros panic if the reader has gone away, as in
+//! `tinderbox models | head -3`. These replace them in all verbs and end the program instead.
 
 use std::fmt;
 use std::io::{ErrorKind, Write};
 
-/// As the standard one, but ends the program if the output cannot be written.
+/// Like [`std::print!`], but ends the program if the output cannot be written.
 #[macro_export]
 macro_rules! print {
     ($($part:tt)*) => { $crate::output::write(format_args!($($part)*)) };
 }
 
-/// As the standard one, but ends the program if the output cannot be written.
+/// Like [`std::println!`], but ends the program if the output cannot be written.
 #[macro_export]
 macro_rules! println {
+    () => { $crate::output::write(format_args!("\n")) };
     ($($part:tt)*) => { $crate::output::write(format_args!("{}\n", format_args!($($part)*))) };
 }
 
-/// Writes to the standard output. A reader that went away is no failure worth a message.
+/// Writes to standard output. Exits with 0 if the reader has closed the pipe, with 1 on any other
+/// error.
 pub fn write(text: fmt::Arguments<'_>) {
     let Err(error) = std::io::stdout().write_fmt(text) else {
         return;

@@ -1,39 +1,97 @@
-//! The commands in the README run: each `tinderbox` line of its shell blocks, on small data, training as a dry run.
+//! The commands in the README and the guide run, on small data, training as a dry run.
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use common::encoder::{questions, reviews, train_bert};
 use common::{cifar10, class_folder, image, tinderbox, train_tiny, train_tiny_text};
 use tinderbox_data::image::write_png;
-use tinderbox_data::text::{Tokenizer, sentiment};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::generated::sentiment;
 use tinderbox_model_transformer::registry::find_encoder;
 use tinderbox_model_transformer::{
     CausalLmConfig, GptConfig, Head, TextEncoderConfig, huggingface,
 };
 
-const README: &str = include_str!("../../README.md");
+/// Commands that are neither `tinderbox` nor `just`, and cannot run here: they install programs.
+const NOT_RUN: [&str; 4] = [
+    "git clone https://github.com/tinderbox-rs/tinderbox && cd tinderbox",
+    "cargo install --locked just",
+    "cargo install --locked cargo-deny",
+    "cargo install --locked mdbook",
+];
 
-/// The lines of all `sh` blocks that call the command, without their comments.
-fn commands() -> Vec<Vec<String>> {
+/// Commands of `tinderbox` that mean something without arguments.
+const COMPLETE: [&str; 3] = ["models", "recipes", "devices"];
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The pages with commands: their names and texts.
+fn pages() -> Vec<(String, String)> {
+    let mut paths = vec!["README.md".to_string(), "CONTRIBUTING.md".to_string()];
+    let guide = fs::read_dir(repository().join("docs/src")).unwrap();
+    let names = guide.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let markdown = names.filter(|name| name.ends_with(".md"));
+    paths.extend(markdown.map(|name| format!("docs/src/{name}")));
+    paths.sort();
+    let read = |path: String| {
+        let text = fs::read_to_string(repository().join(&path)).unwrap();
+        (path, text)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// The lines of a page's `sh` blocks, without comments.
+fn shell_lines(page: &str) -> Vec<String> {
     let mut is_shell = false;
-    let mut commands = Vec::new();
-    for line in README.lines() {
+    let mut lines = Vec::new();
+    for line in page.lines() {
         if line.starts_with("```") {
             is_shell = line == "```sh";
+        } else if is_shell {
+            let code = line.split(" #").next().unwrap_or_default().trim();
+            if !code.is_empty() {
+                lines.push(code.to_string());
+            }
         }
-        let code = line.split(" #").next().unwrap_or_default();
-        let words = words(code);
-        if is_shell && words.first().is_some_and(|word| word == "tinderbox") {
-            commands.push(words[1..].to_vec());
+    }
+    lines
+}
+
+/// The code spans of a page's prose and tables that are whole commands, such as
+/// `tinderbox train cnn`, but not `tinderbox train`.
+fn inline_commands(page: &str) -> Vec<String> {
+    let mut is_block = false;
+    let mut commands = Vec::new();
+    for line in page.lines() {
+        if line.starts_with("```") {
+            is_block = !is_block;
         }
+        if is_block {
+            continue;
+        }
+        let spans = line.split('`').skip(1).step_by(2);
+        commands.extend(spans.filter(|span| is_whole(span)).map(String::from));
     }
     commands
 }
 
-/// A line as the shell cuts it, with words in single or double quotes.
+fn is_whole(span: &str) -> bool {
+    let Some(command) = span.strip_prefix("tinderbox ") else {
+        return false;
+    };
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let verb_words = if words[0] == "data" { 2 } else { 1 };
+    !words[0].starts_with('-') && (words.len() > verb_words || COMPLETE.contains(&words[0]))
+}
+
+/// Splits a line into words as a shell does, with words in single or double quotes.
 fn words(line: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut quote = None;
@@ -60,7 +118,7 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// Everything that the README takes to be there.
+/// Writes the runs, data and models that the commands refer to, as small as possible.
 fn prepare(folder: &Path) {
     train_tiny(&folder.join("runs/cnn"), &["train.max_steps=3"])
         .assert()
@@ -86,7 +144,7 @@ fn prepare(folder: &Path) {
     text(folder);
     encoders(folder);
     for picture in ["photo.jpg", "new.jpg"] {
-        // What a picture is follows from its content, not from its name.
+        // The format of an image is detected from its content, not its name.
         write_png(&folder.join(picture), &image(50, 40, [200, 90, 20])).unwrap();
     }
     tinderbox()
@@ -104,7 +162,7 @@ fn prepare(folder: &Path) {
         .success();
 }
 
-/// Runs, corpora, and published models, as small as they can be.
+/// Language models: runs, corpora and published models.
 fn text(folder: &Path) {
     train_tiny_text(
         "transformer",
@@ -127,10 +185,7 @@ fn text(folder: &Path) {
     let device = burn::tensor::Device::flex();
     let letters: Vec<String> = ('a'..='z').map(String::from).collect();
     let tokenizer = Tokenizer::from_characters(letters).unwrap();
-    let config = GptConfig {
-        vocab_size: tokenizer.vocab_size(),
-        ..GptConfig::small(1, 1, 4, 16)
-    };
+    let config = GptConfig::small(1, 1, 4, 16).with_vocab_size(tokenizer.vocab_size());
     let config = CausalLmConfig::Gpt(config);
     let gpt2 = folder.join("path/to/gpt2");
     std::fs::create_dir_all(&gpt2).unwrap();
@@ -139,7 +194,7 @@ fn text(folder: &Path) {
     llama2c(&folder.join("path/to"));
 }
 
-/// Runs, data and published models for encoders, as small as they can be.
+/// Encoders: runs, data and published models.
 fn encoders(folder: &Path) {
     train_bert(&folder.join("runs/bert"), &["train.max_steps=2"])
         .assert()
@@ -166,7 +221,7 @@ fn encoders(folder: &Path) {
     }
 }
 
-/// A checkpoint of llama2.c of one layer and width 2 that knows 32 tokens, all of its weights 0.1, and its tokenizer.
+/// A llama2.c checkpoint of one layer and width 2 with all weights 0.1, and its tokenizer.
 fn llama2c(folder: &Path) {
     const TOKENS: usize = 256 + 3 + 6;
     let [width, hidden, layers, heads, context] = [2, 2, 1, 1, 16];
@@ -195,44 +250,162 @@ fn llama2c(folder: &Path) {
     std::fs::write(folder.join("tokenizer.bin"), bytes).unwrap();
 }
 
-#[test]
-fn the_commands_in_the_readme_run() {
-    let folder = tempfile::tempdir().unwrap();
-    prepare(folder.path());
-    let commands = commands();
-    assert!(commands.len() > 10, "the README lost its commands");
-    for words in commands {
-        let mut command = tinderbox();
-        command.current_dir(folder.path()).args(&words);
-        let is_resumed = words.iter().any(|word| word.starts_with("--resume"));
-        if words[0] == "train" && !is_resumed && !words.iter().any(|word| word == "--dry-run") {
-            command.arg("--dry-run");
-        }
-        let output = command.output().unwrap();
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "tinderbox {}: {error}",
-            words.join(" ")
-        );
+/// Runs a `tinderbox` line in `folder`; `> FILE` at its end takes the output.
+fn run(folder: &Path, line: &str, page: &str) {
+    let (line, file) = match line.split_once(" > ") {
+        Some((line, file)) => (line, Some(file)),
+        None => (line, None),
+    };
+    let mut words = words(line);
+    words.remove(0);
+    // No test downloads anything.
+    for word in words.iter_mut().filter(|word| *word == "--download") {
+        *word = "--data=path/to/cifar-10-batches-bin".into();
+    }
+    let mut command = tinderbox();
+    command.current_dir(folder).args(&words);
+    let is_resumed = words.iter().any(|word| word.starts_with("--resume"));
+    if words[0] == "train" && !is_resumed && !words.iter().any(|word| word == "--dry-run") {
+        command.arg("--dry-run");
+    }
+    let output = command.output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{page}: {line}: {error}");
+    if let Some(file) = file {
+        fs::write(folder.join(file), output.stdout).unwrap();
     }
 }
 
-#[test]
-fn every_verb_has_help_with_an_example() {
-    let help = |arguments: &[&str]| {
-        let output = tinderbox().args(arguments).arg("--help").output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
+/// The recipes of the Justfile.
+fn just_recipes() -> BTreeSet<String> {
+    let justfile = fs::read_to_string(repository().join("Justfile")).unwrap();
+    let heads = justfile
+        .lines()
+        .filter(|line| line.contains(':') && !line.contains(":=") && !line.starts_with([' ', '#']));
+    let name = |line: &str| {
+        line.split([' ', ':'])
+            .next()
+            .unwrap_or_default()
+            .to_string()
     };
-    let overview = help(&[]);
-    for verb in [
-        "train", "eval", "predict", "explain", "embed", "fill", "generate", "export", "models",
-        "recipes", "devices", "data",
-    ] {
-        assert!(overview.contains(verb), "{verb} is not listed");
-        assert!(
-            help(&[verb]).contains(&format!("tinderbox {verb}")),
-            "{verb} has no example"
-        );
+    heads.map(name).collect()
+}
+
+#[test]
+fn the_commands_in_the_readme_and_the_guide_run() {
+    let folder = tempfile::tempdir().unwrap();
+    prepare(folder.path());
+    let mut seen = BTreeSet::new();
+    for (page, text) in pages() {
+        let shell = shell_lines(&text)
+            .into_iter()
+            .filter(|line| line.starts_with("tinderbox "));
+        for line in shell.chain(inline_commands(&text)) {
+            if seen.insert(line.clone()) {
+                run(folder.path(), &line, &page);
+            }
+        }
+    }
+    assert!(seen.len() > 60, "the guide lost its commands: {seen:?}");
+}
+
+#[test]
+fn every_other_shell_line_is_a_just_recipe_or_installs_a_program() {
+    let recipes = just_recipes();
+    for (page, text) in pages() {
+        for line in shell_lines(&text) {
+            let mut words = line.split_whitespace();
+            let is_known = match words.next() {
+                Some("tinderbox") => true,
+                Some("just") => words
+                    .find(|word| !word.contains('='))
+                    .is_some_and(|word| word == "--list" || recipes.contains(word)),
+                _ => NOT_RUN.contains(&line.as_str()),
+            };
+            assert!(is_known, "{page}: nobody checks the command `{line}`");
+        }
+        let spans = text.split('`').filter(|span| span.starts_with("just "));
+        for span in spans {
+            let name = span
+                .split_whitespace()
+                .skip(1)
+                .find(|word| !word.contains('='));
+            let is_known =
+                name.is_some_and(|name| name.starts_with("--") || recipes.contains(name));
+            assert!(is_known, "{page}: the Justfile has no `{span}`");
+        }
+    }
+}
+
+/// The keys of a recipe as dotted paths, tables of the model's own options left out.
+fn keys(table: &toml::Table, prefix: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (key, value) in table {
+        let path = format!("{prefix}{key}");
+        match value {
+            toml::Value::Table(inner) => found.extend(keys(inner, &format!("{path}."))),
+            _ => found.push(path),
+        }
+    }
+    found
+}
+
+/// True if a recipe of any kind of work knows this key: a value of a wrong type is then the error.
+fn is_key(key: &str) -> bool {
+    ["cnn", "transformer", "bert"].iter().any(|recipe| {
+        let mut command = tinderbox();
+        command.args([
+            "train",
+            recipe,
+            "--dry-run",
+            "--set",
+            &format!("{key}=[[]]"),
+        ]);
+        let output = command.output().unwrap();
+        assert!(!output.status.success(), "{key} can be a list of lists");
+        !String::from_utf8_lossy(&output.stderr).contains("unknown key")
+    })
+}
+
+#[test]
+fn the_guide_describes_every_recipe_key_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = [
+        ("cnn", "runs/cnn"),
+        ("transformer", "runs/gpt"),
+        ("bert", "runs/bert"),
+    ];
+    let page = fs::read_to_string(repository().join("docs/src/recipes.md")).unwrap();
+    let documented: BTreeSet<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    assert!(!is_key("train.nonsense"));
+    for key in &documented {
+        assert!(is_key(key), "docs/src/recipes.md has {key}, no recipe has");
+    }
+
+    for (recipe, run) in runs {
+        let path = folder.path().join(run);
+        match recipe {
+            "cnn" => train_tiny(&path, &["train.max_steps=1"]),
+            "bert" => train_bert(&path, &["train.max_steps=1"]),
+            _ => train_tiny_text(recipe, &path, &["train.max_steps=1"]),
+        }
+        .assert()
+        .success();
+        let resolved = fs::read_to_string(path.join("recipe.toml")).unwrap();
+        let mut resolved: toml::Table = resolved.parse().unwrap();
+        let model = resolved
+            .get_mut("model")
+            .and_then(toml::Value::as_table_mut)
+            .unwrap();
+        model.retain(|key, _| documented.contains(format!("model.{key}").as_str()));
+        for key in keys(&resolved, "") {
+            assert!(
+                documented.contains(key.as_str()),
+                "docs/src/recipes.md lacks {key}"
+            );
+        }
     }
 }

@@ -1,126 +1,139 @@
-//! What can be wrong with data: always with the place, and with what to do where that is not obvious.
+//! The error type of the crate. Every message names the place, and the remedy where it is not
+//! obvious.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An error of this crate. The message is meant for the person whose data it is.
+/// An error of this crate. Its message is written for the owner of the data.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The operating system refused something.
+    /// The operating system refused an operation.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried: "read", "write", "list".
+        /// The operation: "read", "write", "list".
         action: &'static str,
-        /// On which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// A file or folder that is not as it should be.
+    /// An invalid file or folder.
     #[error("{}: {reason}", path.display())]
     File {
-        /// Which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// What is wrong and what to do.
+        /// The problem and its remedy.
         reason: String,
     },
-    /// One record of a binary file that is not as it should be.
+    /// An invalid record of a binary file.
     #[error("{}, record {record}: {reason}", path.display())]
     Record {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Which record, counted from 0.
+        /// The record's number, counted from 0.
         record: usize,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
     /// An image that cannot be decoded or transformed.
     #[error("{name}: {reason}")]
     Image {
-        /// Its path, or what the data set calls it.
+        /// Its path, or its name in the data set.
         name: String,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
-    /// A setting that makes no sense.
+    /// An invalid setting.
     #[error("{what}: {reason}")]
     Config {
-        /// Which setting.
+        /// The setting.
         what: String,
-        /// What is wrong and what to do.
+        /// The problem and its remedy.
         reason: String,
     },
-    /// An item of a data set that cannot be used, and none or no more may be left out.
+    /// A loader configuration that contradicts the source's [`Batching`](crate::loader::Batching).
+    #[error("{setting} is {found}, but this data set needs {needed}: {reason}")]
+    Batching {
+        /// The setting: "batch_size" or "shuffle".
+        setting: &'static str,
+        /// Its value.
+        found: String,
+        /// The value that the source needs.
+        needed: String,
+        /// Why it needs that value.
+        reason: &'static str,
+    },
+    /// An unusable item when none may be skipped.
     #[error("{} cannot be used: {source}", item(*index, name, source))]
     BadItem {
         /// Its index in the data set.
         index: usize,
-        /// What the data set calls it.
-        name: String,
-        /// Why.
-        source: Box<DataError>,
-    },
-    /// More items than allowed cannot be used.
-    #[error("{count} items cannot be used, and only {limit} may be left out; the last one is {}: {source}", item(*index, name, source))]
-    TooManyBadItems {
-        /// How many distinct items, this one included.
-        count: usize,
-        /// How many may be left out.
-        limit: usize,
-        /// Index of the one too many.
-        index: usize,
-        /// What the data set calls it.
+        /// Its name in the data set.
         name: String,
         /// Why it cannot be used.
         source: Box<DataError>,
     },
-    /// A batch of which nothing is left.
+    /// More unusable items than may be skipped.
+    #[error("{count} items cannot be used, and only {limit} may be left out; the last one is {}: {source}", item(*index, name, source))]
+    TooManyBadItems {
+        /// Number of distinct unusable items, this one included.
+        count: usize,
+        /// Number that may be skipped.
+        limit: usize,
+        /// Index of this item.
+        index: usize,
+        /// Its name in the data set.
+        name: String,
+        /// Why it cannot be used.
+        source: Box<DataError>,
+    },
+    /// A batch whose items were all skipped.
     #[error(
         "batch {batch} of epoch {epoch} is empty: none of its {size} items can be used (first: {first})"
     )]
     EmptyBatch {
-        /// Which epoch.
+        /// The epoch.
         epoch: u64,
-        /// Which batch of it, counted from 0.
+        /// The batch's number in the epoch, counted from 0.
         batch: usize,
-        /// How many items it should have had.
+        /// Number of items that it should have had.
         size: usize,
-        /// The first of them.
+        /// Name of the first of them.
         first: String,
     },
-    /// A data set's own code panicked; the loader goes on living.
+    /// A panic in the code of a data set, caught by the loader.
     #[error("{name}: the data set's code panicked: {message}")]
     Panic {
         /// The item, or the batch.
         name: String,
-        /// What it said.
+        /// The panic message.
         message: String,
     },
-    /// A file that could not be downloaded.
+    /// A failed download.
     #[error("cannot download {url}: {reason}; run again to continue, or put {} into {} yourself", files.join(", "), folder.display())]
     Download {
-        /// From where.
+        /// The address.
         url: String,
-        /// Why not.
+        /// The reason.
         reason: String,
         /// The files that are needed.
         files: Vec<String>,
-        /// Where they belong.
+        /// The folder that they belong in.
         folder: PathBuf,
     },
-    /// A downloaded file that is not the published one.
+    /// A downloaded file that differs from the published one.
     #[error(
         "{name} from {url} is not the published file: its checksum is {found}, expected {expected}; it was deleted, run again to download it afresh"
     )]
     Checksum {
-        /// Which file.
+        /// The file.
         name: String,
-        /// From where.
+        /// The address.
         url: String,
         /// The published checksum.
         expected: String,
-        /// The checksum of what came.
+        /// The checksum of the downloaded file.
         found: String,
     },
 }
@@ -166,7 +179,7 @@ impl DataError {
     }
 }
 
-/// "item 3 (cats/a.png)", without the name where the error says it anyway.
+/// "item 3 (cats/a.png)", or "item 3" if the error names the item anyway.
 pub(crate) fn item(index: usize, name: &str, error: &DataError) -> String {
     if error.to_string().contains(name) {
         format!("item {index}")

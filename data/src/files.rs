@@ -1,4 +1,4 @@
-//! Files that are whole or absent, and reading here and there in them.
+//! Atomic writes, and positioned reads.
 
 use crate::error::DataError;
 use std::fs::File;
@@ -6,17 +6,17 @@ use std::io;
 use std::path::Path;
 use tempfile::{Builder, NamedTempFile};
 
-/// What files are called until they are whole; hidden, so that nobody takes them for data.
+/// Prefix of unfinished files: hidden, so that they are not mistaken for data.
 pub(crate) const UNFINISHED: &str = ".tmp-";
 
-/// A file that will be `path` once [`finish`] is called with it. Until then it lies beside, and if it is dropped it is
-/// deleted.
+/// Creates a temporary file beside `path`, which [`finish`] renames to `path`. Deleted on drop.
 pub(crate) fn begin(path: &Path) -> Result<NamedTempFile, DataError> {
     let mut builder = Builder::new();
     builder.prefix(UNFINISHED);
     #[cfg(unix)]
     {
-        // Temporary files are private by default; this one is to become an ordinary file (less the umask).
+        // Temporary files are private by default; this one becomes an ordinary file (less the
+        // umask).
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
@@ -25,13 +25,13 @@ pub(crate) fn begin(path: &Path) -> Result<NamedTempFile, DataError> {
         .map_err(DataError::io("write", path))
 }
 
-/// Gives the file its name, after everything in it has reached the disk: whoever finds it, also after a power cut, finds
-/// all of it.
+/// Flushes the file to disk and renames it to `path`, so that `path` is complete whenever it
+/// exists, even after a power cut.
 pub(crate) fn finish(file: NamedTempFile, path: &Path) -> Result<(), DataError> {
     let write = || DataError::io("write", path);
     file.as_file().sync_all().map_err(write())?;
     file.persist(path).map_err(|error| write()(error.error))?;
-    // Windows has no way to sync a folder, and opening one as a file fails there.
+    // Windows cannot sync a folder, and fails to open one as a file.
     if cfg!(unix) {
         File::open(parent(path))
             .and_then(|folder| folder.sync_all())
@@ -47,8 +47,7 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Fills `buffer` with what is at `offset`. Any number of threads may read from one file, since it has no position that
-/// they would share.
+/// Fills `buffer` with the bytes at `offset`. Thread-safe: positioned reads do not share a cursor.
 pub(crate) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
     let mut done = 0;
     while done < buffer.len() {
@@ -62,13 +61,13 @@ pub(crate) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::
     Ok(())
 }
 
-/// Reads some of what is at `offset`: nothing at the end of the file.
+/// Reads some of the bytes at `offset`; 0 at the end of the file.
 #[cfg(unix)]
 pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, buffer, offset)
 }
 
-/// Reads some of what is at `offset`: nothing at the end of the file.
+/// Reads some of the bytes at `offset`; 0 at the end of the file.
 #[cfg(windows)]
 pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, buffer, offset)

@@ -1,30 +1,31 @@
-//! Randomness as a function: the same (seed, purpose, numbers) give the same stream, on every machine and in any order
-//! of asking. No generator's state is ever shared or saved, so nothing depends on the number of workers, and a resumed
-//! run draws what the uninterrupted one would have drawn.
+//! Stateless randomness: the same (seed, purpose, numbers) give the same stream, on every machine
+//! and in any order of calls. No generator's state is shared or saved, so results do not depend on
+//! the number of workers, and a resumed run draws the numbers that the uninterrupted one would have
+//! drawn.
 
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-/// The generator for one purpose, told apart by two numbers (usually the epoch and the item's index).
+/// Generator for one purpose, keyed by two numbers (usually the epoch and the item's index).
 pub fn rng(seed: u64, purpose: &str, a: u64, b: u64) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(digest(seed, purpose, &[a, b]))
 }
 
-/// A seed for one purpose, told apart by one number: for generators that are seeded by a `u64`.
+/// Seed for one purpose, keyed by one number: for generators that take a `u64`.
 pub fn seed(seed: u64, purpose: &str, a: u64) -> u64 {
     ChaCha8Rng::from_seed(digest(seed, purpose, &[a])).next_u64()
 }
 
-/// The order in which one epoch visits `len` items: a uniformly drawn permutation of `0..len`.
+/// Order in which one epoch visits `len` items: a uniformly drawn permutation of `0..len`.
 pub fn permutation(seed: u64, epoch: u64, len: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..len).collect();
     order.shuffle(&mut rng(seed, "shuffle", epoch, 0));
     order
 }
 
-/// Lengths are part of what is hashed, so that no two different askings share an encoding.
+/// Hashes the arguments, lengths included, so that no two different calls share an encoding.
 fn digest(seed: u64, purpose: &str, numbers: &[u64]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(seed.to_le_bytes());
@@ -62,7 +63,7 @@ mod tests {
         assert_ne!(seed(1, "a", 2), rng(1, "a", 2, 0).next_u64());
     }
 
-    /// Written down so that an upgrade of `rand` or `sha2` that changes everyone's runs is noticed.
+    /// Catches an upgrade of `rand` or `sha2` that would change everyone's runs.
     #[test]
     fn streams_are_pinned() {
         assert_eq!(seed(42, "dropout", 7), PINNED_SEED);

@@ -1,16 +1,16 @@
-//! The embedded corpus, and its entropy from three sides: the formula, another program's result, and sampling.
+//! The grammar's entropy from three sides: the formula, another program's result, and sampling.
 
 #![allow(clippy::unwrap_used)]
 
 use std::collections::HashSet;
-use tinderbox_data::text::grammar::{self, Grammar};
+use tinderbox_data::text::generated::grammar::{self, Grammar};
 
 /// Computed from the grammar's text by a few lines of Python.
 const ENTROPY: f64 = 16.278_266_237_484_427;
 const TOKENS: f64 = 8.734_791_666_666_666;
 
 #[test]
-fn the_entropy_is_what_another_program_computes() {
+fn the_entropy_agrees_with_another_program() {
     let grammar = Grammar::english().unwrap();
     assert!((grammar.tokens_per_sentence() - TOKENS).abs() < 1e-12);
     assert!((grammar.entropy_per_token() - ENTROPY / TOKENS).abs() < 1e-12);
@@ -55,7 +55,7 @@ impl Mean {
     }
 }
 
-/// Over all strings, not only those that the grammar writes.
+/// Over all strings, not only those that the grammar generates.
 #[test]
 fn probabilities_of_all_strings_sum_to_one() {
     let grammar = Grammar::parse(
@@ -101,7 +101,7 @@ fn a_sample_is_a_function_of_its_seed_and_made_of_whole_sentences() {
     assert_eq!(used.len(), grammar.words().len(), "a word is never used");
 }
 
-/// What the grammar is for: a verb that agrees with a subject that stands far before it.
+/// The purpose of the grammar: a verb agrees with a distant subject.
 #[test]
 fn verbs_agree_over_distance() {
     let grammar = Grammar::english().unwrap();
@@ -139,7 +139,7 @@ fn the_corpus_has_independent_splits_and_a_whole_vocabulary() {
     assert_eq!(corpus.tokenizer.vocab_size(), 69);
     assert_eq!(corpus.tokenizer.end_of_text(), Some(0));
     let test = corpus.test.unwrap();
-    let read = |tokens: &tinderbox_data::text::Tokens| tokens.read(0..1000).unwrap();
+    let read = |tokens: &tinderbox_data::text::language::Tokens| tokens.read(0..1000).unwrap();
     let splits = [read(&corpus.train), read(&corpus.validation), read(&test)];
     assert_ne!(splits[0], splits[1]);
     assert_ne!(splits[1], splits[2]);
@@ -160,9 +160,9 @@ fn a_grammar_whose_entropy_would_not_be_exact_is_refused() {
     let message = |text: &str| Grammar::parse(text).unwrap_err().to_string();
     for (text, expected) in [
         ("", "no rules"),
-        ("S 1 a <eos>", "line 1: has no `Name:`"),
-        ("s: 1 a <eos>", "line 1: has no `Name:`"),
-        ("S: 1 a <eos>\nS: 1 b", "line 2: S is given twice"),
+        ("S 1 a <eos>", "line 1: does not begin with `Name:`"),
+        ("s: 1 a <eos>", "line 1: does not begin with `Name:`"),
+        ("S: 1 a <eos>\nS: 1 b", "line 2: S is defined twice"),
         (
             "\nS: 1 a | b <eos>",
             "line 2: \"b <eos>\" does not begin with a weight",
@@ -170,7 +170,7 @@ fn a_grammar_whose_entropy_would_not_be_exact_is_refused() {
         ("S: 0 a <eos>", "weight above 0"),
         ("S: nan a <eos>", "weight above 0"),
         ("S: 1 a <eos> | 1", "has no word and no rule"),
-        ("S: 1 A <eos>", "there is no rule A"),
+        ("S: 1 A <eos>", "undefined rule A"),
         ("S: 1 a S", "S is not further down"),
         (
             "S: 1 A <eos>\nA: 1 B\nB: 1 a A",

@@ -1,4 +1,4 @@
-//! Texts as encoder models read them, against `transformers` (`golden/make_sequences.py`), and where each token stands.
+//! Encoder inputs against `transformers` (`golden/make_sequences.py`), and the origins of tokens.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use burn::tensor::Device;
@@ -7,7 +7,8 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use tinderbox_data::text::{Encoded, EncodedPiece, SequenceBatch, SequenceEncoder, Tokenizer};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::encoder::{EncoderBatch, Encoding, InputBuilder, TokenOrigin};
 
 #[derive(Deserialize)]
 struct Case {
@@ -24,7 +25,7 @@ struct Case {
 struct Row {
     ids: Vec<u32>,
     segments: Vec<u8>,
-    /// Text, first byte, byte after the last, word.
+    /// Text, first byte, end byte (exclusive), word.
     pieces: Vec<Option<(u8, usize, usize, u32)>>,
 }
 
@@ -36,12 +37,12 @@ fn open(name: &str) -> Tokenizer {
     Tokenizer::open(&fixture(name)).unwrap()
 }
 
-fn bert(max_length: usize) -> SequenceEncoder {
-    SequenceEncoder::new(open("tokenizers/bert"), max_length).unwrap()
+fn bert(max_length: usize) -> InputBuilder {
+    InputBuilder::new(open("tokenizers/bert"), max_length).unwrap()
 }
 
-fn run(tokenizer: &Tokenizer, case: &Case) -> Vec<Encoded> {
-    let encoder = SequenceEncoder::new(tokenizer.clone(), case.max_length).unwrap();
+fn run(tokenizer: &Tokenizer, case: &Case) -> Vec<Encoding> {
+    let encoder = InputBuilder::new(tokenizer.clone(), case.max_length).unwrap();
     if let Some(words) = &case.words {
         return vec![encoder.encode_words(words).unwrap()];
     }
@@ -71,15 +72,15 @@ fn rows_are_those_of_transformers() {
             assert_eq!(rows.len(), case.rows.len(), "{what}");
             for (row, expected) in rows.iter().zip(&case.rows) {
                 assert_eq!(row.ids, expected.ids, "{what}");
-                assert_eq!(row.segments, expected.segments, "{what}");
+                assert_eq!(row.token_type_ids, expected.segments, "{what}");
                 let pieces = expected.pieces.iter().map(|piece| {
-                    piece.map(|(text, start, end, word)| EncodedPiece {
+                    piece.map(|(text, start, end, word)| TokenOrigin {
                         text,
                         range: start..end,
                         word,
                     })
                 });
-                assert_eq!(row.pieces, pieces.collect::<Vec<_>>(), "{what}");
+                assert_eq!(row.origins, pieces.collect::<Vec<_>>(), "{what}");
             }
         }
     }
@@ -97,7 +98,8 @@ const ALL: [&str; 9] = [
     "sequences/roberta",
 ];
 
-/// The ids are those of `encode`, places are whole characters and go on from left to right, words are numbered in order.
+/// Ids equal those of `encode`, ranges are whole characters in ascending order, words are numbered
+/// in order.
 fn check_pieces(name: &str, tokenizer: &Tokenizer, text: &str) {
     let pieces = tokenizer.pieces(text).unwrap();
     let ids: Vec<u32> = pieces.iter().map(|piece| piece.id).collect();
@@ -116,7 +118,7 @@ fn check_pieces(name: &str, tokenizer: &Tokenizer, text: &str) {
 
 proptest! {
     #[test]
-    fn pieces_are_the_tokens_with_their_places(
+    fn pieces_are_the_tokens_with_their_positions(
         text in "[a-c'. \\n\\t\u{a0}\u{301}é漢🎉ﬁ1]{0,30}",
         special in prop::sample::select(vec!["", "<|endoftext|>", "[SEP]", "\n<eos>\n", " <mask> "]),
     ) {
@@ -137,19 +139,19 @@ proptest! {
         let count = |text: &str| encoder.tokenizer().encode(text).unwrap().len();
         let row = encoder.encode(&first, second.as_deref()).unwrap();
         prop_assert!(row.len() <= max_length);
-        prop_assert_eq!(row.ids.len(), row.pieces.len());
-        prop_assert_eq!(row.ids.len(), row.segments.len());
-        let kept = row.pieces.iter().flatten().count();
+        prop_assert_eq!(row.ids.len(), row.origins.len());
+        prop_assert_eq!(row.ids.len(), row.token_type_ids.len());
+        let kept = row.origins.iter().flatten().count();
         let all = count(&first) + second.as_deref().map_or(0, count);
-        prop_assert_eq!(kept + row.left_out, all);
-        prop_assert!(row.left_out == 0 || row.len() == max_length);
+        prop_assert_eq!(kept + row.truncated, all);
+        prop_assert!(row.truncated == 0 || row.len() == max_length);
 
         if stride + 3 < max_length {
             let second = second.unwrap_or_default();
             let rows = encoder.pair_windows(&first, &second, stride).unwrap();
             let mut places: Vec<_> = rows
                 .iter()
-                .flat_map(|row| row.pieces.iter().flatten())
+                .flat_map(|row| row.origins.iter().flatten())
                 .filter(|piece| piece.text == 1)
                 .map(|piece| (piece.range.start, piece.word))
                 .collect();
@@ -180,13 +182,13 @@ fn a_piece_is_its_part_of_the_text() {
     let ranges: Vec<_> = pieces.iter().map(|p| (p.range.clone(), p.word)).collect();
     assert_eq!(ranges, [(0..1, 0), (1..2, 1), (3..4, 2), (4..5, 3)]);
 
-    // llama2.c puts a space before the text, of which none is in the text.
+    // llama2.c prepends a space, which is not part of the text.
     let llama = open("tokenizers/llama2c");
     let text = "the keeper🎉";
     let pieces = llama.pieces(text).unwrap();
     assert_eq!(pieces[0].range.start, 0);
     let covered: Vec<&str> = pieces.iter().map(|p| &text[p.range.clone()]).collect();
-    // The four bytes of the last character are four tokens.
+    // The last character is four bytes, and so four tokens.
     assert_eq!(covered[covered.len() - 4..], ["🎉"; 4]);
     let whole: String = covered[..covered.len() - 3].concat();
     assert_eq!(whole, text);
@@ -202,10 +204,13 @@ fn a_hundred_thousand_words_are_truncated_and_counted_or_read_in_windows() {
     let all = encoder.tokenizer().encode(&text).unwrap().len();
     let row = encoder.encode(&text, None).unwrap();
     assert_eq!(row.len(), 128);
-    assert_eq!(row.left_out, all - 126);
+    assert_eq!(row.truncated, all - 126);
     let row = encoder.encode(&text, Some("a b")).unwrap();
     assert_eq!(
-        (row.len(), row.segments.iter().filter(|s| **s == 1).count()),
+        (
+            row.len(),
+            row.token_type_ids.iter().filter(|s| **s == 1).count()
+        ),
         (128, 3)
     );
 
@@ -214,7 +219,7 @@ fn a_hundred_thousand_words_are_truncated_and_counted_or_read_in_windows() {
     let last = windows
         .last()
         .unwrap()
-        .pieces
+        .origins
         .iter()
         .flatten()
         .last()
@@ -222,11 +227,11 @@ fn a_hundred_thousand_words_are_truncated_and_counted_or_read_in_windows() {
     assert_eq!(last.range, text.len() - "🎉".len()..text.len());
     assert_eq!(last.word, 119_999);
 
-    // As a question it is cut, as a context it is not.
+    // As a question it is truncated, as a context it is not.
     let rows = encoder.pair_windows(&text, "a b", 10).unwrap();
     assert_eq!(rows.len(), 1);
-    assert_eq!(rows[0].left_out, all - (125 - 10) / 2);
-    assert_eq!(encoder.encode_words(&words).unwrap().left_out, all - 126);
+    assert_eq!(rows[0].truncated, all - (125 - 10) / 2);
+    assert_eq!(encoder.encode_words(&words).unwrap().truncated, all - 126);
 }
 
 #[test]
@@ -240,7 +245,7 @@ fn an_empty_text_is_its_special_tokens() {
     }
     let pair = encoder.encode("", Some("")).unwrap();
     assert_eq!(
-        (pair.ids, pair.segments),
+        (pair.ids, pair.token_type_ids),
         (vec![cls, sep, sep], vec![0, 0, 1])
     );
     assert!(encoder.is_special(cls) && encoder.is_special(encoder.pad_id()));
@@ -250,21 +255,21 @@ fn an_empty_text_is_its_special_tokens() {
 }
 
 #[test]
-fn what_cannot_work_is_said_at_once() {
-    let error = SequenceEncoder::new(open("tokenizers/gpt2"), 16)
+fn impossible_settings_are_refused_at_once() {
+    let error = InputBuilder::new(open("tokenizers/gpt2"), 16)
         .unwrap_err()
         .to_string();
     assert!(error.contains("[CLS], [SEP], [PAD]"), "{error}");
     assert!(error.contains("<s>, </s>, <pad>"), "{error}");
-    let error = SequenceEncoder::new(open("tokenizers/bert"), 4)
+    let error = InputBuilder::new(open("tokenizers/bert"), 4)
         .unwrap_err()
         .to_string();
     assert!(
         error.contains("4 tokens are too few") && error.contains('5'),
         "{error}"
     );
-    assert!(SequenceEncoder::new(open("sequences/roberta"), 5).is_err());
-    assert!(SequenceEncoder::new(open("sequences/roberta"), 6).is_ok());
+    assert!(InputBuilder::new(open("sequences/roberta"), 5).is_err());
+    assert!(InputBuilder::new(open("sequences/roberta"), 6).is_ok());
     let error = bert(16).windows("a", 14).unwrap_err().to_string();
     assert!(
         error.contains("stride") && error.contains("room for 14"),
@@ -275,19 +280,19 @@ fn what_cannot_work_is_said_at_once() {
 }
 
 #[test]
-fn a_batch_is_filled_up_to_its_longest_row() {
+fn a_batch_is_padded_to_its_longest_row() {
     let encoder = bert(64);
     let rows = [
         encoder.encode("the lamp", Some("the")).unwrap(),
         encoder.encode("", None).unwrap(),
     ];
-    let batch = SequenceBatch::new(&[&rows[0], &rows[1]], encoder.pad_id());
+    let batch = EncoderBatch::new(&[&rows[0], &rows[1]], encoder.pad_id());
     assert_eq!((batch.shape, batch.rows()), ([2, 6], 2));
     assert_eq!(batch.ids[..6], rows[0].ids);
     assert_eq!(batch.ids[6..8], rows[1].ids);
     assert_eq!(batch.ids[8..], [encoder.pad_id(); 4]);
-    assert_eq!(batch.segments, [0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0]);
-    assert_eq!(batch.real_tokens(), 8);
+    assert_eq!(batch.token_type_ids, [0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(batch.unpadded_tokens(), 8);
 
     let device = Device::flex();
     let tokens = batch
@@ -297,14 +302,14 @@ fn a_batch_is_filled_up_to_its_longest_row() {
         .unwrap();
     assert!(tokens.iter().zip(&batch.ids).all(|(a, b)| *a == *b as i32));
     let segments = batch
-        .segments(&device)
+        .token_type_ids(&device)
         .into_data()
         .try_into_vec_as::<i32>()
         .unwrap();
     assert_eq!(segments.iter().sum::<i32>(), 2);
-    let real = batch.real(&device);
-    assert_eq!(real.dims(), [2, 6]);
-    let real = real.int().into_data().try_into_vec_as::<i32>().unwrap();
-    assert_eq!(real, [1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0]);
-    assert_eq!(SequenceBatch::new(&[], 0).shape, [0, 0]);
+    let mask = batch.attention_mask(&device);
+    assert_eq!(mask.dims(), [2, 6]);
+    let mask = mask.int().into_data().try_into_vec_as::<i32>().unwrap();
+    assert_eq!(mask, [1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0]);
+    assert_eq!(EncoderBatch::new(&[], 0).shape, [0, 0]);
 }

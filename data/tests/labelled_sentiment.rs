@@ -1,11 +1,12 @@
-//! The generated sentiment sentences: no counting of words gives their labels away.
+//! Generated sentiment sentences: word counts do not give their labels away.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{HashMap, HashSet};
-use tinderbox_data::text::labelled::LabelledText;
-use tinderbox_data::text::{SequenceEncoder, sentiment};
+use tinderbox_data::text::encoder::InputBuilder;
+use tinderbox_data::text::encoder::sequence_classification::LabelledText;
+use tinderbox_data::text::generated::sentiment;
 
-/// Runs of up to `longest` words.
+/// N-grams of up to `longest` words.
 fn features(text: &str, longest: usize) -> impl Iterator<Item = String> {
     let words: Vec<&str> = text.split(' ').collect();
     (1..=longest).flat_map(move |length| {
@@ -14,7 +15,7 @@ fn features(text: &str, longest: usize) -> impl Iterator<Item = String> {
     })
 }
 
-/// The accuracy of multinomial naive Bayes with add-one smoothing.
+/// Accuracy of multinomial naive Bayes with add-one smoothing.
 fn naive_bayes(train: &[LabelledText], validation: &[LabelledText], longest: usize) -> f64 {
     let mut counts: HashMap<String, [f64; 2]> = HashMap::new();
     let mut all = [0.0; 2];
@@ -56,7 +57,7 @@ fn labels_are_balanced_and_no_sentence_serves_two_purposes() {
             count / 2
         );
         let different: HashSet<String> = texts.into_iter().map(|text| text.text).collect();
-        // Short ones come again.
+        // Short sentences recur.
         assert!(
             different.len() * 10 > count * 8,
             "{purpose}: {}",
@@ -82,11 +83,11 @@ fn a_sentence_is_a_function_of_seed_purpose_and_number() {
 
 #[test]
 fn every_sentence_fits_into_48_tokens() {
-    let encoder = SequenceEncoder::new(sentiment::tokenizer().unwrap(), 48).unwrap();
+    let encoder = InputBuilder::new(sentiment::tokenizer().unwrap(), 48).unwrap();
     let mut total = 0;
     for text in sentiment::texts(5, "train", 5000) {
         let row = encoder.encode(&text.text, None).unwrap();
-        assert_eq!(row.left_out, 0, "{}", text.text);
+        assert_eq!(row.truncated, 0, "{}", text.text);
         total += row.len();
     }
     assert!((10..20).contains(&(total / 5000)), "{total}");

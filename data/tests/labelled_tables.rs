@@ -1,12 +1,12 @@
-//! Labelled texts from tables and folders: what is read, and what is said of what cannot be.
+//! Labelled texts from tables and folders, and the errors for malformed ones.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 use tinderbox_data::DataError;
-use tinderbox_data::text::TextLines;
-use tinderbox_data::text::labelled::{
+use tinderbox_data::text::encoder::masked_lm::TextLines;
+use tinderbox_data::text::encoder::sequence_classification::{
     Columns, LabelledSplits, LabelledText, open_folders, open_table, read_labelled, read_table,
 };
 
@@ -29,7 +29,7 @@ fn table(files: &[(&str, &str)]) -> Result<LabelledSplits, DataError> {
     open_table(folder(&files).path(), &Columns::default(), 0.1)
 }
 
-/// What is said when a folder has these files.
+/// The error for a folder with these files.
 fn complaint(files: &[(&str, &str)]) -> String {
     table(files).unwrap_err().to_string()
 }
@@ -48,7 +48,7 @@ fn texts(texts: &[LabelledText]) -> Vec<(&str, u32)> {
 }
 
 #[test]
-fn tsv_is_glues() {
+fn tsv_is_read_as_glue_writes_it() {
     let splits = table(&[
         (
             "train.tsv",
@@ -75,7 +75,7 @@ fn csv_is_rfc_4180() {
     assert_eq!(splits.labels, ["neg", "pos"]);
     assert_eq!(texts(&splits.train), [("a, \"b\"\nc", 1), ("plain", 0)]);
     assert_eq!(texts(&splits.validation), [("é 🎉", 1)]);
-    // The line of a row is its first.
+    // A row's line number is its first.
     says(
         &complaint(&[("train.csv", "text,label\n\"a\nb\",x\nc\n")]),
         &["train.csv", "line 4", "1 columns", "2"],
@@ -88,7 +88,7 @@ fn csv_is_rfc_4180() {
 }
 
 #[test]
-fn jsonl_has_an_object_a_line() {
+fn jsonl_has_one_object_per_line() {
     let splits = table(&[
         ("train.jsonl", "{\"text\": \"a\\nb\", \"label\": 10, \"more\": [1]}\n\n{\"label\": 9, \"text\": \"\"}\n"),
         ("val.ndjson", "{\"sentence\": \"c\", \"label\": \"9\"}"),
@@ -102,9 +102,9 @@ fn jsonl_has_an_object_a_line() {
     for (line, parts) in [
         (
             "{\"text\": \"a\", \"label\": 1",
-            vec!["line 2", "no JSON object", "EOF"],
+            vec!["line 2", "not a JSON object", "EOF"],
         ),
-        ("[1]", vec!["line 2", "no JSON object", "column"]),
+        ("[1]", vec!["line 2", "not a JSON object", "column"]),
         (
             "{\"label\": 1}",
             vec![
@@ -162,7 +162,7 @@ fn pairs_have_a_second_column() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_place() {
+fn errors_name_the_place() {
     let good = "text\tlabel\na\t0\nb\t1\n";
     let dev = |text: &str| complaint(&[("train.tsv", good), ("dev.tsv", text)]);
     says(
@@ -171,13 +171,13 @@ fn what_is_wrong_is_said_with_its_place() {
     );
     says(
         &dev("text\tlabel\na\t0\nb\n"),
-        &["dev.tsv", "line 3: 1 columns", "names 2"],
+        &["dev.tsv", "line 3: 1 columns", "header has 2"],
     );
     says(
         &dev("text\tlabel\na\t0\nb\t\n"),
         &["line 3", "label", "missing"],
     );
-    says(&dev("text\tclass\na\t0\n"), &["no column \"label\""]);
+    says(&dev("text\tclass\na\t0\n"), &["no label column \"label\""]);
     says(
         &dev("words\tlabel\na\t0\n"),
         &[
@@ -232,8 +232,9 @@ fn what_is_wrong_is_said_with_its_place() {
 }
 
 #[test]
-fn one_file_gives_a_fraction_of_each_class_to_validation() {
-    // Classes in turn, as with every k-th row only one of them would be kept; and one after the other.
+fn a_fraction_of_each_class_of_a_single_file_is_held_out() {
+    // Classes in turn (taking every k-th row would hold out only one of them), and one after the
+    // other.
     let turns: Vec<u32> = (0..200).map(|row| row % 2).collect();
     let blocks: Vec<u32> = (0..200).map(|row| u32::from(row >= 150)).collect();
     for labels in [turns, blocks] {
@@ -262,7 +263,7 @@ fn one_file_gives_a_fraction_of_each_class_to_validation() {
 }
 
 #[test]
-fn plain_text_gives_its_last_lines_to_validation() {
+fn the_last_lines_of_plain_text_are_held_out() {
     let folder = folder(&[("all.txt", b"a\r\n\nb\nc\n"), ("one/only.txt", b"a\n")]);
     let path = folder.path().join("all.txt");
     let open = |fraction| TextLines::open(&path, fraction);
@@ -283,7 +284,7 @@ fn plain_text_gives_its_last_lines_to_validation() {
 }
 
 #[test]
-fn a_file_for_a_trained_model_may_have_labels() {
+fn a_file_for_inference_may_have_labels() {
     let folder = folder(&[
         ("with.tsv", b"text\tlabel\na\t1\nb\t\n"),
         ("without.csv", b"text\na\n\"\"\n"),
@@ -318,12 +319,12 @@ fn a_file_for_a_trained_model_may_have_labels() {
     );
     says(
         &labelled("without.csv").unwrap_err().to_string(),
-        &["no column \"label\""],
+        &["no label column \"label\""],
     );
 }
 
 #[test]
-fn a_folder_a_class_is_imdbs_layout() {
+fn one_folder_per_class_is_imdbs_layout() {
     let imdb = folder(&[
         ("train/pos/0_9.txt", b"good\r\nfilm"),
         ("train/pos/1_8.txt", b""),
@@ -363,8 +364,8 @@ fn folders_that_cannot_be_used_are_named() {
         let error = open_folders(folder(files).path(), 0.1).unwrap_err();
         says(&error.to_string(), parts);
     };
-    says_of(&[("train/a/1.txt", b"x")], &["train", "1 folders"]);
-    says_of(&[("a.txt", b"x")], &["0 folders"]);
+    says_of(&[("train/a/1.txt", b"x")], &["train", "1 class folders"]);
+    says_of(&[("a.txt", b"x")], &["0 class folders"]);
     says_of(
         &[("a/1.txt", b"x"), ("b/1.csv", b"x")],
         &["b", "no .txt file"],

@@ -1,4 +1,4 @@
-//! Sentences with tagged words: what is read, what is said of what cannot be, and how they become batches.
+//! Tagged sentences: reading, errors for malformed files, and batches.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
@@ -7,10 +7,12 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tinderbox_data::DataError;
 use tinderbox_data::loader::{Loader, LoaderConfig};
-use tinderbox_data::text::tagged::{
-    TagColumns, TaggedBatch, TaggedSentence, TaggedSource, TaggedSplits, open_tagged, read_tagged,
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::encoder::token_classification::{
+    self, TagColumns, TaggedSentence, TaggedSplits, TokenClassificationBatch,
+    TokenClassificationSource,
 };
-use tinderbox_data::text::{SequenceEncoder, Tokenizer, Truncated};
+use tinderbox_data::text::encoder::{InputBuilder, Truncated};
 
 fn says(message: &str, parts: &[&str]) {
     for part in parts {
@@ -25,11 +27,11 @@ fn tagged(files: &[(&str, &str)], columns: &TagColumns) -> Result<TaggedSplits, 
     for (name, text) in files {
         fs::write(folder.path().join(name), text).unwrap();
     }
-    open_tagged(folder.path(), columns, 0.5)
+    token_classification::open(folder.path(), columns, 0.5)
 }
 
 #[test]
-fn conlls_columns_are_words_and_tags() {
+fn conll_columns_are_words_and_tags() {
     let splits = tagged(
         &[
             ("train.conll", CONLL),
@@ -56,7 +58,7 @@ fn conlls_columns_are_words_and_tags() {
     assert_eq!(splits.labels, ["DET", "X"]);
     assert_eq!(splits.train[0].words, ["Two words"]);
     assert_eq!(splits.validation[0].words, ["a"]);
-    // A space that does not break is no border between columns.
+    // A non-breaking space does not separate columns.
     let text = "10\u{a0}000 NUM\n\n\u{a0} O\n";
     let splits = tagged(&[("train.txt", text)], &TagColumns::default()).unwrap();
     assert_eq!(splits.train[0].words, ["10\u{a0}000"]);
@@ -67,7 +69,7 @@ fn conlls_columns_are_words_and_tags() {
 }
 
 #[test]
-fn tags_that_cannot_be_used_are_said_with_their_line() {
+fn unusable_tags_are_named_with_their_line() {
     let of = |text: &str| {
         let files = [("train.txt", CONLL), ("dev.txt", text)];
         tagged(&files, &TagColumns::default())
@@ -85,46 +87,48 @@ fn tags_that_cannot_be_used_are_said_with_their_line() {
     says(&of("EU\n"), &["line 1", "no tag"]);
     says(&of("EU\tO\na\t\n"), &["line 2", "missing"]);
     says(&of("\n\n"), &["dev.txt", "no words"]);
-    assert!(read_tagged(Path::new("no/such.txt"), &TagColumns::default(), &[]).is_err());
+    assert!(
+        token_classification::read(Path::new("no/such.txt"), &TagColumns::default(), &[]).is_err()
+    );
 }
 
-/// Words `w0` to `w4`, and `w41` to `w45` in two pieces each.
-fn encoder(max_length: usize) -> SequenceEncoder {
+/// Words `w0` to `w4`, and `w41` to `w45` of two tokens each.
+fn encoder(max_length: usize) -> InputBuilder {
     let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"].map(str::to_owned);
     let words = (0..5).map(|word| format!("w{word}"));
     let pieces = (1..6).map(|piece| format!("##{piece}"));
     let list = special.into_iter().chain(words).chain(pieces);
     let tokenizer = Tokenizer::from_word_pieces(list.collect()).unwrap();
-    SequenceEncoder::new(tokenizer, max_length).unwrap()
+    InputBuilder::new(tokenizer, max_length).unwrap()
 }
 
-fn batches(source: &Arc<TaggedSource>, batch_size: usize, shuffle: bool) -> Vec<TaggedBatch> {
-    let config = LoaderConfig {
-        batch_size,
-        workers: 2,
-        shuffle,
-        drop_last: false,
-        seed: 5,
-        skip_bad: 0,
-    };
+fn batches(
+    source: &Arc<TokenClassificationSource>,
+    batch_size: usize,
+    shuffle: bool,
+) -> Vec<TokenClassificationBatch> {
+    let mut config = LoaderConfig::new(batch_size)
+        .with_workers(2)
+        .with_shuffle(5);
+    config.shuffle = shuffle;
     let loader = Loader::new(source.clone(), config).unwrap();
     loader.epoch(0, 0).collect::<Result<_, _>>().unwrap()
 }
 
 #[test]
-fn a_tag_stands_at_the_first_token_of_its_word() {
+fn a_tag_is_at_the_first_token_of_its_word() {
     let sentence = |words: &[&str], tags: &[u32]| TaggedSentence {
         words: words.iter().map(|word| (*word).to_owned()).collect(),
         tags: tags.to_vec(),
     };
-    // Of a zero-width space nothing is left, and so no place for its tag.
+    // The tokenizer drops a zero-width space, so its tag has no token.
     let sentences = [
         sentence(&["w41", "w1", "\u{200b}", "w42"], &[7, 8, 9, 6]),
         sentence(&["w3"], &[5]),
         sentence(&["w41", "w42", "w43", "w44", "w45"], &[1, 2, 3, 4, 5]),
     ];
     let encoder = encoder(8);
-    let source = Arc::new(TaggedSource::evaluation(&sentences, &encoder).unwrap());
+    let source = Arc::new(TokenClassificationSource::evaluation(&sentences, &encoder).unwrap());
     assert_eq!(
         source.truncated(),
         Truncated {
@@ -148,12 +152,12 @@ fn a_tag_stands_at_the_first_token_of_its_word() {
     let expected = [none, Some(1), none, Some(2), none, Some(3), none, none];
     assert_eq!(all[1].tags, expected);
 
-    let training = Arc::new(TaggedSource::training(&sentences, &encoder, 1).unwrap());
+    let training = Arc::new(TokenClassificationSource::training(&sentences, &encoder, 1).unwrap());
     let mut items: Vec<u32> = batches(&training, 1, true)
         .iter()
         .map(|b| b.items[0])
         .collect();
     items.sort_unstable();
     assert_eq!(items, [0, 1, 2]);
-    assert!(TaggedSource::training(&[], &encoder, 1).is_err());
+    assert!(TokenClassificationSource::training(&[], &encoder, 1).is_err());
 }

@@ -1,4 +1,4 @@
-//! The two ways in which a language model is fed, through the loader as the trainer uses it.
+//! Streams and windows of a language model, through the loader as in training.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,30 +6,23 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use tinderbox_data::DataError;
 use tinderbox_data::loader::{Loader, LoaderConfig, Source};
-use tinderbox_data::text::{Streams, TokenBatch, Tokens, Windows};
+use tinderbox_data::text::language::{LmBatch, Streams, Tokens, Windows};
 
 const START: u32 = 1_000_000;
 
-/// A corpus whose token at place `i` is `i`, so that a batch tells where it was taken from.
+/// A corpus whose token at index `i` is `i`, so that batches show where they come from.
 fn corpus(len: usize) -> Tokens {
     Tokens::from((0..len as u32).collect::<Vec<_>>())
 }
 
-fn batches<S: Source<Batch = TokenBatch>>(
+fn batches<S: Source<Batch = LmBatch>>(
     source: &Arc<S>,
     batch_size: usize,
     workers: usize,
     epoch: u64,
     first: usize,
-) -> Vec<TokenBatch> {
-    let config = LoaderConfig {
-        batch_size,
-        workers,
-        shuffle: false,
-        drop_last: false,
-        seed: 0,
-        skip_bad: 0,
-    };
+) -> Vec<LmBatch> {
+    let config = LoaderConfig::new(batch_size).with_workers(workers);
     let loader = Loader::new(source.clone(), config).unwrap();
     loader
         .epoch(epoch, first)
@@ -38,16 +31,16 @@ fn batches<S: Source<Batch = TokenBatch>>(
 }
 
 /// The counted targets with their inputs, row by row over all batches.
-fn rows(batches: &[TokenBatch]) -> Vec<Vec<(u32, u32)>> {
+fn rows(batches: &[LmBatch]) -> Vec<Vec<(u32, u32)>> {
     let mut rows = vec![Vec::new(); batches[0].shape[0]];
     for batch in batches {
         let [height, time] = batch.shape;
         assert_eq!(height, rows.len());
         assert_eq!(batch.inputs.len(), height * time);
         for (row, pairs) in rows.iter_mut().enumerate() {
-            for place in row * time..(row + 1) * time {
-                if batch.counted[place] {
-                    pairs.push((batch.inputs[place], batch.targets[place]));
+            for index in row * time..(row + 1) * time {
+                if batch.counted[index] {
+                    pairs.push((batch.inputs[index], batch.targets[index]));
                 }
             }
         }
@@ -55,7 +48,7 @@ fn rows(batches: &[TokenBatch]) -> Vec<Vec<(u32, u32)>> {
     rows
 }
 
-fn counted(batches: &[TokenBatch]) -> Vec<(u32, u32)> {
+fn counted(batches: &[LmBatch]) -> Vec<(u32, u32)> {
     batches
         .iter()
         .flat_map(|batch| rows(std::slice::from_ref(batch)))
@@ -63,7 +56,7 @@ fn counted(batches: &[TokenBatch]) -> Vec<(u32, u32)> {
         .collect()
 }
 
-/// What an evaluation must ask for: every token from the one before, in order.
+/// The predictions required of an evaluation: every token from its predecessor, in order.
 fn every_token(len: usize, start: Option<u32>) -> Vec<(u32, u32)> {
     let pairs = (1..len as u32).map(|target| (target - 1, target));
     start
@@ -74,7 +67,7 @@ fn every_token(len: usize, start: Option<u32>) -> Vec<(u32, u32)> {
 }
 
 #[test]
-fn streams_are_those_of_the_documentation() {
+fn streams_match_the_documentation() {
     let streams = Arc::new(Streams::training(corpus(13), 2, 2, None).unwrap());
     let batches = batches(&streams, 1, 0, 0, 0);
     assert_eq!(batches.len(), 3);
@@ -93,7 +86,7 @@ fn streams_are_those_of_the_documentation() {
 }
 
 #[test]
-fn the_end_of_an_evaluation_is_filled_up_and_does_not_count() {
+fn padding_at_the_end_of_an_evaluation_does_not_count() {
     let streams = Arc::new(Streams::evaluation(corpus(5), 2, 2, Some(9)).unwrap());
     let batches = batches(&streams, 1, 0, 0, 0);
     assert_eq!(batches[0].inputs, [9, 0, 2, 3]);
@@ -129,7 +122,7 @@ fn windows_come_from_everywhere_and_differ_between_epochs_and_seeds() {
     };
     assert_ne!(first(0), first(1));
     let mut seen: Vec<u32> = (0..100).flat_map(first).collect();
-    let mean = seen.iter().map(|&place| f64::from(place)).sum::<f64>() / seen.len() as f64;
+    let mean = seen.iter().map(|&index| f64::from(index)).sum::<f64>() / seen.len() as f64;
     // Uniform on 0..=99: 49.5, with a standard error of 28.9 / sqrt(2500) = 0.58.
     assert!((mean - 49.5).abs() < 2.0, "{mean}");
     seen.sort_unstable();
@@ -162,23 +155,29 @@ fn varied_segments_differ_between_epochs_and_their_number_does_not() {
     assert_eq!(widths(0).len(), streams.len());
 }
 
-/// The segments of [`Streams`] that a loader puts together are those that a longer one would have.
+/// Collating several segments of [`Streams`] gives the segments of a longer `time`.
 #[test]
-fn several_segments_make_a_longer_one() {
+fn several_segments_join_into_a_longer_one() {
     let short = Arc::new(Streams::training(corpus(100), 3, 4, None).unwrap());
     let long = Arc::new(Streams::training(corpus(100), 3, 8, None).unwrap());
-    assert_eq!(batches(&short, 2, 0, 0, 0), batches(&long, 1, 0, 0, 0));
+    let segments: Vec<usize> = (0..short.len()).collect();
+    let joined = segments.chunks(2).map(|pair| {
+        let items = pair.iter().map(|&index| short.item(0, index).unwrap());
+        short.collate(0, 0, items.collect())
+    });
+    let joined: Vec<LmBatch> = joined.collect();
+    assert_eq!(joined, batches(&long, 1, 0, 0, 0));
 }
 
 #[test]
-fn what_cannot_be_is_said_with_numbers() {
+fn impossible_shapes_are_refused_with_numbers() {
     fn message<T: std::fmt::Debug>(result: Result<T, DataError>) -> String {
         result.unwrap_err().to_string()
     }
     let empty = || Tokens::from(Vec::new());
     assert!(message(Streams::training(empty(), 1, 1, None)).contains("corpus: it has no tokens"));
     assert!(message(Streams::evaluation(empty(), 1, 1, Some(0))).contains("it has no tokens"));
-    assert!(message(Streams::evaluation(corpus(1), 1, 1, None)).contains("one token"));
+    assert!(message(Streams::evaluation(corpus(1), 1, 1, None)).contains("a single token"));
     assert!(Streams::evaluation(corpus(1), 4, 8, Some(0)).is_ok());
     assert!(message(Streams::training(corpus(39), 20, 5, None)).contains("at least 40 tokens"));
     assert!(Streams::training(corpus(40), 20, 5, Some(0)).is_ok());
@@ -188,7 +187,7 @@ fn what_cannot_be_is_said_with_numbers() {
     assert!(message(Streams::training(corpus(9), 1, 0, None)).contains("time: must be at least 1"));
     let short = message(Windows::training(corpus(64), 64, 0));
     assert!(
-        short.contains("needs 65 tokens") && short.contains("has 64"),
+        short.contains("need 65 tokens") && short.contains("has 64"),
         "{short}"
     );
     assert!(message(Windows::training(empty(), 4, 0)).contains("it has no tokens"));
@@ -196,7 +195,7 @@ fn what_cannot_be_is_said_with_numbers() {
     assert!(message(Windows::evaluation(corpus(9), 0, None, None)).contains("time: must be"));
     for stride in [0, 5] {
         let stride = message(Windows::evaluation(corpus(9), 4, Some(stride), None));
-        assert!(stride.contains("not one of 1 to 4"), "{stride}");
+        assert!(stride.contains("not in 1 to 4"), "{stride}");
     }
 }
 
@@ -217,21 +216,21 @@ proptest! {
     }
 
     #[test]
-    fn evaluation_streams_ask_for_every_token_once_and_in_order(
+    fn evaluation_streams_predict_every_token_once_and_in_order(
         len in 2usize..600, batch in 1usize..9, time in 1usize..40, start: bool
     ) {
         let start = start.then_some(START);
         let streams = Arc::new(Streams::evaluation(corpus(len), batch, time, start).unwrap());
         let batches = batches(&streams, 1, 0, 0, 0);
         prop_assert_eq!(rows(&batches).concat(), every_token(len, start));
-        prop_assert_eq!(batches.iter().map(TokenBatch::tokens).sum::<usize>(), every_token(len, start).len());
-        // What fills up is at the end of a stream, so that no state that counts comes after it.
-        let first_is_counted = |batch: &TokenBatch| batch.counted[0];
+        prop_assert_eq!(batches.iter().map(LmBatch::tokens).sum::<usize>(), every_token(len, start).len());
+        // Padding is at the end of a stream, so that no counted state follows it.
+        let first_is_counted = |batch: &LmBatch| batch.counted[0];
         prop_assert!(batches.iter().all(first_is_counted));
     }
 
     #[test]
-    fn evaluation_windows_ask_for_every_token_once_and_in_order(
+    fn evaluation_windows_predict_every_token_once_and_in_order(
         len in 2usize..600, time in 1usize..40, stride in 1usize..40, batch in 1usize..9, start: bool
     ) {
         prop_assume!(stride <= time);
@@ -265,7 +264,7 @@ proptest! {
 
     /// The loader's law, for everything that is random here.
     #[test]
-    fn batches_depend_neither_on_workers_nor_on_where_an_epoch_is_begun(
+    fn batches_depend_neither_on_workers_nor_on_the_first_batch(
         len in 100usize..600, time in 1usize..20, seed: u64, epoch: u64, first in 0usize..6
     ) {
         let streams = Arc::new(Streams::training(corpus(len), 3, time, Some(seed)).unwrap());

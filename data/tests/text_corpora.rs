@@ -1,12 +1,14 @@
-//! Corpora from files: what becomes of them, and every way in which they can be wrong.
+//! Corpora from files, and the errors for malformed ones.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-use tinderbox_data::text::plain::{self, By};
-use tinderbox_data::text::{Corpus, Tokenizer, Tokens, penn_treebank, treebank};
-use tinderbox_data::{DataError, text::Pieces};
+use tinderbox_data::DataError;
+use tinderbox_data::text::TextChunks;
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::language::plain::{self, By};
+use tinderbox_data::text::language::{Corpus, Tokens, penn_treebank, treebank};
 
 /// A folder with these files.
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -40,7 +42,7 @@ const BY_WORDS: By = By::Words { vocabulary: None };
 fn penn_treebank_numbers_words_by_frequency() {
     let dir = folder(&[
         ("ptb.train.txt", " the cat saw the <unk> \n a cat sat \n"),
-        // Windows line ends, and the last one missing.
+        // Windows line endings, and the last one missing.
         ("ptb.valid.txt", " the dog \r\n sat"),
         ("ptb.test.txt", " cat \n\n"),
     ]);
@@ -160,7 +162,7 @@ fn one_file_is_divided_at_a_line_end_by_words() {
     let corpus = plain::open(dir.path(), &BY_WORDS, 0.5).unwrap();
     assert_eq!(text(&corpus, &corpus.train), "one two\nthree one\n");
     assert_eq!(text(&corpus, &corpus.validation), "two one\n");
-    // Exactly at a line end nothing is moved.
+    // A cut exactly at a line end is not moved.
     let corpus = plain::open(
         dir.path(),
         &By::Words {
@@ -218,7 +220,7 @@ fn wrong_plain_corpora_are_explained() {
 }
 
 #[test]
-fn a_file_is_read_in_pieces_that_join_to_the_whole() {
+fn chunks_of_a_file_join_to_the_whole() {
     let mut text = String::new();
     for line in 0..30_000 {
         text += match line % 5 {
@@ -230,7 +232,7 @@ fn a_file_is_read_in_pieces_that_join_to_the_whole() {
         };
     }
     let dir = folder(&[("a.txt", &text)]);
-    let pieces: Vec<_> = Pieces::open(&dir.path().join("a.txt"))
+    let pieces: Vec<_> = TextChunks::open(&dir.path().join("a.txt"))
         .unwrap()
         .map(Result::unwrap)
         .collect();
@@ -250,7 +252,7 @@ fn a_file_is_read_in_pieces_that_join_to_the_whole() {
     assert_eq!(joined, text);
 }
 
-/// Sentences of the sections that a treebank of language models has.
+/// Sentences of the sections used for language modelling.
 fn treebank_files() -> Vec<(&'static str, &'static str)> {
     vec![
         (
@@ -276,7 +278,7 @@ fn open_treebank(options: &treebank::Options) -> Corpus {
 }
 
 #[test]
-fn a_treebank_is_prepared_as_mikolovs() {
+fn a_treebank_is_preprocessed_like_mikolovs() {
     let corpus = open_treebank(&treebank::Options::default());
     assert_eq!(
         text(&corpus, &corpus.train),
@@ -294,7 +296,7 @@ fn a_treebank_is_prepared_as_mikolovs() {
 }
 
 #[test]
-fn a_treebank_may_be_left_as_it_is() {
+fn preprocessing_of_a_treebank_is_optional() {
     let options = treebank::Options {
         lower_case: false,
         numbers: false,
@@ -367,7 +369,7 @@ fn a_sample_of_training_sections_is_divided_by_files() {
     let sample = folder(&files);
     let options = treebank::Options::default();
     let corpus = treebank::open(sample.path(), &options).unwrap();
-    // One word and the end of the line in each file.
+    // One word and one line end per file.
     assert_eq!(corpus.train.len(), 2 * 21);
     assert_eq!(text(&corpus, &corpus.validation), "<unk>\n<unk>\n");
     assert_eq!(corpus.test.unwrap().len(), 2 * 2);

@@ -1,4 +1,4 @@
-//! Corpora in files: what is written is read, what is damaged is refused.
+//! Token shards: reading what was written, and refusing what is damaged.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,10 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tinderbox_data::DataError;
+use tinderbox_data::Split;
 use tinderbox_data::loader::{Loader, LoaderConfig};
-use tinderbox_data::text::{
-    Split, Streams, TokenShardWriter, TokenShards, Tokenizer, Tokens, Windows,
-};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::language::{Streams, TokenShardWriter, TokenShards, Tokens, Windows};
 
 const BLOCK: usize = 32_768;
 
@@ -20,14 +20,14 @@ fn tokenizer(words: usize) -> Tokenizer {
     Tokenizer::from_words((0..words).map(|word| format!("w{word}")).collect()).unwrap()
 }
 
-/// Ids that do not repeat in a way that would hide a wrong place.
+/// Ids without a period that would hide a wrong offset.
 fn ids(len: usize, words: usize) -> Vec<u32> {
     (0..len as u64)
         .map(|i| (i * 2_654_435_761 / 65_536 % words as u64) as u32)
         .collect()
 }
 
-/// Writes `train`, in parts as a tokenizer gives them, and a small validation split.
+/// Writes `train` in chunks, as a tokenizer produces them, and a small validation split.
 fn write(words: usize, train: &[u32], shard_tokens: usize) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut writer =
@@ -49,7 +49,7 @@ fn message<T: std::fmt::Debug>(result: Result<T, DataError>) -> String {
 }
 
 #[test]
-fn what_is_written_is_read_across_shards_and_blocks() {
+fn reading_crosses_shards_and_blocks() {
     for words in [1000, 70_000] {
         let train = ids(100_000, words);
         for shard_tokens in [100_000, 40_000, 33_333] {
@@ -135,14 +135,7 @@ fn a_corpus_comes_back_with_its_tokenizer_and_is_batched_as_from_memory() {
     assert_eq!(corpus.test.unwrap().read(0..7).unwrap(), train[..7]);
     let memory = Tokens::from(train);
     let batches = |tokens: &Tokens, workers| {
-        let config = LoaderConfig {
-            batch_size: 1,
-            workers,
-            shuffle: false,
-            drop_last: false,
-            seed: 0,
-            skip_bad: 0,
-        };
+        let config = LoaderConfig::new(1).with_workers(workers);
         let streams = Streams::training(tokens.clone(), 4, 9, Some(1)).unwrap();
         let streams = Loader::new(Arc::new(streams), config.clone()).unwrap();
         let windows = Windows::training(tokens.clone(), 130, 1).unwrap();
@@ -153,7 +146,7 @@ fn a_corpus_comes_back_with_its_tokenizer_and_is_batched_as_from_memory() {
     assert_eq!(batches(&corpus.train, 3), batches(&memory, 0));
 }
 
-/// Wherever it is: in the header, the ids or the table.
+/// Anywhere: in the header, the ids or the table.
 #[test]
 fn a_flipped_bit_is_found() {
     let train = ids(BLOCK + 50, 40);
@@ -206,16 +199,9 @@ fn damage_is_named_with_its_block_and_only_there() {
             "{message}"
         );
     }
-    // Through the loader, as training meets it.
+    // Through the loader, as in training.
     let windows = Windows::evaluation(Tokens::from(shards), 1000, None, None).unwrap();
-    let config = LoaderConfig {
-        batch_size: 4,
-        workers: 2,
-        shuffle: false,
-        drop_last: false,
-        seed: 0,
-        skip_bad: 0,
-    };
+    let config = LoaderConfig::new(4).with_workers(2);
     let loader = Loader::new(Arc::new(windows), config).unwrap();
     let batches: Result<Vec<_>, _> = loader.epoch(0, 0).collect();
     let message = message(batches);
@@ -225,7 +211,7 @@ fn damage_is_named_with_its_block_and_only_there() {
     );
 }
 
-/// One that is whole in itself, but is not the one that was written.
+/// A valid shard that is not the one that was written.
 #[test]
 fn an_exchanged_shard_is_found_by_verifying() {
     let folder = write(40, &ids(100, 40), 1000);
@@ -281,7 +267,7 @@ fn shards_that_do_not_belong_together_are_refused() {
 }
 
 #[test]
-fn files_that_are_not_all_there_are_refused() {
+fn truncated_files_are_refused() {
     let folder = write(40, &ids(100, 40), 1000);
     let shard = folder.path().join("train-00000.tokens");
     let good = fs::read(&shard).unwrap();
@@ -291,17 +277,17 @@ fn files_that_are_not_all_there_are_refused() {
     };
     assert!(
         with(&good[..good.len() - 1])
-            .contains("has 327 bytes, and by its header it should have 328")
+            .contains("has 327 bytes, but by its header it should have 328")
     );
     assert!(with(&[&good[..], &[0]].concat()).contains("has 329 bytes"));
     assert!(with(&good[..50]).contains("has 50 bytes, fewer than a header"));
     assert!(with(&[]).contains("has 0 bytes"));
-    assert!(with(&[7; 200]).contains("is no shard of tokens"));
+    assert!(with(&[7; 200]).contains("is not a token shard"));
     let mut endless = good.clone();
     endless[16..24].copy_from_slice(&u64::MAX.to_le_bytes());
     assert!(with(&endless).contains("more than any file has"));
     fs::write(&shard, &good).unwrap();
-    // Shortened while it is open.
+    // Truncated while it is open.
     let shards = open(folder.path()).unwrap();
     fs::File::options()
         .write(true)
@@ -320,13 +306,13 @@ fn files_that_are_not_all_there_are_refused() {
     let text = fs::read_to_string(&listed).unwrap();
     fs::write(&listed, text.replace("\"version\": 1", "\"version\": 2")).unwrap();
     assert!(
-        message(open(folder.path())).contains("is of version 2, and this program reads version 1")
+        message(open(folder.path())).contains("has version 2, but this program reads version 1")
     );
     fs::write(&listed, "{}").unwrap();
     assert!(message(open(folder.path())).contains("is not a list of token shards"));
 }
 
-/// The writer does not write such a shard; another program could.
+/// The writer never writes such a shard, but another program could.
 #[test]
 fn an_id_outside_the_vocabulary_is_refused_on_both_sides() {
     let folder = write(40, &[3, 9, 39, 9], 1000);
@@ -342,7 +328,7 @@ fn an_id_outside_the_vocabulary_is_refused_on_both_sides() {
     fs::write(&shard, bytes).unwrap();
     let shards = open(folder.path()).unwrap();
     assert_eq!(shards.read(0..2).unwrap(), [3, 9]);
-    assert!(message(shards.read(1..4)).contains("token 2 is 40, and the vocabulary has 40"));
+    assert!(message(shards.read(1..4)).contains("token 2 is 40, but the vocabulary has 40"));
 
     let folder = tempfile::tempdir().unwrap();
     let mut writer = TokenShardWriter::create(folder.path(), &tokenizer(5), 10).unwrap();
@@ -350,7 +336,7 @@ fn an_id_outside_the_vocabulary_is_refused_on_both_sides() {
 }
 
 #[test]
-fn nothing_can_be_opened_before_it_is_finished() {
+fn unfinished_shards_cannot_be_opened() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new");
     let begin = || TokenShardWriter::create(&path, &tokenizer(40), 10).unwrap();
@@ -389,7 +375,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(20))]
 
     #[test]
-    fn any_range_is_what_memory_has(
+    fn any_range_equals_memory(
         len in 1usize..400, shard_tokens in 40usize..500, from in 0usize..400, to in 0usize..400
     ) {
         let train = ids(len, 300);

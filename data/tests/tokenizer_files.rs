@@ -1,11 +1,12 @@
-//! Tokenizers from files, from text and from lists, and every way in which those can be wrong. The fixtures are made by
+//! Tokenizers from files, from text and from lists, and their errors. The fixtures are made by
 //! `golden/make_tokenizers.py`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use tinderbox_data::DataError;
-use tinderbox_data::text::{Algorithm, Tokenizer};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::tokenizer::Algorithm;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(concat!(
@@ -158,7 +159,7 @@ fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
 }
 
 #[test]
-fn files_are_found_by_their_names() {
+fn formats_are_found_by_file_name() {
     let vocab = fs::read(fixture("gpt2/vocab.json")).unwrap();
     let merges = fs::read(fixture("gpt2/merges.txt")).unwrap();
     let hash = open("gpt2").hash();
@@ -186,7 +187,7 @@ fn files_are_found_by_their_names() {
             "{error}"
         );
     }
-    // A tokenizer.json is preferred, and windows line ends do not matter.
+    // A tokenizer.json takes precedence, and Windows line endings do not matter.
     let windows = String::from_utf8(merges).unwrap().replace('\n', "\r\n");
     let dir = folder(&[("vocab.json", &vocab), ("merges.txt", windows.as_bytes())]);
     assert_eq!(Tokenizer::open(dir.path()).unwrap().hash(), hash);
@@ -208,7 +209,7 @@ fn broken_tokenizers_are_explained() {
         error(&[("tokenizer.json", br#"{"model":{"type":"What"}}"#)])
             .contains("is not a tokenizer.json")
     );
-    // Without a check, the crate panics on this one.
+    // Without our check, the crate panics on this one.
     let merge =
         br#"{"version":"1.0","model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":[["a","b"]]}}"#;
     assert!(
@@ -219,7 +220,7 @@ fn broken_tokenizers_are_explained() {
 
     let pair =
         |vocab: &[u8], merges: &[u8]| error(&[("vocab.json", vocab), ("merges.txt", merges)]);
-    assert!(pair(b"[]", b"").contains("is no map of tokens to ids"));
+    assert!(pair(b"[]", b"").contains("is not a map of tokens to ids"));
     assert!(pair(br#"{"a":0,"b":0}"#, b"").contains("two tokens have the same id"));
     let version = b"#version: 0.2\na b\n";
     assert!(
@@ -228,12 +229,12 @@ fn broken_tokenizers_are_explained() {
     );
     assert!(pair(br#"{"a":0}"#, b"\nab\n").contains("line 2: \"ab\" is not two tokens"));
 
-    assert!(error(&[("vocab.txt", b"a\nb\n")]).contains("[UNK], a token a line, is missing"));
+    assert!(error(&[("vocab.txt", b"a\nb\n")]).contains("[UNK] is missing"));
     let settings: &[(&str, &[u8])] = &[
         ("vocab.txt", b"[UNK]\n"),
         ("tokenizer_config.json", b"{\"do_lower_case\":3}"),
     ];
-    assert!(error(settings).contains("tokenizer_config.json: is no tokenizer's settings"));
+    assert!(error(settings).contains("tokenizer_config.json: is not a tokenizer's settings"));
 
     let bin = fs::read(fixture("llama2c/tokenizer.bin")).unwrap();
     let error = |bytes: &[u8]| error(&[("tokenizer.bin", bytes)]);
@@ -251,5 +252,5 @@ fn broken_tokenizers_are_explained() {
     assert!(missing.contains("no such file"));
     let dir = folder(&[("tokenizer.model", b"")]);
     let error = message(Tokenizer::open(&dir.path().join("tokenizer.model")));
-    assert!(error.contains("the name does not say what tokenizer it is"));
+    assert!(error.contains("unknown tokenizer format"));
 }

@@ -1,5 +1,5 @@
-//! Tokenizers against Python's `tokenizers` and `transformers`, on texts chosen to be difficult. The fixtures are made by
-//! `golden/make_tokenizers.py`.
+//! Tokenizers against Python's `tokenizers` and `transformers`, on difficult texts. The fixtures
+//! are made by `golden/make_tokenizers.py`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ struct Expected {
 struct Results {
     ids: Vec<Vec<u32>>,
     decoded: Vec<String>,
-    /// The bytes that each token is of; none for llama2.c, whose reference does not tell them.
+    /// Byte range of each token; absent for llama2.c, whose reference does not report it.
     #[serde(default)]
     ranges: Vec<Vec<[usize; 2]>>,
 }
@@ -52,7 +52,7 @@ fn open(name: &str) -> Tokenizer {
     Tokenizer::open(&fixture(name)).unwrap()
 }
 
-/// Token by token, and whether every piece was shown as soon as it could be is for other tests to say.
+/// Decodes token by token. Other tests check that text is output as early as possible.
 fn streamed(tokenizer: &Tokenizer, ids: &[u32]) -> String {
     let mut stream = tokenizer.decode_stream();
     let mut text: String = ids.iter().filter_map(|&id| stream.push(id)).collect();
@@ -61,7 +61,7 @@ fn streamed(tokenizer: &Tokenizer, ids: &[u32]) -> String {
 }
 
 #[test]
-fn ids_and_texts_are_pythons() {
+fn ids_and_texts_agree_with_python() {
     assert_eq!(EXPECTED.texts.len(), 51);
     assert_eq!(EXPECTED.tokenizers.len(), 8);
     for (name, tokenizer) in all() {
@@ -79,7 +79,7 @@ fn ids_and_texts_are_pythons() {
 }
 
 #[test]
-fn places_of_tokens_are_pythons() {
+fn positions_of_tokens_agree_with_python() {
     let mut compared = 0;
     for (name, tokenizer) in all() {
         let expected = &EXPECTED.tokenizers[name];
@@ -104,7 +104,7 @@ fn places_of_tokens_are_pythons() {
 }
 
 #[test]
-fn a_stream_gives_what_decoding_at_once_gives() {
+fn a_stream_equals_decoding_at_once() {
     for (name, tokenizer) in all() {
         for ids in &EXPECTED.tokenizers[name].ids {
             assert_eq!(streamed(&tokenizer, ids), tokenizer.decode(ids), "{name}");
@@ -113,7 +113,7 @@ fn a_stream_gives_what_decoding_at_once_gives() {
 }
 
 #[test]
-fn a_stream_shows_a_character_when_it_is_whole() {
+fn a_stream_outputs_a_character_when_it_is_complete() {
     let tokenizer = open("gpt2");
     let ids = tokenizer.encode("aé🎉").unwrap();
     let mut stream = tokenizer.decode_stream();
@@ -131,7 +131,7 @@ fn a_stream_shows_a_character_when_it_is_whole() {
 }
 
 #[test]
-fn a_stream_survives_bytes_that_are_no_character() {
+fn a_stream_survives_invalid_utf8() {
     let tokenizer = open("metaspace.json");
     let byte = |byte: u8| tokenizer.id(&format!("<0x{byte:02X}>")).unwrap();
     let keeper = tokenizer.encode("keeper").unwrap();
@@ -152,7 +152,7 @@ fn words_have_spaces_between_and_lines_have_ends() {
 
 proptest! {
     #[test]
-    fn any_text_comes_back_from_bytes(text in "\\PC{0,40}", control in "[\\x00-\\x20]{0,4}") {
+    fn any_text_survives_byte_level_bpe(text in "\\PC{0,40}", control in "[\\x00-\\x20]{0,4}") {
         let text = format!("{control}{text}{control}");
         for name in ["gpt2", "llama2c"] {
             let tokenizer = open(name);
@@ -165,7 +165,8 @@ proptest! {
     #[test]
     fn any_ids_are_streamed_as_they_are_decoded(ids in prop::collection::vec(0u32..700, 0..30)) {
         for (name, tokenizer) in all() {
-            // One wrong byte makes U+FFFD of all byte tokens around it, also of those that have been shown.
+            // One invalid byte makes U+FFFD of all byte tokens around it, including those already
+            // output.
             let is_byte = |id: &u32| name == "metaspace.json" && (3..259).contains(id);
             let ids: Vec<u32> = ids.iter().copied().filter(|id| !is_byte(id)).collect();
             prop_assert_eq!(streamed(&tokenizer, &ids), tokenizer.decode(&ids), "{}", name);
@@ -209,7 +210,7 @@ fn tokens_ids_sizes_and_ends() {
 }
 
 #[test]
-fn json_comes_back_as_the_same_tokenizer() {
+fn json_round_trips() {
     for (name, tokenizer) in all() {
         let json = tokenizer.to_json();
         let again = Tokenizer::from_json(&json, Path::new("tokenizer.json")).unwrap();
@@ -223,9 +224,9 @@ fn json_comes_back_as_the_same_tokenizer() {
     }
 }
 
-/// Python opened the same files, so what is written here is opened there.
+/// Python opened the same files, so it can open what is written here.
 #[test]
-fn words_and_characters_are_written_as_python_writes_them() {
+fn words_and_characters_are_saved_as_python_saves_them() {
     for name in ["words.json", "characters.json"] {
         let tokenizer = open(name);
         let kind = name.trim_end_matches(".json");
@@ -237,7 +238,7 @@ fn words_and_characters_are_written_as_python_writes_them() {
 }
 
 #[test]
-fn a_long_text_is_encoded_in_parts_that_nobody_notices() {
+fn encoding_a_long_text_in_chunks_changes_nothing() {
     let text = read("text.txt").repeat(150) + "no end";
     assert!(text.len() > 140_000);
     let dir = tempfile::tempdir().unwrap();
@@ -247,7 +248,8 @@ fn a_long_text_is_encoded_in_parts_that_nobody_notices() {
         if name == "characters.json" || name == "unigram.json" {
             continue;
         }
-        // One line after the other, where lines are borders of tokens. The last newline of each is the difference.
+        // Line by line, if line ends are token boundaries. The last newline of each line is the
+        // difference.
         let mut ids = tokenizer.encode(&text).unwrap();
         if matches!(name, "bert" | "bert-cased" | "words.json") {
             let lines = text.split_inclusive('\n');

@@ -1,67 +1,64 @@
-//! The loop: logits, a token, logits, a token.
+//! The generation loop: read tokens, predict logits, sample a token, repeat.
 
-use crate::{Choice, Sampler, SamplingError};
+use crate::{Choice, NextToken, Sampler, SamplingError};
 
-/// Why there is no next token.
+/// Why generation stopped with an error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GenerateError<E: std::error::Error + 'static> {
-    /// The prompt is empty: a model predicts from at least one token.
-    #[error("the prompt has no tokens; begin with the token that begins or ends a text")]
+    /// The prompt is empty; a model predicts from at least one token.
+    #[error("the prompt has no tokens; start with the token that begins or ends a text")]
     EmptyPrompt,
     /// The model failed.
     #[error(transparent)]
     Model(E),
-    /// The logits allow no choice.
+    /// No token can be sampled from the logits.
     #[error(transparent)]
     Sampling(#[from] SamplingError),
 }
 
-/// The tokens that follow a prompt. It never ends by itself, except after an error: `take` as many as are wanted, and
-/// stop at the token that ends a text.
-pub struct Generation<F> {
-    next_logits: F,
+/// Iterator over the tokens that follow a prompt. It ends only after an error: `take` as many
+/// tokens as needed, and stop at the end-of-text token.
+pub struct Generation<M> {
+    model: M,
     sampler: Sampler,
-    /// The prompt and what followed.
+    /// The prompt and the generated tokens.
     tokens: Vec<u32>,
-    /// How many of them the model has seen.
-    seen: usize,
+    /// Number of tokens that the model has read.
+    read: usize,
     prompt_len: usize,
     failed: bool,
 }
 
-/// Continues `prompt`. `next_logits` is told the tokens that it has not seen yet, at least one, and returns the logits of
-/// the next, one for each token of the vocabulary.
-pub fn generate<F, E>(next_logits: F, prompt: &[u32], sampler: Sampler) -> Generation<F>
-where
-    F: FnMut(&[u32]) -> Result<Vec<f32>, E>,
-    E: std::error::Error + 'static,
-{
+/// Continues `prompt` with tokens that `sampler` draws from the predictions of `model`.
+pub fn generate<M: NextToken>(model: M, prompt: &[u32], sampler: Sampler) -> Generation<M> {
     Generation {
-        next_logits,
+        model,
         sampler,
         tokens: prompt.to_vec(),
-        seen: 0,
+        read: 0,
         prompt_len: prompt.len(),
         failed: false,
     }
 }
 
-impl<F> Generation<F> {
-    /// The prompt and what has followed so far.
+impl<M> Generation<M> {
+    /// The prompt and the tokens generated so far.
     pub fn tokens(&self) -> &[u32] {
         &self.tokens
     }
+}
 
-    fn choose<E>(&mut self) -> Result<Choice, GenerateError<E>>
-    where
-        F: FnMut(&[u32]) -> Result<Vec<f32>, E>,
-        E: std::error::Error + 'static,
-    {
+impl<M: NextToken> Generation<M> {
+    fn choose(&mut self) -> Result<Choice, GenerateError<M::Error>> {
         if self.tokens.is_empty() {
             return Err(GenerateError::EmptyPrompt);
         }
-        let logits = (self.next_logits)(&self.tokens[self.seen..]).map_err(GenerateError::Model)?;
-        self.seen = self.tokens.len();
+        let unread = &self.tokens[self.read..];
+        let logits = self
+            .model
+            .next_logits(unread)
+            .map_err(GenerateError::Model)?;
+        self.read = self.tokens.len();
         let position = (self.tokens.len() - self.prompt_len) as u64;
         let choice = self.sampler.choose(&logits, &self.tokens, position)?;
         self.tokens.push(choice.token);
@@ -69,12 +66,8 @@ impl<F> Generation<F> {
     }
 }
 
-impl<F, E> Iterator for Generation<F>
-where
-    F: FnMut(&[u32]) -> Result<Vec<f32>, E>,
-    E: std::error::Error + 'static,
-{
-    type Item = Result<Choice, GenerateError<E>>;
+impl<M: NextToken> Iterator for Generation<M> {
+    type Item = Result<Choice, GenerateError<M::Error>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.failed {
@@ -97,27 +90,23 @@ mod tests {
     struct Broken;
 
     fn greedy() -> Sampler {
-        let sampling = Sampling {
-            temperature: 0.0,
-            ..Sampling::default()
-        };
-        Sampler::new(sampling, 0).unwrap()
+        Sampler::new(Sampling::greedy(), 0).unwrap()
     }
 
     #[test]
-    fn the_model_is_told_each_token_once() {
-        let mut told = Vec::new();
+    fn the_model_reads_each_token_once() {
+        let mut read = Vec::new();
         let model = |new: &[u32]| -> Result<Vec<f32>, Broken> {
-            told.push(new.to_vec());
+            read.push(new.to_vec());
             Ok(vec![0.0, 1.0, 0.0])
         };
         let chosen = generate(model, &[2, 0], greedy()).take(3).count();
         assert_eq!(chosen, 3);
-        assert_eq!(told, [vec![2, 0], vec![1], vec![1]]);
+        assert_eq!(read, [vec![2, 0], vec![1], vec![1]]);
     }
 
     #[test]
-    fn an_error_is_told_once_and_ends_it() {
+    fn an_error_is_returned_once_and_ends_generation() {
         let model = |_: &[u32]| -> Result<Vec<f32>, Broken> { Err(Broken) };
         let all: Vec<_> = generate(model, &[0], greedy()).collect();
         assert_eq!(all, [Err(GenerateError::Model(Broken))]);

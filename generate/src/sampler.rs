@@ -1,24 +1,27 @@
-//! One token out of a row of logits.
+//! Draws one token from the logits of a model.
 
+use derive_setters::Setters;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// How the next token is chosen. What is asked for is done in this order, which is Hugging Face's: repetition penalty,
-/// temperature, `top_k`, `top_p`, `min_p`.
-#[derive(Clone, Debug, PartialEq)]
+/// Sampling strategy. Steps are applied in Hugging Face's order: repetition penalty, temperature,
+/// `top_k`, `top_p`, `min_p`. The default samples from the model's own distribution.
+#[derive(Clone, Debug, PartialEq, Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct Sampling {
-    /// Divides the logits: below 1 probable tokens become more probable. 0 takes the most probable token, always.
+    /// Divisor of the logits: below 1 sharpens the distribution, 0 is greedy decoding.
     pub temperature: f64,
-    /// Only the so many most probable tokens.
+    /// Keeps the k most probable tokens.
     pub top_k: Option<usize>,
-    /// Only the most probable tokens that together have this probability, at least one ("nucleus", Holtzman et al. 2020,
-    /// <https://arxiv.org/abs/1904.09751>).
+    /// Nucleus sampling: keeps the smallest set of most probable tokens that together have this
+    /// probability (Holtzman et al. 2020, <https://arxiv.org/abs/1904.09751>).
     pub top_p: Option<f64>,
-    /// Only tokens at least this fraction as probable as the most probable one (Nguyen et al. 2024,
-    /// <https://arxiv.org/abs/2407.01082>).
+    /// Keeps tokens with at least this fraction of the probability of the most probable one (Nguyen
+    /// et al. 2024, <https://arxiv.org/abs/2407.01082>).
     pub min_p: Option<f64>,
-    /// Divides the positive logits of tokens that have occurred, and multiplies their negative ones (CTRL, Keskar et al.
-    /// 2019, <https://arxiv.org/abs/1909.05858>); 1 does nothing.
+    /// Divides the positive logits of tokens that have occurred and multiplies their negative ones
+    /// (CTRL, Keskar et al. 2019, <https://arxiv.org/abs/1909.05858>). 1 turns it off.
     pub repetition_penalty: f64,
 }
 
@@ -34,30 +37,38 @@ impl Default for Sampling {
     }
 }
 
-/// A setting out of its range, or logits that allow no choice.
+/// A sampling setting out of range, or logits that no token can be drawn from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SamplingError {
-    /// A setting that makes no sense.
+    /// A setting out of range.
     #[error("{setting} {rule}")]
     Setting {
-        /// Which one.
+        /// Name of the setting.
         setting: &'static str,
-        /// What it must be, and what it was.
+        /// Valid range, and the value given.
         rule: String,
     },
-    /// The model gave no number.
+    /// Missing logits or NaN.
     #[error(
-        "the model's logits are {0}: its weights are broken, or it was given a token that it does not know"
+        "the model's logits are {0}: its weights are broken, or a token id was outside its vocabulary"
     )]
     Logits(&'static str),
 }
 
 impl Sampling {
+    /// Greedy decoding: always the most probable token.
+    pub fn greedy() -> Self {
+        Self::default().with_temperature(0.0)
+    }
+
     fn check(&self) -> Result<(), SamplingError> {
         let in_unit = |value: f64| value > 0.0 && value <= 1.0;
-        let require = |holds: bool, setting, rule: String| match holds {
-            true => Ok(()),
-            false => Err(SamplingError::Setting { setting, rule }),
+        let require = |holds: bool, setting, rule: String| {
+            if holds {
+                Ok(())
+            } else {
+                Err(SamplingError::Setting { setting, rule })
+            }
         };
         let temperature = self.temperature;
         require(
@@ -84,17 +95,17 @@ impl Sampling {
     }
 }
 
-/// A chosen token.
+/// A sampled token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Choice {
-    /// Its id.
+    /// Token id.
     pub token: u32,
-    /// The natural logarithm of the probability that the model gave it, before anything that [`Sampling`] asks for.
+    /// Natural logarithm of the model's probability of the token, before any step of [`Sampling`].
     pub log_prob: f64,
 }
 
-/// Chooses tokens. The choice is a function of the seed, the number of the sample, the position and the logits: no state
-/// is kept, and a text can be continued from anywhere.
+/// Draws tokens. A draw is a function of the seed, the sample number, the position and the logits:
+/// there is no generator state, and a text can be continued from anywhere.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sampler {
     sampling: Sampling,
@@ -103,10 +114,10 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// A sampler for the first sample of `seed`.
+    /// Sampler of the first sample (number 0) of `seed`.
     ///
     /// # Errors
-    /// A setting out of its range.
+    /// [`SamplingError::Setting`] if a setting is out of range.
     pub fn new(sampling: Sampling, seed: u64) -> Result<Self, SamplingError> {
         sampling.check()?;
         Ok(Self {
@@ -116,17 +127,18 @@ impl Sampler {
         })
     }
 
-    /// The same for another sample, which is independent of the others.
+    /// Sampler of another sample, independent of the others.
     #[must_use]
     pub fn for_sample(mut self, sample: u64) -> Self {
         self.sample = sample;
         self
     }
 
-    /// The token at `position`, counted from the end of the prompt. `previous` are all tokens so far.
+    /// Draws the token at `position`, counted from the end of the prompt. `previous` are all tokens
+    /// so far, for the repetition penalty.
     ///
     /// # Errors
-    /// Logits that are not numbers.
+    /// [`SamplingError::Logits`] if there are no logits or one is NaN.
     pub fn choose(
         &self,
         logits: &[f32],
@@ -162,27 +174,30 @@ impl Sampler {
         for &token in previous {
             let token = token as usize;
             if let (Some(&logit), Some(changed)) = (logits.get(token), penalized.get_mut(token)) {
-                // From the model's own logit, so that a token that occurred twice is not penalised twice.
-                *changed = match logit > 0.0 {
-                    true => logit / penalty,
-                    false => logit * penalty,
+                // From the original logit: a token that occurred twice is penalised once.
+                *changed = if logit > 0.0 {
+                    logit / penalty
+                } else {
+                    logit * penalty
                 };
             }
         }
         penalized
     }
 
-    /// The tokens that may be chosen with their weights, most probable first; never none.
+    /// Tokens left after filtering, with unnormalised probabilities, most probable first. Never
+    /// empty.
     fn candidates(&self, mut ranked: Vec<(usize, f32)>) -> Vec<(usize, f64)> {
         if let Some(k) = self.sampling.top_k {
             ranked.truncate(k);
         }
         let largest = f64::from(ranked[0].1);
         let weight = |logit: f32| {
-            // Where the largest is infinite, everything below it has no weight.
-            let distance = match f64::from(logit) == largest {
-                true => 0.0,
-                false => f64::from(logit) - largest,
+            // If the largest is infinite, everything below it has weight 0.
+            let distance = if f64::from(logit) == largest {
+                0.0
+            } else {
+                f64::from(logit) - largest
             };
             (distance / self.sampling.temperature).exp()
         };
@@ -202,7 +217,7 @@ impl Sampler {
             candidates.truncate(kept);
         }
         if let Some(p) = self.sampling.min_p {
-            // The most probable one weighs 1.
+            // The most probable token has weight 1.
             candidates.retain(|(_, weight)| *weight >= p);
         }
         candidates
@@ -211,9 +226,9 @@ impl Sampler {
     fn draw(&self, candidates: &[(usize, f64)], position: u64) -> usize {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(self.sample);
-        // A block of its own for each position.
+        // One ChaCha block per position.
         rng.set_word_pos(u128::from(position) * 16);
-        // 53 random bits: a number in [0, 1).
+        // 53 random bits to a number in [0, 1).
         let uniform = (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
         let total: f64 = candidates.iter().map(|c| c.1).sum();
         let mut left = uniform * total;
@@ -223,12 +238,13 @@ impl Sampler {
             }
             left -= weight;
         }
-        // Rounding can leave a little over; it belongs to the most probable token.
+        // Rounding can leave a remainder; it goes to the most probable token.
         candidates[0].0
     }
 }
 
-/// Tokens with their logits, most probable first; of equal ones the lower id, so that the order is the same everywhere.
+/// Tokens with their logits, most probable first. Ties go to the lower id (the sort is stable), so
+/// the order is the same everywhere.
 fn ranked(logits: &[f32]) -> Vec<(usize, f32)> {
     let mut ranked: Vec<(usize, f32)> = logits.iter().copied().enumerate().collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));

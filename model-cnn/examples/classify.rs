@@ -1,6 +1,7 @@
-//! The whole of what another project needs: a network, weights from PyTorch, logits.
+//! Builds a network, loads weights from PyTorch, computes logits.
 //!
 //! ```sh
+//! cargo run -p tinderbox-model-cnn --example classify
 //! cargo run -p tinderbox-model-cnn --example classify -- weights.safetensors
 //! ```
 #![allow(clippy::print_stdout)]
@@ -9,7 +10,8 @@ use burn::tensor::{Device, Tensor};
 use tinderbox_model_cnn::{SimpleCnnConfig, weights};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // The device is the backend: `Device::wgpu(..)` or `Device::cuda(0)` with the feature of that name on `burn`.
+    // The device chooses the backend: `Device::wgpu(..)` or `Device::cuda(0)`, with the feature of
+    // that name on `burn`.
     let device = Device::flex();
     let mut model = SimpleCnnConfig::new(10).init(&device)?;
     if let Some(path) = std::env::args().nth(1) {

@@ -1,11 +1,13 @@
-//! A network by its name, weights from a file, images from a file, logits into a file. `golden/parity.py` compares them
+//! Computes the logits of a named model for a batch of images. `golden/parity.py` compares them
 //! with torchvision's.
 //!
 //! ```sh
-//! cargo run --release -p tinderbox-model-cnn --example logits -- resnet50 weights.safetensors images.safetensors logits.safetensors
+//! cargo run --release -p tinderbox-model-cnn --example logits -- \
+//!     resnet50 weights.safetensors images.safetensors logits.safetensors
 //! ```
 //!
-//! The images are a tensor `images` of `f32`, `[batch, channels, height, width]`; the logits become a tensor `logits`.
+//! The file of images has one `f32` tensor `images`, `[batch, channels, height, width]`; the tensor
+//! `logits` is written.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::tensor::TensorView;
@@ -25,7 +27,10 @@ fn main() -> Result<()> {
 }
 
 fn model(name: &str, file: &str, device: &Device) -> Result<ImageClassifier> {
-    let info = registry::find(name).ok_or_else(|| format!("no model is called {name}"))?;
+    let info = registry::find(name).ok_or_else(|| match registry::nearest(name) {
+        Some(nearest) => format!("there is no model `{name}`; did you mean `{nearest}`?"),
+        None => format!("there is no model `{name}`"),
+    })?;
     let model = (info.config)().init(device)?;
     Ok(weights::load(model, file.as_ref())?)
 }

@@ -1,12 +1,13 @@
-//! AlexNet, the network that began the deep learning of images.
+//! AlexNet, the network that started deep learning on images.
 //!
 //! ```text
 //! image [3, 224, 224] -> features: 11x11/4, pool, 5x5, pool, 3x3, 3x3, 3x3, pool -> [256, 6, 6]
 //!                     -> classifier: dropout, 4096, dropout, 4096, num_classes
 //! ```
 //!
-//! Krizhevsky et al. 2012, <https://doi.org/10.1145/3065386>, in the one-tower form of Krizhevsky 2014,
-//! <https://arxiv.org/abs/1404.5997>, that torchvision has: 61,100,840 parameters.
+//! Krizhevsky et al. 2012, <https://doi.org/10.1145/3065386>, in the one-tower version of
+//! Krizhevsky 2014, <https://arxiv.org/abs/1404.5997>, that torchvision implements: 61,100,840
+//! parameters.
 
 use burn::module::Module;
 use burn::nn::activation::Relu;
@@ -15,16 +16,19 @@ use burn::nn::{DropoutConfig, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_kernels::nn;
+use tinderbox_model::setters;
 
 use crate::ConfigError;
-use crate::layers::{
-    Dense, Layer, Tap, conv2d, forward_dense, forward_layers, padding, unfreeze_from,
-};
+use crate::classifier::ImageSize;
+use crate::layers::{Dense, Hooks, Layer, conv2d, forward_dense, linear_head, named, padding};
 
-/// Height and width of the map that the classifier takes.
-const MAP: usize = 6;
+/// Height and width of the feature map that the classifier takes.
+const MAP_SIZE: usize = 6;
+/// Index of the head in the classifier.
+const HEAD_INDEX: usize = 6;
 
 /// Configuration of an [`AlexNet`]. The defaults are torchvision's.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlexNetConfig {
@@ -36,9 +40,17 @@ pub struct AlexNetConfig {
     pub channels: [usize; 5],
     /// Output features of the first two linear layers.
     pub hidden: usize,
-    /// Probability of dropout before each of these two.
+    /// Dropout probability before each of these two.
     pub dropout: f64,
 }
+
+setters!(AlexNetConfig {
+    with_num_classes => num_classes: usize,
+    with_in_channels => in_channels: usize,
+    with_channels => channels: [usize; 5],
+    with_hidden => hidden: usize,
+    with_dropout => dropout: f64,
+});
 
 impl Default for AlexNetConfig {
     fn default() -> Self {
@@ -55,10 +67,7 @@ impl Default for AlexNetConfig {
 impl AlexNetConfig {
     /// torchvision's network for `num_classes` classes.
     pub fn new(num_classes: usize) -> Self {
-        Self {
-            num_classes,
-            ..Self::default()
-        }
+        Self::default().with_num_classes(num_classes)
     }
 
     /// Length of the features before the last linear layer.
@@ -66,10 +75,15 @@ impl AlexNetConfig {
         self.hidden
     }
 
-    /// Checks that the options describe a network.
+    /// Accepted image sizes: anything that survives all strides.
+    pub fn image_size(&self) -> ImageSize {
+        ImageSize::AtLeast(63)
+    }
+
+    /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero, or a dropout that is no probability.
+    /// Names the first option that is zero, or a dropout that is not a probability.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::require_nonzero("in_channels", self.in_channels)?;
         for channels in self.channels {
@@ -86,8 +100,8 @@ impl AlexNetConfig {
     pub fn init(&self, device: &Device) -> Result<AlexNet, ConfigError> {
         self.validate()?;
         let [c1, c2, c3, c4, c5] = self.channels;
-        let conv = |from, to, kernel, stride, pad| {
-            let config = conv2d(from, to, kernel).with_stride([stride, stride]);
+        let conv = |in_channels, out_channels, kernel, stride, pad| {
+            let config = conv2d(in_channels, out_channels, kernel).with_stride([stride, stride]);
             Layer::Conv2d(config.with_padding(padding(pad)).init(device))
         };
         let relu = || Layer::Relu(Relu::new());
@@ -111,25 +125,29 @@ impl AlexNetConfig {
             pool(),
         ];
         let dropout = || Dense::Dropout(DropoutConfig::new(self.dropout).init());
-        let linear = |from, to| Dense::Linear(LinearConfig::new(from, to).init(device));
+        let linear = |in_features, out_features| {
+            Dense::Linear(LinearConfig::new(in_features, out_features).init(device))
+        };
         let mut classifier = vec![
             dropout(),
-            linear(c5 * MAP * MAP, self.hidden),
+            linear(c5 * MAP_SIZE * MAP_SIZE, self.hidden),
             Dense::Relu(Relu::new()),
             dropout(),
             linear(self.hidden, self.hidden),
             Dense::Relu(Relu::new()),
         ];
-        if self.num_classes > 0 {
-            classifier.push(linear(self.hidden, self.num_classes));
-        }
+        classifier.extend(head(self.hidden, self.num_classes, device));
         Ok(AlexNet {
             features,
-            avgpool: AdaptiveAvgPool2dConfig::new([MAP, MAP]).init(),
+            avgpool: AdaptiveAvgPool2dConfig::new([MAP_SIZE, MAP_SIZE]).init(),
             classifier,
             hidden: self.hidden,
         })
     }
+}
+
+fn head(num_features: usize, num_classes: usize, device: &Device) -> Option<Dense> {
+    linear_head(num_features, num_classes, device).map(Dense::Linear)
 }
 
 /// AlexNet; see the [module documentation](self).
@@ -142,54 +160,36 @@ pub struct AlexNet {
 }
 
 impl AlexNet {
-    /// The parameters that belong to the classes, by the beginning of their names.
+    /// Name prefix of the head's parameters.
     pub const HEAD: &str = "classifier.6";
-    /// Where the head is in the classifier.
-    const HEAD_INDEX: usize = 6;
 
-    /// Images `[batch, channels, height, width]` to the map before the classifier
-    /// `[batch, features, height / 32, width / 32]`, or a pixel less.
-    pub fn forward_features(&self, images: Tensor<4>) -> Tensor<4> {
-        self.forward_features_tapped(images, &mut Tap::none())
+    /// [`forward_features`](Self::forward_features), with a hook on every layer (`features.11`) and
+    /// on `features`. The map is `[batch, 256, height / 32, width / 32]`, or a pixel smaller.
+    pub fn forward_features_hooked(&self, images: Tensor<4>, hooks: &mut Hooks) -> Tensor<4> {
+        hooks.forward(named!(self.features), images)
     }
 
-    /// As [`forward_features`](Self::forward_features); `tap` sees every layer, as in `features.11`, and `features`.
-    pub fn forward_features_tapped(&self, images: Tensor<4>, tap: &mut Tap) -> Tensor<4> {
-        forward_layers(&self.features, images, "features", tap)
-    }
-
-    /// The map of [`forward_features`](Self::forward_features) to logits `[batch, num_classes]`.
+    /// Feature map to logits `[batch, num_classes]`.
     pub fn forward_head(&self, features: Tensor<4>) -> Tensor<2> {
-        let map = nn::adaptive_avg_pool2d(&self.avgpool, features);
-        forward_dense(&self.classifier, map.flatten(1, 3))
+        let x = nn::adaptive_avg_pool2d(&self.avgpool, features);
+        forward_dense(&self.classifier, x.flatten(1, 3))
     }
 
-    /// Images `[batch, channels, height, width]` to logits `[batch, num_classes]`.
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.forward_head(self.forward_features(images))
-    }
-
-    /// The same network with a new, random last layer for `num_classes` classes; 0 leaves it without one.
+    /// Replaces the last linear layer by a new, random one for `num_classes` classes; 0 removes it.
     #[must_use]
-    pub fn replace_head(mut self, num_classes: usize, device: &Device) -> Self {
-        self.classifier.truncate(Self::HEAD_INDEX);
-        if num_classes > 0 {
-            let linear = LinearConfig::new(self.hidden, num_classes).init(device);
-            self.classifier.push(Dense::Linear(linear));
-        }
+    pub fn reset_classifier(mut self, num_classes: usize, device: &Device) -> Self {
+        self.classifier.truncate(HEAD_INDEX);
+        self.classifier
+            .extend(head(self.hidden, num_classes, device));
         self
     }
 
-    /// Freezes everything but the last layer: no gradients, no dropout.
-    #[must_use]
-    pub fn freeze_backbone(self) -> Self {
-        let mut frozen = self.freeze();
-        frozen.classifier = unfreeze_from(frozen.classifier, Self::HEAD_INDEX);
-        frozen
-    }
-
-    /// The layer whose map says most about where something is: the last convolution's, rectified, before it is pooled.
+    /// The layer to look at with Grad-CAM: the last convolution after its ReLU, before pooling.
     pub fn last_conv_layer(&self) -> String {
         "features.11".into()
+    }
+
+    pub(crate) fn head(&self) -> Vec<Dense> {
+        self.classifier[HEAD_INDEX..].to_vec()
     }
 }

@@ -1,14 +1,15 @@
-//! The residual networks that He et al. made for CIFAR-10.
+//! The residual networks of He et al. for CIFAR-10.
 //!
 //! ```text
 //! image [3, 32, 32] -> conv1 3x3 -> bn1 -> ReLU -> layer1 [16, 32, 32] -> layer2 [32, 16, 16] -> layer3 [64, 8, 8]
-//!                   -> average over the map -> linear -> logits
+//!                   -> global average pooling -> linear -> logits
 //! ```
 //!
-//! He et al. 2015, <https://arxiv.org/abs/1512.03385>, section 4.2. With `n` blocks a layer it has `6n + 2` layers:
-//! `resnet20` 269,722 parameters (0.27 M in the paper), `resnet110` 1,727,962. Shortcuts have no parameters (option A): where
-//! the shape changes, every second pixel is taken and the new channels are zero, half of them on either side. Names are
-//! those of the well-known PyTorch port, <https://github.com/akamaster/pytorch_resnet_cifar10>.
+//! He et al. 2015, <https://arxiv.org/abs/1512.03385>, section 4.2. With `n` blocks per layer the
+//! network has `6n + 2` layers: `resnet20` has 269,722 parameters (0.27 M in the paper),
+//! `resnet110` 1,727,962. Shortcuts have no parameters (option A): where the shape changes, every
+//! second pixel is taken and the new channels are 0, half of them on either side. Names are those
+//! of the well-known PyTorch port, <https://github.com/akamaster/pytorch_resnet_cifar10>.
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
@@ -16,27 +17,40 @@ use burn::nn::{Initializer, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor, s};
 use serde::{Deserialize, Serialize};
 use tinderbox_kernels::nn;
+use tinderbox_model::setters;
 
 use crate::ConfigError;
+use crate::classifier::ImageSize;
 use crate::layers::{
-    BatchNorm2d, Tap, conv2d, forward_bn_relu, forward_linear, normal, padding, pooled,
+    BatchNorm2d, FeatureLayer, Hooks, conv2d, forward_linear, global_avg_pool, named, normal,
+    padding,
 };
 
 /// Configuration of a [`CifarResNet`]. The default is `resnet20`.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CifarResNetConfig {
-    /// Number of classes, the length of the logits; 0 leaves out `linear` and gives the pooled features.
+    /// Number of classes, the length of the logits; 0 leaves out `linear`, and the output is
+    /// the pooled features.
     pub num_classes: usize,
     /// Channels of the input image.
     pub in_channels: usize,
-    /// Number of blocks in each layer.
+    /// Blocks in each layer.
     pub layers: [usize; 3],
     /// Channels of `layer1`, an even number; every further layer has twice as many.
     pub width: usize,
-    /// Let every block begin as the identity: the weight of its last batch norm is zero.
+    /// Makes every block the identity at first: the weight of its last batch norm is 0.
     pub zero_init_residual: bool,
 }
+
+setters!(CifarResNetConfig {
+    with_num_classes => num_classes: usize,
+    with_in_channels => in_channels: usize,
+    with_layers => layers: [usize; 3],
+    with_width => width: usize,
+    with_zero_init_residual => zero_init_residual: bool,
+});
 
 impl Default for CifarResNetConfig {
     fn default() -> Self {
@@ -51,14 +65,12 @@ impl Default for CifarResNetConfig {
 }
 
 impl CifarResNetConfig {
-    /// The network of `depth` layers, `6n + 2` for `n` blocks in each of the three layers: 20, 32, 44, 56 or 110 in the
-    /// paper.
+    /// The network with `depth` layers, `6n + 2` for `n` blocks in each of the three layers: 20,
+    /// 32, 44, 56 or 110 in the paper.
     pub fn new(depth: usize, num_classes: usize) -> Self {
-        Self {
-            num_classes,
-            layers: [depth.saturating_sub(2) / 6; 3],
-            ..Self::default()
-        }
+        Self::default()
+            .with_num_classes(num_classes)
+            .with_layers([depth.saturating_sub(2) / 6; 3])
     }
 
     /// Length of the pooled features.
@@ -66,10 +78,15 @@ impl CifarResNetConfig {
         self.width * 4
     }
 
-    /// Checks that the options describe a network.
+    /// Accepted image sizes: any.
+    pub fn image_size(&self) -> ImageSize {
+        ImageSize::AtLeast(1)
+    }
+
+    /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero, or a width that is odd.
+    /// Names the first option that is zero, or an odd width.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::require_nonzero("in_channels", self.in_channels)?;
         ConfigError::require_nonzero("width", self.width)?;
@@ -86,7 +103,7 @@ impl CifarResNetConfig {
         Ok(())
     }
 
-    /// Builds the network on `device` with He's initialisation, `N(0, 2 / fan_in)`.
+    /// Builds the network on `device` with the initialisation of He et al., `N(0, 2 / fan_in)`.
     ///
     /// # Errors
     /// See [`validate`](Self::validate).
@@ -109,30 +126,31 @@ impl CifarResNetConfig {
             layer1: layer(0),
             layer2: layer(1),
             layer3: layer(2),
-            linear: head(self.num_features(), self.num_classes, device),
+            linear: linear_head(self.num_features(), self.num_classes, device),
+            num_features: self.num_features(),
         })
     }
 }
 
-fn conv3x3(from: usize, to: usize, stride: usize, device: &Device) -> Conv2d {
-    let config = conv2d(from, to, 3)
+fn conv3x3(in_channels: usize, out_channels: usize, stride: usize, device: &Device) -> Conv2d {
+    let config = conv2d(in_channels, out_channels, 3)
         .with_stride([stride, stride])
         .with_padding(padding(1))
         .with_bias(false);
-    normal(&config, he(from * 9), device)
+    normal(&config, he_std(in_channels * 9), device)
 }
 
-fn he(fan_in: usize) -> f64 {
+fn he_std(fan_in: usize) -> f64 {
     (2.0 / fan_in as f64).sqrt()
 }
 
-/// Its weights are He's too, its bias is PyTorch's default.
-fn head(num_features: usize, num_classes: usize, device: &Device) -> Option<Linear> {
+/// Weights as in the convolutions, bias as in PyTorch.
+fn linear_head(num_features: usize, num_classes: usize, device: &Device) -> Option<Linear> {
     let config = LinearConfig::new(num_features, num_classes);
     (num_classes > 0).then(|| Linear {
         weight: Initializer::Normal {
             mean: 0.0,
-            std: he(num_features),
+            std: he_std(num_features),
         }
         .init([num_features, num_classes], device),
         ..config.init(device)
@@ -148,64 +166,46 @@ pub struct CifarResNet {
     layer2: Vec<CifarBlock>,
     layer3: Vec<CifarBlock>,
     linear: Option<Linear>,
+    num_features: usize,
 }
 
 impl CifarResNet {
-    /// The parameters that belong to the classes, by the beginning of their names.
+    /// Name prefix of the head's parameters.
     pub const HEAD: &str = "linear";
 
-    /// Images `[batch, channels, height, width]` to the map before pooling `[batch, features, height / 4, width / 4]`.
-    pub fn forward_features(&self, images: Tensor<4>) -> Tensor<4> {
-        self.forward_features_tapped(images, &mut Tap::none())
+    /// [`forward_features`](Self::forward_features), with hooks on `conv1`, `bn1`, and every block
+    /// and layer (`layer3.1` and `layer3`). The map is `[batch, 4 * width, height / 4, width / 4]`.
+    pub fn forward_features_hooked(&self, images: Tensor<4>, hooks: &mut Hooks) -> Tensor<4> {
+        let x = hooks.forward(named!(self.conv1), images);
+        let x = hooks.forward_relu(named!(self.bn1), x);
+        let x = hooks.forward(named!(self.layer1), x);
+        let x = hooks.forward(named!(self.layer2), x);
+        hooks.forward(named!(self.layer3), x)
     }
 
-    /// As [`forward_features`](Self::forward_features); `tap` sees `conv1`, `bn1`, and every block and layer, as in
-    /// `layer3.1` and `layer3`.
-    pub fn forward_features_tapped(&self, images: Tensor<4>, tap: &mut Tap) -> Tensor<4> {
-        let x = tap.at(format_args!("conv1"), nn::conv2d(&self.conv1, images));
-        let mut x = forward_bn_relu(&self.bn1, x, "bn1", tap);
-        for (number, blocks) in (1..).zip([&self.layer1, &self.layer2, &self.layer3]) {
-            for (index, block) in blocks.iter().enumerate() {
-                x = tap.at(format_args!("layer{number}.{index}"), block.forward(x));
-            }
-            x = tap.at(format_args!("layer{number}"), x);
-        }
-        x
-    }
-
-    /// The map of [`forward_features`](Self::forward_features) to logits `[batch, num_classes]`.
+    /// Feature map to logits `[batch, num_classes]`.
     pub fn forward_head(&self, features: Tensor<4>) -> Tensor<2> {
-        forward_linear(self.linear.as_ref(), pooled(features))
+        forward_linear(self.linear.as_ref(), global_avg_pool(features))
     }
 
-    /// Images `[batch, channels, height, width]` to logits `[batch, num_classes]`.
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.forward_head(self.forward_features(images))
-    }
-
-    /// The same network with a new, random head for `num_classes` classes; 0 leaves it without one.
+    /// Replaces `linear` by a new, random one for `num_classes` classes; 0 removes it.
     #[must_use]
-    pub fn replace_head(mut self, num_classes: usize, device: &Device) -> Self {
-        let num_features = self.layer3.last().map_or(0, CifarBlock::out_channels);
-        self.linear = head(num_features, num_classes, device);
+    pub fn reset_classifier(mut self, num_classes: usize, device: &Device) -> Self {
+        self.linear = linear_head(self.num_features, num_classes, device);
         self
     }
 
-    /// Freezes everything but the head: no gradients, no changing statistics.
-    #[must_use]
-    pub fn freeze_backbone(self) -> Self {
-        let mut frozen = self.freeze();
-        frozen.linear = frozen.linear.map(Module::unfreeze);
-        frozen
-    }
-
-    /// The layer whose map says most about where something is: the last one before pooling.
+    /// The layer to look at with Grad-CAM: the last one before pooling.
     pub fn last_conv_layer(&self) -> String {
         "layer3".into()
     }
+
+    pub(crate) fn head(&self) -> Option<Linear> {
+        self.linear.clone()
+    }
 }
 
-/// Two 3x3 convolutions and the shortcut of option A.
+/// Two 3x3 convolutions with the shortcut of option A.
 #[derive(Module, Debug)]
 struct CifarBlock {
     conv1: Conv2d,
@@ -236,24 +236,22 @@ impl CifarBlock {
         }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let branch = self.bn1.forward_relu(nn::conv2d(&self.conv1, x.clone()));
-        let branch = nn::conv2d(&self.conv2, branch);
-        self.bn2.forward_add_relu(branch, self.shortcut(x))
-    }
-
     fn shortcut(&self, x: Tensor<4>) -> Tensor<4> {
         if self.stride == 1 {
             return x;
         }
         let x = x.slice(s![.., .., ..;2, ..;2]);
         let [batch, channels, height, width] = x.dims();
-        let missing = self.out_channels() - channels;
+        let missing = self.conv2.weight.dims()[0] - channels;
         let zeros = Tensor::zeros([batch, missing / 2, height, width], &x.device());
         Tensor::cat(vec![zeros.clone(), x, zeros], 1)
     }
+}
 
-    fn out_channels(&self) -> usize {
-        self.conv2.weight.dims()[0]
+impl FeatureLayer for CifarBlock {
+    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        let branch = self.bn1.forward_relu(nn::conv2d(&self.conv1, x.clone()));
+        let branch = nn::conv2d(&self.conv2, branch);
+        self.bn2.forward_add_relu(branch, self.shortcut(x))
     }
 }

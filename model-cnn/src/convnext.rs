@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! image [3, 224, 224] -> stem 4x4/4, norm -> four stages of blocks, 2x2/2 convolutions between them -> [768, 7, 7]
-//!                     -> average over the map -> norm -> linear -> logits
+//!                     -> global average pooling -> norm -> linear -> logits
 //! ```
 //!
-//! A block is a 7x7 depthwise convolution, layer norm, and two linear layers with a GELU between them, the result scaled per
-//! channel and added to the input. Liu et al. 2022, <https://arxiv.org/abs/2201.03545>: `convnext_tiny` has 28,589,128
-//! parameters.
+//! A block is a 7x7 depthwise convolution, layer norm, and two linear layers with a GELU between
+//! them; its output is scaled per channel and added to its input. Liu et al. 2022,
+//! <https://arxiv.org/abs/2201.03545>: `convnext_tiny` has 28,589,128 parameters.
 
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -16,33 +16,49 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_kernels::activation::gelu;
 use tinderbox_kernels::nn;
+use tinderbox_model::setters;
 
 use crate::ConfigError;
+use crate::classifier::ImageSize;
 use crate::layers::{
-    Layer, LayerNorm2d, StochasticDepth, Tap, conv2d, forward_layers, normal, normal_linear,
-    padding, pooled, unfreeze_from,
+    FeatureLayer, Hooks, Layer, LayerNorm2d, StochasticDepth, conv2d, global_avg_pool, named,
+    normal, normal_linear, padding,
 };
 
-/// Standard deviation of all weights at the beginning.
+/// Standard deviation of all initial weights.
 const WEIGHT_STD: f64 = 0.02;
+/// Index of the head in the classifier.
+const HEAD_INDEX: usize = 2;
 
 /// Configuration of a [`ConvNeXt`]. The default is `convnext_tiny`.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConvNeXtConfig {
-    /// Number of classes, the length of the logits; 0 leaves out the last linear layer and gives the normed features.
+    /// Number of classes, the length of the logits; 0 leaves out the last linear layer,
+    /// and the output is the normalised features.
     pub num_classes: usize,
     /// Channels of the input image.
     pub in_channels: usize,
-    /// Number of blocks in each stage.
+    /// Blocks in each stage.
     pub layers: [usize; 4],
     /// Channels of the first stage; every further stage has twice as many.
     pub width: usize,
-    /// How often the last block is left out for an image in training; it rises linearly from 0 at the first block.
+    /// Probability of dropping the last block for an image in training; it rises linearly from 0 at
+    /// the first block.
     pub stochastic_depth: f64,
-    /// What every block's result is scaled by at the beginning.
+    /// Initial scale of the output of every block.
     pub layer_scale: f64,
 }
+
+setters!(ConvNeXtConfig {
+    with_num_classes => num_classes: usize,
+    with_in_channels => in_channels: usize,
+    with_layers => layers: [usize; 4],
+    with_width => width: usize,
+    with_stochastic_depth => stochastic_depth: f64,
+    with_layer_scale => layer_scale: f64,
+});
 
 impl Default for ConvNeXtConfig {
     fn default() -> Self {
@@ -58,12 +74,9 @@ impl Default for ConvNeXtConfig {
 }
 
 impl ConvNeXtConfig {
-    /// The tiny one, about as costly as ResNet-50.
+    /// ConvNeXt-Tiny, about as costly as ResNet-50.
     pub fn convnext_tiny(num_classes: usize) -> Self {
-        Self {
-            num_classes,
-            ..Self::default()
-        }
+        Self::default().with_num_classes(num_classes)
     }
 
     /// Length of the pooled features.
@@ -71,10 +84,15 @@ impl ConvNeXtConfig {
         self.width * 8
     }
 
-    /// Checks that the options describe a network.
+    /// Accepted image sizes: anything that survives all strides.
+    pub fn image_size(&self) -> ImageSize {
+        ImageSize::AtLeast(32)
+    }
+
+    /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero, or a stochastic depth that is no probability.
+    /// Names the first option that is zero, or a stochastic depth that is not a probability.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::require_nonzero("in_channels", self.in_channels)?;
         for blocks in self.layers {
@@ -87,14 +105,15 @@ impl ConvNeXtConfig {
         ConfigError::require_probability("stochastic_depth", self.stochastic_depth)
     }
 
-    /// Builds the network on `device` with torchvision's initialisation: `N(0, 0.02^2)` for all weights, biases zero.
+    /// Builds the network on `device` with torchvision's initialisation: `N(0, 0.02^2)` for all
+    /// weights, biases 0.
     ///
     /// # Errors
     /// See [`validate`](Self::validate).
     pub fn init(&self, device: &Device) -> Result<ConvNeXt, ConfigError> {
         self.validate()?;
-        let conv = |from, to, size: usize| {
-            let config = conv2d(from, to, size).with_stride([size, size]);
+        let conv = |in_channels, out_channels, size: usize| {
+            let config = conv2d(in_channels, out_channels, size).with_stride([size, size]);
             Layer::Conv2d(normal(&config, WEIGHT_STD, device))
         };
         let norm = |channels| Layer::LayerNorm2d(LayerNorm2d::new(channels, device));
@@ -116,31 +135,26 @@ impl ConvNeXtConfig {
             };
             features.push(Stage::Blocks(numbers.map(block).collect()));
         }
+        let num_features = self.num_features();
+        let mut classifier = vec![
+            Classifier::LayerNorm2d(LayerNorm2d::new(num_features, device)),
+            Classifier::Flatten(Placeholder {}),
+        ];
+        classifier.extend(head(num_features, self.num_classes, device));
         Ok(ConvNeXt {
             features,
-            classifier: classifier(self.num_features(), self.num_classes, device),
+            classifier,
+            num_features,
         })
     }
 }
 
-fn linear(from: usize, to: usize, device: &Device) -> Linear {
-    normal_linear(from, to, WEIGHT_STD, device)
+fn linear(in_features: usize, out_features: usize, device: &Device) -> Linear {
+    normal_linear(in_features, out_features, WEIGHT_STD, device)
 }
 
-fn classifier(num_features: usize, num_classes: usize, device: &Device) -> Vec<Classifier> {
-    let norm = LayerNorm2d::new(num_features, device);
-    let mut layers = vec![
-        Classifier::LayerNorm2d(norm),
-        Classifier::Flatten(Placeholder {}),
-    ];
-    if num_classes > 0 {
-        layers.push(Classifier::Linear(linear(
-            num_features,
-            num_classes,
-            device,
-        )));
-    }
-    layers
+fn head(num_features: usize, num_classes: usize, device: &Device) -> Option<Classifier> {
+    (num_classes > 0).then(|| Classifier::Linear(linear(num_features, num_classes, device)))
 }
 
 /// A ConvNeXt; see the [module documentation](self).
@@ -148,9 +162,10 @@ fn classifier(num_features: usize, num_classes: usize, device: &Device) -> Vec<C
 pub struct ConvNeXt {
     features: Vec<Stage>,
     classifier: Vec<Classifier>,
+    num_features: usize,
 }
 
-/// The stem and the convolutions between stages, or the blocks of a stage.
+/// The stem or the downsampling between stages, or the blocks of a stage.
 #[derive(Module, Debug)]
 enum Stage {
     Layers(Vec<Layer>),
@@ -158,100 +173,71 @@ enum Stage {
 }
 
 #[derive(Module, Debug)]
-enum Classifier {
+pub(crate) enum Classifier {
     LayerNorm2d(LayerNorm2d),
     Flatten(Placeholder),
     Linear(Linear),
 }
 
-/// Holds the place of a layer without parameters, so that those after it have PyTorch's numbers.
+/// Stands for a layer without parameters, so that the layers after it have PyTorch's indices.
 #[derive(Module, Debug)]
-struct Placeholder {}
+pub(crate) struct Placeholder {}
 
 impl ConvNeXt {
-    /// The parameters that belong to the classes, by the beginning of their names.
+    /// Name prefix of the head's parameters.
     pub const HEAD: &str = "classifier.2";
-    /// Where the head is in the classifier.
-    const HEAD_INDEX: usize = 2;
 
-    /// Images `[batch, channels, height, width]` to the map before pooling `[batch, features, height / 32, width / 32]`.
-    pub fn forward_features(&self, images: Tensor<4>) -> Tensor<4> {
-        self.forward_features_tapped(images, &mut Tap::none())
+    /// [`forward_features`](Self::forward_features), with hooks on every layer, block and stage
+    /// (`features.7.2` and `features.7`). The map is `[batch, 8 * width, height / 32, width / 32]`.
+    pub fn forward_features_hooked(&self, images: Tensor<4>, hooks: &mut Hooks) -> Tensor<4> {
+        hooks.forward_each(named!(self.features), images)
     }
 
-    /// As [`forward_features`](Self::forward_features); `tap` sees every layer, block and stage, as in `features.7.2` and
-    /// `features.7`.
-    pub fn forward_features_tapped(&self, images: Tensor<4>, tap: &mut Tap) -> Tensor<4> {
-        let mut x = images;
-        for (number, stage) in self.features.iter().enumerate() {
-            match stage {
-                Stage::Layers(layers) => {
-                    x = forward_layers(layers, x, &format!("features.{number}"), tap);
-                }
-                Stage::Blocks(blocks) => {
-                    for (index, block) in blocks.iter().enumerate() {
-                        let output = block.forward(x);
-                        x = tap.at(format_args!("features.{number}.{index}"), output);
-                    }
-                    x = tap.at(format_args!("features.{number}"), x);
-                }
-            }
-        }
-        x
-    }
-
-    /// The map of [`forward_features`](Self::forward_features) to logits `[batch, num_classes]`.
+    /// Feature map to logits `[batch, num_classes]`.
     pub fn forward_head(&self, features: Tensor<4>) -> Tensor<2> {
         let [batch, channels, ..] = features.dims();
-        let mut x = pooled(features);
-        for layer in &self.classifier {
-            x = match layer {
-                Classifier::LayerNorm2d(norm) => {
-                    let map = x.reshape([batch, 1, 1, channels]);
-                    norm.forward_channels_last(map).reshape([batch, channels])
-                }
-                Classifier::Flatten(_) => x,
-                Classifier::Linear(linear) => nn::linear(linear, x),
-            };
-        }
-        x
+        (self.classifier.iter()).fold(global_avg_pool(features), |x, layer| match layer {
+            Classifier::LayerNorm2d(norm) => {
+                let x = x.reshape([batch, 1, 1, channels]);
+                norm.forward_channels_last(x).reshape([batch, channels])
+            }
+            Classifier::Flatten(_) => x,
+            Classifier::Linear(linear) => nn::linear(linear, x),
+        })
     }
 
-    /// Images `[batch, channels, height, width]` to logits `[batch, num_classes]`.
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.forward_head(self.forward_features(images))
-    }
-
-    /// The same network with a new, random last layer for `num_classes` classes; 0 leaves it without one.
+    /// Replaces the last linear layer by a new, random one for `num_classes` classes; 0 removes it.
     #[must_use]
-    pub fn replace_head(mut self, num_classes: usize, device: &Device) -> Self {
-        self.classifier.truncate(Self::HEAD_INDEX);
-        if num_classes > 0 {
-            let num_features = self.num_features();
-            let head = linear(num_features, num_classes, device);
-            self.classifier.push(Classifier::Linear(head));
-        }
+    pub fn reset_classifier(mut self, num_classes: usize, device: &Device) -> Self {
+        self.classifier.truncate(HEAD_INDEX);
+        self.classifier
+            .extend(head(self.num_features, num_classes, device));
         self
     }
 
-    fn num_features(&self) -> usize {
-        match self.features.last() {
-            Some(Stage::Blocks(blocks)) => blocks.last().map_or(0, Block::channels),
-            _ => 0,
+    /// The layer to look at with Grad-CAM: the last stage.
+    pub fn last_conv_layer(&self) -> String {
+        format!("features.{}", self.features.len() - 1)
+    }
+
+    pub(crate) fn head(&self) -> Vec<Classifier> {
+        self.classifier[HEAD_INDEX..].to_vec()
+    }
+}
+
+impl FeatureLayer for Stage {
+    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Layers(layers) => layers.apply(x),
+            Self::Blocks(blocks) => blocks.apply(x),
         }
     }
 
-    /// Freezes everything but the last layer: no gradients, no stochastic depth.
-    #[must_use]
-    pub fn freeze_backbone(self) -> Self {
-        let mut frozen = self.freeze();
-        frozen.classifier = unfreeze_from(frozen.classifier, Self::HEAD_INDEX);
-        frozen
-    }
-
-    /// The layer whose map says most about where something is: the last stage.
-    pub fn last_conv_layer(&self) -> String {
-        format!("features.{}", self.features.len() - 1)
+    fn apply_hooked(&self, x: Tensor<4>, name: &str, hooks: &mut Hooks) -> Tensor<4> {
+        match self {
+            Self::Layers(layers) => layers.apply_hooked(x, name, hooks),
+            Self::Blocks(blocks) => blocks.apply_hooked(x, name, hooks),
+        }
     }
 }
 
@@ -274,7 +260,7 @@ enum BlockLayer {
 }
 
 impl Block {
-    fn new(config: &ConvNeXtConfig, channels: usize, left_out: f64, device: &Device) -> Self {
+    fn new(config: &ConvNeXtConfig, channels: usize, drop_prob: f64, device: &Device) -> Self {
         let depthwise: Conv2dConfig = conv2d(channels, channels, 7)
             .with_groups(channels)
             .with_padding(padding(3));
@@ -291,11 +277,13 @@ impl Block {
                 BlockLayer::Linear(linear(4 * channels, channels, device)),
             ],
             layer_scale: scale.init([channels, 1, 1], device),
-            stochastic_depth: StochasticDepth::new(left_out),
+            stochastic_depth: StochasticDepth::new(drop_prob),
         }
     }
+}
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+impl FeatureLayer for Block {
+    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
         let branch = self.block.iter().fold(x.clone(), |x, layer| match layer {
             BlockLayer::Conv2d(layer) => nn::conv2d(layer, x),
             BlockLayer::Permute(_) => x.permute([0, 2, 3, 1]),
@@ -305,9 +293,5 @@ impl Block {
         });
         let branch = branch.permute([0, 3, 1, 2]) * self.layer_scale.val().unsqueeze::<4>();
         x + self.stochastic_depth.forward(branch)
-    }
-
-    fn channels(&self) -> usize {
-        self.layer_scale.dims()[0]
     }
 }

@@ -2,19 +2,21 @@
 //!
 //! ```text
 //! image -> conv1 7x7/2 -> bn1 -> ReLU -> max-pool 3x3/2
-//!       -> layer1 -> layer2 /2 -> layer3 /2 -> layer4 /2 -> average over the map -> fc -> logits
+//!       -> layer1 -> layer2 /2 -> layer3 /2 -> layer4 /2 -> global average pooling -> fc -> logits
 //! ```
 //!
-//! Each layer is a row of blocks, and a block computes `ReLU(branch(x) + shortcut(x))`. The branch is two 3x3 convolutions
-//! (basic) or 1x1, 3x3, 1x1 with four times as many channels at its end (bottleneck); the shortcut is the identity, or a
-//! 1x1 convolution where the shape changes. The stride is in the 3x3 convolution, as in torchvision ("ResNet v1.5").
+//! Each layer is a sequence of blocks, and a block computes `ReLU(branch(x) + shortcut(x))`. The
+//! branch is two 3x3 convolutions (basic), or 1x1, 3x3, 1x1 with four times as many output channels
+//! (bottleneck); the shortcut is the identity, or a 1x1 convolution where the shape changes. The
+//! stride is in the 3x3 convolution, as in torchvision ("ResNet v1.5").
 //!
-//! - He et al. 2015, *Deep Residual Learning for Image Recognition*, <https://arxiv.org/abs/1512.03385>: `resnet18` has
-//!   11,689,512 parameters, `resnet50` 25,557,032, `resnet152` 60,192,808.
-//! - Xie et al. 2016, *Aggregated Residual Transformations*, <https://arxiv.org/abs/1611.05431>: the 3x3 convolution in
-//!   groups; `resnext50_32x4d` has 25,028,904.
-//! - Zagoruyko & Komodakis 2016, *Wide Residual Networks*, <https://arxiv.org/abs/1605.07146>: a wider 3x3 convolution;
-//!   `wide_resnet50_2` has 68,883,240.
+//! - He et al. 2015, *Deep Residual Learning for Image Recognition*,
+//!   <https://arxiv.org/abs/1512.03385>: `resnet18` has 11,689,512 parameters, `resnet50`
+//!   25,557,032, `resnet152` 60,192,808.
+//! - Xie et al. 2016, *Aggregated Residual Transformations*, <https://arxiv.org/abs/1611.05431>: a
+//!   grouped 3x3 convolution; `resnext50_32x4d` has 25,028,904.
+//! - Zagoruyko & Komodakis 2016, *Wide Residual Networks*, <https://arxiv.org/abs/1605.07146>: a
+//!   wider 3x3 convolution; `wide_resnet50_2` has 68,883,240.
 
 use burn::module::Module;
 use burn::nn::Linear;
@@ -23,11 +25,13 @@ use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_kernels::nn;
+use tinderbox_model::setters;
 
 use crate::ConfigError;
+use crate::classifier::ImageSize;
 use crate::layers::{
-    BatchNorm2d, Layer, Tap, conv2d, forward_bn_relu, forward_layers, forward_linear,
-    kaiming_normal, linear_head, padding, pooled,
+    BatchNorm2d, FeatureLayer, Hooks, Layer, conv2d, forward_linear, global_avg_pool,
+    kaiming_normal, linear_head, named, padding,
 };
 
 /// The two kinds of block.
@@ -41,7 +45,7 @@ pub enum BlockKind {
 }
 
 impl BlockKind {
-    /// Output channels of a block over its planes.
+    /// Ratio of output channels to planes.
     fn expansion(self) -> usize {
         match self {
             Self::Basic => 1,
@@ -51,26 +55,39 @@ impl BlockKind {
 }
 
 /// Configuration of a [`ResNet`]. The default is `resnet18`.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResNetConfig {
-    /// Number of classes, the length of the logits; 0 leaves out `fc` and gives the pooled features.
+    /// Number of classes, the length of the logits; 0 leaves out `fc`, and the output is the
+    /// pooled features.
     pub num_classes: usize,
     /// Channels of the input image.
     pub in_channels: usize,
-    /// Which blocks.
+    /// Kind of block.
     pub block: BlockKind,
-    /// Number of blocks in each layer.
+    /// Blocks in each layer.
     pub layers: [usize; 4],
     /// Channels after `conv1`, and planes of `layer1`; every further layer has twice as many.
     pub width: usize,
     /// Groups of the 3x3 convolution in a bottleneck (ResNeXt's cardinality).
     pub groups: usize,
-    /// Channels of one such group in `layer1`, for a `width` of 64.
+    /// Channels per group in `layer1`, for a `width` of 64.
     pub width_per_group: usize,
-    /// Let every block begin as the identity: the weight of its last batch norm is zero.
+    /// Makes every block the identity at first: the weight of its last batch norm is 0.
     pub zero_init_residual: bool,
 }
+
+setters!(ResNetConfig {
+    with_num_classes => num_classes: usize,
+    with_in_channels => in_channels: usize,
+    with_block => block: BlockKind,
+    with_layers => layers: [usize; 4],
+    with_width => width: usize,
+    with_groups => groups: usize,
+    with_width_per_group => width_per_group: usize,
+    with_zero_init_residual => zero_init_residual: bool,
+});
 
 impl Default for ResNetConfig {
     fn default() -> Self {
@@ -89,12 +106,10 @@ impl Default for ResNetConfig {
 
 impl ResNetConfig {
     fn new(block: BlockKind, layers: [usize; 4], num_classes: usize) -> Self {
-        Self {
-            num_classes,
-            block,
-            layers,
-            ..Self::default()
-        }
+        Self::default()
+            .with_num_classes(num_classes)
+            .with_block(block)
+            .with_layers(layers)
     }
 
     /// 18 layers.
@@ -143,11 +158,8 @@ impl ResNetConfig {
     }
 
     fn grouped(self, groups: usize, width_per_group: usize) -> Self {
-        Self {
-            groups,
-            width_per_group,
-            ..self
-        }
+        self.with_groups(groups)
+            .with_width_per_group(width_per_group)
     }
 
     /// Length of the pooled features.
@@ -155,10 +167,15 @@ impl ResNetConfig {
         self.width * 8 * self.block.expansion()
     }
 
-    /// Checks that the options describe a network.
+    /// Accepted image sizes: any.
+    pub fn image_size(&self) -> ImageSize {
+        ImageSize::AtLeast(1)
+    }
+
+    /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero, or groups where there is nothing to group.
+    /// Names the first option that is zero, or groups in basic blocks.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::require_nonzero("in_channels", self.in_channels)?;
         ConfigError::require_nonzero("width", self.width)?;
@@ -178,13 +195,13 @@ impl ResNetConfig {
         Ok(())
     }
 
-    /// Channels of a bottleneck's 3x3 convolution.
+    /// Channels of the 3x3 convolution in a bottleneck.
     fn inner_planes(&self, planes: usize) -> usize {
         planes * self.width_per_group / 64 * self.groups
     }
 
-    /// Builds the network on `device` with torchvision's initialisation: He's normal for convolutions, PyTorch's default
-    /// for `fc`.
+    /// Builds the network on `device` with torchvision's initialisation: `kaiming_normal_` for
+    /// convolutions, PyTorch's default for `fc`.
     ///
     /// # Errors
     /// See [`validate`](Self::validate).
@@ -218,6 +235,7 @@ impl ResNetConfig {
             layer3: layer(2),
             layer4: layer(3),
             fc: linear_head(self.num_features(), self.num_classes, device),
+            num_features: self.num_features(),
         })
     }
 }
@@ -233,67 +251,50 @@ pub struct ResNet {
     layer3: Vec<Block>,
     layer4: Vec<Block>,
     fc: Option<Linear>,
+    num_features: usize,
 }
 
 impl ResNet {
-    /// The parameters that belong to the classes, by the beginning of their names.
+    /// Name prefix of the head's parameters.
     pub const HEAD: &str = "fc";
 
-    /// Images `[batch, channels, height, width]` to the map before pooling `[batch, features, height / 32, width / 32]`.
-    pub fn forward_features(&self, images: Tensor<4>) -> Tensor<4> {
-        self.forward_features_tapped(images, &mut Tap::none())
+    /// [`forward_features`](Self::forward_features), with hooks on `conv1`, `bn1`, and every block
+    /// and layer (`layer4.1` and `layer4`). The map is
+    /// `[batch, num_features, height / 32, width / 32]`.
+    pub fn forward_features_hooked(&self, images: Tensor<4>, hooks: &mut Hooks) -> Tensor<4> {
+        let x = hooks.forward(named!(self.conv1), images);
+        let x = hooks.forward_relu(named!(self.bn1), x);
+        let x = nn::max_pool2d(&self.maxpool, x);
+        let x = hooks.forward(named!(self.layer1), x);
+        let x = hooks.forward(named!(self.layer2), x);
+        let x = hooks.forward(named!(self.layer3), x);
+        hooks.forward(named!(self.layer4), x)
     }
 
-    /// As [`forward_features`](Self::forward_features); `tap` sees `conv1`, `bn1`, and every block and layer, as in
-    /// `layer4.1` and `layer4`.
-    pub fn forward_features_tapped(&self, images: Tensor<4>, tap: &mut Tap) -> Tensor<4> {
-        let x = tap.at(format_args!("conv1"), nn::conv2d(&self.conv1, images));
-        let x = forward_bn_relu(&self.bn1, x, "bn1", tap);
-        let mut x = nn::max_pool2d(&self.maxpool, x);
-        let layers = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
-        for (number, blocks) in (1..).zip(layers) {
-            for (index, block) in blocks.iter().enumerate() {
-                x = tap.at(format_args!("layer{number}.{index}"), block.forward(x));
-            }
-            x = tap.at(format_args!("layer{number}"), x);
-        }
-        x
-    }
-
-    /// The map of [`forward_features`](Self::forward_features) to logits `[batch, num_classes]`.
+    /// Feature map to logits `[batch, num_classes]`.
     pub fn forward_head(&self, features: Tensor<4>) -> Tensor<2> {
-        forward_linear(self.fc.as_ref(), pooled(features))
+        forward_linear(self.fc.as_ref(), global_avg_pool(features))
     }
 
-    /// Images `[batch, channels, height, width]` to logits `[batch, num_classes]`.
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.forward_head(self.forward_features(images))
-    }
-
-    /// The same network with a new, random head for `num_classes` classes; 0 leaves it without one.
+    /// Replaces `fc` by a new, random one for `num_classes` classes; 0 removes it.
     #[must_use]
-    pub fn replace_head(mut self, num_classes: usize, device: &Device) -> Self {
-        let num_features = self.layer4.last().map_or(0, Block::out_channels);
-        self.fc = linear_head(num_features, num_classes, device);
+    pub fn reset_classifier(mut self, num_classes: usize, device: &Device) -> Self {
+        self.fc = linear_head(self.num_features, num_classes, device);
         self
     }
 
-    /// Freezes everything but the head: no gradients, no dropout, no changing statistics.
-    #[must_use]
-    pub fn freeze_backbone(self) -> Self {
-        let mut frozen = self.freeze();
-        frozen.fc = frozen.fc.map(Module::unfreeze);
-        frozen
-    }
-
-    /// The layer whose map says most about where something is: the last one before pooling.
+    /// The layer to look at with Grad-CAM: the last one before pooling.
     pub fn last_conv_layer(&self) -> String {
         "layer4".into()
+    }
+
+    pub(crate) fn head(&self) -> Option<Linear> {
+        self.fc.clone()
     }
 }
 
 /// A residual block of either kind.
-// There are fifty of them at most, and what is large about them is on the device.
+// A network has fifty of them at most, and their tensors are on the heap or the device.
 #[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 enum Block {
@@ -310,7 +311,9 @@ impl Block {
         device: &Device,
     ) -> Self {
         let out_planes = planes * config.block.expansion();
-        let conv = |from, to, kernel| conv2d(from, to, kernel).with_bias(false);
+        let conv = |in_channels, out_channels, kernel| {
+            conv2d(in_channels, out_channels, kernel).with_bias(false)
+        };
         let bn = |planes| BatchNorm2d::new(planes, device);
         let last_bn = if config.zero_init_residual {
             BatchNorm2d::zero_init(out_planes, device)
@@ -323,7 +326,8 @@ impl Block {
             downsample.push(Layer::Conv2d(kaiming_normal(&projection, device)));
             downsample.push(Layer::BatchNorm2d(bn(out_planes)));
         }
-        let conv3x3 = |from, to| conv(from, to, 3).with_padding(padding(1));
+        let conv3x3 =
+            |in_channels, out_channels| conv(in_channels, out_channels, 3).with_padding(padding(1));
         match config.block {
             BlockKind::Basic => Self::Basic(BasicBlock {
                 conv1: kaiming_normal(
@@ -352,28 +356,18 @@ impl Block {
             }
         }
     }
+}
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+impl FeatureLayer for Block {
+    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
             Self::Basic(block) => block.forward(x),
             Self::Bottleneck(block) => block.forward(x),
         }
     }
-
-    fn out_channels(&self) -> usize {
-        let last = match self {
-            Self::Basic(block) => &block.conv2,
-            Self::Bottleneck(block) => &block.conv3,
-        };
-        last.weight.dims()[0]
-    }
 }
 
-/// The shortcut: the identity, or a projection to the branch's shape.
-fn shortcut(downsample: &[Layer], x: Tensor<4>) -> Tensor<4> {
-    forward_layers(downsample, x, "downsample", &mut Tap::none())
-}
-
+/// `downsample` is empty where the shortcut is the identity.
 #[derive(Module, Debug)]
 struct BasicBlock {
     conv1: Conv2d,
@@ -387,11 +381,11 @@ impl BasicBlock {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let branch = self.bn1.forward_relu(nn::conv2d(&self.conv1, x.clone()));
         let branch = nn::conv2d(&self.conv2, branch);
-        self.bn2
-            .forward_add_relu(branch, shortcut(&self.downsample, x))
+        self.bn2.forward_add_relu(branch, self.downsample.apply(x))
     }
 }
 
+/// `downsample` is empty where the shortcut is the identity.
 #[derive(Module, Debug)]
 struct Bottleneck {
     conv1: Conv2d,
@@ -408,7 +402,6 @@ impl Bottleneck {
         let branch = self.bn1.forward_relu(nn::conv2d(&self.conv1, x.clone()));
         let branch = self.bn2.forward_relu(nn::conv2d(&self.conv2, branch));
         let branch = nn::conv2d(&self.conv3, branch);
-        self.bn3
-            .forward_add_relu(branch, shortcut(&self.downsample, x))
+        self.bn3.forward_add_relu(branch, self.downsample.apply(x))
     }
 }

@@ -6,9 +6,10 @@
 //!                   -> flatten -> fc1 -> ReLU -> [128] -> fc2 -> logits [num_classes]
 //! ```
 //!
-//! The layout goes back to LeCun et al., *Gradient-Based Learning Applied to Document Recognition* (1998),
-//! <https://doi.org/10.1109/5.726791>, with ReLU and max-pooling in place of tanh and averaging. With ten classes it has
-//! 315,722 parameters. Field names are those of the same `nn.Module` in PyTorch, so weights go both ways unrenamed.
+//! The layout goes back to LeCun et al., *Gradient-Based Learning Applied to Document Recognition*
+//! (1998), <https://doi.org/10.1109/5.726791>, with ReLU and max-pooling in place of tanh and
+//! averaging. With ten classes it has 315,722 parameters. Fields have the names of the same
+//! `nn.Module` in PyTorch, so weights load in both directions without renaming.
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -18,18 +19,22 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_kernels::activation::relu;
 use tinderbox_kernels::nn;
+use tinderbox_model::setters;
 
 use crate::ConfigError;
-use crate::layers::{Tap, forward_conv_relu, forward_linear, linear_head, padding};
+use crate::classifier::ImageSize;
+use crate::layers::{Hooks, forward_linear, linear_head, named, padding};
 
-/// The two pools halve each side twice.
+/// Total stride of the two pools.
 const STRIDE: usize = 4;
 
-/// Configuration of a [`SimpleCnn`]. The defaults are the article's network.
+/// Configuration of a [`SimpleCnn`].
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SimpleCnnConfig {
-    /// Number of classes, the length of the logits; 0 leaves out `fc2` and gives the hidden features.
+    /// Number of classes, the length of the logits; 0 leaves out `fc2`, and the output is
+    /// that of `fc1`.
     pub num_classes: usize,
     /// Channels of the input image: 3 for RGB, 1 for grey.
     pub in_channels: usize,
@@ -40,6 +45,14 @@ pub struct SimpleCnnConfig {
     /// Output features of the first linear layer.
     pub hidden: usize,
 }
+
+setters!(SimpleCnnConfig {
+    with_num_classes => num_classes: usize,
+    with_in_channels => in_channels: usize,
+    with_image_size => image_size: usize,
+    with_channels => channels: [usize; 2],
+    with_hidden => hidden: usize,
+});
 
 impl Default for SimpleCnnConfig {
     fn default() -> Self {
@@ -54,12 +67,9 @@ impl Default for SimpleCnnConfig {
 }
 
 impl SimpleCnnConfig {
-    /// The article's network for `num_classes` classes.
+    /// The default network for `num_classes` classes.
     pub fn new(num_classes: usize) -> Self {
-        Self {
-            num_classes,
-            ..Self::default()
-        }
+        Self::default().with_num_classes(num_classes)
     }
 
     /// Length of the features before the last linear layer.
@@ -67,10 +77,15 @@ impl SimpleCnnConfig {
         self.hidden
     }
 
-    /// Checks that the options describe a network.
+    /// Accepted image sizes: `fc1` fits one only.
+    pub fn image_size(&self) -> ImageSize {
+        ImageSize::Fixed(self.image_size)
+    }
+
+    /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero, or an image size that the two pools cannot halve.
+    /// Names the first option that is zero, or an image size that is not a multiple of 4.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::require_nonzero("in_channels", self.in_channels)?;
         ConfigError::require_nonzero("channels", self.channels[0])?;
@@ -113,53 +128,39 @@ pub struct SimpleCnn {
 }
 
 impl SimpleCnn {
-    /// The parameters that belong to the classes, by the beginning of their names.
+    /// Name prefix of the head's parameters.
     pub const HEAD: &str = "fc2";
 
-    /// Images `[batch, channels, height, width]` to the map before the classifier
+    /// [`forward_features`](Self::forward_features), with hooks on `conv1` and `conv2`. The map is
     /// `[batch, channels2, height / 4, width / 4]`.
-    pub fn forward_features(&self, images: Tensor<4>) -> Tensor<4> {
-        self.forward_features_tapped(images, &mut Tap::none())
-    }
-
-    /// As [`forward_features`](Self::forward_features); `tap` sees `conv1` and `conv2`.
-    pub fn forward_features_tapped(&self, images: Tensor<4>, tap: &mut Tap) -> Tensor<4> {
-        let x = forward_conv_relu(&self.conv1, images, "conv1", tap);
+    pub fn forward_features_hooked(&self, images: Tensor<4>, hooks: &mut Hooks) -> Tensor<4> {
+        let x = hooks.forward_relu(named!(self.conv1), images);
         let x = nn::max_pool2d(&self.pool, x);
-        let x = forward_conv_relu(&self.conv2, x, "conv2", tap);
+        let x = hooks.forward_relu(named!(self.conv2), x);
         nn::max_pool2d(&self.pool, x)
     }
 
-    /// The map of [`forward_features`](Self::forward_features) to logits `[batch, num_classes]`.
+    /// Feature map to logits `[batch, num_classes]`.
     pub fn forward_head(&self, features: Tensor<4>) -> Tensor<2> {
         let x = relu(nn::linear(&self.fc1, features.flatten(1, 3)));
         forward_linear(self.fc2.as_ref(), x)
     }
 
-    /// Images `[batch, channels, height, width]` to logits `[batch, num_classes]`.
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.forward_head(self.forward_features(images))
-    }
-
-    /// The same network with a new, random head for `num_classes` classes; 0 leaves it without one.
+    /// Replaces `fc2` by a new, random one for `num_classes` classes; 0 removes it.
     #[must_use]
-    pub fn replace_head(mut self, num_classes: usize, device: &Device) -> Self {
-        let hidden = self.fc1.weight.dims()[1];
+    pub fn reset_classifier(mut self, num_classes: usize, device: &Device) -> Self {
+        let [_, hidden] = self.fc1.weight.dims();
         self.fc2 = linear_head(hidden, num_classes, device);
         self
     }
 
-    /// Freezes everything but the head: no gradients.
-    #[must_use]
-    pub fn freeze_backbone(self) -> Self {
-        let mut frozen = self.freeze();
-        frozen.fc2 = frozen.fc2.map(Module::unfreeze);
-        frozen
-    }
-
-    /// The layer whose map says most about where something is.
+    /// The layer to look at with Grad-CAM.
     pub fn last_conv_layer(&self) -> String {
         "conv2".into()
+    }
+
+    pub(crate) fn head(&self) -> Option<Linear> {
+        self.fc2.clone()
     }
 }
 
@@ -178,20 +179,14 @@ mod tests {
     }
 
     #[test]
-    fn impossible_options_are_named() {
-        let config = SimpleCnnConfig {
-            image_size: 25,
-            ..SimpleCnnConfig::default()
-        };
+    fn invalid_options_are_named() {
+        let config = SimpleCnnConfig::default().with_image_size(25);
         let error = config.init(&Device::flex()).unwrap_err().to_string();
         assert_eq!(
             error,
             "model option `image_size`: must be a multiple of 4, got 25"
         );
-        let config = SimpleCnnConfig {
-            hidden: 0,
-            ..SimpleCnnConfig::default()
-        };
+        let config = SimpleCnnConfig::default().with_hidden(0);
         assert_eq!(config.validate().unwrap_err().option, "hidden");
     }
 }

@@ -1,13 +1,14 @@
-//! SqueezeNet: AlexNet's accuracy with a fiftieth of its parameters.
+//! SqueezeNet: the accuracy of AlexNet with a fiftieth of its parameters.
 //!
 //! ```text
 //! image [3, 224, 224] -> features: convolution, then eight fire modules, pooled three times -> [512, 13, 13]
-//!                     -> classifier: dropout, 1x1 convolution to the classes, ReLU, average over the map
+//!                     -> classifier: dropout, 1x1 convolution to the classes, ReLU, global average pooling
 //! ```
 //!
-//! A fire module squeezes its input with a 1x1 convolution and expands it again with 1x1 and 3x3 convolutions side by
-//! side. Iandola et al. 2016, <https://arxiv.org/abs/1602.07360>: `squeezenet1_0` has 1,248,424 parameters;
-//! `squeezenet1_1`, which pools earlier and needs 2.4 times less computation, 1,235,496.
+//! A fire module squeezes its input with a 1x1 convolution and expands it again with a 1x1 and a
+//! 3x3 convolution side by side. Iandola et al. 2016, <https://arxiv.org/abs/1602.07360>:
+//! `squeezenet1_0` has 1,248,424 parameters; `squeezenet1_1`, which pools earlier and needs 2.4
+//! times less computation, 1,235,496.
 
 use burn::module::Module;
 use burn::nn::activation::Relu;
@@ -18,36 +19,53 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_kernels::activation::relu;
 use tinderbox_kernels::nn;
+use tinderbox_model::setters;
 
 use crate::ConfigError;
-use crate::layers::{Tap, conv2d, normal, padding, pooled, unfreeze_from, zero_bias};
+use crate::classifier::ImageSize;
+use crate::layers::{
+    FeatureLayer, Hooks, conv2d, global_avg_pool, named, normal, padding, zero_bias,
+};
 
-/// The two published forms.
+/// Index of the head in the classifier.
+const HEAD_INDEX: usize = 1;
+
+/// The two published versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SqueezeNetVersion {
-    /// The paper's.
+    /// The version of the paper.
     #[serde(rename = "1_0")]
     V1_0,
-    /// The authors' later one.
+    /// The authors' later version.
     #[serde(rename = "1_1")]
     V1_1,
 }
 
 /// Configuration of a [`SqueezeNet`]. The default is `squeezenet1_0`.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SqueezeNetConfig {
-    /// Number of classes, the length of the logits; 0 leaves out the last convolution and gives the pooled features.
+    /// Number of classes, the length of the logits; 0 leaves out the last convolution,
+    /// and the output is the pooled features.
     pub num_classes: usize,
     /// Channels of the input image.
     pub in_channels: usize,
-    /// Which form.
+    /// Version.
     pub version: SqueezeNetVersion,
     /// Channels that the first fire module squeezes to; all others are multiples of it.
     pub width: usize,
-    /// Probability of dropout before the last convolution.
+    /// Dropout probability before the last convolution.
     pub dropout: f64,
 }
+
+setters!(SqueezeNetConfig {
+    with_num_classes => num_classes: usize,
+    with_in_channels => in_channels: usize,
+    with_version => version: SqueezeNetVersion,
+    with_width => width: usize,
+    with_dropout => dropout: f64,
+});
 
 impl Default for SqueezeNetConfig {
     fn default() -> Self {
@@ -61,7 +79,7 @@ impl Default for SqueezeNetConfig {
     }
 }
 
-/// Before the `index`-th fire module, counted from 0, there is a pool.
+/// Indices of the fire modules, from 0, that follow a pool.
 fn pooled_before(version: SqueezeNetVersion) -> [usize; 3] {
     match version {
         SqueezeNetVersion::V1_0 => [0, 3, 7],
@@ -72,18 +90,12 @@ fn pooled_before(version: SqueezeNetVersion) -> [usize; 3] {
 impl SqueezeNetConfig {
     /// Version 1.0.
     pub fn squeezenet1_0(num_classes: usize) -> Self {
-        Self {
-            num_classes,
-            ..Self::default()
-        }
+        Self::default().with_num_classes(num_classes)
     }
 
     /// Version 1.1.
     pub fn squeezenet1_1(num_classes: usize) -> Self {
-        Self {
-            version: SqueezeNetVersion::V1_1,
-            ..Self::squeezenet1_0(num_classes)
-        }
+        Self::squeezenet1_0(num_classes).with_version(SqueezeNetVersion::V1_1)
     }
 
     /// Length of the pooled features.
@@ -91,27 +103,30 @@ impl SqueezeNetConfig {
         self.width * 32
     }
 
-    /// Checks that the options describe a network.
+    /// Accepted image sizes: anything that survives all strides.
+    pub fn image_size(&self) -> ImageSize {
+        ImageSize::AtLeast(21)
+    }
+
+    /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero, or a dropout that is no probability.
+    /// Names the first option that is zero, or a dropout that is not a probability.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::require_nonzero("in_channels", self.in_channels)?;
         ConfigError::require_nonzero("width", self.width)?;
         ConfigError::require_probability("dropout", self.dropout)
     }
 
-    /// Builds the network on `device` with torchvision's initialisation: `kaiming_uniform_` for convolutions,
-    /// `N(0, 0.01^2)` for the last one, biases zero.
+    /// Builds the network on `device` with torchvision's initialisation: `kaiming_uniform_` for
+    /// convolutions, `N(0, 0.01^2)` for the last one, biases 0.
     ///
     /// # Errors
     /// See [`validate`](Self::validate).
     pub fn init(&self, device: &Device) -> Result<SqueezeNet, ConfigError> {
         self.validate()?;
         let mut classifier = vec![Classifier::Dropout(DropoutConfig::new(self.dropout).init())];
-        if self.num_classes > 0 {
-            classifier.extend(head(self.num_features(), self.num_classes, device));
-        }
+        classifier.extend(head(self.num_features(), self.num_classes, device));
         Ok(SqueezeNet {
             features: self.features(device),
             classifier,
@@ -143,7 +158,8 @@ impl SqueezeNetConfig {
     }
 }
 
-/// Weights from `U(-bound, bound)` with `bound = sqrt(6 / fan_in)`, the bias zero: `kaiming_uniform_` as it is.
+/// Weights from `U(-bound, bound)` with `bound = sqrt(6 / fan_in)`, bias 0: `kaiming_uniform_` with
+/// its defaults.
 fn kaiming_uniform(config: &Conv2dConfig, device: &Device) -> Conv2d {
     let initializer = Initializer::KaimingUniform {
         gain: 2.0_f64.sqrt(),
@@ -155,10 +171,13 @@ fn kaiming_uniform(config: &Conv2dConfig, device: &Device) -> Conv2d {
     )
 }
 
-/// The 1x1 convolution to the classes, and the ReLU after it.
-fn head(num_features: usize, num_classes: usize, device: &Device) -> [Classifier; 2] {
+/// The 1x1 convolution to the classes and its ReLU; nothing for 0 classes.
+fn head(num_features: usize, num_classes: usize, device: &Device) -> Vec<Classifier> {
+    if num_classes == 0 {
+        return Vec::new();
+    }
     let conv = normal(&conv2d(num_features, num_classes, 1), 0.01, device);
-    [Classifier::Conv2d(conv), Classifier::Relu(Relu::new())]
+    vec![Classifier::Conv2d(conv), Classifier::Relu(Relu::new())]
 }
 
 /// SqueezeNet; see the [module documentation](self).
@@ -169,7 +188,7 @@ pub struct SqueezeNet {
     num_features: usize,
 }
 
-// There are thirteen of them, and what is large about them is on the device.
+// A network has thirteen of them, and their tensors are on the heap or the device.
 #[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 enum Feature {
@@ -180,83 +199,64 @@ enum Feature {
 }
 
 #[derive(Module, Debug)]
-enum Classifier {
+pub(crate) enum Classifier {
     Dropout(Dropout),
     Conv2d(Conv2d),
     Relu(Relu),
 }
 
 impl SqueezeNet {
-    /// The parameters that belong to the classes, by the beginning of their names.
+    /// Name prefix of the head's parameters.
     pub const HEAD: &str = "classifier.1";
-    /// Where the head is in the classifier.
-    const HEAD_INDEX: usize = 1;
 
-    /// Images `[batch, channels, height, width]` to the map before the classifier
-    /// `[batch, features, height / 16, width / 16]`, or a pixel less.
-    pub fn forward_features(&self, images: Tensor<4>) -> Tensor<4> {
-        self.forward_features_tapped(images, &mut Tap::none())
+    /// [`forward_features`](Self::forward_features), with a hook on every layer (`features.12`) and
+    /// on `features`. The map is `[batch, 32 * width, height / 16, width / 16]`, or a pixel
+    /// smaller.
+    pub fn forward_features_hooked(&self, images: Tensor<4>, hooks: &mut Hooks) -> Tensor<4> {
+        hooks.forward(named!(self.features), images)
     }
 
-    /// As [`forward_features`](Self::forward_features); `tap` sees every layer, as in `features.12`, and `features`.
-    pub fn forward_features_tapped(&self, images: Tensor<4>, tap: &mut Tap) -> Tensor<4> {
-        let mut x = images;
-        for (index, layer) in self.features.iter().enumerate() {
-            let output = match layer {
-                Feature::Conv2d(layer) => nn::conv2d(layer, x),
-                Feature::Relu(_) => relu(x),
-                Feature::MaxPool2d(layer) => nn::max_pool2d(layer, x),
-                Feature::Fire(layer) => layer.forward(x),
-            };
-            x = tap.at(format_args!("features.{index}"), output);
-        }
-        tap.at(format_args!("features"), x)
-    }
-
-    /// The map of [`forward_features`](Self::forward_features) to logits `[batch, num_classes]`.
+    /// Feature map to logits `[batch, num_classes]`.
     pub fn forward_head(&self, features: Tensor<4>) -> Tensor<2> {
-        let map = self
-            .classifier
-            .iter()
-            .fold(features, |x, layer| match layer {
-                Classifier::Dropout(layer) => nn::dropout(layer, x),
-                Classifier::Conv2d(layer) => nn::conv2d(layer, x),
-                Classifier::Relu(_) => relu(x),
-            });
-        pooled(map)
+        let x = (self.classifier.iter()).fold(features, |x, layer| match layer {
+            Classifier::Dropout(layer) => nn::dropout(layer, x),
+            Classifier::Conv2d(layer) => nn::conv2d(layer, x),
+            Classifier::Relu(_) => relu(x),
+        });
+        global_avg_pool(x)
     }
 
-    /// Images `[batch, channels, height, width]` to logits `[batch, num_classes]`.
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.forward_head(self.forward_features(images))
-    }
-
-    /// The same network with a new, random last convolution for `num_classes` classes; 0 leaves it without one.
+    /// Replaces the last convolution by a new, random one for `num_classes` classes; 0 removes it.
     #[must_use]
-    pub fn replace_head(mut self, num_classes: usize, device: &Device) -> Self {
-        self.classifier.truncate(Self::HEAD_INDEX);
-        if num_classes > 0 {
-            self.classifier
-                .extend(head(self.num_features, num_classes, device));
-        }
+    pub fn reset_classifier(mut self, num_classes: usize, device: &Device) -> Self {
+        self.classifier.truncate(HEAD_INDEX);
+        self.classifier
+            .extend(head(self.num_features, num_classes, device));
         self
     }
 
-    /// Freezes everything but the last convolution: no gradients, no dropout.
-    #[must_use]
-    pub fn freeze_backbone(self) -> Self {
-        let mut frozen = self.freeze();
-        frozen.classifier = unfreeze_from(frozen.classifier, Self::HEAD_INDEX);
-        frozen
-    }
-
-    /// The layer whose map says most about where something is: the last fire module.
+    /// The layer to look at with Grad-CAM: the last fire module.
     pub fn last_conv_layer(&self) -> String {
         "features.12".into()
     }
+
+    pub(crate) fn head(&self) -> Vec<Classifier> {
+        self.classifier[HEAD_INDEX..].to_vec()
+    }
 }
 
-/// Squeezes channels and expands them to eight times as many.
+impl FeatureLayer for Feature {
+    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Conv2d(layer) => nn::conv2d(layer, x),
+            Self::Relu(_) => relu(x),
+            Self::MaxPool2d(layer) => nn::max_pool2d(layer, x),
+            Self::Fire(layer) => layer.forward(x),
+        }
+    }
+}
+
+/// Fire module: a squeeze to few channels, then an expansion to eight times as many.
 #[derive(Module, Debug)]
 struct Fire {
     squeeze: Conv2d,

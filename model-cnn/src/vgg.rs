@@ -1,13 +1,14 @@
-//! The very deep networks of Oxford's Visual Geometry Group: nothing but 3x3 convolutions and pooling, then three linear
-//! layers.
+//! The very deep networks of Oxford's Visual Geometry Group: 3x3 convolutions and pooling, then
+//! three linear layers.
 //!
 //! ```text
-//! image [3, 224, 224] -> features: five stages of 3x3 convolutions, each ended by a pool -> [512, 7, 7]
+//! image [3, 224, 224] -> features: five stages of 3x3 convolutions, each followed by a pool -> [512, 7, 7]
 //!                     -> classifier: 4096, dropout, 4096, dropout, num_classes
 //! ```
 //!
-//! Simonyan & Zisserman 2014, <https://arxiv.org/abs/1409.1556>. `vgg11` has 132,863,336 parameters, `vgg16` 138,357,544,
-//! `vgg19` 143,667,240. The `_bn` forms have a batch norm after every convolution.
+//! Simonyan & Zisserman 2014, <https://arxiv.org/abs/1409.1556>. `vgg11` has 132,863,336
+//! parameters, `vgg16` 138,357,544, `vgg19` 143,667,240. The `_bn` variants have a batch norm after
+//! every convolution.
 
 use burn::module::Module;
 use burn::nn::activation::Relu;
@@ -16,19 +17,24 @@ use burn::nn::{DropoutConfig, Linear};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_kernels::nn;
+use tinderbox_model::setters;
 
 use crate::ConfigError;
+use crate::classifier::ImageSize;
 use crate::layers::{
-    BatchNorm2d, Dense, Layer, Tap, conv2d, forward_dense, forward_layers, kaiming_normal,
-    normal_linear, padding, unfreeze_from,
+    BatchNorm2d, Dense, Hooks, Layer, conv2d, forward_dense, kaiming_normal, named, normal_linear,
+    padding,
 };
 
-/// Height and width of the map that the classifier takes.
-const MAP: usize = 7;
-/// Standard deviation of a linear layer's weights at the beginning.
+/// Height and width of the feature map that the classifier takes.
+const MAP_SIZE: usize = 7;
+/// Index of the head in the classifier.
+const HEAD_INDEX: usize = 6;
+/// Standard deviation of the initial weights of a linear layer.
 const LINEAR_STD: f64 = 0.01;
 
 /// Configuration of a [`Vgg`]. The default is `vgg16`.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VggConfig {
@@ -36,17 +42,27 @@ pub struct VggConfig {
     pub num_classes: usize,
     /// Channels of the input image.
     pub in_channels: usize,
-    /// Number of convolutions in each stage.
+    /// Convolutions in each stage.
     pub stages: [usize; 5],
     /// Channels of the first stage; the others have 2, 4, 8 and 8 times as many.
     pub width: usize,
     /// Output features of the first two linear layers.
     pub hidden: usize,
-    /// A batch norm after every convolution.
+    /// Adds a batch norm after every convolution.
     pub batch_norm: bool,
-    /// Probability of dropout after each of these two.
+    /// Dropout probability after each of these two.
     pub dropout: f64,
 }
+
+setters!(VggConfig {
+    with_num_classes => num_classes: usize,
+    with_in_channels => in_channels: usize,
+    with_stages => stages: [usize; 5],
+    with_width => width: usize,
+    with_hidden => hidden: usize,
+    with_batch_norm => batch_norm: bool,
+    with_dropout => dropout: f64,
+});
 
 impl Default for VggConfig {
     fn default() -> Self {
@@ -84,20 +100,9 @@ impl VggConfig {
     }
 
     fn new(stages: [usize; 5], num_classes: usize) -> Self {
-        Self {
-            num_classes,
-            stages,
-            ..Self::default()
-        }
-    }
-
-    /// The same network with batch norm.
-    #[must_use]
-    pub fn with_batch_norm(self) -> Self {
-        Self {
-            batch_norm: true,
-            ..self
-        }
+        Self::default()
+            .with_num_classes(num_classes)
+            .with_stages(stages)
     }
 
     /// Length of the features before the last linear layer.
@@ -105,10 +110,15 @@ impl VggConfig {
         self.hidden
     }
 
-    /// Checks that the options describe a network.
+    /// Accepted image sizes: anything that survives all strides.
+    pub fn image_size(&self) -> ImageSize {
+        ImageSize::AtLeast(32)
+    }
+
+    /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero, or a dropout that is no probability.
+    /// Names the first option that is zero, or a dropout that is not a probability.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::require_nonzero("in_channels", self.in_channels)?;
         for convolutions in self.stages {
@@ -119,37 +129,35 @@ impl VggConfig {
         ConfigError::require_probability("dropout", self.dropout)
     }
 
-    /// Builds the network on `device` with torchvision's initialisation: He's normal for convolutions, `N(0, 0.01^2)` for
-    /// linear layers, biases zero.
+    /// Builds the network on `device` with torchvision's initialisation: `kaiming_normal_` for
+    /// convolutions, `N(0, 0.01^2)` for linear layers, biases 0.
     ///
     /// # Errors
     /// See [`validate`](Self::validate).
     pub fn init(&self, device: &Device) -> Result<Vgg, ConfigError> {
         self.validate()?;
         let (features, last_conv) = self.features(device);
-        let map = self.width * 8 * MAP * MAP;
+        let flattened = self.width * 8 * MAP_SIZE * MAP_SIZE;
         let dropout = || Dense::Dropout(DropoutConfig::new(self.dropout).init());
         let mut classifier = vec![
-            Dense::Linear(linear(map, self.hidden, device)),
+            Dense::Linear(linear(flattened, self.hidden, device)),
             Dense::Relu(Relu::new()),
             dropout(),
             Dense::Linear(linear(self.hidden, self.hidden, device)),
             Dense::Relu(Relu::new()),
             dropout(),
         ];
-        if self.num_classes > 0 {
-            classifier.push(Dense::Linear(linear(self.hidden, self.num_classes, device)));
-        }
+        classifier.extend(head(self.hidden, self.num_classes, device));
         Ok(Vgg {
             features,
-            avgpool: AdaptiveAvgPool2dConfig::new([MAP, MAP]).init(),
+            avgpool: AdaptiveAvgPool2dConfig::new([MAP_SIZE, MAP_SIZE]).init(),
             classifier,
             hidden: self.hidden,
             last_conv,
         })
     }
 
-    /// The layers before the classifier, and the index of the last one before the last pool.
+    /// The layers before the classifier, and the index of the one before the last pool.
     fn features(&self, device: &Device) -> (Vec<Layer>, usize) {
         let mut layers = Vec::new();
         let mut in_channels = self.in_channels;
@@ -172,8 +180,12 @@ impl VggConfig {
     }
 }
 
-fn linear(from: usize, to: usize, device: &Device) -> Linear {
-    normal_linear(from, to, LINEAR_STD, device)
+fn linear(in_features: usize, out_features: usize, device: &Device) -> Linear {
+    normal_linear(in_features, out_features, LINEAR_STD, device)
+}
+
+fn head(num_features: usize, num_classes: usize, device: &Device) -> Option<Dense> {
+    (num_classes > 0).then(|| Dense::Linear(linear(num_features, num_classes, device)))
 }
 
 /// A VGG network; see the [module documentation](self).
@@ -187,54 +199,36 @@ pub struct Vgg {
 }
 
 impl Vgg {
-    /// The parameters that belong to the classes, by the beginning of their names.
+    /// Name prefix of the head's parameters.
     pub const HEAD: &str = "classifier.6";
-    /// Where the head is in the classifier.
-    const HEAD_INDEX: usize = 6;
 
-    /// Images `[batch, channels, height, width]` to the map before the classifier
-    /// `[batch, features, height / 32, width / 32]`.
-    pub fn forward_features(&self, images: Tensor<4>) -> Tensor<4> {
-        self.forward_features_tapped(images, &mut Tap::none())
+    /// [`forward_features`](Self::forward_features), with a hook on every layer (`features.29`) and
+    /// on `features`. The map is `[batch, 8 * width, height / 32, width / 32]`.
+    pub fn forward_features_hooked(&self, images: Tensor<4>, hooks: &mut Hooks) -> Tensor<4> {
+        hooks.forward(named!(self.features), images)
     }
 
-    /// As [`forward_features`](Self::forward_features); `tap` sees every layer, as in `features.29`, and `features`.
-    pub fn forward_features_tapped(&self, images: Tensor<4>, tap: &mut Tap) -> Tensor<4> {
-        forward_layers(&self.features, images, "features", tap)
-    }
-
-    /// The map of [`forward_features`](Self::forward_features) to logits `[batch, num_classes]`.
+    /// Feature map to logits `[batch, num_classes]`.
     pub fn forward_head(&self, features: Tensor<4>) -> Tensor<2> {
-        let map = nn::adaptive_avg_pool2d(&self.avgpool, features);
-        forward_dense(&self.classifier, map.flatten(1, 3))
+        let x = nn::adaptive_avg_pool2d(&self.avgpool, features);
+        forward_dense(&self.classifier, x.flatten(1, 3))
     }
 
-    /// Images `[batch, channels, height, width]` to logits `[batch, num_classes]`.
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.forward_head(self.forward_features(images))
-    }
-
-    /// The same network with a new, random last layer for `num_classes` classes; 0 leaves it without one.
+    /// Replaces the last linear layer by a new, random one for `num_classes` classes; 0 removes it.
     #[must_use]
-    pub fn replace_head(mut self, num_classes: usize, device: &Device) -> Self {
-        self.classifier.truncate(Self::HEAD_INDEX);
-        if num_classes > 0 {
-            let head = linear(self.hidden, num_classes, device);
-            self.classifier.push(Dense::Linear(head));
-        }
+    pub fn reset_classifier(mut self, num_classes: usize, device: &Device) -> Self {
+        self.classifier.truncate(HEAD_INDEX);
+        self.classifier
+            .extend(head(self.hidden, num_classes, device));
         self
     }
 
-    /// Freezes everything but the last layer: no gradients, no dropout, no changing statistics.
-    #[must_use]
-    pub fn freeze_backbone(self) -> Self {
-        let mut frozen = self.freeze();
-        frozen.classifier = unfreeze_from(frozen.classifier, Self::HEAD_INDEX);
-        frozen
-    }
-
-    /// The layer whose map says most about where something is: the last convolution's, rectified, before it is pooled.
+    /// The layer to look at with Grad-CAM: the last convolution after its ReLU, before pooling.
     pub fn last_conv_layer(&self) -> String {
         format!("features.{}", self.last_conv)
+    }
+
+    pub(crate) fn head(&self) -> Vec<Dense> {
+        self.classifier[HEAD_INDEX..].to_vec()
     }
 }

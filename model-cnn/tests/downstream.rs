@@ -1,4 +1,4 @@
-//! Another project, which depends on this crate by path and on no other part of the workspace, builds and runs.
+//! A separate project that depends on this crate by path builds and runs.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -7,7 +7,8 @@ use std::process::Command;
 #[test]
 fn another_project_can_use_the_crate() {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/downstream");
-    // Its build is kept between runs. The crates it needs are those of this workspace, so no network is used.
+    // The target folder is kept between runs. Its dependencies are those of this workspace, so no
+    // network is needed.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("downstream");
     let output = Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--offline", "--locked", "--manifest-path"])
@@ -18,5 +19,8 @@ fn another_project_can_use_the_crate() {
         .unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "logits [2, 7]\n");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "probabilities [2, 7]\nGrad-CAM of conv2 [2, 12, 12]\n"
+    );
 }

@@ -1,5 +1,5 @@
-//! What speaks for a class: agreement with PyTorch's autograd (`golden/make_explain.py`), and on a network of which it is
-//! known what it looks at.
+//! Explanations: agreement with PyTorch's autograd (`golden/make_explain.py`), and maps of a
+//! network whose evidence is known.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
@@ -19,7 +19,7 @@ use tinderbox_model_cnn::{
     VggConfig, weights,
 };
 
-/// The maps under `family.` in the fixture, of a model on a device with and on one without gradients.
+/// Compares with the maps under `family.` in the fixture, on a device with and without autodiff.
 fn agrees_with_pytorch(
     family: &str,
     config: &ImageClassifierConfig,
@@ -59,11 +59,11 @@ fn golden() -> Fixture {
 }
 
 fn resnet() -> ImageClassifierConfig {
-    ImageClassifierConfig::ResNet(ResNetConfig {
-        layers: [1, 2, 1, 1],
-        width: 2,
-        ..ResNetConfig::resnet18(5)
-    })
+    ImageClassifierConfig::ResNet(
+        ResNetConfig::resnet18(5)
+            .with_layers([1, 2, 1, 1])
+            .with_width(2),
+    )
 }
 
 #[test]
@@ -74,26 +74,24 @@ fn a_residual_network_is_explained_as_pytorch_explains_it() {
 
 #[test]
 fn vgg_is_explained_as_pytorch_explains_it() {
-    // Unlike PyTorch's, this one has dropout, which an explanation must leave out.
-    let config = ImageClassifierConfig::Vgg(VggConfig {
-        stages: [1, 1, 2, 1, 1],
-        width: 2,
-        hidden: 8,
-        ..VggConfig::vgg16(5)
-    });
+    // Unlike the fixture's network, this one has dropout, which an explanation must disable.
+    let config = ImageClassifierConfig::Vgg(
+        VggConfig::vgg16(5)
+            .with_stages([1, 1, 2, 1, 1])
+            .with_width(2)
+            .with_hidden(8),
+    );
     let bytes = include_bytes!("fixtures/vgg.safetensors");
     agrees_with_pytorch("vgg", &config, bytes, ["features.9", "features.15"]);
 }
 
-/// Two convolutions that let the image through, one hidden unit that sums it up, and two classes: "bright" has the sum as
-/// its logit, "dark" has it negated.
+/// Two identity convolutions, one hidden unit that sums the image, and two classes: the logit of
+/// "bright" is the sum, that of "dark" is its negative plus a bias.
 fn brightness() -> ImageClassifier {
-    let config = SimpleCnnConfig {
-        in_channels: 1,
-        channels: [1, 1],
-        hidden: 1,
-        ..SimpleCnnConfig::new(2)
-    };
+    let config = SimpleCnnConfig::new(2)
+        .with_in_channels(1)
+        .with_channels([1, 1])
+        .with_hidden(1);
     let identity = vec![0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0];
     let tensors: [(&str, &[usize], Vec<f32>); 8] = [
         ("conv1.weight", &[1, 1, 3, 3], identity.clone()),
@@ -122,7 +120,7 @@ fn brightness() -> ImageClassifier {
         .into()
 }
 
-/// A black 24x24 image with a bright square of 4x4 pixels whose top left one is (`top`, `left`).
+/// A black 24x24 image with a bright 4x4 square at (`top`, `left`).
 fn square(top: usize, left: usize) -> Tensor<4> {
     let bright =
         |at: usize| (top..top + 4).contains(&(at / 24)) && (left..left + 4).contains(&(at % 24));
@@ -146,18 +144,18 @@ fn grad_cam_shows_the_square_and_nothing_else() {
 }
 
 #[test]
-fn nothing_speaks_for_the_other_class() {
+fn the_other_class_has_no_evidence() {
     let maps = grad_cam(&brightness(), square(4, 16), "conv2", Some(&[DARK])).unwrap();
     assert_eq!(values(maps), [0.0; 144]);
 }
 
 #[test]
-fn the_most_probable_class_is_explained_unless_another_is_asked_about() {
+fn the_predicted_class_is_explained_by_default() {
     let (model, images) = (
         brightness(),
         Tensor::cat(vec![square(4, 16), square(30, 30)], 0),
     );
-    // The second image is black, so "dark" for its bias.
+    // The second image is black, so its bias makes it "dark".
     let maps = |classes| values(grad_cam(&model, images.clone(), "conv1", classes).unwrap());
     assert_eq!(maps(None), maps(Some(&[BRIGHT, DARK])));
     assert_ne!(maps(None), maps(Some(&[DARK, DARK])));
@@ -173,7 +171,7 @@ fn gradients_are_where_the_square_is() {
         !lit.is_empty() && lit.iter().all(|&at| inside(at)),
         "{lit:?}"
     );
-    // The pools let only one of the square's equal pixels through. With noise, each is the largest now and then.
+    // Max-pooling passes only one of equal pixels. With noise, each is the largest now and then.
     assert!(lit.len() < 16);
     let settings = SmoothGrad {
         samples: 200,
@@ -185,7 +183,7 @@ fn gradients_are_where_the_square_is() {
     assert_eq!(dark, None);
 }
 
-/// A network, images and classes with nothing special about them.
+/// An ordinary network with images and classes.
 fn ordinary() -> (ImageClassifier, Tensor<4>, [usize; 2]) {
     let network = Fixture::new(include_bytes!("fixtures/resnet_basic.safetensors"));
     let device = Device::flex();
@@ -221,13 +219,13 @@ fn smooth_grad_is_a_function_of_its_seed() {
     let first = smoothed(images.clone(), &classes, &settings(1));
     assert_eq!(first, smoothed(images.clone(), &classes, &settings(1)));
     assert_ne!(first, smoothed(images.clone(), &classes, &settings(2)));
-    // The company in the batch is no part of it.
+    // The rest of the batch does not matter.
     let alone = smoothed(images.narrow(0, 1, 1), &classes[1..], &settings(1));
     assert_close("map", &alone, &first[first.len() / 2..], 1e-5);
 }
 
 #[test]
-fn samples_differ_in_their_noise() {
+fn every_sample_has_its_own_noise() {
     let (_, images, classes) = ordinary();
     let settings = |samples| SmoothGrad {
         samples,
@@ -238,7 +236,7 @@ fn samples_differ_in_their_noise() {
 }
 
 #[test]
-fn explaining_changes_nothing() {
+fn an_explanation_does_not_change_the_model() {
     let device = Device::flex().autodiff();
     let model = CifarResNetConfig::new(20, 4).init(&device).unwrap().into();
     let before = weights::to_bytes(&model).unwrap();
@@ -249,7 +247,7 @@ fn explaining_changes_nothing() {
 }
 
 #[test]
-fn every_layer_listed_can_be_looked_at() {
+fn every_listed_layer_has_a_map() {
     let (model, images, classes) = ordinary();
     let names = layer_names(&model, images.clone());
     assert_eq!(names[..3], ["conv1", "bn1", "layer1.0"]);
@@ -261,7 +259,7 @@ fn every_layer_listed_can_be_looked_at() {
 }
 
 #[test]
-fn a_map_is_enlarged_as_pytorch_does_it() {
+fn upsampling_is_pytorchs() {
     // F.interpolate(torch.tensor([[[[0., 1.]]]]), (2, 4), mode="bilinear")
     let map = Tensor::<3>::from_data([[[0.0, 1.0]]], &Device::flex());
     let expected = [0.0, 0.25, 0.75, 1.0, 0.0, 0.25, 0.75, 1.0];
@@ -269,7 +267,7 @@ fn a_map_is_enlarged_as_pytorch_does_it() {
 }
 
 #[test]
-fn what_cannot_be_explained_is_told() {
+fn invalid_requests_are_errors() {
     let (model, images, _) = ordinary();
     let error = grad_cam(&model, images.clone(), "layer5", None).unwrap_err();
     let ExplainError::UnknownLayer { layers, .. } = error else {

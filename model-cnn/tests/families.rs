@@ -1,4 +1,5 @@
-//! Agreement with torchvision, family by family, on thin networks. The fixtures are made by `golden/make_families.py`.
+//! Agreement with torchvision, family by family, on thin networks. `golden/make_families.py` makes
+//! the fixtures.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
@@ -11,11 +12,11 @@ use safetensors::SafeTensors;
 use tinderbox_model::testing::{Fixture, assert_close, values};
 use tinderbox_model_cnn::{ImageClassifier, ImageClassifierConfig, weights};
 
-/// Checks everything that a fixture has, for the network of `config`.
+/// Compares the network of `config` with everything in its fixture.
 fn check(config: &ImageClassifierConfig, fixture: &Fixture) {
     logits_are_torchvisions(config, fixture);
     training_is_torchvisions(config, fixture);
-    export_gives_back_what_was_imported(config, fixture);
+    export_returns_the_imported_weights(config, fixture);
 }
 
 fn load(config: &ImageClassifierConfig, fixture: &Fixture, device: &Device) -> ImageClassifier {
@@ -58,7 +59,7 @@ fn running_statistics_are_torchvisions(model: &ImageClassifier, fixture: &Fixtur
     }
 }
 
-fn export_gives_back_what_was_imported(config: &ImageClassifierConfig, fixture: &Fixture) {
+fn export_returns_the_imported_weights(config: &ImageClassifierConfig, fixture: &Fixture) {
     let bytes = weights::to_bytes(&load(config, fixture, &Device::flex())).unwrap();
     let exported = SafeTensors::deserialize(&bytes).unwrap();
     for name in fixture.0.names() {
@@ -72,7 +73,7 @@ fn export_gives_back_what_was_imported(config: &ImageClassifierConfig, fixture: 
 }
 
 #[test]
-fn every_family_computes_and_learns_as_torchvisions() {
+fn every_family_has_torchvisions_logits_and_gradients() {
     for family in families() {
         println!("{}", family.name);
         check(&family.config, &family.fixture);
@@ -80,7 +81,7 @@ fn every_family_computes_and_learns_as_torchvisions() {
 }
 
 #[test]
-fn statistics_are_those_of_the_last_step_also_in_a_copy() {
+fn a_validation_copy_has_the_running_statistics_of_the_last_step() {
     let family = families().pop().unwrap();
     let device = Device::flex().autodiff();
     let model = load(&family.config, &family.fixture, &device);

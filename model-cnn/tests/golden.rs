@@ -1,4 +1,4 @@
-//! Agreement with PyTorch, to rounding. The fixture is made by `golden/make_simple_cnn.py`.
+//! Agreement with PyTorch, up to rounding. `golden/make_simple_cnn.py` makes the fixture.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
@@ -15,12 +15,10 @@ fn fixture() -> Fixture {
 }
 
 fn model(device: &Device) -> SimpleCnn {
-    let config = SimpleCnnConfig {
-        num_classes: 5,
-        channels: [8, 16],
-        hidden: 16,
-        ..SimpleCnnConfig::default()
-    };
+    let config = SimpleCnnConfig::default()
+        .with_num_classes(5)
+        .with_channels([8, 16])
+        .with_hidden(16);
     fixture().load(config.init(device).unwrap(), "init.")
 }
 

@@ -1,20 +1,20 @@
-//! What holds for every model in the registry.
+//! Properties of every model in the registry.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Distribution, Gradients, Tensor};
-use tinderbox_model_cnn::layers::Tap;
-use tinderbox_model_cnn::registry::{self, MODELS, ModelInfo};
+use tinderbox_model_cnn::layers::Hooks;
+use tinderbox_model_cnn::registry::{self, ImageModelInfo, MODELS};
 use tinderbox_model_cnn::weights::{self, WeightsError};
 use tinderbox_model_cnn::{
     ImageClassifier, ImageClassifierConfig, SimpleCnnConfig, num_parameters,
 };
 
-/// The same network with few channels: layers, names and shapes are what the tests are about, and a hundred million
-/// random numbers would only make them slow.
-fn thin(info: &ModelInfo) -> ImageClassifierConfig {
+/// The same network with few channels: the tests are about layers, names and shapes, and a hundred
+/// million random numbers would only slow them down.
+fn thin(info: &ImageModelInfo) -> ImageClassifierConfig {
     let mut config = (info.config)().with_num_classes(7);
     match &mut config {
         ImageClassifierConfig::AlexNet(config) => {
@@ -24,7 +24,7 @@ fn thin(info: &ModelInfo) -> ImageClassifierConfig {
         ImageClassifierConfig::CifarResNet(config) => config.width = 2,
         ImageClassifierConfig::ConvNeXt(config) => {
             config.width = 2;
-            // A branch scaled by a millionth would hide what is wrong in it.
+            // A branch scaled by a millionth would hide its errors.
             config.layer_scale = 0.5;
         }
         // Room for 32 groups.
@@ -40,7 +40,7 @@ fn thin(info: &ModelInfo) -> ImageClassifierConfig {
     config
 }
 
-/// Two random images of the smallest size that leaves a map of more than one pixel.
+/// Two random images of the smallest size whose feature map has more than one pixel.
 fn images(config: &ImageClassifierConfig, device: &Device) -> Tensor<4> {
     let size = config
         .fixed_image_size()
@@ -60,11 +60,12 @@ fn names_are_sorted_and_found() {
         assert_eq!(registry::find(info.name).unwrap().name, info.name);
     }
     assert!(registry::find("no-such-model").is_none());
+    assert_eq!(registry::nearest("resnte50"), Some("resnet50"));
 }
 
 #[test]
 fn every_model_has_torchvisions_number_of_parameters() {
-    // `num_params` of torchvision's weight tables; the CIFAR networks' from their PyTorch port.
+    // `num_params` of torchvision's weight tables; CIFAR networks from their PyTorch port.
     for info in MODELS {
         let model = (info.config)().init(&Device::flex()).unwrap();
         assert_eq!(num_parameters(&model), info.parameters, "{}", info.name);
@@ -88,7 +89,7 @@ fn every_model_has_its_shapes() {
 }
 
 #[test]
-fn every_model_takes_its_smallest_image() {
+fn every_model_accepts_its_smallest_image() {
     for info in MODELS {
         let device = Device::flex();
         let config = thin(info);
@@ -100,7 +101,7 @@ fn every_model_takes_its_smallest_image() {
 }
 
 #[test]
-fn every_model_takes_other_channels() {
+fn every_model_accepts_other_channels() {
     for info in MODELS {
         let device = Device::flex();
         let mut json = serde_json::to_value(thin(info)).unwrap();
@@ -168,30 +169,30 @@ fn every_parameter_gets_a_gradient_and_only_the_head_if_the_backbone_is_frozen()
             "{head:?}"
         );
         assert_eq!(head.len() + backbone.len(), with.len());
-        // Statistics stay as they are too.
+        // Running statistics do not change either.
         assert_eq!(weights::to_bytes(&frozen).unwrap(), before, "{}", info.name);
     }
 }
 
 #[test]
-fn a_head_can_be_replaced_and_left_out() {
+fn a_head_can_be_reset_and_removed() {
     for info in MODELS {
         let device = Device::flex();
         let config = thin(info);
         let images = images(&config, &device);
         let model = config.init(&device).unwrap();
-        let features = logits(&model.clone().replace_head(0, &device), images.clone());
+        let features = logits(&model.clone().reset_classifier(0, &device), images.clone());
         assert_eq!(features.len(), 2 * config.num_features(), "{}", info.name);
-        let replaced = model.clone().replace_head(3, &device);
+        let replaced = model.clone().reset_classifier(3, &device);
         assert_eq!(
             replaced.forward(images.clone()).dims(),
             [2, 3],
             "{}",
             info.name
         );
-        let without = replaced.replace_head(0, &device);
+        let without = replaced.reset_classifier(0, &device);
         assert_eq!(logits(&without, images.clone()), features);
-        // The same as a network that was built without a head, weights included.
+        // Equal to a network that was built without a head, weights included.
         let bytes = weights::to_bytes(&without).unwrap();
         let headless = config.with_num_classes(0).init(&device).unwrap();
         let headless = weights::load_bytes(headless, bytes, Path::new("headless")).unwrap();
@@ -200,17 +201,17 @@ fn a_head_can_be_replaced_and_left_out() {
 }
 
 #[test]
-fn the_layer_to_look_at_exists() {
+fn the_layer_for_grad_cam_exists() {
     for info in MODELS {
         let device = Device::flex();
         let config = thin(info);
         let model = config.init(&device).unwrap();
         let mut names = Vec::new();
-        let mut visit = |name: &str, output: Tensor<4>| {
+        let mut collect = |name: &str, output: Tensor<4>| {
             names.push(name.to_string());
             output
         };
-        model.forward_features_tapped(images(&config, &device), &mut Tap::new(&mut visit));
+        model.forward_features_hooked(images(&config, &device), &mut Hooks::new(&mut collect));
         assert!(names.contains(&model.last_conv_layer()), "{names:?}");
         let distinct: std::collections::BTreeSet<_> = names.iter().collect();
         assert_eq!(distinct.len(), names.len(), "{names:?}");
@@ -235,7 +236,7 @@ fn saved_weights_give_the_same_logits_and_the_same_bytes() {
 }
 
 #[test]
-fn a_configuration_is_the_same_after_json() {
+fn configurations_survive_json() {
     for info in MODELS {
         let config = (info.config)();
         let json = serde_json::to_string(&config).unwrap();
@@ -247,7 +248,7 @@ fn a_configuration_is_the_same_after_json() {
 }
 
 #[test]
-fn a_residual_network_can_begin_as_the_identity() {
+fn residual_blocks_can_start_as_the_identity() {
     let device = Device::flex().autodiff();
     let config: ImageClassifierConfig = serde_json::from_value(serde_json::json!({
         "family": "resnet", "width": 2, "num_classes": 3, "zero_init_residual": true
@@ -255,23 +256,21 @@ fn a_residual_network_can_begin_as_the_identity() {
     .unwrap();
     let model = config.init(&device).unwrap();
     let mut outputs = Vec::new();
-    let mut visit = |name: &str, output: Tensor<4>| {
+    let mut hook = |name: &str, output: Tensor<4>| {
         if ["layer1.0", "layer1.1"].contains(&name) {
             outputs.push(output.clone().try_into_vec_as::<f32>().unwrap());
         }
         output
     };
-    model.forward_features_tapped(images(&config, &device), &mut Tap::new(&mut visit));
+    model.forward_features_hooked(images(&config, &device), &mut Hooks::new(&mut hook));
     assert_eq!(outputs[0], outputs[1]);
 }
 
 fn small(num_classes: usize) -> SimpleCnnConfig {
-    SimpleCnnConfig {
-        image_size: 8,
-        channels: [2, 3],
-        hidden: 4,
-        ..SimpleCnnConfig::new(num_classes)
-    }
+    SimpleCnnConfig::new(num_classes)
+        .with_image_size(8)
+        .with_channels([2, 3])
+        .with_hidden(4)
 }
 
 #[test]
@@ -309,7 +308,7 @@ fn missing_and_unexpected_names_are_listed() {
 }
 
 #[test]
-fn a_file_that_is_no_safetensors_is_an_error() {
+fn a_file_that_is_not_safetensors_is_an_error() {
     let device = Device::flex();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");

@@ -1,4 +1,5 @@
-//! Weights files as people have them: `golden/make_weights_files.py` made the fixtures.
+//! Weights files in all the formats in circulation. `golden/make_weights_files.py` makes the
+//! fixtures.
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
@@ -15,12 +16,10 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn model(num_classes: usize) -> SimpleCnn {
-    let config = SimpleCnnConfig {
-        image_size: 8,
-        channels: [2, 3],
-        hidden: 4,
-        ..SimpleCnnConfig::new(num_classes)
-    };
+    let config = SimpleCnnConfig::new(num_classes)
+        .with_image_size(8)
+        .with_channels([2, 3])
+        .with_hidden(4);
     config.init(&Device::flex()).unwrap()
 }
 
@@ -51,7 +50,7 @@ fn error(name: &str) -> String {
 }
 
 #[test]
-fn every_shape_that_files_come_in_gives_the_same_weights() {
+fn every_file_format_gives_the_same_weights() {
     for name in [
         "expected.safetensors",
         "bf16.safetensors",
@@ -75,7 +74,7 @@ fn every_shape_that_files_come_in_gives_the_same_weights() {
 }
 
 #[test]
-fn the_name_of_a_file_says_nothing() {
+fn the_format_is_detected_from_the_content() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
     std::fs::copy(fixture("legacy.pth"), &path).unwrap();
@@ -83,7 +82,7 @@ fn the_name_of_a_file_says_nothing() {
 }
 
 #[test]
-fn a_file_that_runs_code_is_called_so_and_by_the_function() {
+fn a_file_that_runs_code_is_rejected_with_the_name_of_the_function() {
     for (name, function) in [
         ("hostile_beside.pth", "posix.system"),
         ("hostile_legacy.pth", "posix.system"),
@@ -102,7 +101,7 @@ fn a_file_that_runs_code_is_called_so_and_by_the_function() {
 }
 
 #[test]
-fn a_bomb_is_not_unpacked() {
+fn a_decompression_bomb_is_not_unpacked() {
     let error = error("hostile_bomb.pth");
     assert!(
         error.contains("is compressed") && error.contains("hostile_bomb.pth"),
@@ -111,7 +110,7 @@ fn a_bomb_is_not_unpacked() {
 }
 
 #[test]
-fn a_whole_model_is_told_how_to_save_it_instead() {
+fn the_error_for_a_pickled_model_suggests_saving_its_state_dict() {
     let error = error("whole_model.pth");
     assert!(
         error.contains("simple_cnn.SimpleCnn") && error.contains("model.state_dict()"),
@@ -120,7 +119,7 @@ fn a_whole_model_is_told_how_to_save_it_instead() {
 }
 
 #[test]
-fn a_file_cut_off_anywhere_is_an_error() {
+fn a_truncated_file_is_an_error() {
     for name in ["bare.pth", "legacy.pth", "expected.safetensors"] {
         let whole = std::fs::read(fixture(name)).unwrap();
         for length in 0..whole.len() {
@@ -154,9 +153,9 @@ fn with(name: &str, dtype: Dtype, shape: &[usize], bytes: &[u8]) -> Vec<u8> {
     let expected = std::fs::read(fixture("expected.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&expected).unwrap();
     let changed = TensorView::new(dtype, shape.to_vec(), bytes).unwrap();
-    let tensors = file.iter().map(|(found, view)| match found == name {
-        true => (found, changed.clone()),
-        false => (found, view),
+    let tensors = file.iter().map(|(found, view)| {
+        let view = if found == name { changed.clone() } else { view };
+        (found, view)
     });
     safetensors::serialize(tensors, None).unwrap()
 }
@@ -164,7 +163,7 @@ fn with(name: &str, dtype: Dtype, shape: &[usize], bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn weights_that_are_not_finite_are_named() {
     let nan = f32::NAN.to_le_bytes().repeat(4);
-    // What float32 cannot hold is no better.
+    // A float64 that float32 cannot represent counts as infinite.
     let huge = 1e300_f64.to_le_bytes().repeat(4);
     for bytes in [
         with("fc1.bias", Dtype::F32, &[4], &nan),
@@ -192,7 +191,7 @@ fn a_parameter_of_another_type_is_named() {
 }
 
 #[test]
-fn shapes_are_told_in_pytorchs_layout() {
+fn errors_name_shapes_in_pytorchs_layout() {
     let error = weights::load(model(5), &fixture("bare.pth"))
         .unwrap_err()
         .to_string();
@@ -203,7 +202,7 @@ fn shapes_are_told_in_pytorchs_layout() {
 }
 
 #[test]
-fn another_number_of_classes_leaves_the_head_as_it_was() {
+fn a_head_of_another_size_is_not_loaded() {
     let new = model(5);
     let (loaded, left) =
         weights::load_backbone(new.clone(), &fixture("training.pth"), "fc2").unwrap();
@@ -219,7 +218,7 @@ fn another_number_of_classes_leaves_the_head_as_it_was() {
         values(&loaded, "fc1.weight"),
         values(&expected, "fc1.weight")
     );
-    // The same number of classes: the head is loaded like everything else.
+    // With the same number of classes, the head is loaded too.
     let (loaded, left) = weights::load_backbone(model(3), &fixture("bare.pth"), "fc2").unwrap();
     assert!(left.is_empty());
     assert_as_expected(&loaded, "bare.pth");
@@ -230,7 +229,7 @@ fn another_number_of_classes_leaves_the_head_as_it_was() {
 
 #[test]
 fn half_a_head_is_not_loaded() {
-    // Its bias would fit.
+    // The bias alone would fit.
     let bytes = with("fc2.weight", Dtype::F32, &[3, 2], &[0; 24]);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.safetensors");
@@ -249,7 +248,7 @@ fn half_a_head_is_not_loaded() {
 }
 
 #[test]
-fn what_fits_is_loaded_if_that_is_asked_for() {
+fn non_strict_loading_takes_what_fits() {
     let options = LoadOptions {
         strict: false,
         ..LoadOptions::default()
@@ -262,7 +261,7 @@ fn what_fits_is_loaded_if_that_is_asked_for() {
         values(&loaded, "conv1.weight"),
         values(&expected, "conv1.weight")
     );
-    // But not if nothing does.
+    // It is an error if nothing fits.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other.safetensors");
     let view = TensorView::new(Dtype::F32, vec![1], &[0; 4]).unwrap();
@@ -281,7 +280,7 @@ fn what_fits_is_loaded_if_that_is_asked_for() {
 }
 
 #[test]
-fn a_file_of_pytorch_becomes_safetensors() {
+fn a_pytorch_file_converts_to_safetensors() {
     for name in ["legacy_training.th", "model_half.pt"] {
         let dict = StateDict::read(&fixture(name)).unwrap();
         assert_eq!(dict.names().count(), 8);

@@ -1,4 +1,4 @@
-//! Whatever bytes a weights file has, reading it ends with a result and without much memory.
+//! Reading a weights file of arbitrary bytes returns, and needs little memory.
 #![allow(clippy::unwrap_used, unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -13,7 +13,7 @@ thread_local! {
     static PEAK: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Counts what each thread holds, so that tests beside each other do not count for each other.
+/// Counts allocations per thread, so that concurrent tests do not affect each other.
 struct Counting;
 
 impl Counting {
@@ -24,7 +24,7 @@ impl Counting {
     }
 }
 
-// SAFETY: every call is passed on as it came.
+// SAFETY: every call is forwarded unchanged to the system allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::add(layout.size());
@@ -40,11 +40,11 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A small instruction of a pickle becomes a value of some dozen bytes, and a file is first copied here.
+/// A pickle instruction of one byte can become a value of some dozen bytes, and the file is copied.
 const BYTES_PER_BYTE: usize = 300;
-const BYTES_BESIDE: usize = 1 << 16;
+const FIXED_BYTES: usize = 1 << 16;
 
-/// Reads everything that is in the file.
+/// Reads all tensors of the file and checks the peak of memory.
 fn read(bytes: &[u8]) {
     let before = HELD.get();
     PEAK.set(before);
@@ -57,7 +57,7 @@ fn read(bytes: &[u8]) {
         }
     }
     let peak = PEAK.get().saturating_sub(before);
-    let allowed = bytes.len() * BYTES_PER_BYTE + BYTES_BESIDE;
+    let allowed = bytes.len() * BYTES_PER_BYTE + FIXED_BYTES;
     assert!(
         peak <= allowed,
         "{peak} bytes for a file of {}",

@@ -1,44 +1,44 @@
-//! What can be wrong with what this crate is given.
+//! Errors of hidden states and sequence lengths.
 
-/// Carried state that belongs to another network, or that has been damaged.
+/// A hidden state that does not fit the network, or is damaged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
-    /// A tensor that the others ask for.
+    /// A tensor is missing.
     #[error("the recurrent state has no `{name}`")]
     Missing {
-        /// What it would be called.
+        /// Its name.
         name: String,
     },
-    /// A tensor that no layer has.
+    /// A tensor belongs to no layer.
     #[error("`{name}` of the recurrent state belongs to none of its layers")]
     Unexpected {
-        /// What it is called.
+        /// Its name.
         name: String,
     },
-    /// Another number of layers, or another kind of cell.
+    /// The number of layers or the kind of cell differs.
     #[error("the recurrent state is of {got}, the network has {expected}")]
     Layers {
-        /// What the state is of, as in "2 layers with cells".
+        /// Layers of the state, as in "2 layers with cells".
         got: String,
-        /// What the network has.
+        /// Layers of the network.
         expected: String,
     },
-    /// A tensor of another size.
+    /// A tensor has another shape.
     #[error("`{name}` of the recurrent state is {got:?}, the network needs {expected:?}")]
     Shape {
-        /// The tensor.
+        /// Name of the tensor.
         name: String,
         /// Its shape.
         got: [usize; 2],
-        /// The shape that the network needs, `[batch, hidden]`.
+        /// Shape that the network needs, `[batch, hidden]`.
         expected: [usize; 2],
     },
 }
 
-/// Lengths of sequences that do not fit the batch that they are for.
+/// Sequence lengths that do not fit the batch.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LengthsError {
-    /// One length for every sequence.
+    /// The number of lengths is not the batch size.
     #[error("{got} lengths for a batch of {batch} sequences")]
     Count {
         /// Number of lengths.
@@ -46,10 +46,10 @@ pub enum LengthsError {
         /// Number of sequences.
         batch: usize,
     },
-    /// Longer than the batch.
+    /// A sequence is longer than the batch.
     #[error("sequence {index} is said to be {length} long, the batch has only {time} time steps")]
     TooLong {
-        /// Which sequence.
+        /// Index of the sequence.
         index: usize,
         /// Its length.
         length: usize,

@@ -1,4 +1,4 @@
-//! Weights in and out, in PyTorch's names and layout.
+//! Loading and saving weights with PyTorch's names and layout.
 
 use std::path::Path;
 
@@ -9,11 +9,11 @@ pub use tinderbox_weights::{
     parameter_names, save, to_bytes,
 };
 
-/// As [`load`], and takes what PyTorch saves of a tied model: the one weight under both names, `encoder.weight` and
-/// `decoder.weight`. This crate saves it once, under the first.
+/// As [`load`], and also accepts a tied model as PyTorch saves it, with the shared weight under
+/// both names, `encoder.weight` and `decoder.weight`. This crate saves it once, under the first.
 ///
 /// # Errors
-/// As [`load`]; it is a [`WeightsError::Mismatch`] if the two weights of a file for a tied model differ.
+/// As [`load`], and a [`WeightsError::Mismatch`] if a tied model is given two weights that differ.
 pub fn load_lm(model: RnnLm, path: &Path) -> Result<RnnLm, WeightsError> {
     let dict = StateDict::read(path)?;
     if !model.is_tied() || !is_tied(&dict) {
@@ -25,19 +25,19 @@ pub fn load_lm(model: RnnLm, path: &Path) -> Result<RnnLm, WeightsError> {
     };
     let (model, mut mismatch) = load_with(model, path, &options)?;
     mismatch.unexpected.retain(|name| name != DECODER);
-    match mismatch.is_empty() {
-        true => Ok(model),
-        false => Err(WeightsError::Mismatch {
-            path: path.to_path_buf(),
-            mismatch,
-        }),
+    if mismatch.is_empty() {
+        return Ok(model);
     }
+    Err(WeightsError::Mismatch {
+        path: path.to_path_buf(),
+        mismatch,
+    })
 }
 
 const ENCODER: &str = "encoder.weight";
 const DECODER: &str = "decoder.weight";
 
-/// Whether the same weight is there under both names.
+/// True if the file has the same weight under both names.
 fn is_tied(dict: &StateDict) -> bool {
     let (encoder, decoder) = (dict.floats(ENCODER), dict.floats(DECODER));
     encoder.is_some() && encoder == decoder

@@ -1,4 +1,4 @@
-//! What is dropped, where, and when: in training, and the same at all time steps where it should be.
+//! Dropout: which values it drops, in training only, with one mask for all time steps if locked.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -14,7 +14,7 @@ use tinderbox_model_rnn::{
     weights,
 };
 
-/// What dropout made of ones: for every unit whether it was kept, `[time][unit]`.
+/// Drops from ones; true for every feature that was kept, `[time][feature]`.
 fn kept(dropout: &SequenceDropout, time: usize, units: usize) -> Vec<Vec<bool>> {
     let device = Device::flex().autodiff();
     let ones = Tensor::ones([time, 1, units], &device);
@@ -40,7 +40,7 @@ fn locked_dropout_is_the_same_at_all_time_steps() {
         let count = step.iter().filter(|kept| **kept).count();
         assert!(count.abs_diff(600) < 94, "{count}");
     }
-    // Each text of a batch is dropped from on its own.
+    // Each sequence of a batch has its own mask.
     let device = Device::flex().autodiff();
     let dropped = SequenceDropout::new(0.4, true)
         .unwrap()
@@ -51,7 +51,7 @@ fn locked_dropout_is_the_same_at_all_time_steps() {
 }
 
 #[test]
-fn dropped_words_are_dropped_wherever_they_are() {
+fn a_dropped_token_is_dropped_everywhere_in_the_batch() {
     let device = Device::flex().autodiff();
     let weight = Tensor::<2>::ones([1000, 3], &device);
     let words: Vec<i64> = (0..2000).map(|i| i % 1000).collect();
@@ -76,15 +76,14 @@ fn dropped_words_are_dropped_wherever_they_are() {
 
 #[test]
 fn dropped_recurrent_weights_are_dropped_at_all_time_steps() {
-    // With no input, no biases and ReLU, a step multiplies the state by the recurrent weights. From the unit vectors, the
-    // first step gives the weights themselves, and the second one their square if they are still the same.
+    // Without input and biases, and with ReLU, a step multiplies the state by the recurrent
+    // weights. From unit vectors, the first step returns the weights, and the second one their
+    // square if the mask is still the same.
     let device = Device::flex().autodiff();
     let size = 20;
-    let config = RecurrentConfig {
-        bias: false,
-        weight_drop: 0.5,
-        ..RecurrentConfig::new(CellKind::RnnRelu, 1, size, 1)
-    };
+    let config = RecurrentConfig::new(CellKind::RnnRelu, 1, size, 1)
+        .with_bias(false)
+        .with_weight_drop(0.5);
     let ones = |rows: usize, columns: usize| vec![1.0 / size as f32; rows * columns];
     let file = common::safetensors(&[
         ("weight_ih_l0".into(), vec![size, 1], ones(size, 1)),
@@ -101,7 +100,7 @@ fn dropped_recurrent_weights_are_dropped_at_all_time_steps() {
     let [first, second, third] = run();
     let weights = values(first.clone());
     let kept = weights.iter().filter(|x| **x > 0.0).count();
-    // Six standard deviations of 400 coins.
+    // Six standard deviations of 400 coin flips.
     assert!(kept.abs_diff(200) < 60, "{kept}");
     assert!(
         weights
@@ -126,13 +125,10 @@ fn dropped_recurrent_weights_are_dropped_at_all_time_steps() {
 }
 
 #[test]
-fn only_the_last_layers_outputs_are_not_dropped_by_the_layers() {
-    // An output of exactly zero is one that was dropped.
+fn dropout_acts_on_the_outputs_of_all_layers_but_the_last() {
+    // An output of exactly 0 was dropped.
     let device = Device::flex().autodiff();
-    let config = RecurrentConfig {
-        dropout: 0.5,
-        ..RecurrentConfig::new(CellKind::Lstm, 2, 8, 2)
-    };
+    let config = RecurrentConfig::new(CellKind::Lstm, 2, 8, 2).with_dropout(0.5);
     let model = config.init(&device).unwrap();
     let input = random([2, 5, 2], &device);
     let first = values(model.forward(input.clone(), None).0);
@@ -140,7 +136,7 @@ fn only_the_last_layers_outputs_are_not_dropped_by_the_layers() {
     assert_ne!(first, values(model.forward(input, None).0));
 }
 
-/// Whether dropout showed, in the outputs before the last dropout, and in those after it.
+/// True if outputs are random: before the output dropout, and by it.
 fn noisy(config: &RnnLmConfig) -> [bool; 2] {
     let device = Device::flex().autodiff();
     let model = config.init(&device).unwrap();
@@ -148,7 +144,7 @@ fn noisy(config: &RnnLmConfig) -> [bool; 2] {
     let run = || model.forward(words.clone(), None).activations;
     let (first, second) = (run(), run());
     let raw = values(first.raw.clone()) != values(second.raw);
-    // What is dropped is zero, and an output never is.
+    // Dropped outputs are 0, others never are.
     assert!(values(first.raw.clone()).iter().all(|&x| x != 0.0));
     let dropped = values(first.dropped.clone()) != values(first.raw);
     let zeros = values(first.dropped).contains(&0.0);
@@ -157,39 +153,23 @@ fn noisy(config: &RnnLmConfig) -> [bool; 2] {
 }
 
 #[test]
-fn every_dropout_acts_where_its_name_says() {
-    let none = RnnLmConfig {
-        vocab_size: 13,
-        embedding_size: 30,
-        hidden_size: 30,
-        dropout: 0.0,
-        ..RnnLmConfig::default()
+fn every_dropout_option_acts_in_its_place() {
+    let none = RnnLmConfig::default()
+        .with_vocab_size(13)
+        .with_embedding_size(30)
+        .with_hidden_size(30)
+        .with_dropout(0.0);
+    let all = none.clone().with_dropout(0.5);
+    let only = |input, hidden, output| {
+        none.clone()
+            .with_dropout(output)
+            .with_dropout_input(Some(input))
+            .with_dropout_hidden(Some(hidden))
     };
-    let all = RnnLmConfig {
-        dropout: 0.5,
-        ..none
-    };
-    let only = |input, hidden, output| RnnLmConfig {
-        dropout: output,
-        dropout_input: Some(input),
-        dropout_hidden: Some(hidden),
-        ..none
-    };
-    let words = RnnLmConfig {
-        dropout_words: 0.5,
-        ..none
-    };
-    let weights = RnnLmConfig {
-        weight_drop: 0.5,
-        ..none
-    };
+    let words = none.clone().with_dropout_words(0.5);
+    let weights = none.clone().with_weight_drop(0.5);
     for locked_dropout in [false, true] {
-        let noisy = |config: RnnLmConfig| {
-            noisy(&RnnLmConfig {
-                locked_dropout,
-                ..config
-            })
-        };
+        let noisy = |config: RnnLmConfig| noisy(&config.with_locked_dropout(locked_dropout));
         assert_eq!(noisy(none.clone()), [false, false]);
         assert_eq!(noisy(all.clone()), [true, true]);
         assert_eq!(noisy(only(0.5, 0.0, 0.0)), [true, false]);
@@ -197,17 +177,14 @@ fn every_dropout_acts_where_its_name_says() {
         assert_eq!(noisy(only(0.0, 0.0, 0.5)), [false, true]);
         assert_eq!(noisy(words.clone()), [true, false]);
         assert_eq!(noisy(weights.clone()), [true, false]);
-        // Between layers there is nothing if there is only one.
-        let one = RnnLmConfig {
-            num_layers: 1,
-            ..only(0.0, 0.5, 0.0)
-        };
+        // A single layer has no dropout between layers.
+        let one = only(0.0, 0.5, 0.0).with_num_layers(1);
         assert_eq!(noisy(one), [false, false]);
     }
 }
 
 #[test]
-fn penalties_look_at_the_outputs_that_they_should() {
+fn ar_penalises_dropped_outputs_and_tar_differences_of_raw_ones() {
     let device = Device::flex();
     let dropped = Tensor::from_floats([[[1.0, 0.0], [3.0, 0.0], [0.0, 2.0]]], &device);
     let raw = Tensor::from_floats([[[1.0, 1.0], [3.0, 1.0], [0.0, 2.0]]], &device);
@@ -231,10 +208,10 @@ fn a_single_step_has_no_temporal_penalty() {
 }
 
 #[test]
-fn layers_go_to_evaluation_and_back_as_a_whole() {
+fn layers_switch_between_training_and_evaluation_as_a_whole() {
     let device = Device::flex().autodiff();
     let input = random([2, 4, 10], &device);
-    // Not a word about the device of the input here: what was switched off stays off.
+    // The input stays on the autodiff device: only the mode of the layers may matter.
     let is_noisy = |model: &Recurrent| {
         let run = || values(model.forward(input.clone(), None).0);
         run() != run()
@@ -245,14 +222,8 @@ fn layers_go_to_evaluation_and_back_as_a_whole() {
         found.len() == weights::parameter_names(model).len()
     };
     let base = RecurrentConfig::new(CellKind::Lstm, 10, 10, 2);
-    let dropout = RecurrentConfig {
-        dropout: 0.5,
-        ..base.clone()
-    };
-    let weight_drop = RecurrentConfig {
-        weight_drop: 0.5,
-        ..base
-    };
+    let dropout = base.clone().with_dropout(0.5);
+    let weight_drop = base.with_weight_drop(0.5);
     for config in [dropout, weight_drop] {
         let model = config.init(&device).unwrap();
         assert!(is_noisy(&model) && trains(&model));
@@ -261,7 +232,7 @@ fn layers_go_to_evaluation_and_back_as_a_whole() {
         assert_eq!(common::parameters(&valid), common::parameters(&model));
         let trained = valid.train();
         assert!(is_noisy(&trained) && trains(&trained));
-        // A copy for another thread learns on its own.
+        // A fork has its own autodiff graph.
         let fork = model.clone().fork(&device);
         assert!(is_noisy(&fork) && trains(&fork));
         let whole = model.clone().to_device(&device).materialize();

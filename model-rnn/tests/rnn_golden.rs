@@ -1,4 +1,4 @@
-//! Agreement with PyTorch, to rounding. The fixtures are made by `golden/make_rnn.py`.
+//! Agreement with PyTorch, up to rounding. `golden/make_rnn.py` makes the fixtures.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -31,13 +31,13 @@ fn language_models() -> Fixture {
     Fixture::new(include_bytes!("fixtures/language_models.safetensors"))
 }
 
-/// As PyTorch's.
+/// AdamW with PyTorch's defaults.
 fn adamw() -> ModuleOptimizer {
     let config = AdamWConfig::new().with_weight_decay(0.01);
     config.with_epsilon(1e-8).init()
 }
 
-/// The numbers that the script calls `pattern`.
+/// `pattern` of the script.
 fn pattern<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
     let count = shape.iter().product::<usize>() as u64;
     let number = |i: u64| ((i * 7919 % 1009) as f64 / 504.0 - 1.0) as f32;
@@ -51,7 +51,7 @@ fn weighted<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
     (tensor * pattern(shape, &device)).sum()
 }
 
-/// The tensors under `prefix` with gradients of their own.
+/// The tensors under `prefix`, as leaves that require gradients.
 fn state(fixture: &Fixture, prefix: &str, device: &Device) -> BTreeMap<String, Tensor<2>> {
     let tensor = |name: String| {
         let tensor = fixture.tensor::<2>(&format!("{prefix}{name}"), device);
@@ -130,24 +130,18 @@ fn two_layers_of_every_cell_are_pytorchs() {
 }
 
 #[test]
-fn both_directions_and_different_lengths_are_pytorchs() {
+fn both_directions_and_padded_batches_are_pytorchs() {
     for (name, cell) in CELLS {
-        let config = RecurrentConfig {
-            bidirectional: true,
-            ..RecurrentConfig::new(cell, 4, 6, 2)
-        };
+        let config = RecurrentConfig::new(cell, 4, 6, 2).with_bidirectional(true);
         check_layers(&format!("{name}.packed"), &config);
     }
 }
 
 #[test]
-fn the_gru_that_resets_before_is_the_papers() {
+fn the_gru_with_reset_before_the_product_is_the_papers() {
     let fixture = Fixture::new(include_bytes!("fixtures/gru_reset_before.safetensors"));
     let device = Device::flex().autodiff();
-    let config = RecurrentConfig {
-        reset_after: false,
-        ..RecurrentConfig::new(CellKind::Gru, 4, 6, 1)
-    };
+    let config = RecurrentConfig::new(CellKind::Gru, 4, 6, 1).with_reset_after(false);
     let model = fixture.load(config.init(&device).unwrap(), "init.");
     let run = |model: &Recurrent| {
         let state = RnnState::from_named(state(&fixture, "state.", &device)).unwrap();
@@ -161,30 +155,25 @@ fn the_gru_that_resets_before_is_the_papers() {
     assert_close("loss", &values(loss), &fixture.floats("loss"), 1e-5);
     let got = gradients(&model, &tape);
     assert_all_close("gradient", &got, &fixture.under("grad."), 1e-4);
-    // The same weights mean something else after the product.
-    let after = RecurrentConfig {
-        reset_after: true,
-        ..config
-    };
+    // With the reset after the product, the same weights have other outputs.
+    let after = config.with_reset_after(true);
     let after = fixture.load(after.init(&device).unwrap(), "init.");
     let far = |(a, b): (&f32, &f32)| (a - b).abs() > 1e-2;
     assert!(values(run(&after)).iter().zip(&expected).any(far));
 }
 
-/// A model of the fixture that drops nothing.
+/// A model of the fixture, without dropout.
 fn thin(embedding_size: usize, num_layers: usize, tied: bool) -> RnnLmConfig {
-    RnnLmConfig {
-        vocab_size: 11,
-        embedding_size,
-        hidden_size: 6,
-        num_layers,
-        tied,
-        dropout: 0.0,
-        ..RnnLmConfig::default()
-    }
+    RnnLmConfig::default()
+        .with_vocab_size(11)
+        .with_embedding_size(embedding_size)
+        .with_hidden_size(6)
+        .with_num_layers(num_layers)
+        .with_tied(tied)
+        .with_dropout(0.0)
 }
 
-/// The model's weights from a file as PyTorch saves it.
+/// Loads the weights from a file as PyTorch saves it.
 fn load_lm(fixture: &Fixture, name: &str, model: RnnLm) -> Result<RnnLm, WeightsError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
@@ -198,7 +187,7 @@ fn load_lm(fixture: &Fixture, name: &str, model: RnnLm) -> Result<RnnLm, Weights
     weights::load_lm(model, &path)
 }
 
-/// Three stretches of text with carried state, a step of the optimizer after each of the first two.
+/// Three segments of a text with their hidden state, an optimizer step after each of the first two.
 fn check_language_model(name: &str, config: &RnnLmConfig, penalties: bool) {
     let fixture = language_models();
     let device = Device::flex().autodiff();
@@ -223,7 +212,7 @@ fn check_language_model(name: &str, config: &RnnLmConfig, penalties: bool) {
                 + regularization::temporal_activation(&output.activations, 1.0);
         }
         let tape = loss.backward();
-        let what = format!("{name}, stretch {index}");
+        let what = format!("{name}, segment {index}");
         let expected = fixture.floats(&key(format!("logits{index}")));
         assert_close(&what, &values(output.logits), &expected, 1e-4);
         let expected = fixture.floats(&key(format!("loss{index}")));
@@ -240,7 +229,7 @@ fn check_language_model(name: &str, config: &RnnLmConfig, penalties: bool) {
     assert_all_close(name, &state_values(state.unwrap()), &expected, 1e-4);
     let mut expected = fixture.under(&key("step2.".into()));
     if config.tied {
-        // PyTorch has it twice.
+        // PyTorch saves it twice.
         assert_eq!(
             expected.remove("decoder.weight").unwrap(),
             expected["encoder.weight"]
@@ -250,12 +239,12 @@ fn check_language_model(name: &str, config: &RnnLmConfig, penalties: bool) {
 }
 
 #[test]
-fn the_lstm_language_model_with_carried_state_is_pytorchs() {
+fn the_lstm_language_model_with_its_hidden_state_is_pytorchs() {
     check_language_model("untied", &thin(4, 2, false), false);
 }
 
 #[test]
-fn the_tied_language_model_with_carried_state_is_pytorchs() {
+fn the_tied_language_model_with_its_hidden_state_is_pytorchs() {
     check_language_model("tied", &thin(6, 2, true), false);
 }
 
@@ -267,11 +256,10 @@ fn awd_lstm_and_its_penalties_are_pytorchs() {
 #[test]
 fn awd_lstm_in_evaluation_is_pytorchs_whatever_it_drops_in_training() {
     let fixture = language_models();
-    let config = RnnLmConfig {
-        embedding_size: 4,
-        hidden_size: 6,
-        ..RnnLmConfig::awd_lstm().with_vocab_size(11)
-    };
+    let config = RnnLmConfig::awd_lstm()
+        .with_vocab_size(11)
+        .with_embedding_size(4)
+        .with_hidden_size(6);
     let trained = Device::flex().autodiff();
     let model = load_lm(&fixture, "awd", config.init(&trained).unwrap()).unwrap();
     let words = fixture

@@ -1,4 +1,4 @@
-//! What holds whatever the weights are.
+//! Properties that hold for any weights.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -22,11 +22,9 @@ fn cell() -> impl Strategy<Value = CellKind> {
 }
 
 fn network(cell: CellKind, bidirectional: bool, device: &Device) -> Recurrent {
-    let config = RecurrentConfig {
-        bidirectional,
-        hidden_sizes: vec![4, 3],
-        ..RecurrentConfig::new(cell, 2, 4, 2)
-    };
+    let config = RecurrentConfig::new(cell, 2, 4, 2)
+        .with_bidirectional(bidirectional)
+        .with_hidden_sizes(vec![4, 3]);
     config.init(device).unwrap()
 }
 
@@ -42,7 +40,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn what_stands_after_a_sequences_end_changes_nothing(
+    fn padding_changes_nothing(
         cell in cell(),
         bidirectional: bool,
         lengths in proptest::collection::vec(0_usize..7, 1..5),
@@ -63,7 +61,7 @@ proptest! {
         prop_assert_eq!(values(output.clone()), values(same));
         prop_assert_eq!(all(&state), all(&same_state));
 
-        // Each sequence on its own gives the same, and zeros follow.
+        // Each sequence alone has the same outputs, and outputs on padding are 0.
         for (row, &length) in lengths.iter().enumerate() {
             let output = output.clone().narrow(0, row, 1);
             let [_, _, width] = output.dims();
@@ -81,20 +79,18 @@ proptest! {
     }
 
     #[test]
-    fn a_text_in_pieces_with_carried_state_is_the_text(
+    fn segments_with_their_hidden_state_equal_the_whole_text(
         cell in cell(),
         tied: bool,
         pieces in proptest::collection::vec(1_usize..5, 1..5),
     ) {
         let device = Device::flex();
-        let config = RnnLmConfig {
-            cell,
-            vocab_size: 13,
-            embedding_size: 4,
-            hidden_size: 6,
-            tied,
-            ..RnnLmConfig::default()
-        };
+        let config = RnnLmConfig::default()
+.with_cell(cell)
+.with_vocab_size(13)
+.with_embedding_size(4)
+.with_hidden_size(6)
+.with_tied(tied);
         let model = config.init(&device).unwrap();
         let count = pieces.iter().sum();
         let words = words([2, count], 13, &device);
@@ -103,7 +99,7 @@ proptest! {
         for piece in pieces {
             let output = model.forward(words.clone().narrow(1, start, piece), state);
             logits.push(output.logits);
-            // As a checkpoint keeps it.
+            // As saved in a checkpoint.
             let named = output.state.into_named();
             state = RnnState::from_named(named).unwrap();
             start += piece;
@@ -115,7 +111,7 @@ proptest! {
 }
 
 #[test]
-fn lengths_that_do_not_fit_are_refused() {
+fn lengths_that_do_not_fit_are_rejected() {
     let device = Device::flex();
     let model = network(CellKind::Lstm, false, &device);
     let input = random([2, 3, 2], &device);
@@ -135,14 +131,14 @@ fn lengths_that_do_not_fit_are_refused() {
             time
         }
     );
-    // Whole lengths are no lengths.
+    // Full lengths equal no lengths.
     let (plain, _) = model.forward(input.clone(), None);
     let (whole, _) = model.forward_lengths(input, &[3, 3], None).unwrap();
     assert_eq!(values(plain), values(whole));
 }
 
 #[test]
-fn a_sequence_of_no_length_keeps_its_state() {
+fn an_empty_sequence_keeps_its_state() {
     let device = Device::flex();
     let model = network(CellKind::Lstm, true, &device);
     let input = random([2, 3, 2], &device);
@@ -156,7 +152,7 @@ fn a_sequence_of_no_length_keeps_its_state() {
 }
 
 #[test]
-fn a_state_is_named_and_read_back() {
+fn a_state_survives_its_named_tensors() {
     let device = Device::flex();
     for (cell, bidirectional, names) in [
         (CellKind::Gru, false, "hidden_l0 hidden_l1"),
@@ -180,7 +176,7 @@ fn a_state_is_named_and_read_back() {
 }
 
 #[test]
-fn a_damaged_state_is_an_error_with_a_name() {
+fn a_damaged_state_is_an_error_that_names_the_tensor() {
     let device = Device::flex();
     let named = |cell, bidirectional| {
         let model = network(cell, bidirectional, &device);
@@ -220,7 +216,7 @@ fn a_damaged_state_is_an_error_with_a_name() {
 }
 
 #[test]
-fn a_state_of_another_network_is_refused() {
+fn a_state_of_another_network_is_rejected() {
     let device = Device::flex();
     let lstm = network(CellKind::Lstm, false, &device);
     let (_, state) = lstm.forward(random([3, 2, 2], &device), None);
@@ -246,47 +242,20 @@ fn a_state_of_another_network_is_refused() {
 }
 
 #[test]
-fn layers_that_cannot_be_are_refused() {
+fn invalid_options_are_rejected() {
     let base = RecurrentConfig::new(CellKind::Gru, 2, 3, 2);
-    let refused = |config: RecurrentConfig| config.init(&Device::flex()).unwrap_err().option;
+    let rejected = |config: RecurrentConfig| config.init(&Device::flex()).unwrap_err().option;
+    assert_eq!(rejected(base.clone().with_input_size(0)), "input_size");
     assert_eq!(
-        refused(RecurrentConfig {
-            input_size: 0,
-            ..base.clone()
-        }),
-        "input_size"
-    );
-    assert_eq!(
-        refused(RecurrentConfig {
-            hidden_sizes: vec![],
-            ..base
-        }),
+        rejected(base.clone().with_hidden_sizes(vec![])),
         "num_layers"
     );
     assert_eq!(
-        refused(RecurrentConfig {
-            hidden_sizes: vec![3, 0],
-            ..base
-        }),
+        rejected(base.clone().with_hidden_sizes(vec![3, 0])),
         "hidden_size"
     );
-    assert_eq!(
-        refused(RecurrentConfig {
-            dropout: f64::NAN,
-            ..base.clone()
-        }),
-        "dropout"
-    );
-    assert_eq!(
-        refused(RecurrentConfig {
-            weight_drop: 1.0,
-            ..base.clone()
-        }),
-        "weight_drop"
-    );
+    assert_eq!(rejected(base.clone().with_dropout(f64::NAN)), "dropout");
+    assert_eq!(rejected(base.clone().with_weight_drop(1.0)), "weight_drop");
     let init_range = Some(f64::INFINITY);
-    assert_eq!(
-        refused(RecurrentConfig { init_range, ..base }),
-        "init_range"
-    );
+    assert_eq!(rejected(base.with_init_range(init_range)), "init_range");
 }

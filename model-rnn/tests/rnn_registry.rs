@@ -1,4 +1,4 @@
-//! What holds for every model in the registry.
+//! Properties of every model in the registry.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -9,19 +9,16 @@ use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use common::{gradients, logits_of, words};
-use tinderbox_model_rnn::registry::{self, MODELS, ModelInfo};
+use tinderbox_model_rnn::registry::{self, MODELS, RnnModelInfo};
 use tinderbox_model_rnn::weights::{self, WeightsError};
 use tinderbox_model_rnn::{CellKind, RnnLmConfig, num_parameters};
 
-/// The same model with few units, but enough that dropout never drops all of them: names, order and shapes are what the
-/// tests are about.
-fn thin(info: &ModelInfo) -> RnnLmConfig {
+/// The same model with few units, but enough that dropout never drops all of them: the tests are
+/// about names, order and shapes.
+fn thin(info: &RnnModelInfo) -> RnnLmConfig {
     let config = (info.config)().with_vocab_size(23);
-    RnnLmConfig {
-        embedding_size: 40,
-        hidden_size: if config.num_layers > 2 { 50 } else { 40 },
-        ..config
-    }
+    let hidden_size = if config.num_layers > 2 { 50 } else { 40 };
+    config.with_embedding_size(40).with_hidden_size(hidden_size)
 }
 
 #[test]
@@ -31,6 +28,7 @@ fn names_are_sorted_and_found() {
         assert_eq!(registry::find(info.name).unwrap().name, info.name);
     }
     assert!(registry::find("no-such-model").is_none());
+    assert_eq!(registry::nearest("lstm_lrage"), Some("lstm_large"));
 }
 
 #[test]
@@ -43,7 +41,7 @@ fn every_model_has_pytorchs_number_of_parameters() {
 }
 
 #[test]
-fn every_model_gives_logits_a_state_and_activations() {
+fn every_model_returns_logits_a_state_and_activations() {
     for info in MODELS {
         let device = Device::flex();
         let config = thin(info);
@@ -62,7 +60,7 @@ fn every_model_gives_logits_a_state_and_activations() {
         assert_eq!(output.state.cell().count(), cells);
         model.check_state(&output.state, 2).unwrap();
         assert!(model.check_state(&output.state, 3).is_err());
-        // It goes on.
+        // Continue from the state.
         let output = model.forward(words([2, 1], 23, &device), Some(output.state));
         assert_eq!(output.logits.dims(), [2, 1, 23]);
     }
@@ -116,13 +114,13 @@ fn saved_and_loaded_the_logits_are_the_same() {
         assert_eq!(logits_of(&strict, &words), expected);
         let loaded = weights::load_lm(other.clone(), &path).unwrap();
         assert_eq!(logits_of(&loaded, &words), expected);
-        // Burn's own way.
+        // Burn's own records.
         let loaded = other.load_record(model.into_record());
         assert_eq!(logits_of(&loaded, &words), expected);
     }
 }
 
-/// What PyTorch saves of a tied model, with a second weight that is the first one plus `difference`.
+/// A tied model as PyTorch saves it; the weight of the decoder differs by `difference`.
 fn with_both_names(model: &impl Module, difference: f32) -> Vec<u8> {
     let bytes = weights::to_bytes(model).unwrap();
     let dict = weights::StateDict::from_bytes(bytes, Path::new("tied")).unwrap();
@@ -142,7 +140,7 @@ fn with_both_names(model: &impl Module, difference: f32) -> Vec<u8> {
 }
 
 #[test]
-fn a_tied_model_takes_a_file_with_both_names_if_they_are_one() {
+fn a_tied_model_accepts_a_file_with_both_names_if_the_weights_are_equal() {
     let folder = tempfile::tempdir().unwrap();
     let device = Device::flex();
     let config = thin(registry::find("awd_lstm").unwrap());
@@ -160,23 +158,19 @@ fn a_tied_model_takes_a_file_with_both_names_if_they_are_one() {
     assert!(matches!(error, WeightsError::Mismatch { .. }), "{error}");
     assert!(error.to_string().contains("decoder.weight"), "{error}");
 
-    // An untied model takes both, whether they are equal or not.
-    let untied = RnnLmConfig {
-        tied: false,
-        num_layers: 1,
-        ..config
-    };
+    // An untied model accepts both, equal or not.
+    let untied = config.with_tied(false).with_num_layers(1);
     let model = untied.init(&device).unwrap();
     weights::save(&model, &path).unwrap();
     let loaded = weights::load_lm(untied.init(&device).unwrap(), &path).unwrap();
     assert_eq!(logits_of(&loaded, &words), logits_of(&model, &words));
-    // And a tied one does not take an untied one's.
+    // A tied model rejects the file of an untied one.
     let error = weights::load_lm(other, &path).unwrap_err();
     assert!(error.to_string().contains("decoder.weight"), "{error}");
 }
 
 #[test]
-fn configurations_are_written_and_read() {
+fn configurations_survive_json() {
     for info in MODELS {
         let config = (info.config)();
         let json = serde_json::to_string(&config).unwrap();
@@ -189,7 +183,7 @@ fn configurations_are_written_and_read() {
 }
 
 #[test]
-fn options_that_describe_no_model_are_named() {
+fn invalid_options_are_named() {
     for (option, json) in [
         ("vocab_size", r#"{"vocab_size": 0}"#),
         ("embedding_size", r#"{"embedding_size": 0}"#),
@@ -214,7 +208,7 @@ fn options_that_describe_no_model_are_named() {
 }
 
 #[test]
-fn parameters_begin_where_they_should() {
+fn parameters_are_initialised_within_their_range() {
     let device = Device::flex();
     let largest = |config: &RnnLmConfig, name: &str| {
         let model = config.init(&device).unwrap();
@@ -248,8 +242,8 @@ fn parameters_begin_where_they_should() {
 }
 
 #[test]
-fn words_on_an_autodiff_device_and_a_plain_model_are_no_surprise() {
-    // A model for evaluation, from one that is trained: no dropout, and the same answer twice.
+fn dropout_follows_the_mode_of_the_model() {
+    // A model in evaluation mode: no dropout, equal logits every time.
     let device = Device::flex().autodiff();
     let config = thin(registry::find("awd_lstm").unwrap());
     let model = config.init(&device).unwrap();
@@ -263,10 +257,10 @@ fn words_on_an_autodiff_device_and_a_plain_model_are_no_surprise() {
     let valid = model.valid();
     assert!(!valid.forward(plain.clone(), None).logits.is_autodiff());
     assert_eq!(logits_of(&valid, &plain), logits_of(&valid, &plain));
-    // And back.
+    // Back to training.
     let trained_again = valid.clone().train();
     assert_ne!(noisy, logits_of(&trained_again, &trained));
-    // What is frozen drops nothing even there.
+    // A frozen model has no dropout even on an autodiff device.
     let frozen = trained_again.freeze();
     assert_eq!(logits_of(&frozen, &trained), logits_of(&valid, &plain));
 }

@@ -1,19 +1,19 @@
-//! Scaled dot-product attention, `softmax(q kᵀ / sqrt(head_dim) + mask) v`, of queries, keys and values as the matrices
-//! before it leave them: `[batch, time, heads * head_dim]`.
+//! Scaled dot-product attention, `softmax(q kᵀ / sqrt(head_dim) + mask) v`, of queries, keys and
+//! values `[batch, time, heads * head_dim]`, the layout of the projections before it.
 //!
-//! All of it is in [`tinderbox_kernels::attention`]; here it is told what a layer's dropout does.
+//! The work is done in [`tinderbox_kernels::attention`]; these functions add a layer's dropout.
 
 use burn::nn::{Dropout, Linear};
 use burn::tensor::Tensor;
 
 pub use tinderbox_kernels::attention::{Heads, Mask, probabilities, thirds};
 
-/// `q` `[batch, queries, heads * head_dim]`, `k` and `v` `[batch, keys, key heads * head_dim]` to
-/// `[batch, queries, heads * head_dim]`; see [`tinderbox_kernels::attention::attention`]. `dropout` acts on the probabilities, in
-/// training only.
+/// `q` `[batch, queries, heads * head_dim]`, `k` and `v` `[batch, keys, kv_heads * head_dim]` to
+/// `[batch, queries, heads * head_dim]`; see [`tinderbox_kernels::attention::attention`]. `dropout`
+/// acts on the probabilities, in training only.
 ///
 /// # Panics
-/// If the shapes, the heads or the mask do not agree.
+/// If shapes, heads and mask do not fit together.
 pub fn attention(
     q: Tensor<3>,
     k: Tensor<3>,
@@ -25,20 +25,20 @@ pub fn attention(
     tinderbox_kernels::attention::attention(q, k, v, heads, mask, rate(dropout))
 }
 
-/// [`attention`] of queries, keys and values side by side, `[batch, time, 3 * heads * head_dim]`, to
+/// [`attention`] of packed queries, keys and values `[batch, time, 3 * heads * head_dim]` to
 /// `[batch, time, heads * head_dim]`.
 ///
 /// # Panics
-/// If the width is no multiple of three times the heads, or the mask does not agree.
+/// If the width is not a multiple of three times the heads, or the mask does not fit.
 pub fn packed_attention(qkv: Tensor<3>, heads: usize, mask: &Mask, dropout: &Dropout) -> Tensor<3> {
     tinderbox_kernels::attention::packed(qkv, heads, mask, rate(dropout))
 }
 
-/// [`attention`] of what `layers` make of `x` `[batch, time, width]`, the queries, keys and values: to
+/// [`attention`] of the query, key and value projections `layers` of `x` `[batch, time, width]`, to
 /// `[batch, time, heads * head_dim]`; see [`tinderbox_kernels::attention::projected`].
 ///
 /// # Panics
-/// If the width is no multiple of the heads, or the mask does not agree.
+/// If the width is not a multiple of the heads, or the mask does not fit.
 pub fn projected_attention(
     x: Tensor<3>,
     layers: [&Linear; 3],
@@ -51,10 +51,11 @@ pub fn projected_attention(
     tinderbox_kernels::attention::projected(x, weights, biases, heads, mask, rate(dropout))
 }
 
-/// The probability to drop, as long as the layer is not frozen.
+/// Dropout probability: 0 if the layer is frozen.
 fn rate(dropout: &Dropout) -> f64 {
-    match dropout.training.is_enabled() {
-        true => dropout.prob,
-        false => 0.0,
+    if dropout.training.is_enabled() {
+        dropout.prob
+    } else {
+        0.0
     }
 }

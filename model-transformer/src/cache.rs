@@ -1,23 +1,32 @@
-//! What attention remembers of the tokens that it has seen, so that a new token costs one row and not a matrix.
+//! KV cache: with it, generating a token costs one row of attention, not a whole matrix.
 
 use burn::tensor::{Tensor, s};
 
-/// The room that a cache begins with, in tokens. It doubles whenever it is full.
-const FIRST_CAPACITY: usize = 64;
+/// Initial capacity, in tokens. It doubles whenever the cache is full.
+const INITIAL_CAPACITY: usize = 64;
 
-/// Keys and values of every layer, for a batch of sequences of equal length.
+/// KV cache: keys and values of every layer, for a batch of sequences of equal length.
 ///
-/// A model makes one with its `new_cache`, and `forward_cached` adds to it. It holds up to
-/// [`context_length`](Self::context_length) tokens; when [`remaining`](Self::remaining) is 0 the caller starts anew with
-/// [`clear`](Self::clear) and the last part of the text, since every position in the cache would have to change.
+/// A model makes one with its `new_cache`, and `forward_cached` appends to it. It holds up to
+/// [`context_length`](Self::context_length) tokens; when [`remaining`](Self::remaining) is 0, start
+/// again with [`clear`](Self::clear) and the last part of the text, since every cached position
+/// would have to change. [`Predictor`](crate::Predictor) does this.
 ///
-/// Memory: `2 * layers * batch * kv_heads * head_dim` floats a token, for at most twice as many tokens as there are.
+/// Memory: `2 * layers * batch * kv_heads * head_dim` floats per token, with room for up to twice
+/// the tokens in it.
 #[derive(Clone, Debug)]
 pub struct Cache {
     layers: Vec<LayerCache>,
     len: usize,
     batch: usize,
     context_length: usize,
+}
+
+/// `[batch, capacity, kv_heads * head_dim]` each; the first `len` positions are in use.
+#[derive(Clone, Debug, Default)]
+struct LayerCache {
+    keys: Option<Tensor<3>>,
+    values: Option<Tensor<3>>,
 }
 
 impl Cache {
@@ -30,72 +39,88 @@ impl Cache {
         }
     }
 
-    /// Number of tokens in it.
+    /// Number of cached tokens.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none yet.
+    /// True if no tokens are cached.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Number of sequences that it is for.
+    /// Batch size.
     pub fn batch(&self) -> usize {
         self.batch
     }
 
-    /// The most tokens that it can hold.
+    /// Maximum number of tokens.
     pub fn context_length(&self) -> usize {
         self.context_length
     }
 
-    /// How many more tokens it can hold.
+    /// Number of tokens that still fit.
     pub fn remaining(&self) -> usize {
         self.context_length - self.len
     }
 
-    /// Forgets everything, and keeps the memory for what comes next.
+    /// Removes all tokens and keeps the memory.
     pub fn clear(&mut self) {
         self.len = 0;
     }
 
-    /// Where tokens `[batch, time]` begin that are to be added.
+    /// Reserves positions for new tokens `[batch, time]`, and returns the first of them.
     ///
     /// # Panics
-    /// If the batch is another, or there is not enough room.
-    pub(crate) fn start(&self, [batch, time]: [usize; 2]) -> usize {
-        assert_eq!(batch, self.batch, "a cache is for one size of batch");
+    /// If the batch size differs, or there is not enough room.
+    fn reserve(&mut self, [batch, time]: [usize; 2]) -> usize {
+        assert_eq!(batch, self.batch, "the cache is for another batch size");
         assert!(
             time <= self.remaining(),
             "{time} tokens do not fit in the {} that remain of a context of {}",
             self.remaining(),
             self.context_length
         );
-        self.len
+        let start = self.len;
+        self.len += time;
+        start
     }
+}
 
-    /// The layers, with where their next tokens begin.
-    pub(crate) fn slots(&mut self) -> impl Iterator<Item = Slot<'_>> {
-        let (start, limit) = (self.len, self.context_length);
-        self.layers.iter_mut().map(move |layer| Slot {
+/// Begins a forward pass of tokens `[batch, time]`: the position of the first one, and the slot of
+/// each layer, in order. Without a cache, positions start at 0 and all slots are `None`.
+///
+/// # Panics
+/// If the batch size differs from the cache's, or the cache has not enough room.
+pub(crate) fn extend(
+    cache: Option<&mut Cache>,
+    shape: [usize; 2],
+) -> (usize, impl Iterator<Item = Option<Slot<'_>>>) {
+    let (start, limit, layers) = match cache {
+        Some(cache) => (
+            cache.reserve(shape),
+            cache.context_length,
+            cache.layers.as_mut_slice(),
+        ),
+        None => (0, 0, [].as_mut_slice()),
+    };
+    let slots = layers.iter_mut().map(move |layer| {
+        Some(Slot {
             layer,
             start,
             limit,
         })
-    }
-
-    /// Counts `time` tokens that every layer has added.
-    pub(crate) fn advance(&mut self, time: usize) {
-        self.len += time;
-    }
+    });
+    (start, slots.chain(std::iter::repeat_with(|| None)))
 }
 
-/// `[batch, capacity, kv_heads * head_dim]` each, of which the first `len` positions are in use.
-#[derive(Clone, Debug, Default)]
-struct LayerCache {
-    keys: Option<Tensor<3>>,
-    values: Option<Tensor<3>>,
+/// # Panics
+/// If `length` tokens exceed `context_length`.
+pub(crate) fn check_length(length: usize, context_length: usize) {
+    assert!(
+        length <= context_length,
+        "{length} tokens exceed the context length of {context_length}"
+    );
 }
 
 /// One layer of a cache during a forward pass.
@@ -106,7 +131,8 @@ pub(crate) struct Slot<'a> {
 }
 
 impl Slot<'_> {
-    /// Adds the keys and values `[batch, time, kv_heads * head_dim]` of new tokens, and returns those of all tokens.
+    /// Appends the keys and values `[batch, time, kv_heads * head_dim]` of new tokens, and returns
+    /// those of all tokens.
     pub(crate) fn append(self, keys: Tensor<3>, values: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
         let (start, limit) = (self.start, self.limit);
         (
@@ -118,7 +144,7 @@ impl Slot<'_> {
 
 fn append(buffer: &mut Option<Tensor<3>>, new: Tensor<3>, start: usize, limit: usize) -> Tensor<3> {
     let end = start + new.dims()[1];
-    // Taken out, so that nobody else holds it and it is written in place.
+    // Taken out of the cache: the only reference is written in place.
     let room = with_room(buffer.take(), &new, start, end, limit);
     let room = room.slice_assign(s![.., start..end, ..], new.clone());
     let all = match start {
@@ -129,7 +155,8 @@ fn append(buffer: &mut Option<Tensor<3>>, new: Tensor<3>, start: usize, limit: u
     all
 }
 
-/// `buffer` if it reaches to `end`, or else a larger one with its first `start` positions.
+/// `buffer` if its capacity is at least `end`, or else a larger copy of its first `start`
+/// positions.
 fn with_room(
     buffer: Option<Tensor<3>>,
     new: &Tensor<3>,
@@ -141,7 +168,7 @@ fn with_room(
     match buffer {
         Some(buffer) if end <= capacity => buffer,
         buffer => {
-            let capacity = (2 * capacity).max(FIRST_CAPACITY).min(limit).max(end);
+            let capacity = (2 * capacity).max(INITIAL_CAPACITY).min(limit).max(end);
             let [batch, _, width] = new.dims();
             let shape = [batch, capacity, width];
             let larger = Tensor::zeros(shape, (&new.device(), new.dtype()));

@@ -1,4 +1,4 @@
-//! Any language model of this crate, chosen at run time.
+//! Any causal language model of this crate, chosen at run time.
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Cache, ConfigError, Gpt, GptConfig, Llama, LlamaConfig};
 
-/// The configuration of any language model. In JSON the field `family` tells which one it is.
+/// Configuration of any causal language model. In JSON, the field `family` names the variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "family", rename_all = "snake_case")]
 pub enum CausalLmConfig {
@@ -17,7 +17,7 @@ pub enum CausalLmConfig {
 }
 
 impl CausalLmConfig {
-    /// Number of tokens that there are, the length of the logits.
+    /// Vocabulary size.
     pub fn vocab_size(&self) -> usize {
         match self {
             Self::Gpt(config) => config.vocab_size,
@@ -25,7 +25,7 @@ impl CausalLmConfig {
         }
     }
 
-    /// The same network for another number of tokens.
+    /// Sets the vocabulary size.
     #[must_use]
     pub fn with_vocab_size(mut self, vocab_size: usize) -> Self {
         match &mut self {
@@ -35,7 +35,7 @@ impl CausalLmConfig {
         self
     }
 
-    /// The longest sequence, in tokens.
+    /// Context length, in tokens.
     pub fn context_length(&self) -> usize {
         match self {
             Self::Gpt(config) => config.n_positions,
@@ -43,7 +43,7 @@ impl CausalLmConfig {
         }
     }
 
-    /// The same network for sequences of another length.
+    /// Sets the context length.
     #[must_use]
     pub fn with_context_length(mut self, context_length: usize) -> Self {
         match &mut self {
@@ -53,7 +53,7 @@ impl CausalLmConfig {
         self
     }
 
-    /// Number of parameters, without building anything.
+    /// Number of parameters, computed without building the model.
     pub fn num_parameters(&self) -> usize {
         match self {
             Self::Gpt(config) => config.num_parameters(),
@@ -61,10 +61,10 @@ impl CausalLmConfig {
         }
     }
 
-    /// Checks that the options describe a network.
+    /// Checks the options.
     ///
     /// # Errors
-    /// Names the option at fault.
+    /// Names the invalid option.
     pub fn validate(&self) -> Result<(), ConfigError> {
         match self {
             Self::Gpt(config) => config.validate(),
@@ -72,10 +72,10 @@ impl CausalLmConfig {
         }
     }
 
-    /// Builds the network on `device`.
+    /// Builds the model on `device`.
     ///
     /// # Errors
-    /// Names the option at fault.
+    /// Names the invalid option.
     pub fn init(&self, device: &Device) -> Result<CausalLm, ConfigError> {
         match self {
             Self::Gpt(config) => config.init(device).map(CausalLm::Gpt),
@@ -84,8 +84,9 @@ impl CausalLmConfig {
     }
 }
 
-/// Any language model of this crate: one type for code that chooses by name.
-// There is one of them in a program, and a box would only add a step to every access.
+/// Any causal language model of this crate: one type for code that chooses a model by name. Hugging
+/// Face's `AutoModelForCausalLM`.
+// A program has one of them; a box would only add an indirection to every access.
 #[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 pub enum CausalLm {
@@ -96,7 +97,7 @@ pub enum CausalLm {
 }
 
 impl CausalLm {
-    /// Tokens `[batch, time]` to what the last layer knows of each: `[batch, time, width]`.
+    /// Tokens `[batch, time]` to the last hidden states, normalised: `[batch, time, hidden]`.
     ///
     /// # Panics
     /// If `time` is more than [`context_length`](Self::context_length).
@@ -107,7 +108,7 @@ impl CausalLm {
         }
     }
 
-    /// The features of [`forward_features`](Self::forward_features) to logits `[batch, time, vocab_size]`.
+    /// Features `[batch, time, hidden]` to logits `[batch, time, vocab_size]`.
     pub fn forward_head(&self, features: Tensor<3>) -> Tensor<3> {
         match self {
             Self::Gpt(model) => model.forward_head(features),
@@ -115,33 +116,37 @@ impl CausalLm {
         }
     }
 
-    /// Tokens `[batch, time]` to the logits of each one's successor `[batch, time, vocab_size]`.
+    /// Tokens `[batch, time]` to the logits of the token after each, `[batch, time, vocab_size]`.
     ///
     /// # Panics
     /// If `time` is more than [`context_length`](Self::context_length).
     pub fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
-        self.forward_head(self.forward_features(tokens))
+        match self {
+            Self::Gpt(model) => model.forward(tokens),
+            Self::Llama(model) => model.forward(tokens),
+        }
     }
 
-    /// As [`forward`](Self::forward), of tokens that follow those in `cache`, and adds them to it. For inference, on a
-    /// model that is `valid()`.
+    /// As [`forward`](Self::forward), for tokens that follow those in `cache`, to which they are
+    /// added. For inference, on a model that is `valid()`.
     ///
     /// # Panics
-    /// If `cache` has no room for them (see [`Cache::remaining`]), or is for another batch.
+    /// If `cache` has no room for them (see [`Cache::remaining`]), or is for another batch size.
     pub fn forward_cached(&self, tokens: Tensor<2, Int>, cache: &mut Cache) -> Tensor<3> {
         self.forward_head(self.forward_features_cached(tokens, cache))
     }
 
-    /// As [`forward_cached`](Self::forward_cached), but only the logits of what comes after the last token,
-    /// `[batch, vocab_size]`: of a long prompt nothing else is wanted, and the head is the largest matrix.
+    /// As [`forward_cached`](Self::forward_cached), but returns the logits after the last token
+    /// only, `[batch, vocab_size]`: a long prompt needs no others, and the head is the largest
+    /// matrix.
     ///
     /// # Panics
     /// As [`forward_cached`](Self::forward_cached), and if there are no tokens.
     pub fn forward_next(&self, tokens: Tensor<2, Int>, cache: &mut Cache) -> Tensor<2> {
         let features = self.forward_features_cached(tokens, cache);
         let [_, time, _] = features.dims();
-        assert!(time > 0, "nothing comes next after no tokens");
-        let last = features.narrow(1, time - 1, 1);
+        assert!(time > 0, "no tokens to predict the next one from");
+        let last = features.narrow(1, time - 1, 1); // [batch, 1, hidden]
         self.forward_head(last).squeeze_dim(1)
     }
 
@@ -152,7 +157,7 @@ impl CausalLm {
         }
     }
 
-    /// An empty cache for `batch` sequences.
+    /// Empty KV cache for `batch` sequences.
     pub fn new_cache(&self, batch: usize) -> Cache {
         match self {
             Self::Gpt(model) => model.new_cache(batch),
@@ -160,7 +165,7 @@ impl CausalLm {
         }
     }
 
-    /// The longest sequence, in tokens.
+    /// Context length, in tokens.
     pub fn context_length(&self) -> usize {
         match self {
             Self::Gpt(model) => model.context_length(),
@@ -168,7 +173,15 @@ impl CausalLm {
         }
     }
 
-    /// Number of tokens that there are, the length of the logits.
+    /// Device of the weights.
+    pub(crate) fn device(&self) -> Device {
+        match self {
+            Self::Gpt(model) => model.device(),
+            Self::Llama(model) => model.device(),
+        }
+    }
+
+    /// Vocabulary size.
     pub fn vocab_size(&self) -> usize {
         match self {
             Self::Gpt(model) => model.vocab_size(),

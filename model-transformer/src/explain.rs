@@ -1,15 +1,16 @@
-//! Which words of a text speak for an answer, and what attention looks at.
+//! Explanations of an encoder's predictions: token attributions and attention maps.
 //!
-//! | | what it says |
+//! | function | result |
 //! |---|---|
-//! | [`explain_class`], [`explain_answer`] | how much each token adds to a logit: integrated gradients |
-//! | [`attention_of`] | how much each token looks at each, in one layer and head or in the mean of them |
-//! | [`attention_rollout`] | the same through all layers together |
+//! | [`explain_class`], [`explain_answer`] | contribution of each token to a logit: integrated gradients |
+//! | [`attention_of`] | attention map of one layer and head, or the mean over several |
+//! | [`attention_rollout`] | attention through all layers |
 //!
-//! Integrated gradients answer for the output and add up to it. Attention says where a layer gathers from, not what for:
-//! it is cheap and shows patterns, and is no proof of a cause (Jain and Wallace 2019, <https://arxiv.org/abs/1902.10186>).
+//! Integrated gradients account for the output and sum to it. Attention shows where a layer reads
+//! from, not what for: it is cheap and shows patterns, but is no proof of a cause (Jain and Wallace
+//! 2019, <https://arxiv.org/abs/1902.10186>).
 //!
-//! The network is explained as it is used: without dropout, whatever device it was built on; nothing of it changes.
+//! Models are explained in inference mode, without dropout, and are not changed.
 
 mod error;
 mod integrated_gradients;

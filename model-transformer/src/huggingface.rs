@@ -1,4 +1,5 @@
-//! Folders as Hugging Face's `from_pretrained` opens and `save_pretrained` writes them: `config.json` and weights.
+//! Hugging Face model folders, as `from_pretrained` opens and `save_pretrained` writes them:
+//! `config.json` and weights.
 
 mod config;
 mod encoder;
@@ -21,15 +22,15 @@ pub use encoder::{
 
 const CONFIG: &str = "config.json";
 const SAFETENSORS: &str = "model.safetensors";
-/// Whole weights, in the order in which they are looked for.
+/// Weights in one file, in order of preference.
 const WHOLE: [&str; 2] = [SAFETENSORS, "pytorch_model.bin"];
-/// Lists of the files that weights were spread over.
+/// Indexes of sharded weights.
 const INDEXES: [&str; 2] = [
     "model.safetensors.index.json",
     "pytorch_model.bin.index.json",
 ];
 
-/// A folder that could not be opened or written.
+/// A model folder that could not be opened or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HuggingFaceError {
@@ -38,35 +39,35 @@ pub enum HuggingFaceError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// A file is not what its name says.
+    /// A JSON file is invalid.
     #[error("{}: {reason}", path.display())]
     Json {
         /// The file.
         path: PathBuf,
-        /// What is wrong in it.
+        /// Problem with the file.
         reason: String,
     },
-    /// The model is of a kind that is not here.
+    /// The model, or an option that changes its results, is not supported.
     #[error("{}: {reason}", path.display())]
     Unsupported {
-        /// The file that says so.
+        /// The file that asks for it.
         path: PathBuf,
-        /// What is not supported.
+        /// The unsupported model or option.
         reason: String,
     },
-    /// The configuration describes no network.
+    /// The configuration is invalid.
     #[error("{}: {source}", path.display())]
     Config {
         /// The file.
         path: PathBuf,
-        /// Which option is at fault.
+        /// The invalid option.
         source: ConfigError,
     },
-    /// There is a configuration, but there are no weights.
-    #[error("{}: no {}, nor an index of several such files", folder.display(), WHOLE.join(" or "))]
+    /// The folder has no weights.
+    #[error("{}: no {}, nor an index of sharded weights", folder.display(), WHOLE.join(" or "))]
     NoWeights {
         /// The folder.
         folder: PathBuf,
@@ -76,12 +77,12 @@ pub enum HuggingFaceError {
     Weights(#[from] WeightsError),
 }
 
-/// The model in `folder`, on `device`: GPT-2 or Llama, its weights in safetensors or in what `torch.save` writes, in one
-/// file or several.
+/// Opens the causal language model in `folder` (GPT-2 or Llama) on `device`. Weights may be
+/// safetensors or PyTorch files, whole or sharded.
 ///
 /// # Errors
-/// See [`HuggingFaceError`]. Options that would change the result and that these models do not have are errors; others, as
-/// of generation, are ignored.
+/// See [`HuggingFaceError`]. Unsupported options that would change the result are errors; others,
+/// such as those of generation, are ignored.
 pub fn open(folder: &Path, device: &Device) -> Result<CausalLm, HuggingFaceError> {
     let config = read_config(folder)?;
     let model = config
@@ -94,7 +95,7 @@ pub fn open(folder: &Path, device: &Device) -> Result<CausalLm, HuggingFaceError
     Ok(fit(model, dict, &path)?)
 }
 
-/// The configuration in `folder`.
+/// Reads the configuration in `folder`.
 ///
 /// # Errors
 /// As [`open`].
@@ -104,8 +105,9 @@ pub fn read_config(folder: &Path) -> Result<CausalLmConfig, HuggingFaceError> {
     config::from_json(json).map_err(|refusal| refusal.of(path))
 }
 
-/// Reads weights at `path` into `model`, under the names that Hugging Face's files have: with or without the prefix of the
-/// language model (`transformer.`, `model.`), with constants that are no weights, with or without the tied head.
+/// Loads the weights at `path` into `model`, under any of the names on the hub: with or without the
+/// prefix of the base model (`transformer.`, `model.`), with buffers that are no weights, with or
+/// without a copy of the tied head.
 ///
 /// # Errors
 /// As [`load_with`](crate::weights::load_with).
@@ -119,12 +121,12 @@ fn fit(model: CausalLm, dict: StateDict, path: &Path) -> Result<CausalLm, Weight
     Ok(model)
 }
 
-/// Writes `model`, which `config` describes, so that `AutoModelForCausalLM.from_pretrained(folder)` opens it.
+/// Writes `model` and its `config` so that `AutoModelForCausalLM.from_pretrained(folder)` opens it.
 ///
-/// A GPT without biases gets biases of zero, since Hugging Face's has no other.
+/// A GPT without biases gets biases of zero, which Hugging Face's GPT-2 always has.
 ///
 /// # Errors
-/// [`HuggingFaceError::Io`] and [`HuggingFaceError::Weights`] if the folder cannot be written to.
+/// [`HuggingFaceError::Io`] and [`HuggingFaceError::Weights`] if the folder cannot be written.
 pub fn save(
     model: &CausalLm,
     config: &CausalLmConfig,
@@ -152,7 +154,7 @@ fn write_config(folder: &Path, json: &Value) -> Result<(), HuggingFaceError> {
     written.map_err(|source| HuggingFaceError::Io { path, source })
 }
 
-/// The weights in `folder`, and the file to name when they do not fit.
+/// The weights in `folder`, and the file to name in errors.
 fn read_weights(folder: &Path) -> Result<(StateDict, PathBuf), HuggingFaceError> {
     if let Some(path) = first_file(folder, &WHOLE) {
         return Ok((StateDict::read(&path)?, path));
@@ -173,7 +175,7 @@ fn first_file(folder: &Path, names: &[&str]) -> Option<PathBuf> {
     paths.find(|path| path.is_file())
 }
 
-/// The files that an index names, each once.
+/// File names in an index, without repetition.
 fn parts(index: &Path) -> Result<BTreeSet<String>, HuggingFaceError> {
     let wrong = |reason: &str| HuggingFaceError::Json {
         path: index.to_path_buf(),
@@ -181,15 +183,15 @@ fn parts(index: &Path) -> Result<BTreeSet<String>, HuggingFaceError> {
     };
     let json = read_json(index)?;
     let map = json.get("weight_map").and_then(Value::as_object);
-    let map = map.ok_or_else(|| wrong("there is no `weight_map`"))?;
+    let map = map.ok_or_else(|| wrong("it has no `weight_map`"))?;
     let mut parts = BTreeSet::new();
     for part in map.values() {
         let part = part
             .as_str()
-            .ok_or_else(|| wrong("`weight_map` names no file"))?;
-        // A part lies beside its index and nowhere else.
+            .ok_or_else(|| wrong("a value of `weight_map` is not a file name"))?;
+        // A shard is beside its index.
         if Path::new(part).file_name() != Some(part.as_ref()) {
-            return Err(wrong("`weight_map` leads out of the folder"));
+            return Err(wrong("a path in `weight_map` leaves the folder"));
         }
         parts.insert(part.to_string());
     }

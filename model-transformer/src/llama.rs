@@ -1,28 +1,30 @@
-//! The Llama shape: RMS norms, rotary positions, gated feed-forward layers, grouped key and value heads.
+//! Llama: pre-norm layers with RMS norm, rotary position embeddings (RoPE), gated MLPs (SwiGLU) and
+//! grouped-query attention.
 //!
 //! ```text
-//! tokens [batch, time] -> embed_tokens -> num_hidden_layers x { x + self_attn(input_layernorm(x));
-//!                                                               x + mlp(post_attention_layernorm(x)) }
-//!                      -> norm -> lm_head -> logits [batch, time, vocab_size]
+//! tokens [batch, time] -> embed_tokens
+//!     -> num_hidden_layers x { x + self_attn(input_layernorm(x));
+//!                              x + mlp(post_attention_layernorm(x)) }
+//!     -> norm -> lm_head -> logits [batch, time, vocab_size]
 //! ```
 //!
-//! Touvron et al. 2023, <https://arxiv.org/abs/2307.09288> (Llama 2: 6,738,415,616 parameters for 7B); Llama 3, 2024,
-//! <https://arxiv.org/abs/2407.21783> (8,030,261,248 for 8B). Names and layouts are those of Hugging Face's
-//! `LlamaForCausalLM`.
+//! Touvron et al. 2023, <https://arxiv.org/abs/2307.09288> (Llama 2: 6,738,415,616 parameters for
+//! 7B); Llama 3, 2024, <https://arxiv.org/abs/2407.21783> (8,030,261,248 for 8B). Names and layouts
+//! are those of Hugging Face's `LlamaForCausalLM`.
 
 mod config;
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor};
-use tinderbox_kernels::activation::{add, swiglu};
+use tinderbox_kernels::activation::swiglu;
 use tinderbox_kernels::linear::linear_transposed;
 use tinderbox_kernels::nn;
 
 use crate::attention::{Heads, Mask, attention};
-use crate::cache::{Cache, Slot};
-use crate::layers::RmsNorm;
+use crate::cache::{self, Cache, Slot};
 use crate::layers::positions::{Rotary, Rotation};
+use crate::layers::{RmsNorm, residual};
 
 pub use config::LlamaConfig;
 
@@ -34,7 +36,7 @@ pub struct Llama {
 }
 
 impl Llama {
-    /// Tokens `[batch, time]` to what the last layer knows of each, normalised: `[batch, time, hidden_size]`.
+    /// Tokens `[batch, time]` to the last hidden states, normalised: `[batch, time, hidden_size]`.
     ///
     /// # Panics
     /// If `time` is more than [`context_length`](Self::context_length).
@@ -42,16 +44,17 @@ impl Llama {
         self.model.forward(tokens, None)
     }
 
-    /// As [`forward_features`](Self::forward_features), of tokens that follow those in `cache`, and adds them to it. For
-    /// inference: on a model of a device with gradients, the cache would hold on to the graph.
+    /// As [`forward_features`](Self::forward_features), for tokens that follow those in `cache`, to
+    /// which they are added. For inference: on a device with gradients, the cache would keep the
+    /// graph.
     ///
     /// # Panics
-    /// If `cache` has no room for them, or is for another batch.
+    /// If `cache` has no room for them, or is for another batch size.
     pub fn forward_features_cached(&self, tokens: Tensor<2, Int>, cache: &mut Cache) -> Tensor<3> {
         self.model.forward(tokens, Some(cache))
     }
 
-    /// The features of [`forward_features`](Self::forward_features) to logits `[batch, time, vocab_size]`.
+    /// Features `[batch, time, hidden_size]` to logits `[batch, time, vocab_size]`.
     pub fn forward_head(&self, features: Tensor<3>) -> Tensor<3> {
         match &self.lm_head {
             Some(lm_head) => nn::linear(lm_head, features),
@@ -59,7 +62,7 @@ impl Llama {
         }
     }
 
-    /// Tokens `[batch, time]` to the logits of each one's successor `[batch, time, vocab_size]`.
+    /// Tokens `[batch, time]` to the logits of the token after each, `[batch, time, vocab_size]`.
     ///
     /// # Panics
     /// If `time` is more than [`context_length`](Self::context_length).
@@ -67,22 +70,27 @@ impl Llama {
         self.forward_head(self.forward_features(tokens))
     }
 
-    /// Whether the logits come from the embeddings' table.
+    /// True if the head is tied to the word embeddings.
     pub(crate) fn is_tied(&self) -> bool {
         self.lm_head.is_none()
     }
 
-    /// An empty cache for `batch` sequences.
+    /// Empty KV cache for `batch` sequences.
     pub fn new_cache(&self, batch: usize) -> Cache {
         Cache::new(self.model.layers.len(), batch, self.context_length())
     }
 
-    /// The longest sequence, in tokens.
+    /// Context length, in tokens.
     pub fn context_length(&self) -> usize {
         self.model.context_length
     }
 
-    /// Number of tokens that there are, the length of the logits.
+    /// Device of the weights.
+    pub(crate) fn device(&self) -> Device {
+        self.model.embed_tokens.weight.lazy_device()
+    }
+
+    /// Vocabulary size.
     pub fn vocab_size(&self) -> usize {
         self.model.embed_tokens.weight.lazy_shape()[0]
     }
@@ -110,31 +118,21 @@ impl Decoder {
         }
     }
 
-    fn forward(&self, tokens: Tensor<2, Int>, mut cache: Option<&mut Cache>) -> Tensor<3> {
+    fn forward(&self, tokens: Tensor<2, Int>, cache: Option<&mut Cache>) -> Tensor<3> {
         let [batch, time] = tokens.dims();
-        let start = cache.as_ref().map_or(0, |c| c.start([batch, time]));
-        let context = self.context_length;
-        assert!(
-            start + time <= context,
-            "{time} tokens in a context of {context}"
-        );
-        let mut x = nn::embedding(&self.embed_tokens, tokens);
-        let mask = Mask::causal();
+        let (start, slots) = cache::extend(cache, [batch, time]);
+        cache::check_length(start + time, self.context_length);
+        let mut x = nn::embedding(&self.embed_tokens, tokens); // [batch, time, hidden_size]
         let rotation = self.rotary.at(start, time, &x.device());
-        let mut slots = cache.as_mut().map(|cache| cache.slots());
-        for layer in &self.layers {
-            let slot = slots.as_mut().and_then(Iterator::next);
+        let mask = Mask::causal();
+        for (layer, slot) in self.layers.iter().zip(slots) {
             x = layer.forward(x, &rotation, &mask, slot);
-        }
-        drop(slots);
-        if let Some(cache) = cache {
-            cache.advance(time);
         }
         self.norm.forward(x)
     }
 }
 
-/// One layer: attention, then a feed-forward network, each adding to the stream what it makes of its normalised self.
+/// Pre-norm layer: attention and MLP, each with a residual connection.
 #[derive(Module, Debug)]
 struct DecoderLayer {
     self_attn: Attention,
@@ -153,6 +151,7 @@ impl DecoderLayer {
         }
     }
 
+    /// `[batch, time, hidden_size]` to the same.
     fn forward(
         &self,
         x: Tensor<3>,
@@ -160,13 +159,15 @@ impl DecoderLayer {
         mask: &Mask,
         slot: Option<Slot<'_>>,
     ) -> Tensor<3> {
-        let normal = self.input_layernorm.forward(x.clone());
-        let x = add(x, self.self_attn.forward(normal, rotation, mask, slot));
-        let normal = self.post_attention_layernorm.forward(x.clone());
-        add(x, self.mlp.forward(normal))
+        let attend = |x| self.self_attn.forward(x, rotation, mask, slot);
+        let x = residual(x, |x| attend(self.input_layernorm.forward(x)));
+        residual(x, |x| {
+            self.mlp.forward(self.post_attention_layernorm.forward(x))
+        })
     }
 }
 
+/// Grouped-query attention with RoPE.
 #[derive(Module, Debug)]
 struct Attention {
     q_proj: Linear,
@@ -200,16 +201,18 @@ impl Attention {
         mask: &Mask,
         slot: Option<Slot<'_>>,
     ) -> Tensor<3> {
-        let q = rotation.forward(nn::linear(&self.q_proj, x.clone()), self.head_dim);
-        let k = rotation.forward(nn::linear(&self.k_proj, x.clone()), self.head_dim);
-        let v = nn::linear(&self.v_proj, x);
+        let q = nn::linear(&self.q_proj, x.clone()); // [batch, time, heads * head_dim]
+        let k = nn::linear(&self.k_proj, x.clone()); // [batch, time, kv_heads * head_dim]
+        let v = nn::linear(&self.v_proj, x); // [batch, time, kv_heads * head_dim]
         let heads = Heads::shared(q.dims()[2] / self.head_dim, k.dims()[2] / self.head_dim);
+        let q = rotation.forward(q, self.head_dim);
+        let k = rotation.forward(k, self.head_dim);
         let (k, v) = match slot {
-            Some(slot) => slot.append(k, v),
+            Some(slot) => slot.append(k, v), // [batch, cached + time, kv_heads * head_dim] each
             None => (k, v),
         };
-        let mixed = attention(q, k, v, heads, mask, &self.dropout);
-        nn::linear(&self.o_proj, mixed)
+        let mixed = attention(q, k, v, heads, mask, &self.dropout); // [batch, time, heads * head_dim]
+        nn::linear(&self.o_proj, mixed) // [batch, time, hidden_size]
     }
 }
 

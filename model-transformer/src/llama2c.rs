@@ -1,16 +1,18 @@
-//! Checkpoints of llama2.c, <https://github.com/karpathy/llama2.c>, in the first of its formats: `stories15M.bin` and the
-//! like.
+//! Checkpoints of llama2.c, <https://github.com/karpathy/llama2.c>, in its first format (version
+//! 0), such as `stories15M.bin`.
 //!
-//! Seven little-endian int32 and then float32 tensors, nothing between. Of each kind the tensors of all layers follow one
-//! another:
+//! Seven little-endian int32, then float32 tensors without gaps. Each kind of tensor is stored for
+//! all layers in turn:
 //!
 //! ```text
-//! dim  hidden_dim  n_layers  n_heads  n_kv_heads  vocab_size (negative: the head is not tied)  max_seq_len
-//! tok_embeddings  rms_att  wq  wk  wv  wo  rms_ffn  w1  w2  w3  rms_final  freq_cis_real  freq_cis_imag  [head]
+//! dim  hidden_dim  n_layers  n_heads  n_kv_heads  vocab_size (negative: untied head)  max_seq_len
+//! tok_embeddings  rms_att  wq  wk  wv  wo  rms_ffn  w1  w2  w3  rms_final
+//! freq_cis_real  freq_cis_imag  [head]
 //! ```
 //!
-//! The two tables of rotations are not read; they follow from the sizes. Queries and keys have their rows in Meta's order,
-//! where neighbours are rotated together; they are put into Hugging Face's, where the halves of a head are.
+//! The two RoPE tables are not read; they follow from the sizes. Query and key rows are in Meta's
+//! order, which rotates neighbours together, and are permuted to Hugging Face's, which rotates the
+//! halves of a head.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -21,12 +23,12 @@ use burn::tensor::Device;
 use crate::weights::{LoadOptions, StateDict, WeightsError, load_dict};
 use crate::{CausalLm, LlamaConfig};
 
-/// Seven int32.
+/// Header size in bytes: seven int32.
 const HEADER: usize = 7 * size_of::<i32>();
-/// How the later formats begin.
+/// Magic number of the later formats.
 const LATER_FORMATS: [u8; 4] = *b"24ka";
 
-/// A checkpoint that could not be opened.
+/// A llama2.c checkpoint that could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Llama2cError {
@@ -35,15 +37,15 @@ pub enum Llama2cError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The file is no such checkpoint, or is damaged.
+    /// The file is not a llama2.c checkpoint, or is damaged.
     #[error("{}: not a llama2.c checkpoint: {reason}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// Problem with the file.
         reason: String,
     },
     /// The weights are not finite.
@@ -51,10 +53,11 @@ pub enum Llama2cError {
     Weights(#[from] WeightsError),
 }
 
-/// The model at `path`, on `device`.
+/// Opens the model at `path` on `device`.
 ///
 /// # Errors
-/// See [`Llama2cError`]. Nothing is read or allocated for a header whose sizes do not give the length of the file.
+/// See [`Llama2cError`]. Nothing is allocated if the sizes in the header do not match the file
+/// size.
 pub fn open(path: &Path, device: &Device) -> Result<CausalLm, Llama2cError> {
     let config = read_config(path)?;
     let model = config
@@ -67,7 +70,7 @@ pub fn open(path: &Path, device: &Device) -> Result<CausalLm, Llama2cError> {
     Ok(CausalLm::Llama(model))
 }
 
-/// The configuration of the model at `path`.
+/// Reads the configuration of the model at `path`.
 ///
 /// # Errors
 /// As [`open`].
@@ -77,7 +80,7 @@ pub fn read_config(path: &Path) -> Result<LlamaConfig, Llama2cError> {
     let mut words = [[0; 4]; 7];
     file.read_exact(words.as_flattened_mut())
         .map_err(|e| match e.kind() {
-            ErrorKind::UnexpectedEof => wrong(path, "it ends within its header"),
+            ErrorKind::UnexpectedEof => wrong(path, "it ends within the header"),
             _ => unreadable(path, e),
         })?;
     if words[0] == LATER_FORMATS {
@@ -85,11 +88,11 @@ pub fn read_config(path: &Path) -> Result<LlamaConfig, Llama2cError> {
         return Err(wrong(path, reason));
     }
     let config = config(words.map(i32::from_le_bytes));
-    let no_sense = |e| wrong(path, format!("its header makes no sense: {e}"));
-    config.validate().map_err(no_sense)?;
+    let invalid = |e| wrong(path, format!("invalid header: {e}"));
+    config.validate().map_err(invalid)?;
     let expected = HEADER as u128 + 4 * num_floats(&config);
     if u128::from(length) != expected {
-        let reason = format!("its header asks for {expected} bytes, and it has {length}");
+        let reason = format!("the header implies {expected} bytes, but the file has {length}");
         return Err(wrong(path, reason));
     }
     Ok(config)
@@ -117,7 +120,7 @@ fn config(header: [i32; 7]) -> LlamaConfig {
         vocab_size,
         max_seq_len,
     ] = header;
-    // A negative size is as wrong as none.
+    // Negative sizes become 0, which is invalid.
     let size = |number: i32| usize::try_from(number).unwrap_or(0);
     LlamaConfig {
         hidden_size: size(dim),
@@ -134,13 +137,13 @@ fn config(header: [i32; 7]) -> LlamaConfig {
     }
 }
 
-/// Number of float32 after the header: the parameters and the two tables.
+/// Number of float32 after the header: parameters and RoPE tables.
 fn num_floats(config: &LlamaConfig) -> u128 {
     let tables = config.max_position_embeddings as u128 * config.head_width() as u128;
     config.num_parameters() as u128 + tables
 }
 
-/// The tensors under Hugging Face's names.
+/// Tensors under Hugging Face's names.
 fn tensors(bytes: &[u8], config: &LlamaConfig) -> Result<StateDict, WeightsError> {
     let (dim, hidden) = (config.hidden_size, config.intermediate_size);
     let kv_dim = config.kv_heads() * config.head_width();
@@ -169,7 +172,7 @@ fn tensors(bytes: &[u8], config: &LlamaConfig) -> Result<StateDict, WeightsError
     StateDict::from_floats(file.tensors)
 }
 
-/// What is still to be read of a file, and what was.
+/// Sequential reader of tensors.
 struct Floats<'a> {
     rest: &'a [u8],
     layers: usize,
@@ -178,7 +181,7 @@ struct Floats<'a> {
 }
 
 impl Floats<'_> {
-    /// The next floats; fewer if the file ends, which its length excludes.
+    /// The next floats; fewer at the end of the file, which the size check excludes.
     fn take(&mut self, count: usize) -> Vec<f32> {
         let middle = self.rest.len().min(count * size_of::<f32>());
         let (taken, rest) = self.rest.split_at(middle);
@@ -199,19 +202,19 @@ impl Floats<'_> {
         }
     }
 
-    /// A matrix of queries or keys.
+    /// Query or key projections of all layers.
     fn rotary_layers(&mut self, name: &str, [rows, columns]: [usize; 2]) {
         for layer in 0..self.layers {
             let values = self.take(rows * columns);
-            let values = halves_apart(&values, columns, self.head_dim);
+            let values = interleaved_to_halves(&values, columns, self.head_dim);
             let name = format!("model.layers.{layer}.{name}.weight");
             self.tensors.push((name, vec![rows, columns], values));
         }
     }
 }
 
-/// In each head, rows 0, 2, 4, ... before rows 1, 3, 5, ...
-fn halves_apart(values: &[f32], columns: usize, head_dim: usize) -> Vec<f32> {
+/// Reorders the rows of each head: 0, 2, 4, .. before 1, 3, 5, ..
+fn interleaved_to_halves(values: &[f32], columns: usize, head_dim: usize) -> Vec<f32> {
     let mut ordered = Vec::with_capacity(values.len());
     for head in values.chunks(head_dim * columns) {
         let rows = || head.chunks(columns);

@@ -6,19 +6,19 @@ mod names;
 use burn::module::Module;
 use burn::tensor::{Bool, Int, Tensor};
 
-use crate::encoder::{Embeddings, EncoderInput};
+use crate::encoder::{Embeddings, EncoderInput, Head, MissingHead};
 use crate::{Bert, DistilBert, Roberta};
 
 pub use config::TextEncoderConfig;
 
-/// The lowest number that every float type has.
+/// Logit of padding: the lowest number of every float type, float16 included.
 const LOWEST: f64 = -65504.0;
 
-/// Any encoder of this crate: one type for code that chooses by name.
+/// Any encoder of this crate: one type for code that chooses a model by name.
 ///
-/// Methods that need a head panic without it: what the head is, the configuration says, and the code that asks for labels of
-/// a model has chosen it.
-// There is one of them in a program, and a box would only add a step to every access.
+/// Methods that need a head return [`MissingHead`] on a model without it. A model opened from a
+/// folder has the head that its `config.json` names.
+// A program has one of them; a box would only add an indirection to every access.
 #[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 pub enum TextEncoder {
@@ -32,8 +32,8 @@ pub enum TextEncoder {
 
 /// Features.
 impl TextEncoder {
-    /// Tokens `[batch, time]` to what the last layer knows of each: `[batch, time, hidden]`. Of what fills up, the features
-    /// mean nothing.
+    /// Tokens `[batch, time]` to the last hidden states `[batch, time, hidden]`. Those of padding
+    /// are meaningless.
     ///
     /// # Panics
     /// If `time` is more than [`max_length`](Self::max_length).
@@ -41,9 +41,9 @@ impl TextEncoder {
         self.forward_features_from(self.word_embeddings(input.tokens.clone()), input)
     }
 
-    /// As [`forward_features`](Self::forward_features) with `embeddings` `[batch, time, hidden]` in place of
-    /// [`word_embeddings`](Self::word_embeddings) of the tokens, which are then not looked at. For asking what each token
-    /// contributes.
+    /// As [`forward_features`](Self::forward_features), with `embeddings` `[batch, time, hidden]`
+    /// in place of the [`word_embeddings`](Self::word_embeddings) of the tokens (Hugging Face's
+    /// `inputs_embeds`), for attribution methods.
     ///
     /// # Panics
     /// As [`forward_features`](Self::forward_features).
@@ -55,13 +55,13 @@ impl TextEncoder {
         }
     }
 
-    /// The rows of the table of words: tokens `[batch, time]` to `[batch, time, hidden]`.
+    /// Word embeddings of tokens `[batch, time]`: `[batch, time, hidden]`.
     pub fn word_embeddings(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
         self.embeddings().words(tokens)
     }
 
-    /// How much each token looks at each, in every layer: probabilities `[batch, heads, time, time]`, of which the last
-    /// dimension sums to one. What fills up is not looked at.
+    /// Attention probabilities of every layer, `[batch, heads, queries, keys]` each; the keys of a
+    /// query sum to 1, and padding gets 0.
     ///
     /// # Panics
     /// As [`forward_features`](Self::forward_features).
@@ -74,8 +74,9 @@ impl TextEncoder {
         }
     }
 
-    /// Features `[batch, time, hidden]` to what the pooler makes of the first token, `[batch, hidden]`. BERT has a pooler
-    /// without a head and with one for sequences, RoBERTa without a head, DistilBERT never.
+    /// Features `[batch, time, hidden]` to the pooler's output `[batch, hidden]`. BERT has a pooler
+    /// without a head and with a sequence classification head, RoBERTa without a head, DistilBERT
+    /// never.
     pub fn pool(&self, features: Tensor<3>) -> Option<Tensor<2>> {
         match self {
             Self::Bert(model) => model.bert.pool(features),
@@ -109,12 +110,12 @@ impl TextEncoder {
         }
     }
 
-    /// The longest text, in tokens.
+    /// Maximum length of a text, in tokens.
     pub fn max_length(&self) -> usize {
         self.embeddings().max_length()
     }
 
-    /// Number of tokens that there are.
+    /// Vocabulary size.
     pub fn vocab_size(&self) -> usize {
         self.embeddings().vocab_size()
     }
@@ -130,125 +131,150 @@ impl TextEncoder {
 
 /// Logits.
 impl TextEncoder {
-    /// Logits of each text's label: `[batch, num_labels]`.
+    /// Sequence classification logits `[batch, num_labels]`.
+    ///
+    /// # Errors
+    /// [`MissingHead`] without that head.
     ///
     /// # Panics
-    /// Without a [`SequenceClassification`](crate::Head::SequenceClassification) head, and as [`forward_features`](Self::forward_features).
-    pub fn forward_sequence_classification(&self, input: &EncoderInput) -> Tensor<2> {
+    /// As [`forward_features`](Self::forward_features).
+    pub fn forward_sequence_classification(
+        &self,
+        input: &EncoderInput,
+    ) -> Result<Tensor<2>, MissingHead> {
         self.sequence_classification_head(self.forward_features(input))
     }
 
-    /// As [`forward_sequence_classification`](Self::forward_sequence_classification) with `embeddings` in place of those of the tokens; see
-    /// [`forward_features_from`](Self::forward_features_from).
+    /// As [`forward_sequence_classification`](Self::forward_sequence_classification), from
+    /// `embeddings`; see [`forward_features_from`](Self::forward_features_from).
+    ///
+    /// # Errors
+    /// [`MissingHead`] without that head.
     ///
     /// # Panics
-    /// As [`forward_sequence_classification`](Self::forward_sequence_classification).
+    /// As [`forward_features`](Self::forward_features).
     pub fn forward_sequence_classification_from(
         &self,
         embeddings: Tensor<3>,
         input: &EncoderInput,
-    ) -> Tensor<2> {
+    ) -> Result<Tensor<2>, MissingHead> {
         self.sequence_classification_head(self.forward_features_from(embeddings, input))
     }
 
-    /// Logits of each token's label: `[batch, time, num_labels]`.
+    /// Token classification logits `[batch, time, num_labels]`.
+    ///
+    /// # Errors
+    /// [`MissingHead`] without that head.
     ///
     /// # Panics
-    /// Without a [`TokenClassification`](crate::Head::TokenClassification) head, and as [`forward_features`](Self::forward_features).
-    pub fn forward_token_classification(&self, input: &EncoderInput) -> Tensor<3> {
+    /// As [`forward_features`](Self::forward_features).
+    pub fn forward_token_classification(
+        &self,
+        input: &EncoderInput,
+    ) -> Result<Tensor<3>, MissingHead> {
         let features = self.forward_features(input);
         let logits = match self {
             Self::Bert(model) => model.token_classification_head(features),
             Self::DistilBert(model) => model.token_classification_head(features),
             Self::Roberta(model) => model.token_classification_head(features),
         };
-        wanted(logits, "of tokens")
+        require(logits, Head::TokenClassification)
     }
 
-    /// Logits of an answer's start and of its end, `[batch, time]` each. What fills up gets a large negative number.
+    /// Question answering logits of the answer's start and end, `[batch, time]` each. Padding gets
+    /// a large negative number.
+    ///
+    /// # Errors
+    /// [`MissingHead`] without that head.
     ///
     /// # Panics
-    /// Without a [`QuestionAnswering`](crate::Head::QuestionAnswering) head, and as [`forward_features`](Self::forward_features).
-    pub fn forward_question_answering(&self, input: &EncoderInput) -> [Tensor<2>; 2] {
-        self.question_answering_head(self.forward_features(input), input.attention_mask.as_ref())
+    /// As [`forward_features`](Self::forward_features).
+    pub fn forward_question_answering(
+        &self,
+        input: &EncoderInput,
+    ) -> Result<[Tensor<2>; 2], MissingHead> {
+        let features = self.forward_features(input);
+        self.question_answering_head(features, input.attention_mask.as_ref())
     }
 
-    /// As [`forward_question_answering`](Self::forward_question_answering) with `embeddings` in place of those of the tokens; see
+    /// As [`forward_question_answering`](Self::forward_question_answering), from `embeddings`; see
     /// [`forward_features_from`](Self::forward_features_from).
     ///
+    /// # Errors
+    /// [`MissingHead`] without that head.
+    ///
     /// # Panics
-    /// As [`forward_question_answering`](Self::forward_question_answering).
+    /// As [`forward_features`](Self::forward_features).
     pub fn forward_question_answering_from(
         &self,
         embeddings: Tensor<3>,
         input: &EncoderInput,
-    ) -> [Tensor<2>; 2] {
+    ) -> Result<[Tensor<2>; 2], MissingHead> {
         let features = self.forward_features_from(embeddings, input);
         self.question_answering_head(features, input.attention_mask.as_ref())
     }
 
-    /// Logits of which token stands at each place: `[batch, time, vocab_size]`. For a few places,
+    /// Masked-language-model logits `[batch, time, vocab_size]`. For a few positions,
     /// [`masked_lm_head`](Self::masked_lm_head) of their features costs less.
     ///
-    /// # Panics
-    /// Without a [`MaskedLm`](crate::Head::MaskedLm) head, and as [`forward_features`](Self::forward_features).
-    pub fn forward_masked_lm(&self, input: &EncoderInput) -> Tensor<3> {
-        let features = self.forward_features(input);
-        let [batch, time, width] = features.dims();
-        let logits = self.masked_lm_head(features.reshape([batch * time, width]));
-        let [_, vocab_size] = logits.dims();
-        logits.reshape([batch, time, vocab_size])
-    }
-
-    /// Features of chosen tokens `[count, hidden]` to logits `[count, vocab_size]`.
+    /// # Errors
+    /// [`MissingHead`] without that head.
     ///
     /// # Panics
-    /// Without a [`MaskedLm`](crate::Head::MaskedLm) head.
-    pub fn masked_lm_head(&self, features: Tensor<2>) -> Tensor<2> {
+    /// As [`forward_features`](Self::forward_features).
+    pub fn forward_masked_lm(&self, input: &EncoderInput) -> Result<Tensor<3>, MissingHead> {
+        let features = self.forward_features(input);
+        let [batch, time, hidden] = features.dims();
+        let logits = self.masked_lm_head(features.reshape([batch * time, hidden]))?;
+        let [_, vocab_size] = logits.dims();
+        Ok(logits.reshape([batch, time, vocab_size]))
+    }
+
+    /// Features of selected tokens `[count, hidden]` to logits `[count, vocab_size]`.
+    ///
+    /// # Errors
+    /// [`MissingHead`] without a masked-language-model head.
+    pub fn masked_lm_head(&self, features: Tensor<2>) -> Result<Tensor<2>, MissingHead> {
         let logits = match self {
             Self::Bert(model) => model.masked_lm_head(features),
             Self::DistilBert(model) => model.masked_lm_head(features),
             Self::Roberta(model) => model.masked_lm_head(features),
         };
-        wanted(logits, "of masked tokens")
+        require(logits, Head::MaskedLm)
     }
 
-    fn sequence_classification_head(&self, features: Tensor<3>) -> Tensor<2> {
+    fn sequence_classification_head(&self, features: Tensor<3>) -> Result<Tensor<2>, MissingHead> {
         let logits = match self {
             Self::Bert(model) => model.sequence_classification_head(features),
             Self::DistilBert(model) => model.sequence_classification_head(features),
             Self::Roberta(model) => model.sequence_classification_head(features),
         };
-        wanted(logits, "of sequences")
+        require(logits, Head::SequenceClassification)
     }
 
     fn question_answering_head(
         &self,
         features: Tensor<3>,
         attention_mask: Option<&Tensor<2, Bool>>,
-    ) -> [Tensor<2>; 2] {
+    ) -> Result<[Tensor<2>; 2], MissingHead> {
         let logits = match self {
             Self::Bert(model) => model.question_answering_head(features),
             Self::DistilBert(model) => model.question_answering_head(features),
             Self::Roberta(model) => model.question_answering_head(features),
         };
-        let logits = wanted(logits, "of spans");
-        [0, 1].map(|side| {
+        let logits = require(logits, Head::QuestionAnswering)?; // [batch, time, 2]
+        Ok([0, 1].map(|side| {
             let side: Tensor<2> = logits.clone().narrow(2, side, 1).squeeze_dim(2);
             match attention_mask {
-                Some(attention_mask) => side.mask_fill(attention_mask.clone().bool_not(), LOWEST),
+                Some(mask) => side.mask_fill(mask.clone().bool_not(), LOWEST),
                 None => side,
             }
-        })
+        }))
     }
 }
 
-/// The logits of a head that the caller says is there.
-fn wanted<T>(logits: Option<T>, of_what: &str) -> T {
-    match logits {
-        Some(logits) => logits,
-        None => panic!("this encoder has no head {of_what}"),
-    }
+fn require<T>(logits: Option<T>, wanted: Head) -> Result<T, MissingHead> {
+    logits.ok_or(MissingHead { wanted })
 }
 
 impl From<Bert> for TextEncoder {

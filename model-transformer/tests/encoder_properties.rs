@@ -1,4 +1,4 @@
-//! What holds for any encoder and any texts.
+//! Properties of any encoder and any texts.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -9,7 +9,7 @@ use common::{assert_close, values};
 use proptest::prelude::*;
 use tinderbox_model_transformer::{EncoderInput, Head};
 
-/// Rows of tokens, none of which fills up.
+/// Rows of tokens without padding.
 fn rows() -> impl Strategy<Value = Vec<Vec<i64>>> {
     prop::collection::vec(prop::collection::vec(5..50_i64, 1..9), 1..4)
 }
@@ -42,7 +42,7 @@ proptest! {
                 let alone = input_of(std::slice::from_ref(row), row.len(), pad, false);
                 let expected = features(&thin, &alone).remove(0);
                 assert_close(thin.name, &got, &expected, 1e-5);
-                // The same without a word about padding.
+                // Without an attention mask, too.
                 let all_real = EncoderInput { attention_mask: None, ..alone };
                 let model = thin.model(Head::None, &Device::flex());
                 assert_close(thin.name, &values(model.forward_features(&all_real)), &expected, 1e-5);
@@ -67,10 +67,10 @@ proptest! {
         let device = Device::flex();
         for thin in thin_encoders() {
             let model = thin.model(Head::SequenceClassification, &device);
-            let got = values(model.forward_sequence_classification(&input_of(&rows, time, 0, false)));
+            let got = values(model.forward_sequence_classification(&input_of(&rows, time, 0, false)).unwrap());
             let alone = rows.iter().flat_map(|row| {
                 let row = input_of(std::slice::from_ref(row), row.len(), 0, false);
-                values(model.forward_sequence_classification(&row))
+                values(model.forward_sequence_classification(&row).unwrap())
             });
             assert_close(thin.name, &got, &alone.collect::<Vec<f32>>(), 1e-5);
         }
@@ -96,11 +96,11 @@ proptest! {
 }
 
 #[test]
-fn a_row_of_nothing_but_padding_gives_numbers() {
+fn a_row_of_padding_alone_gives_finite_numbers() {
     for thin in thin_encoders() {
         let input = input_of(&[vec![7, 8], vec![]], 4, 0, false);
         let model = thin.model(Head::SequenceClassification, &Device::flex());
-        let logits = values(model.forward_sequence_classification(&input));
+        let logits = values(model.forward_sequence_classification(&input).unwrap());
         assert!(logits.iter().all(|x| x.is_finite()), "{}", thin.name);
     }
 }

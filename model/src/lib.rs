@@ -3,6 +3,7 @@
 //! - [`ConfigError`]: an option of a model configuration that is out of range.
 //! - [`registry`]: a table of named models, with their paper and parameter count.
 //! - [`num_parameters`]: the parameter count of a built model.
+//! - [`setters!`]: `with_*` methods of a configuration.
 //! - `testing` (feature of that name): helpers for tests that compare a model with PyTorch.
 //!
 //! A model crate re-exports what its users see, so nobody needs to depend on this crate to use a
@@ -37,9 +38,15 @@
 mod error;
 mod parameters;
 pub mod registry;
+mod setters;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use error::ConfigError;
 pub use parameters::num_parameters;
 pub use registry::ModelInfo;
+
+/// The examples of the README are compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,5 +1,5 @@
-//! The compiled-in backends against each other: equal weights and an equal batch give equal logits, and equal weights
-//! after a step, for a network of each kind.
+//! Compiled-in backends against each other: equal weights and an equal batch give equal logits, and
+//! equal weights after a step, for a network of each kind.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use burn::module::Module;
@@ -10,58 +10,53 @@ use tinderbox_model_cnn::{ImageClassifierConfig, SimpleCnnConfig};
 use tinderbox_model_rnn::RnnLmConfig;
 use tinderbox_model_transformer::{BertConfig, EncoderInput, GptConfig, Head, TextEncoderConfig};
 use tinderbox_train::device;
-use tinderbox_train::language::{LanguageModel, LanguageModelConfig};
+use tinderbox_train::kinds::image_classification::ImageClassificationTask;
+use tinderbox_train::kinds::language_modeling::{LanguageModel, LanguageModelConfig};
 use tinderbox_train::params;
 use tinderbox_train::recipe::OptimizerRecipe;
-use tinderbox_train::task::image::ImageTask;
 use tinderbox_train::trainer::optimizer::Optimizer;
 
-/// Small: a software GPU compiles each kernel for seconds.
+/// Small, since a software GPU takes seconds to compile each kernel.
 fn image_classifier() -> ImageClassifierConfig {
-    ImageClassifierConfig::SimpleCnn(SimpleCnnConfig {
-        image_size: 8,
-        channels: [4, 8],
-        hidden: 16,
-        ..SimpleCnnConfig::new(5)
-    })
+    ImageClassifierConfig::SimpleCnn(
+        SimpleCnnConfig::new(5)
+            .with_image_size(8)
+            .with_channels([4, 8])
+            .with_hidden(16),
+    )
 }
 
 fn lstm() -> LanguageModelConfig {
-    LanguageModelConfig::Recurrent(RnnLmConfig {
-        vocab_size: 11,
-        embedding_size: 8,
-        hidden_size: 8,
-        dropout: 0.0,
-        ..RnnLmConfig::default()
-    })
+    LanguageModelConfig::Recurrent(
+        RnnLmConfig::default()
+            .with_vocab_size(11)
+            .with_embedding_size(8)
+            .with_hidden_size(8)
+            .with_dropout(0.0),
+    )
 }
 
 fn gpt() -> LanguageModelConfig {
     let config = GptConfig::small(1, 2, 8, 8);
     LanguageModelConfig::Attention(tinderbox_model_transformer::CausalLmConfig::Gpt(
-        GptConfig {
-            vocab_size: 11,
-            ..config
-        },
+        config.with_vocab_size(11),
     ))
 }
 
 fn bert() -> TextEncoderConfig {
-    let config = BertConfig {
-        vocab_size: 11,
-        hidden_size: 8,
-        num_hidden_layers: 1,
-        num_attention_heads: 2,
-        intermediate_size: 16,
-        max_position_embeddings: 8,
-        hidden_dropout_prob: 0.0,
-        attention_probs_dropout_prob: 0.0,
-        ..BertConfig::default()
-    };
+    let config = BertConfig::default()
+        .with_vocab_size(11)
+        .with_hidden_size(8)
+        .with_num_hidden_layers(1)
+        .with_num_attention_heads(2)
+        .with_intermediate_size(16)
+        .with_max_position_embeddings(8)
+        .with_hidden_dropout_prob(0.0)
+        .with_attention_probs_dropout_prob(0.0);
     TextEncoderConfig::Bert(config).with_head(Head::SequenceClassification, 3)
 }
 
-/// Numbers in [-1, 1] that no generator of any backend has a part in.
+/// Numbers in [-1, 1], independent of any backend's generator.
 fn numbers(count: usize) -> Vec<f32> {
     (0..count).map(|i| ((i as f32) * 12.9898).sin()).collect()
 }
@@ -71,7 +66,7 @@ struct Result {
     weights: Vec<u8>,
 }
 
-/// A network of one kind: its weights on one device, and a step from weights on any.
+/// A network: its weights on one device, and a training step from weights on any.
 struct Kind {
     name: &'static str,
     initial: fn(&Device) -> Vec<u8>,
@@ -111,7 +106,7 @@ fn step_of_images(device: Device, initial: &[u8]) -> Result {
     let images = Tensor::<4>::from_data(images, &device);
     let targets = Tensor::<1, Int>::from_ints([0, 1, 4, 2], &device);
     let logits = model.forward(images);
-    let loss = ImageTask::new(5, 0.1).loss(logits.clone(), targets);
+    let loss = ImageClassificationTask::new(5, 0.1).loss(logits.clone(), targets);
     after_step(&model, logits, &loss)
 }
 
@@ -143,7 +138,7 @@ fn step_of_sequences(device: Device, initial: &[u8]) -> Result {
             &device,
         )),
     };
-    let logits = model.forward_sequence_classification(&input);
+    let logits = model.forward_sequence_classification(&input).unwrap();
     let targets = Tensor::<1, Int>::from_ints([2, 0], &device);
     let loss = cross_entropy(logits.clone(), targets, 0.0).mean();
     after_step(&model, logits, &loss)
@@ -173,7 +168,7 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
         .collect()
 }
 
-/// The backends of this build. Of the graphics ones, the software adapter, which every machine can have.
+/// Backends of this build; of graphics APIs the software adapter, which every machine can have.
 fn names() -> Vec<String> {
     let name = |backend: &str| match backend {
         "wgpu" | "vulkan" | "webgpu" => format!("{backend}:software"),

@@ -1,10 +1,10 @@
-//! What can be wrong with weights, always with the file.
+//! Errors of reading and writing weights. Each names the file.
 
 use std::path::{Path, PathBuf};
 
 use super::{Mismatch, listed};
 
-/// Weights that could not be read, written, or fitted to the model.
+/// Weights that could not be read, written, or loaded into the model.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeightsError {
@@ -13,18 +13,18 @@ pub enum WeightsError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The file is not whole, or holds no weights that can be read.
+    /// The file is damaged, or not a weights file.
     #[error("{}: not a readable weights file: {reason}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
-        /// What the reader said.
+        /// Reason of the reader.
         reason: String,
     },
-    /// The file asks for a function that only an attack asks for.
+    /// The file calls a function that only malicious files call.
     #[error(
         "{}: this file is not only weights: it makes Python run `{function}` when PyTorch opens it. Nothing was run here; \
          do not open it anywhere else", path.display()
@@ -32,34 +32,34 @@ pub enum WeightsError {
     RunsCode {
         /// The file.
         path: PathBuf,
-        /// The function, as in `posix.system`.
+        /// The function, such as `posix.system`.
         function: String,
     },
-    /// The file holds the weights of another model.
+    /// The weights are those of another model.
     #[error("{}: the weights do not fit the model: {mismatch}", path.display())]
     Mismatch {
         /// The file.
         path: PathBuf,
-        /// What differs.
+        /// Differences between file and model.
         mismatch: Mismatch,
     },
-    /// Weights that no training leaves behind, unless it diverged.
+    /// Weights that are NaN or infinite, as after training that diverged.
     #[error("{}: {} are not finite in float32 (NaN or infinite): {}", path.display(), names.len(), listed(names))]
     NotFinite {
         /// The file.
         path: PathBuf,
-        /// The tensors.
+        /// Names of the tensors.
         names: Vec<String>,
     },
-    /// Two tensors cannot have one name.
+    /// Two tensors with the same name.
     #[error("two tensors would be called {0}")]
     SameName(String),
-    /// The model's weights could not be turned into bytes.
+    /// The weights could not be encoded.
     #[error("could not encode the weights: {0}")]
     Encode(String),
 }
 
-/// Why a file is not read, from the readers that do not know what it is called.
+/// Error of a reader that does not know the path of its file.
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// See [`WeightsError::Format`].

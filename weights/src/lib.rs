@@ -1,14 +1,37 @@
-//! Weights in and out, in PyTorch's names and layout.
+//! Weights of Burn models, in PyTorch's names and layout.
 //!
-//! [`load`] takes safetensors and what `torch.save` writes (see [`StateDict`]); [`save`] writes safetensors that
-//! `load_state_dict(strict=True)` of the same `nn.Module` accepts. Burn's own layers differ from PyTorch's in two ways
-//! that the conversion takes care of: linear weights are transposed, and the affine parameters of norms are called gamma
-//! and beta. Weights are float32; other floats in a file are converted.
+//! [`load`] reads safetensors and PyTorch files (see [`StateDict`]); [`save`] writes safetensors
+//! that `load_state_dict(strict=True)` of the same `nn.Module` accepts.
 //!
-//! To go on from weights with another number of classes, see [`load_backbone`]. Names that differ are changed beforehand
-//! with [`StateDict::rename`].
+//! ```
+//! use burn::nn::LinearConfig;
+//! use burn::tensor::Device;
 //!
-//! The model crates share this; they re-export it as their own `weights`.
+//! let device = Device::flex();
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("linear.safetensors");
+//!
+//! let model = LinearConfig::new(3, 2).init(&device);
+//! tinderbox_weights::save(&model, &path)?; // weight [2, 3], bias [2], as in PyTorch
+//!
+//! let model = LinearConfig::new(3, 2).init(&device);
+//! let model = tinderbox_weights::load(model, &path)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Burn's layers differ from PyTorch's in two ways that the conversion takes care of: linear
+//! weights are transposed, and the affine parameters of norms are called gamma and beta. Weights
+//! are float32; other float types in a file are converted.
+//!
+//! - [`load_backbone`] loads everything but a head of another size, for fine-tuning.
+//! - [`StateDict`] is a file before it is loaded: names, shapes, values. [`StateDict::rename`]
+//!   adapts names, [`StateDict::join`] puts shards together.
+//! - [`load_with`] and [`load_dict`] take [`LoadOptions`], and return the [`Mismatch`] of file and
+//!   model.
+//!
+//! PyTorch files are pickles, which can run code when Python opens them. Here the pickle is read as
+//! data: nothing in it is called, and a file that asks for code is refused by name
+//! ([`WeightsError::RunsCode`]).
 
 mod error;
 mod load;
@@ -27,3 +50,8 @@ pub use save::{save, to_bytes};
 pub use state_dict::StateDict;
 
 use mismatch::listed;
+
+/// Compiles the examples in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

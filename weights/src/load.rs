@@ -1,4 +1,4 @@
-//! Weights into a model.
+//! Loading weights into a model.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,13 +16,14 @@ use super::mismatch::is_under;
 use super::view::Element;
 use super::{Mismatch, StateDict, WeightsError};
 
-/// What a file may leave open.
+/// Tolerance for differences between file and model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// Every parameter must be there, with its shape, and nothing else; otherwise whatever fits is loaded.
+    /// Requires every parameter to be in the file with its shape, and nothing else. Otherwise
+    /// whatever fits is loaded.
     pub strict: bool,
-    /// The layer that gives the logits, as in `fc` or `classifier.6`. If it differs, as it does for another number of
-    /// classes, all of it keeps the values that the model has, and that is no error.
+    /// Output layer, such as `fc` or `classifier.6`. If it differs, as with another number of
+    /// classes, the whole layer keeps its initial values, without an error.
     pub head: Option<String>,
 }
 
@@ -35,8 +36,8 @@ impl Default for LoadOptions {
     }
 }
 
-/// Reads the weights at `path` into `model`. Every parameter must be there, with its shape, and nothing else. See
-/// [`StateDict`] for the formats.
+/// Loads the weights at `path` into `model`. The file must have every parameter with its shape, and
+/// nothing else. See [`StateDict`] for the formats.
 ///
 /// # Errors
 /// As [`load_with`].
@@ -45,7 +46,7 @@ pub fn load<M: Module>(model: M, path: &Path) -> Result<M, WeightsError> {
     Ok(model)
 }
 
-/// As [`load`], from the bytes of a file; `path` is what errors call it.
+/// As [`load`], from the bytes of a file. Errors name it `path`.
 ///
 /// # Errors
 /// As [`load_with`].
@@ -55,8 +56,9 @@ pub fn load_bytes<M: Module>(model: M, bytes: Vec<u8>, path: &Path) -> Result<M,
     Ok(model)
 }
 
-/// As [`load`], except that the layer called `head` may differ, as it does for another number of classes. It then keeps
-/// the values that `model` has, and what differs is returned; the [`Mismatch`] is empty if the head was loaded, too.
+/// As [`load`], except that the layer called `head` may differ, as with another number of classes.
+/// It then keeps its initial values, and the difference is returned; the [`Mismatch`] is empty if
+/// the head was loaded, too.
 ///
 /// # Errors
 /// As [`load_with`].
@@ -72,11 +74,12 @@ pub fn load_backbone<M: Module>(
     load_with(model, path, &options)
 }
 
-/// Reads the weights at `path` into `model`, as far as `options` allow. What was not loaded is returned.
+/// Loads the weights at `path` into `model`, as far as `options` allow, and returns what was not
+/// loaded.
 ///
 /// # Errors
-/// The file cannot be read (see [`StateDict::read`]); [`WeightsError::Mismatch`] lists what does not fit, also if nothing
-/// fits and `options.strict` is off; [`WeightsError::NotFinite`]. The model is then not returned.
+/// The file cannot be read (see [`StateDict::read`]); [`WeightsError::Mismatch`] lists what does
+/// not fit, even without `options.strict` if nothing fits; [`WeightsError::NotFinite`].
 pub fn load_with<M: Module>(
     model: M,
     path: &Path,
@@ -85,7 +88,7 @@ pub fn load_with<M: Module>(
     load_dict(model, StateDict::read(path)?, options, path)
 }
 
-/// As [`load_with`], from tensors that were read already and perhaps renamed; `path` is what errors call the file.
+/// As [`load_with`], from a state dict that was read already. Errors name the file `path`.
 ///
 /// # Errors
 /// As [`load_with`].
@@ -100,7 +103,7 @@ pub fn load_dict<M: Module>(
     if let Some(head) = &options.head {
         let (of_head, rest) = mismatch.clone().split(head);
         if !of_head.is_empty() {
-            // Half a head is of no use: a bias belongs to its weight.
+            // A head is loaded whole or not at all: a bias belongs to its weight.
             fitting.retain(|parameter| !is_under(&parameter.name, head));
         }
         is_refused = options.strict && !rest.is_empty();
@@ -113,7 +116,7 @@ pub fn load_dict<M: Module>(
     let dict = Arc::new(dict);
     let tensors = fitting.into_iter().map(|Parameter { name, shape }| {
         let (dict, wanted) = (dict.clone(), name.clone());
-        // Converted when its turn comes, so that only one tensor is held twice.
+        // Converted lazily, so that only one tensor at a time is in memory twice.
         bridge::deferred(name, DType::F32, shape, None, move || {
             let gone = || PackError::ValidationError(format!("{wanted} is no longer there"));
             dict.floats(&wanted).ok_or_else(gone)
@@ -131,19 +134,19 @@ pub fn load_dict<M: Module>(
     Ok((model, mismatch))
 }
 
-/// The names of the parameters and buffers of `model` in PyTorch's spelling, in the order in which they are declared.
+/// PyTorch's names of the parameters and buffers of `model`, in order of declaration.
 pub fn parameter_names<M: Module>(model: &M) -> Vec<String> {
     let parameters = parameters(model).into_iter();
     parameters.map(|parameter| parameter.name).collect()
 }
 
-/// A parameter as PyTorch would have it.
+/// A parameter with its name and shape in PyTorch.
 struct Parameter {
     name: String,
     shape: Shape,
 }
 
-/// The parameters of `model` that `dict` has, and what differs.
+/// The parameters that `dict` has in the same shape, and the differences.
 fn compare(parameters: &[Parameter], dict: &StateDict) -> (Vec<Parameter>, Mismatch) {
     let mut mismatch = Mismatch::default();
     let mut fitting = Vec::new();
@@ -208,7 +211,7 @@ fn describe(error: &ApplyError) -> String {
     }
 }
 
-/// Shapes are asked for and nothing else, so that no weight is drawn at random only to be replaced.
+/// Visits shapes only, so that no weight is initialised just to be overwritten.
 fn parameters<M: Module>(model: &M) -> Vec<Parameter> {
     let mut visitor = Visitor::default();
     model.visit(&mut visitor);
@@ -224,7 +227,7 @@ struct Visitor {
 
 impl Visitor {
     fn add(&mut self, shape: Shape) {
-        // Burn's adapter knows what PyTorch calls it and how it lies there; it is not asked for the values.
+        // Burn's adapter converts name and shape to PyTorch's; values are never requested.
         let no_values = || Err(PackError::ValidationError("a shape without values".into()));
         let tensor = bridge::deferred(self.path.join("."), DType::F32, shape, None, no_values);
         let tensor = BurnToPyTorchAdapter.adapt(tensor, ModuleContext::new(&self.containers));
@@ -235,7 +238,7 @@ impl Visitor {
     }
 }
 
-/// The variant of an enum is no part of a name: PyTorch has none.
+/// Enum variants are not part of a name: PyTorch has none.
 fn is_enum(container: &str) -> bool {
     container.starts_with("Enum:")
 }

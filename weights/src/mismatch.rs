@@ -1,28 +1,28 @@
-//! What differs between a file and a model.
+//! Differences between a file and a model.
 
 use std::fmt;
 
-/// How many names a message lists before it only counts the rest.
+/// Maximum number of names in a message.
 const LISTED: usize = 10;
 
-/// What differs between a file and a model, by PyTorch's parameter names.
+/// Differences between a file and a model, by PyTorch's parameter names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mismatch {
     /// In the model, not in the file.
     pub missing: Vec<String>,
     /// In the file, not in the model.
     pub unexpected: Vec<String>,
-    /// In both, but of another shape or type: a sentence each, beginning with the name.
+    /// In both, but of another shape or type: one sentence each, starting with the name.
     pub different: Vec<String>,
 }
 
 impl Mismatch {
-    /// Whether file and model agree.
+    /// True if file and model agree.
     pub fn is_empty(&self) -> bool {
         self.missing.is_empty() && self.unexpected.is_empty() && self.different.is_empty()
     }
 
-    /// Splits off what concerns the layer called `prefix`: that first, the rest second.
+    /// Splits into the differences in the layer called `prefix`, and the rest.
     pub fn split(self, prefix: &str) -> (Self, Self) {
         let split = |names: Vec<String>| -> (Vec<String>, Vec<String>) {
             // A sentence of `different` ends its name with a colon.
@@ -63,16 +63,17 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// The first ten of `names`.
+/// The first names, separated by commas.
 pub(super) fn listed(names: &[String]) -> String {
     let first = names[..names.len().min(LISTED)].join(", ");
-    match names.len() > LISTED {
-        true => format!("{first}, ..."),
-        false => first,
+    if names.len() > LISTED {
+        format!("{first}, ...")
+    } else {
+        first
     }
 }
 
-/// Whether the parameter `name` belongs to the layer called `prefix`.
+/// True if the parameter `name` belongs to the layer called `prefix`.
 pub(super) fn is_under(name: &str, prefix: &str) -> bool {
     name.strip_prefix(prefix)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))

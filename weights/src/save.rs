@@ -1,4 +1,4 @@
-//! Weights out, as safetensors.
+//! Saving weights as safetensors.
 
 use std::path::Path;
 
@@ -7,14 +7,14 @@ use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, SafetensorsStore, Safete
 
 use super::WeightsError;
 
-/// Writes the weights of `model` to `path` in PyTorch's names and layout. The file is written beside and renamed into
-/// place, so that `path` is never half a file.
+/// Writes the weights of `model` to `path` in PyTorch's names and layout, by way of a temporary
+/// file, so that `path` is never half written.
 ///
-/// The `num_batches_tracked` of batch norms is left out: `load_state_dict(strict=True)` does without it in a dict that
-/// has no version metadata, as every dict read from safetensors.
+/// `num_batches_tracked` of batch norms is omitted: `load_state_dict(strict=True)` does not require
+/// it in a dict without version metadata, as read from safetensors.
 ///
 /// # Errors
-/// [`WeightsError::Io`] if the folder cannot be written to or is full.
+/// [`WeightsError::Io`] if the folder cannot be written or the disk is full.
 pub fn save<M: Module>(model: &M, path: &Path) -> Result<(), WeightsError> {
     let bytes = to_bytes(model)?;
     write_atomically(path, &bytes).map_err(|source| WeightsError::Io {
@@ -28,8 +28,8 @@ pub fn save<M: Module>(model: &M, path: &Path) -> Result<(), WeightsError> {
 /// # Errors
 /// [`WeightsError::Encode`] if the device cannot be read.
 pub fn to_bytes<M: Module>(model: &M) -> Result<Vec<u8>, WeightsError> {
-    // One metadata entry, the one that Hugging Face's loaders ask for: more would be written in random order, and two
-    // files of the same weights would differ.
+    // Only the metadata entry that Hugging Face's loaders require: several would be written in
+    // random order, and files of equal weights would differ.
     let mut store = SafetensorsStore::from_bytes(None)
         .clear_metadata()
         .metadata("format", "pt")

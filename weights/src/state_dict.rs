@@ -1,4 +1,4 @@
-//! The tensors of a weights file, whatever its format.
+//! The tensors of a weights file of any format.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,34 +12,36 @@ use super::error::Refusal;
 use super::view::{Element, View};
 use super::{WeightsError, pytorch};
 
-/// What wrappers put before every name: `DataParallel` and `torch.compile`.
+/// Name prefixes added by `DataParallel` and `torch.compile`.
 const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
-/// Batch norm's counter of training steps, which nothing here reads.
+/// Step counter of batch norms, which is not a weight.
 const COUNTER: &str = "num_batches_tracked";
-/// Weights that share a storage may together be larger than the file, but not by much.
+/// Limit on the total size of the tensors, as a multiple of the file size. Tensors that share a
+/// storage may exceed the file size, but not by much.
 const MAX_EXPANSION: usize = 4;
 
-/// A weights file, read: names, shapes, and the bytes that the values are taken from when they are asked for.
+/// The tensors of a weights file by name. Values are converted when they are requested.
 ///
-/// The format is recognised by the file's content:
+/// The format is detected from the content:
 ///
 /// - safetensors;
-/// - what `torch.save` writes, in the zip format of PyTorch 1.6 and in the one before it. The state dict may be the whole
-///   file or lie under `state_dict`, `model_state_dict`, `model` or `net`; whatever lies beside it is ignored. The pickle
-///   in such a file is read as data, and nothing that it asks for is called.
+/// - PyTorch's `torch.save`, in the zip format of PyTorch 1.6 and in the one before it. The state
+///   dict may be the whole file or an entry `state_dict`, `model_state_dict`, `model` or `net`;
+///   other entries are ignored. The pickle in such a file is read as data, and nothing in it is
+///   called.
 ///
-/// The prefixes `module.` (of `DataParallel`) and `_orig_mod.` (of `torch.compile`) are taken off where all names have
-/// them, and `num_batches_tracked` is left out.
+/// The prefixes `module.` (of `DataParallel`) and `_orig_mod.` (of `torch.compile`) are removed if
+/// all names have them, and `num_batches_tracked` is dropped.
 ///
 /// Memory: the file, and one tensor at a time.
 #[derive(Debug)]
 pub struct StateDict {
-    /// One file, or the parts of a model that is spread over several.
+    /// Contents of one file, or of all shards.
     files: Vec<Vec<u8>>,
     tensors: BTreeMap<String, Stored>,
 }
 
-/// Where a tensor lies: in which of the files, and where in it.
+/// Location of a tensor: the index of its file, and the view into it.
 #[derive(Debug)]
 struct Stored {
     file: usize,
@@ -50,8 +52,8 @@ impl StateDict {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// [`WeightsError::Io`]; [`WeightsError::Format`] if the file is in no known format or is damaged;
-    /// [`WeightsError::RunsCode`] if it is an attack.
+    /// [`WeightsError::Io`]; [`WeightsError::Format`] if the file is in no known format or is
+    /// damaged; [`WeightsError::RunsCode`] if it is malicious.
     pub fn read(path: &Path) -> Result<Self, WeightsError> {
         let bytes = std::fs::read(path).map_err(|source| WeightsError::Io {
             path: path.to_path_buf(),
@@ -60,7 +62,7 @@ impl StateDict {
         Self::from_bytes(bytes, path)
     }
 
-    /// As [`read`](Self::read), from the bytes of a file; `path` is what errors call it.
+    /// As [`read`](Self::read), from the bytes of a file. Errors name it `path`.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -73,10 +75,11 @@ impl StateDict {
         })
     }
 
-    /// Tensors that come from elsewhere: name, shape in PyTorch's layout, values in row-major order.
+    /// Tensors from memory: name, shape in PyTorch's layout, values in row-major order.
     ///
     /// # Errors
-    /// [`WeightsError::Encode`] if there are not as many values as the shape says; [`WeightsError::SameName`].
+    /// [`WeightsError::Encode`] if the number of values does not match the shape;
+    /// [`WeightsError::SameName`].
     pub fn from_floats(
         tensors: impl IntoIterator<Item = (String, Vec<usize>, Vec<f32>)>,
     ) -> Result<Self, WeightsError> {
@@ -102,10 +105,10 @@ impl StateDict {
         Ok(dict)
     }
 
-    /// The same tensors under other names: `name` says what each is to be called, or `None` to leave it out.
+    /// Renames every tensor to the result of `name`, or drops it if that is `None`.
     ///
     /// # Errors
-    /// [`WeightsError::SameName`] if two would be called the same.
+    /// [`WeightsError::SameName`] if two get the same name.
     pub fn rename(
         self,
         mut name: impl FnMut(&str) -> Option<String>,
@@ -122,10 +125,10 @@ impl StateDict {
         Ok(dict)
     }
 
-    /// The tensors of both, as of a model whose file was split.
+    /// Merges the tensors of both, such as the shards of a model.
     ///
     /// # Errors
-    /// [`WeightsError::SameName`] if both have one of the same name.
+    /// [`WeightsError::SameName`] if both have a tensor of the same name.
     pub fn join(mut self, other: Self) -> Result<Self, WeightsError> {
         let offset = self.files.len();
         self.files.extend(other.files);
@@ -146,26 +149,27 @@ impl StateDict {
         }
     }
 
-    /// The names of the tensors, sorted.
+    /// Names of the tensors, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)
     }
 
-    /// The shape of a tensor, in PyTorch's layout.
+    /// Shape of a tensor, in PyTorch's layout.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         self.tensors.get(name).map(|stored| stored.view.shape())
     }
 
-    /// The values of a tensor as float32, in PyTorch's layout; `None` if there is no such tensor or it holds no floats.
+    /// Values of a tensor as float32, in PyTorch's layout; `None` if it does not exist or is not a
+    /// float tensor.
     pub fn floats(&self, name: &str) -> Option<TensorData> {
         let stored = self.tensors.get(name)?;
         stored.view.floats(self.files.get(stored.file)?)
     }
 
-    /// The tensors as a safetensors file, in float32.
+    /// Encodes the tensors as a safetensors file, in float32.
     ///
     /// # Errors
-    /// [`WeightsError::Encode`] names a tensor that holds no floats.
+    /// [`WeightsError::Encode`] names a tensor that is not a float tensor.
     pub fn to_safetensors(&self) -> Result<Vec<u8>, WeightsError> {
         let mut tensors = Vec::new();
         for (name, Stored { file, view }) in &self.tensors {
@@ -176,7 +180,7 @@ impl StateDict {
             let bytes = self.files.get(*file).map_or(&[][..], Vec::as_slice);
             tensors.push((name.as_str(), Float32 { view, bytes }));
         }
-        // The one metadata entry that Hugging Face's loaders ask for.
+        // The metadata entry that Hugging Face's loaders require.
         let metadata = [("format".to_string(), "pt".to_string())].into();
         safetensors::serialize(tensors, Some(metadata))
             .map_err(|e| WeightsError::Encode(e.to_string()))
@@ -188,9 +192,10 @@ impl StateDict {
 }
 
 fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, Refusal> {
-    let mut views = match looks_like_safetensors(bytes) {
-        true => safetensors_views(bytes)?,
-        false => pytorch::views(bytes)?,
+    let mut views = if looks_like_safetensors(bytes) {
+        safetensors_views(bytes)?
+    } else {
+        pytorch::views(bytes)?
     };
     views.retain(|name, _| name.rsplit('.').next() != Some(COUNTER));
     while let Some(wrapper) = wrapper(&views) {
@@ -202,7 +207,7 @@ fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, Refusal> {
         .fold(0, |size: usize, view| size.saturating_add(view.size()));
     if size > bytes.len().saturating_mul(MAX_EXPANSION) {
         return Err(Refusal::format(format!(
-            "its tensors would take {size} bytes, and the file has only {}",
+            "its tensors would take {size} bytes, but the file has only {}",
             bytes.len()
         )));
     }
@@ -214,7 +219,8 @@ fn wrapper(views: &BTreeMap<String, View>) -> Option<&'static str> {
     WRAPPERS.into_iter().find(wraps)
 }
 
-/// The length of a JSON header and its first bracket. The length's first byte may be that of a pickle, too.
+/// True if the file starts with the length of a JSON header and its opening brace. The first byte
+/// alone would not do: it may be that of a pickle.
 fn looks_like_safetensors(bytes: &[u8]) -> bool {
     let header = bytes
         .first_chunk()
@@ -223,7 +229,7 @@ fn looks_like_safetensors(bytes: &[u8]) -> bool {
 }
 
 fn safetensors_views(bytes: &[u8]) -> Result<BTreeMap<String, View>, Refusal> {
-    // This checks that the tensors lie one after the other and fill the file.
+    // Checks that the tensors are contiguous and fill the file.
     let (length, header) =
         SafeTensors::read_metadata(bytes).map_err(|e| Refusal::format(e.to_string()))?;
     let data = size_of::<u64>() + length;
@@ -257,7 +263,7 @@ fn row_major(shape: &[usize]) -> Vec<usize> {
     strides
 }
 
-/// Floats of a file as float32, for the safetensors crate, converted when they are written.
+/// A float tensor as float32 for the safetensors crate, converted when it is written.
 struct Float32<'a> {
     view: &'a View,
     bytes: &'a [u8],

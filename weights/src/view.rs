@@ -1,19 +1,19 @@
-//! A tensor inside a file that is held in memory.
+//! A tensor within a file in memory.
 
 use std::fmt;
 use std::ops::Range;
 
 use burn::tensor::{DType, TensorData};
 
-/// More dimensions than any weight has.
+/// Maximum number of dimensions.
 const MAX_RANK: usize = 8;
 
-/// What the elements of a tensor are. Weights are floats; everything else is only named.
+/// Element type of a tensor. Weights are floats; other types are kept by name only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Element {
     /// A float, of 2, 4 or 8 bytes.
     Float(DType),
-    /// Something else, by the name the file has for it.
+    /// Another type, by its name in the file.
     Other(String),
 }
 
@@ -26,8 +26,8 @@ impl fmt::Display for Element {
     }
 }
 
-/// Where a tensor's elements lie in the bytes of its file: element `[i, j, ..]` at
-/// `start + (i * strides[0] + j * strides[1] + ..) * size`. Every index that the shape allows is inside the file.
+/// Strided view into the bytes of a file: element `[i, j, ..]` is at `start + (i * strides[0] + j *
+/// strides[1] + ..) * size`. All indices within the shape are checked to be within the file.
 #[derive(Clone, Debug)]
 pub(super) struct View {
     element: Element,
@@ -37,7 +37,8 @@ pub(super) struct View {
 }
 
 impl View {
-    /// A tensor whose first element is the one numbered `offset` of those at `storage`, little-endian, in the file.
+    /// View of the little-endian elements in `storage`, a byte range of the file, starting at
+    /// element `offset`.
     pub(super) fn new(
         dtype: DType,
         shape: Vec<usize>,
@@ -46,9 +47,9 @@ impl View {
         storage: &Range<usize>,
     ) -> Result<Self, String> {
         if shape.len() > MAX_RANK || shape.len() != strides.len() {
-            return Err(format!("a shape of {shape:?} with strides {strides:?}"));
+            return Err(format!("invalid shape {shape:?} with strides {strides:?}"));
         }
-        let there = storage.len() / dtype.size();
+        let available = storage.len() / dtype.size();
         let count = shape
             .iter()
             .try_fold(1, |count: usize, &side| count.checked_mul(side));
@@ -58,12 +59,13 @@ impl View {
             .try_fold(offset, |last, (&side, &stride)| {
                 last.checked_add(side.saturating_sub(1).checked_mul(stride)?)
             });
-        // Strides of zero would let a few bytes stand for any number of elements, which no weights need.
-        let fits = count.is_some_and(|count| count <= there)
-            && (count == Some(0) || last.is_some_and(|last| last < there));
+        // Zero strides would let a few bytes expand to any number of elements, which no weights
+        // need.
+        let fits = count.is_some_and(|count| count <= available)
+            && (count == Some(0) || last.is_some_and(|last| last < available));
         if !fits {
             return Err(format!(
-                "shape {shape:?} with strides {strides:?} from element {offset} on, in a storage of {there} elements"
+                "shape {shape:?} with strides {strides:?} from element {offset} on exceeds a storage of {available} elements"
             ));
         }
         Ok(Self {
@@ -74,7 +76,7 @@ impl View {
         })
     }
 
-    /// A tensor that is no weight; it has a name and perhaps a shape, and no elements that anyone asks for.
+    /// A tensor that is not a float tensor. Its elements are never read.
     pub(super) fn other(name: impl Into<String>, shape: Vec<usize>) -> Self {
         Self {
             element: Element::Other(name.into()),
@@ -92,7 +94,7 @@ impl View {
         &self.shape
     }
 
-    /// Length of the elements in bytes.
+    /// Size of the elements in bytes.
     pub(super) fn size(&self) -> usize {
         match &self.element {
             Element::Float(dtype) => self.shape.iter().product::<usize>() * dtype.size(),
@@ -100,14 +102,16 @@ impl View {
         }
     }
 
-    /// The elements in row-major order as float32, out of the `bytes` of the file; `None` if they are no floats.
+    /// Elements as float32 in row-major order, from the `bytes` of the file; `None` if they are not
+    /// floats.
     pub(super) fn floats(&self, bytes: &[u8]) -> Option<TensorData> {
         let Element::Float(dtype) = self.element else {
             return None;
         };
-        let mut values = match self.is_contiguous() {
-            true => bytes.get(self.start..self.start + self.size())?.to_vec(),
-            false => self.gather(bytes, dtype.size())?,
+        let mut values = if self.is_contiguous() {
+            bytes.get(self.start..self.start + self.size())?.to_vec()
+        } else {
+            self.gather(bytes, dtype.size())?
         };
         if cfg!(target_endian = "big") {
             values
@@ -121,7 +125,7 @@ impl View {
     fn is_contiguous(&self) -> bool {
         let mut expected = 1;
         for (&side, &stride) in self.shape.iter().zip(&self.strides).rev() {
-            // The stride of a side of one is never used.
+            // The stride of a dimension of size 1 is irrelevant.
             if side != 1 && stride != expected {
                 return false;
             }
@@ -137,7 +141,7 @@ impl View {
             let steps = index.iter().zip(&self.strides);
             let place = self.start + steps.map(|(i, stride)| i * stride).sum::<usize>() * size;
             values.extend_from_slice(bytes.get(place..place + size)?);
-            // The last index turns fastest.
+            // The last index varies fastest.
             for (i, &side) in index.iter_mut().zip(&self.shape).rev() {
                 *i += 1;
                 if *i < side {
@@ -181,18 +185,18 @@ mod tests {
         assert_eq!(values(&transposed), [0., 3., 1., 4., 2., 5.]);
         let column = view(&[2, 1], &[3, 1], 2).unwrap();
         assert_eq!(values(&column), [2., 5.]);
-        // A side of one may have any stride.
+        // A dimension of size 1 may have any stride.
         assert_eq!(values(&view(&[1, 2], &[999, 1], 4).unwrap()), [4., 5.]);
     }
 
     #[test]
-    fn scalars_and_empty_tensors_are_tensors() {
+    fn scalars_and_empty_tensors_are_valid() {
         assert_eq!(values(&view(&[], &[], 5).unwrap()), [5.]);
         assert!(values(&view(&[0, 3], &[3, 1], 0).unwrap()).is_empty());
     }
 
     #[test]
-    fn nothing_outside_the_storage_is_reached() {
+    fn views_beyond_the_storage_are_refused() {
         for (shape, strides, offset) in [
             (&[7][..], &[1][..], 0),
             (&[2, 3], &[3, 1], 1),

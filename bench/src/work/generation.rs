@@ -1,34 +1,27 @@
-//! A GPT that writes: always the most probable token.
+//! GPT generation by greedy decoding.
 
 use anyhow::Context;
 use burn::tensor::Device;
 use tinderbox_generate::{Sampler, Sampling, generate};
-use tinderbox_train::language::Predictor;
-use tinderbox_train::session::init_model;
+use tinderbox_train::init_model;
+use tinderbox_train::kinds::language_modeling::Predictor;
 
 use super::{Step, language};
 use crate::workload::{PROMPT, Shape};
 
-/// As far as a GPT of this size sees; a longer text makes it larger.
+/// Context length, extended for longer texts.
 const POSITIONS: usize = 256;
 
-/// Texts of `size` tokens, one after the other.
-pub(super) fn step(shape: Shape, device: Device) -> anyhow::Result<Step> {
+/// Generates `batch` texts of `size` tokens, one after the other.
+pub(super) fn step(shape: Shape, device: &Device) -> anyhow::Result<Step> {
     let config = language::gpt(POSITIONS.max(PROMPT + shape.size));
-    let model = init_model(0, &device, || config.init(&device))?;
-    let sampler = Sampler::new(
-        Sampling {
-            temperature: 0.0,
-            ..Sampling::default()
-        },
-        0,
-    )?;
+    let model = init_model(0, device, || config.init(device))?;
+    let sampler = Sampler::new(Sampling::greedy(), 0)?;
     let prompt: Vec<u32> = (0..PROMPT as u32).collect();
     Ok(Box::new(move || {
         for _ in 0..shape.batch {
-            let mut predictor = Predictor::new(&model, &device);
-            let next = |tokens: &[u32]| predictor.next_logits(tokens);
-            let text = generate(next, &prompt, sampler.clone()).take(shape.size);
+            let predictor = Predictor::new(&model);
+            let text = generate(predictor, &prompt, sampler.clone()).take(shape.size);
             text.last().context("no tokens")??;
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! `tinderbox data`
 
-mod sequences;
+mod encoder;
+mod language;
 mod shards;
-mod text;
 mod tokenizer;
 mod tokens;
 
@@ -11,31 +11,31 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde_json::json;
+use tinderbox_data::Split;
 use tinderbox_data::image::{
-    Image, ImageBatch, ImageDataset, ImageSource, Preprocess, Split, contact_sheet, write_png,
+    Image, ImageBatch, ImageDataset, ImageSource, Preprocess, contact_sheet, write_png,
 };
 use tinderbox_data::loader::{Loader, Source};
 use tinderbox_train::TrainError;
-use tinderbox_train::recipe::DataRecipe;
+use tinderbox_train::kinds::Kind;
+use tinderbox_train::kinds::image_classification::ImageRecipe;
+use tinderbox_train::kinds::image_classification::data::{ImageRun, open_dataset};
 use tinderbox_train::report::plain::thousands;
-use tinderbox_train::task::image_data::{ImageRun, open_dataset};
 
-use crate::Done;
-use crate::shared::{RecipeArgs, table, with_data};
+use crate::args::RecipeArgs;
+use crate::download::with_data;
+use crate::exit::CliResult;
+use crate::table::table;
 
-/// Look at the data of a recipe.
+/// Inspect, preview and convert data sets.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox data info cnn
-  tinderbox data info sst2 --data path/to/sst-2
-  tinderbox data preview cnn-cifar10 --data path/to/cifar-10-batches-bin --output sheet.png
+  tinderbox data preview cnn-folder --data path/to/images --output sheet.png
   tinderbox data shards cnn-folder --data path/to/images --output path/to/shards
   tinderbox data stats lstm-ptb-small --data path/to/penn-treebank
-  tinderbox data tokenizer corpus.txt --vocab-size 8000 --output tokenizer.json
-  tinderbox data tokens --tokenizer tokenizer.json --train corpus.txt --validation other.txt --output tokens
-  tinderbox data preview cnn --set 'data.train_transforms=[{ random_resized_crop = { size = 24 } }]'
-  tinderbox data preview cnn --set data.mixup_alpha=0.2 --set data.cutmix_alpha=1")]
+  tinderbox data tokenizer corpus.txt --vocab-size 8000")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -43,46 +43,69 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Count images and classes, tokens, texts and labels, or questions.
+    /// Count images per class, tokens, labelled texts or questions.
+    #[command(after_help = "\
+Examples:
+  tinderbox data info cnn
+  tinderbox data info sst2 --data path/to/sst-2")]
     Info {
         #[command(flatten)]
         source: RecipeArgs,
-        /// Print JSON instead of a table.
-        #[arg(long)]
-        json: bool,
-        /// Of shards: read every byte and compare it with the checksums that were written.
-        #[arg(long)]
+        /// Check every byte of shards against their checksums.
+        #[arg(long, help_heading = "Data")]
         verify: bool,
+        /// Print JSON instead of a table.
+        #[arg(long, help_heading = "Output")]
+        json: bool,
     },
-    /// Draw training images as the network sees them, augmented and cropped, in a PNG file: a row a class, or the first
-    /// batches where their images are mixed with each other.
+    /// Draw training images as the network sees them.
+    ///
+    /// The PNG file shows augmented and cropped images, one class per row; if the recipe mixes
+    /// images (mixup, CutMix), the first batches of the epoch.
+    #[command(after_help = "\
+Examples:
+  tinderbox data preview cnn-cifar10 --download --output sheet.png
+  tinderbox data preview cnn --set data.mixup_alpha=0.2
+  tinderbox data preview cnn \\
+    --set 'data.train_transforms=[{ random_resized_crop = { size = 24 } }]'")]
     Preview {
         #[command(flatten)]
         source: RecipeArgs,
-        /// The PNG file.
-        #[arg(long, short, default_value = "preview.png")]
+        /// PNG file to write.
+        #[arg(
+            long,
+            short,
+            value_name = "FILE",
+            default_value = "preview.png",
+            help_heading = "Output"
+        )]
         output: PathBuf,
-        /// Images in a row.
-        #[arg(long, default_value_t = 10)]
+        /// Images per row.
+        #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Output")]
         columns: usize,
-        /// The epoch whose augmentation is drawn.
-        #[arg(long, default_value_t = 0)]
+        /// Epoch whose augmentation is drawn.
+        #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Data")]
         epoch: u64,
     },
     Shards(shards::Args),
-    /// Perplexities that counting alone achieves: exact functions of a text, by which two programs can be compared.
+    /// Print n-gram perplexities of a text.
+    ///
+    /// They are exact functions of the text, so two programs can be compared by them.
+    #[command(after_help = "\
+Example:
+  tinderbox data stats lstm-ptb-small --data path/to/penn-treebank")]
     Stats {
         #[command(flatten)]
         source: RecipeArgs,
         /// Print JSON instead of a table.
-        #[arg(long)]
+        #[arg(long, help_heading = "Output")]
         json: bool,
     },
     Tokenizer(tokenizer::Args),
     Tokens(tokens::Args),
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     match &args.command {
         Command::Info {
             source,
@@ -96,25 +119,25 @@ pub(crate) fn run(args: &Args) -> Done {
             epoch,
         } => preview(source, output, *columns, *epoch),
         Command::Shards(args) => shards::run(args),
-        Command::Stats { source, json } => text::stats(source, *json),
+        Command::Stats { source, json } => language::stats(source, *json),
         Command::Tokenizer(args) => tokenizer::run(args),
         Command::Tokens(args) => tokens::run(args),
     }
 }
 
-fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> Done {
+fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> CliResult {
     let recipe = source.load()?;
-    match recipe.data {
-        DataRecipe::Image(_) => {}
-        DataRecipe::Text(_) => return text::info(&recipe, as_json, verify),
-        DataRecipe::Sequence(_) => return sequences::info(&recipe, as_json, verify),
+    match Kind::of(&recipe)? {
+        Kind::ImageClassification => {}
+        Kind::LanguageModeling => return language::info(&recipe.typed()?, as_json, verify),
+        Kind::Encoder => return encoder::info(&recipe.typed()?, as_json, verify),
     }
+    let recipe: ImageRecipe = recipe.typed()?;
     if verify {
-        shards::verify(recipe.images()?)?;
+        shards::verify(&recipe.data)?;
     }
     let (train, validation) = with_data(|mut access| {
-        let data = recipe.images()?;
-        let mut open = |split| open_dataset(data, recipe.seed, split, &mut access);
+        let mut open = |split| open_dataset(&recipe.data, recipe.seed, split, &mut access);
         Ok((open(Split::Train)?, open(Split::Validation)?))
     })?;
     let counts = [train.class_counts(), validation.class_counts()];
@@ -147,13 +170,14 @@ fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Done {
+fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> CliResult {
     anyhow::ensure!(columns > 0, "--columns must be at least 1");
     let recipe = source.load()?;
-    sequences::refuse(&recipe, "preview draws images")?;
+    encoder::refuse(&recipe, "preview draws images")?;
+    let recipe: ImageRecipe = recipe.typed()?;
     let run = with_data(|mut access| Ok(ImageRun::open(&recipe, &mut access)?))?;
     let source = run.train.source();
-    let data = recipe.images()?;
+    let data = &recipe.data;
     let is_mixed = data.mixup_alpha > 0.0 || data.cutmix_alpha > 0.0;
     let rows = if is_mixed {
         first_batches(&run.train, columns, epoch)?
@@ -161,7 +185,7 @@ fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Do
         first_of_each_class(source, columns, epoch)?
     };
     let largest = rows.iter().flatten().map(|image| image.width).max();
-    // Small images are enlarged until a tile is about as large as a thumbnail.
+    // Small images are enlarged to about the size of a thumbnail.
     let scale = (96 / largest.unwrap_or(96)).max(1);
     write_png(output, &contact_sheet(&rows, scale)).map_err(TrainError::from)?;
     let output = output.display();
@@ -179,7 +203,7 @@ fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Do
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first images of each class, as the loader gives them in `epoch`.
+/// First images of each class, as the loader gives them in `epoch`.
 fn first_of_each_class(
     source: &ImageSource,
     columns: usize,
@@ -197,7 +221,7 @@ fn first_of_each_class(
     Ok(rows)
 }
 
-/// The first images that the network sees in `epoch`, in rows.
+/// First images that the network sees in `epoch`, in rows.
 fn first_batches(
     loader: &Loader<ImageSource>,
     columns: usize,
@@ -215,7 +239,7 @@ fn first_batches(
     Ok(found.chunks(columns).map(<[Image]>::to_vec).collect())
 }
 
-/// What the network is given, made visible.
+/// Turns a normalised batch back into images.
 fn images(preprocess: &Preprocess, batch: &ImageBatch) -> Vec<Image> {
     let [_, channels, height, width] = batch.shape;
     batch

@@ -7,27 +7,27 @@ use std::time::Instant;
 use burn::tensor::{Device, Int, Tensor};
 use tinderbox_model_cnn::{ImageClassifierConfig, SimpleCnnConfig};
 use tinderbox_train::device::{self, BACKENDS, DeviceName};
+use tinderbox_train::kinds::image_classification::ImageClassificationTask;
 use tinderbox_train::params;
 use tinderbox_train::recipe::OptimizerRecipe;
-use tinderbox_train::task::image::ImageTask;
 use tinderbox_train::trainer::optimizer::Optimizer;
 
-use crate::Done;
+use crate::exit::CliResult;
 
-/// Try every compiled-in backend: does it start, what is it, does a training step run.
+/// Test every compiled-in backend with a training step.
+///
+/// The first step on a GPU backend compiles its kernels, which can take a minute or more.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox devices
-  tinderbox devices wgpu:software
-
-The first step on a GPU backend compiles its kernels, which can take a minute or more.")]
+  tinderbox devices wgpu:software")]
 pub(crate) struct Args {
-    /// Only this one.
+    /// Test this device only, as NAME or NAME:INDEX.
     device: Option<DeviceName>,
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     let names = match &args.device {
         Some(name) => vec![name.clone()],
         None => BACKENDS
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args) -> Done {
         print!("{name:10} ");
         std::io::stdout().flush()?;
         let start = Instant::now();
-        match try_out(&name) {
+        match test(&name) {
             Ok(adapter) => {
                 let seconds = start.elapsed().as_secs_f64();
                 println!("works: {adapter}; first training step after {seconds:.1} s");
@@ -63,23 +63,23 @@ pub(crate) fn run(args: &Args) -> Done {
     })
 }
 
-fn try_out(name: &DeviceName) -> Result<String, String> {
+fn test(name: &DeviceName) -> Result<String, String> {
     let device = device::open(name).map_err(|e| e.to_string())?;
     device::catch_panic(|| step(&device)).and_then(|done| done)?;
     Ok(device::adapter_name(&device))
 }
 
-/// One step of a tiny network: convolution, pooling, linear, loss, backward, update.
+/// One training step of a tiny network: convolution, pooling, linear, loss, backward, update.
 fn step(device: &Device) -> Result<(), String> {
     let device = device.clone().autodiff();
-    let config = ImageClassifierConfig::SimpleCnn(SimpleCnnConfig {
-        image_size: 8,
-        channels: [4, 4],
-        hidden: 8,
-        ..SimpleCnnConfig::new(2)
-    });
+    let config = ImageClassifierConfig::SimpleCnn(
+        SimpleCnnConfig::new(2)
+            .with_image_size(8)
+            .with_channels([4, 4])
+            .with_hidden(8),
+    );
     let model = config.init(&device).map_err(|e| e.to_string())?;
-    let task = ImageTask::new(2, 0.0);
+    let task = ImageClassificationTask::new(2, 0.0);
     let images = Tensor::ones([2, 3, 8, 8], &device);
     let targets = Tensor::<1, Int>::from_ints([0, 1], &device);
     let loss = task.loss(model.forward(images), targets);
@@ -89,8 +89,9 @@ fn step(device: &Device) -> Result<(), String> {
         .remove("fc2.bias")
         .ok_or("no parameters")?;
     let values = bias.try_into_data().map_err(|e| e.to_string())?;
-    match values.iter::<f32>().all(f32::is_finite) {
-        true => Ok(()),
-        false => Err("a training step gave numbers that are not finite".into()),
+    if values.iter::<f32>().all(f32::is_finite) {
+        Ok(())
+    } else {
+        Err("a training step gave numbers that are not finite".into())
     }
 }

@@ -1,49 +1,54 @@
 //! `tinderbox eval`
 
 mod encoder;
-mod images;
-mod text;
+mod image;
+mod language;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::ValueEnum;
-use tinderbox_train::run::{RunDir, RunKind};
+use serde::Serialize;
+use tinderbox_data::Split;
+use tinderbox_train::files::write_atomically;
+use tinderbox_train::kinds::Kind;
+use tinderbox_train::run::RunDir;
 
-use crate::Done;
-use crate::shared::DeviceArgs;
-use crate::trained::{OutsideArgs, WeightsArgs};
+use crate::args::{CheckpointArgs, DeviceArgs, WeightsFileArgs};
+use crate::exit::CliResult;
 
-/// Measure a trained model: accuracy, per class, confusion matrix; perplexity; or the scores of a text encoder's task.
+/// Measure a trained model on a split of its data.
+///
+/// Image classifiers: accuracy, precision, recall and F1 per class, the confusion matrix; writes
+/// eval-SPLIT.json and confusion-SPLIT.svg into the run directory. Language models: loss and
+/// perplexity over every token once; writes eval-SPLIT.json. Text encoders: accuracy, F1 and the
+/// other metrics of their task, overall and per class; writes eval-SPLIT.json.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox eval runs/cnn
   tinderbox eval runs/lstm-ptb-small --split test
   tinderbox eval runs/lstm-ptb-small --text essay.txt
-  tinderbox eval runs/sst2 --data path/to/sst-2
-
-Of an image classifier it prints a table and writes eval-SPLIT.json and confusion-SPLIT.svg into the run directory; of a
-language model, perplexity over every token once, and eval-SPLIT.json; of an encoder, accuracy, F1 and what else its task \
-is measured by, for each class too, and eval-SPLIT.json.")]
+  tinderbox eval runs/sst2 --data path/to/sst-2")]
 pub(crate) struct Args {
-    /// The run directory.
+    /// Run directory.
     run: PathBuf,
-    /// The part of the data to measure on. Only text has a test part.
-    #[arg(long, value_enum, default_value_t = Part::Validation)]
+    /// Split to measure on; only text has a test split.
+    #[arg(long, value_enum, default_value_t = Part::Validation, help_heading = "Data")]
     split: Part,
-    /// Language models: measure on the text in this file instead.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["split", "data"])]
+    /// Text file to measure a language model on, instead of a split.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["split", "data"], help_heading = "Data")]
     text: Option<PathBuf>,
-    /// Another folder for the data than the one the run was trained with.
-    #[arg(long, value_name = "FOLDER")]
+    /// Data folder, if not the one the run was trained on.
+    #[arg(long, value_name = "FOLDER", help_heading = "Data")]
     data: Option<PathBuf>,
-    /// Print the result as JSON instead of a table.
-    #[arg(long)]
+    /// Print JSON instead of a table.
+    #[arg(long, help_heading = "Output")]
     json: bool,
     #[command(flatten)]
-    weights: WeightsArgs,
+    checkpoint: CheckpointArgs,
     #[command(flatten)]
-    outside: OutsideArgs,
+    weights_file: WeightsFileArgs,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -56,30 +61,50 @@ enum Part {
 }
 
 impl Part {
-    /// As in `eval-validation.json`.
+    /// Name, as in `eval-validation.json`.
     fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::Test => "test",
+        Split::from(self).name()
+    }
+}
+
+impl From<Part> for Split {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Train => Self::Train,
+            Part::Validation => Self::Validation,
+            Part::Test => Self::Test,
         }
     }
 }
 
-pub(crate) fn run(args: &Args) -> Done {
-    // A folder that is no run is told by whoever opens it.
-    match RunDir::open(&args.run) {
-        Ok(run) => match run.kind()? {
-            RunKind::Image => images::run(args),
-            RunKind::Language => {
-                args.outside.refuse(&args.run)?;
-                text::run(args, &run)
-            }
-            RunKind::Encoder => {
-                args.outside.refuse(&args.run)?;
-                encoder::run(args, &run)
-            }
-        },
-        Err(_) => images::run(args),
+pub(crate) fn run(args: &Args) -> CliResult {
+    // If this is not a run, `image::run` reports it or opens a weights file.
+    let Ok(run) = RunDir::open(&args.run) else {
+        return image::run(args);
+    };
+    match Kind::of_run(&run)? {
+        Kind::ImageClassification => image::run(args),
+        Kind::LanguageModeling => {
+            args.weights_file.refuse(&args.run)?;
+            language::run(args, &run)
+        }
+        Kind::Encoder => {
+            args.weights_file.refuse(&args.run)?;
+            encoder::run(args, &run)
+        }
     }
+}
+
+impl Args {
+    /// Writes `eval-SPLIT.json` into the run directory; returns its path.
+    fn write(&self, run: &Path, json: &str) -> anyhow::Result<PathBuf> {
+        let path = run.join(format!("eval-{}.json", self.split.name()));
+        write_atomically(&path, json.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
+}
+
+fn to_json(report: &impl Serialize) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(report)?)
 }

@@ -1,107 +1,112 @@
 //! `tinderbox explain`
 
+mod encoder;
+mod encoder_output;
 mod image;
-mod text;
-mod text_output;
-mod text_question;
 
 use std::path::PathBuf;
 
 use anyhow::{bail, ensure};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
+use tinderbox_train::kinds::Kind;
 
-use crate::Done;
-use crate::kind::{Kind, kind, no_text};
-use crate::shared::DeviceArgs;
-use crate::texts::TextArgs;
-use crate::trained::{OutsideArgs, WeightsArgs};
+use crate::args::text::not_for_images;
+use crate::args::{CheckpointArgs, DeviceArgs, TextArgs, WeightsFileArgs};
+use crate::exit::CliResult;
+use encoder::TextMethod;
 use image::ImageMethod;
-use text::TextMethod;
 
-/// Show which places of an image, or which words of a text, speak for a class.
+/// Show which pixels or words support a class.
+///
+/// For each image a PNG file is written: on the left what the network saw, on the right the same
+/// under a heat map. An image that cannot be read is reported and the others are still explained;
+/// the exit code is then 1.
+///
+/// A text is printed with the words that support its class in green and those against it in red;
+/// without colours, as a table.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox explain runs/cnn photo.jpg
-  tinderbox explain runs/cnn photo.jpg --class star --method smooth-grad --output why.png
+  tinderbox explain runs/cnn photo.jpg --class star --method smooth-grad
   tinderbox explain runs/cnn --layers
   tinderbox explain runs/bert --text \"the film was not bad\" --output why.html
-  tinderbox explain runs/bert --text \"the film was not bad\" --method attention --layer 1 --head 0 --output map.svg
-  tinderbox explain runs/squad --question \"Who wrote it?\" --file book.txt
-
-For each image a PNG file is written: on the left what the network saw, on the right the same with the places that count \
-in red. An image that cannot be read is reported, the others are still explained; the exit code is then 1.
-
-A text is shown with what speaks for its class in green and what speaks against it in red; where there are no colours, as a \
-table. RUN may then also be a folder of Hugging Face's.")]
+  tinderbox explain runs/bert --text \"not bad\" --method attention --layer 1
+  tinderbox explain runs/squad --question \"Who wrote it?\" --file book.txt")]
 pub(crate) struct Args {
-    /// The run directory.
+    /// Run directory or, for text, a Hugging Face model folder.
     run: PathBuf,
     /// Image files.
     images: Vec<PathBuf>,
     #[command(flatten)]
     texts: TextArgs,
-    /// The second text, of a model that judges pairs.
-    #[arg(long, value_name = "TEXT")]
+    /// Second text of a pair.
+    #[arg(long, value_name = "TEXT", help_heading = "Input")]
     pair: Option<String>,
-    /// What is asked about the text, of a model that answers questions.
-    #[arg(long, value_name = "TEXT")]
+    /// Question about the text.
+    #[arg(long, value_name = "TEXT", help_heading = "Input")]
     question: Option<String>,
-    /// What is asked [default: grad-cam for images, integrated-gradients for text].
-    #[arg(long, value_enum)]
+    /// Explanation method.
+    ///
+    /// The default is grad-cam for images and integrated-gradients for text.
+    #[arg(long, value_enum, help_heading = "Method")]
     method: Option<Method>,
-    /// The layer that Grad-CAM looks at (without it the last convolution's), or the number of a layer of attention, from 0
-    /// (without it all of them).
-    #[arg(long, value_name = "NAME|N")]
-    layer: Option<String>,
-    /// The head of attention, from 0; without it all of them.
-    #[arg(long, value_name = "N")]
-    head: Option<usize>,
-    /// List the layers instead.
-    #[arg(long, conflicts_with = "images")]
-    layers: bool,
-    /// The class asked about; without it the most probable one.
-    #[arg(long, value_name = "NAME|INDEX")]
+    /// Class to explain [default: the most probable one].
+    #[arg(long, value_name = "NAME|INDEX", help_heading = "Method")]
     class: Option<String>,
-    /// Of images, a folder for the pictures, or the PNG file for a single one [default: .]; of a text, a file to be written
-    /// besides.
-    #[arg(long, short, value_name = "FOLDER|FILE.png|FILE.html|FILE.svg")]
-    output: Option<PathBuf>,
-    /// How many noisy copies SmoothGrad averages over [default: 25].
-    #[arg(long, value_name = "N")]
+    /// Layer to look at, by name (grad-cam) or number (attention).
+    ///
+    /// grad-cam: a layer that --layers lists, by default the last convolution's. attention: a layer
+    /// counted from 0, by default the mean of all.
+    #[arg(long, value_name = "NAME|N", help_heading = "Method")]
+    layer: Option<String>,
+    /// List the model's layers instead.
+    #[arg(long, conflicts_with = "images", help_heading = "Method")]
+    layers: bool,
+    /// Attention head, counted from 0 [default: the mean of all].
+    #[arg(long, value_name = "N", help_heading = "Method")]
+    head: Option<usize>,
+    /// Noisy copies that smooth-grad averages over [default: 25].
+    #[arg(long, value_name = "N", help_heading = "Method")]
     samples: Option<usize>,
-    /// How strong SmoothGrad's noise is, as a share of the image's range [default: 0.15].
-    #[arg(long, value_name = "SHARE")]
+    /// Noise of smooth-grad, relative to the image's range [default: 0.15].
+    #[arg(long, value_name = "SHARE", help_heading = "Method")]
     noise: Option<f64>,
-    /// What SmoothGrad draws its noise from [default: 0].
-    #[arg(long)]
+    /// Seed of smooth-grad's noise [default: 0].
+    #[arg(long, help_heading = "Method")]
     seed: Option<u64>,
-    /// At how many places integrated gradients are taken [default: 50].
-    #[arg(long, value_name = "N")]
+    /// Integration steps of integrated-gradients [default: 50].
+    #[arg(long, value_name = "N", help_heading = "Method")]
     steps: Option<usize>,
-    /// How many classes to list for each image or text.
-    #[arg(long, default_value_t = 5, value_name = "K")]
+    /// Where to write pictures.
+    ///
+    /// Images: a folder, or FILE.png for a single image, by default the current folder. Texts:
+    /// FILE.html or FILE.svg, written in addition to the printed text.
+    #[arg(long, short, value_name = "FOLDER|FILE", help_heading = "Output")]
+    output: Option<PathBuf>,
+    /// Classes to list for each image or text.
+    #[arg(long, default_value_t = 5, value_name = "K", help_heading = "Output")]
     top_k: usize,
-    /// Print JSON instead of tables, one object a line.
-    #[arg(long)]
+    /// Print one JSON object per line instead of tables.
+    #[arg(long, help_heading = "Output")]
     json: bool,
     #[command(flatten)]
-    weights: WeightsArgs,
+    checkpoint: CheckpointArgs,
     #[command(flatten)]
-    outside: OutsideArgs,
+    weights_file: WeightsFileArgs,
     #[command(flatten)]
     device: DeviceArgs,
 }
 
-/// What is asked, of an image or of a text.
+/// Explanation method, for images or for text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Method {
     Image(ImageMethod),
     Text(TextMethod),
 }
 
-/// An option that only another method has is refused, rather than ignored.
+/// Refuses an option of another method, rather than ignoring it.
 fn refuse_others(is_given: bool, option: &str, owner: &str, method: &str) -> anyhow::Result<()> {
     ensure!(
         !is_given || method == owner,
@@ -130,20 +135,20 @@ impl ValueEnum for Method {
     }
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     ensure!(args.top_k > 0, "--top-k must be at least 1");
     let name = args.run.display();
-    match kind(&args.run)? {
-        Kind::Image => image::run(args),
-        Kind::Encoder => text::run(args),
-        Kind::Language => bail!(
-            "{name} is a language model; images and what encoders say of a text can be explained"
+    match Kind::detect(&args.run)? {
+        None | Some(Kind::ImageClassification) => image::run(args),
+        Some(Kind::Encoder) => encoder::run(args),
+        Some(Kind::LanguageModeling) => bail!(
+            "{name} is a language model; only predictions about images and those of text encoders can be explained"
         ),
     }
 }
 
 impl Args {
-    /// What is asked of images; options about text make no sense with it.
+    /// Method for images; fails if options for text are given.
     fn image_method(&self) -> anyhow::Result<ImageMethod> {
         let name = self.run.display();
         let of_text = [
@@ -154,8 +159,8 @@ impl Args {
             ("steps", self.steps.is_some()),
         ];
         if let Some((option, _)) = of_text.iter().find(|(_, is_given)| *is_given) {
-            let message = format!("--{option} is for text, and {name} is of images");
-            return Err(no_text(&self.run, message));
+            let message = format!("--{option} is for text, and {name} is an image model");
+            return Err(not_for_images(&self.run, message));
         }
         ensure!(
             self.layers || !self.images.is_empty(),
@@ -164,16 +169,14 @@ impl Args {
         match self.method {
             None => Ok(ImageMethod::GradCam),
             Some(Method::Image(method)) => Ok(method),
-            Some(Method::Text(method)) => {
-                bail!(
-                    "--method {} is for text, and {name} is of images",
-                    method.name()
-                )
-            }
+            Some(Method::Text(method)) => bail!(
+                "--method {} is for text, and {name} is an image model",
+                method.name()
+            ),
         }
     }
 
-    /// What is asked of a text; options about images make no sense with it.
+    /// Method for a text; fails if options for images are given.
     fn text_method(&self) -> anyhow::Result<TextMethod> {
         let name = self.run.display();
         let of_images = [
@@ -183,27 +186,25 @@ impl Args {
             ("seed", self.seed.is_some()),
         ];
         if let Some((option, _)) = of_images.iter().find(|(_, is_given)| *is_given) {
-            bail!("--{option} is for images, and {name} is of text");
+            bail!("--{option} is for images, and {name} is a text model");
         }
         ensure!(
             self.images.is_empty(),
-            "{name} is of text: give it with --text or --file"
+            "{name} is a text model: give it a text with --text or --file"
         );
-        self.outside.refuse(&self.run)?;
+        self.weights_file.refuse(&self.run)?;
         match self.method {
             None => Ok(TextMethod::IntegratedGradients),
             Some(Method::Text(method)) => Ok(method),
-            Some(Method::Image(method)) => {
-                bail!(
-                    "--method {} is for images, and {name} is of text",
-                    method.name()
-                )
-            }
+            Some(Method::Image(method)) => bail!(
+                "--method {} is for images, and {name} is a text model",
+                method.name()
+            ),
         }
     }
 }
 
-/// A class by its name or, if none has that name, by its index.
+/// Index of a class given by its name or, if no class has that name, by its index.
 fn class_index(labels: &[String], classes: usize, given: &str) -> anyhow::Result<usize> {
     if let Some(class) = labels.iter().position(|label| label == given) {
         return Ok(class);

@@ -6,30 +6,34 @@ use serde_json::json;
 use tinderbox_model_cnn::registry::MODELS;
 use tinderbox_model_cnn::weights::known;
 use tinderbox_model_transformer::registry::ENCODERS;
-use tinderbox_train::language::LanguageModelInfo;
+use tinderbox_train::kinds::language_modeling::LanguageModelInfo;
 use tinderbox_train::report::plain::thousands;
 
-use crate::Done;
-use crate::shared::table;
+use crate::exit::CliResult;
+use crate::table::{heading, listing};
 
-/// List the models that a recipe can name.
+/// List models and published weights.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  tinderbox models --json
-  tinderbox models --weights")]
+  tinderbox models
+  tinderbox models --weights --links
+  tinderbox models --json")]
 pub(crate) struct Args {
-    /// Print JSON instead of a table.
-    #[arg(long)]
-    json: bool,
-    /// List public weights instead, which `--weights NAME` downloads.
-    #[arg(long)]
+    /// List published weights, which `--weights NAME` downloads.
+    #[arg(long, help_heading = "Output")]
     weights: bool,
+    /// Show links to papers and files.
+    #[arg(long, help_heading = "Output")]
+    links: bool,
+    /// Print JSON instead of a table.
+    #[arg(long, help_heading = "Output")]
+    json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     if args.weights {
-        return list_weights(args.json);
+        return list_weights(args);
     }
     if args.json {
         let images = MODELS.iter().map(|model| {
@@ -57,43 +61,80 @@ pub(crate) fn run(args: &Args) -> Done {
         println!("{}", serde_json::to_string_pretty(&models)?);
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = table(["name", "parameters", "input", "what it is", "paper"], &[1]);
-    for model in MODELS {
-        table.add_row([
-            model.name.to_string(),
-            thousands(model.parameters as u64),
-            format!("{0}x{0}", model.input.crop_size),
-            model.summary.to_string(),
-            model.paper.to_string(),
-        ]);
-    }
-    for model in LanguageModelInfo::all() {
-        table.add_row([
-            model.name.to_string(),
-            thousands(model.parameters),
-            match model.config.context_length() {
-                Some(length) => format!("{length} tokens"),
-                None => "text".into(),
-            },
-            model.summary.to_string(),
-            model.paper.to_string(),
-        ]);
-    }
-    for model in ENCODERS {
-        table.add_row([
-            model.name.to_string(),
-            thousands(model.parameters as u64),
-            format!("{} tokens", (model.config)().max_length()),
-            model.summary.to_string(),
-            model.paper.to_string(),
-        ]);
-    }
-    println!("{table}");
+    print_models(args.links);
     Ok(ExitCode::SUCCESS)
 }
 
-fn list_weights(json: bool) -> Done {
-    if json {
+/// A row of the list of models.
+struct Row {
+    name: &'static str,
+    parameters: u64,
+    input: String,
+    summary: &'static str,
+    paper: &'static str,
+}
+
+fn print_models(links: bool) {
+    let images = MODELS.iter().map(|model| Row {
+        name: model.name,
+        parameters: model.parameters as u64,
+        input: format!("{0}x{0}", model.input.crop_size),
+        summary: model.summary,
+        paper: model.paper,
+    });
+    let language = LanguageModelInfo::all().into_iter().map(|model| Row {
+        name: model.name,
+        parameters: model.parameters,
+        input: match model.config.context_length() {
+            Some(length) => format!("{length} tokens"),
+            None => "any length".into(),
+        },
+        summary: model.summary,
+        paper: model.paper,
+    });
+    let encoders = ENCODERS.iter().map(|model| Row {
+        name: model.name,
+        parameters: model.parameters as u64,
+        input: format!("{} tokens", (model.config)().max_length()),
+        summary: model.summary,
+        paper: model.paper,
+    });
+    print_group("Image classifiers", &images.collect::<Vec<_>>(), links);
+    println!();
+    print_group("Language models", &language.collect::<Vec<_>>(), links);
+    println!();
+    print_group("Text encoders", &encoders.collect::<Vec<_>>(), links);
+}
+
+fn print_group(name: &str, rows: &[Row], links: bool) {
+    println!("{}", heading(name));
+    let mut table = listing(["name", "parameters", "input", "description"], &[1]);
+    for row in rows {
+        table.add_row([
+            row.name,
+            &thousands(row.parameters),
+            &row.input,
+            row.summary,
+        ]);
+    }
+    println!("{table}");
+    if links {
+        println!();
+        print_links(rows.iter().map(|row| (row.name, row.paper)));
+    }
+}
+
+/// Links stand on lines of their own, whole, so that they can be clicked and copied.
+fn print_links<'a>(links: impl Iterator<Item = (&'a str, &'a str)>) {
+    let links: Vec<_> = links.collect();
+    let width = links.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, link) in links {
+        println!(" {name:width$}  {link}");
+    }
+}
+
+fn list_weights(args: &Args) -> CliResult {
+    if args.json {
         let weights: Vec<_> = known::all()
             .iter()
             .map(|weights| {
@@ -108,8 +149,8 @@ fn list_weights(json: bool) -> Done {
         println!("{}", serde_json::to_string_pretty(&weights)?);
         return Ok(ExitCode::SUCCESS);
     }
-    let header = ["name", "top-1", "top-5", "resize", "crop", "file"];
-    let mut table = table(header, &[1, 2, 3, 4]);
+    let header = ["name", "top-1", "top-5", "resize", "crop"];
+    let mut table = listing(header, &[1, 2, 3, 4]);
     for weights in known::all() {
         table.add_row([
             weights.name.to_string(),
@@ -117,10 +158,20 @@ fn list_weights(json: bool) -> Done {
             format!("{:.3} %", weights.top5),
             weights.resize.to_string(),
             weights.crop.to_string(),
-            weights.url.to_string(),
         ]);
     }
-    let accuracy = "accuracy on ImageNet-1k as published by torchvision";
-    println!("{table}\n\n{accuracy}; {}", known::LICENCE);
+    println!("{table}\n");
+    if args.links {
+        print_links(
+            known::all()
+                .iter()
+                .map(|weights| (weights.name, weights.url)),
+        );
+        println!();
+    }
+    println!(
+        "accuracy on ImageNet-1k as published by torchvision; {}",
+        known::LICENCE
+    );
     Ok(ExitCode::SUCCESS)
 }

@@ -9,24 +9,31 @@ use std::time::{Duration, Instant};
 use burn::train::Interrupter;
 use clap::ValueEnum;
 use tinderbox_train::TrainError;
-use tinderbox_train::recipe::{DataRecipe, Recipe, RecipeError, SequenceDataSource};
+use tinderbox_train::kinds::encoder::{EncoderDataRecipe, EncoderDataSource};
+use tinderbox_train::kinds::{self, Kind};
+use tinderbox_train::recipe::{Recipe, RecipeError};
+use tinderbox_train::report::ViewInfo;
 use tinderbox_train::report::dashboard::Dashboard;
 use tinderbox_train::report::plain::{Plain, format_duration, thousands};
 use tinderbox_train::report::{self, View};
 use tinderbox_train::run::RunDir;
-use tinderbox_train::session::{self, Begin, Surroundings, ViewInfo};
+use tinderbox_train::session::{SessionContext, StartMode};
 use tinderbox_train::trainer::{End, Outcome};
 
-use crate::Done;
-use crate::shared::{DeviceArgs, RecipeArgs, with_data};
+use crate::args::{DeviceArgs, RecipeArgs};
+use crate::download::with_data;
+use crate::exit::CliResult;
 
-/// Train a model from a recipe.
+/// Train a model from a recipe, or resume a run.
+///
+/// The run directory holds everything that later commands need: the resolved recipe, the model's
+/// config, checkpoints, metrics and curves. Ctrl-C finishes the step and writes a checkpoint.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox train cnn
-  tinderbox train cnn-cifar10 --data path/to/cifar-10-batches-bin --workers 2
-  tinderbox train cnn --set optimizer.learning_rate=0.1 --set train.epochs=3 --run-dir runs/fast
+  tinderbox train cnn-cifar10 --download --workers 2
+  tinderbox train cnn --set optimizer.learning_rate=0.1 --run-dir runs/fast
   tinderbox train cnn-folder --data path/to/images --weights pretrained.pth
   tinderbox train lstm-ptb-small --data path/to/penn-treebank
   tinderbox train sst2 --data path/to/sst-2 --weights path/to/bert
@@ -34,38 +41,54 @@ Examples:
 pub(crate) struct Args {
     #[command(flatten)]
     recipe: RecipeArgs,
-    /// Threads that decode and augment ahead; short for `--set train.workers=N`.
-    #[arg(long, value_name = "N")]
+    /// Data loader threads; short for --set train.workers=N.
+    #[arg(long, value_name = "N", help_heading = "Data")]
     workers: Option<usize>,
-    /// Leave out up to N unreadable images; short for `--set train.skip_bad=N`.
-    #[arg(long, value_name = "N")]
+    /// Skip up to N unreadable images; short for --set train.skip_bad=N.
+    #[arg(long, value_name = "N", help_heading = "Data")]
     skip_bad: Option<usize>,
-    /// Begin with these weights: a file (safetensors or PyTorch's), a name that `tinderbox models --weights` lists or, of an
-    /// encoder, a folder of Hugging Face's. A head for another number of classes is left new. Short for `--set
-    /// model.weights=NAME|FILE|FOLDER`.
-    #[arg(long, value_name = "NAME|FILE|FOLDER", conflicts_with = "resume")]
+    /// Pretrained weights to start from; short for --set model.weights=...
+    ///
+    /// A file (safetensors or PyTorch), a name from `tinderbox models --weights` or, for an encoder,
+    /// a Hugging Face model folder. A head for another number of classes is initialised anew.
+    #[arg(
+        long,
+        value_name = "NAME|FILE|FOLDER",
+        conflicts_with = "resume",
+        help_heading = "Model"
+    )]
     weights: Option<String>,
-    /// Whether all weights must fit; with false, those that fit are used. Short for `--set model.strict=BOOL`.
-    #[arg(long, value_name = "BOOL", conflicts_with = "resume")]
+    /// Require every pretrained weight to match the model.
+    ///
+    /// With false, weights that do not match are skipped and listed. Short for --set
+    /// model.strict=BOOL.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        conflicts_with = "resume",
+        help_heading = "Model"
+    )]
     strict: Option<bool>,
-    /// The run directory [default: runs/ and the recipe's name].
-    #[arg(long, value_name = "FOLDER")]
+    /// Run directory [default: runs/NAME, the recipe's name].
+    #[arg(long, value_name = "FOLDER", help_heading = "Run")]
     run_dir: Option<PathBuf>,
-    /// Go on with the run in the run directory, from its newest checkpoint or from the one at STEP. The recipe is the
-    /// recorded one; `--set` can change its length and cadence.
+    /// Resume the run from its latest checkpoint, or the one at STEP.
+    ///
+    /// The recorded recipe is used; --set can still change how long it trains and how often it
+    /// evaluates, logs and saves.
     #[arg(
         long, value_name = "STEP", num_args = 0..=1, require_equals = true, default_missing_value = "latest",
-        conflicts_with_all = ["overwrite", "dry_run"]
+        conflicts_with_all = ["overwrite", "dry_run"], help_heading = "Run"
     )]
     resume: Option<ResumeFrom>,
-    /// Replace the run that is in the run directory.
-    #[arg(long)]
+    /// Replace an existing run.
+    #[arg(long, help_heading = "Run")]
     overwrite: bool,
-    /// Two steps and a short evaluation, to see that everything fits; writes nothing.
-    #[arg(long)]
+    /// Run two steps and a short evaluation; write nothing.
+    #[arg(long, help_heading = "Run")]
     dry_run: bool,
-    /// What to show.
-    #[arg(long, value_enum, default_value_t = Ui::Auto)]
+    /// Progress display.
+    #[arg(long, value_enum, default_value_t = Ui::Auto, help_heading = "Run")]
     ui: Ui,
     #[command(flatten)]
     device: DeviceArgs,
@@ -85,7 +108,9 @@ impl std::str::FromStr for ResumeFrom {
             "latest" => Ok(Self::Latest),
             step => match step.parse() {
                 Ok(step) => Ok(Self::Step(step)),
-                Err(_) => Err("give the number of a step, or nothing for the newest".into()),
+                Err(_) => {
+                    Err("expected a step number, or nothing for the latest checkpoint".into())
+                }
             },
         }
     }
@@ -93,49 +118,45 @@ impl std::str::FromStr for ResumeFrom {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Ui {
-    /// The dashboard on a terminal, lines elsewhere.
+    /// Dashboard on a terminal, plain lines elsewhere.
     Auto,
     /// One line every few seconds.
     Plain,
-    /// The terminal dashboard.
+    /// Full-screen terminal dashboard.
     Dashboard,
-    /// Nothing but the summary.
+    /// Only the summary.
     Quiet,
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     let (recipe, run_dir) = recipe_and_folder(args)?;
     let device = args.device.open()?;
     let interrupter = Interrupter::new();
     stop_on_ctrl_c(&interrupter)?;
     let begin = match args.resume {
-        _ if args.dry_run => Begin::DryRun,
-        Some(from) => Begin::Resume {
+        _ if args.dry_run => StartMode::DryRun,
+        Some(from) => StartMode::Resume {
             path: &run_dir,
             step: match from {
                 ResumeFrom::Latest => None,
                 ResumeFrom::Step(step) => Some(step),
             },
         },
-        None => Begin::New {
+        None => StartMode::New {
             path: &run_dir,
             overwrite: args.overwrite,
         },
     };
     let start = Instant::now();
     let outcome = with_data(|access| {
-        let mut view = |info: &ViewInfo| view(args.ui, info, &interrupter);
-        let surroundings = Surroundings {
-            device,
-            access,
-            view: &mut view,
-            note: &mut |text| println!("{text}"),
-            interrupter: interrupter.clone(),
-        };
-        Ok(session::train(&recipe, &begin, surroundings)?)
+        let context = SessionContext::new(device, access)
+            .with_view(|info| view(args.ui, info, &interrupter))
+            .with_note(|text| println!("{text}"))
+            .with_interrupter(interrupter.clone());
+        Ok(kinds::train(&recipe, &begin, context)?)
     })?;
     if args.dry_run {
-        println!("dry run: two steps and an evaluation went through, nothing was written");
+        println!("dry run: two steps and an evaluation succeeded, nothing was written");
         return Ok(ExitCode::SUCCESS);
     }
     summary(args, &recipe, &run_dir, &outcome, start.elapsed())?;
@@ -145,7 +166,8 @@ pub(crate) fn run(args: &Args) -> Done {
     })
 }
 
-/// A new run follows its recipe; one that goes on follows the recipe that it recorded.
+/// Recipe and run directory. A new run follows its recipe, a resumed one the recipe that it
+/// recorded.
 fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
     let mut sets = args.recipe.sets();
     sets.extend(args.workers.map(|n| format!("train.workers={n}")));
@@ -167,7 +189,7 @@ fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
     let conflicts = recorded.conflicts(&recipe);
     if !conflicts.is_empty() {
         return Err(TrainError::from(RecipeError::Problems {
-            origin: format!("{} cannot go on with another recipe", folder.display()),
+            origin: format!("{} cannot resume with another recipe", folder.display()),
             problems: conflicts,
         })
         .into());
@@ -175,7 +197,7 @@ fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
     let unlike = recipe.conflicts(&named);
     if !unlike.is_empty() {
         println!(
-            "note: going on with the recipe recorded in {}; `{}` differs now: {}",
+            "note: resuming with the recipe recorded in {}; `{}` differs now: {}",
             folder.display(),
             args.recipe.recipe,
             unlike.join("; ")
@@ -184,7 +206,7 @@ fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
     Ok((recipe, folder))
 }
 
-/// The first Ctrl-C lets the step finish and a checkpoint be written; a second one ends the process.
+/// The first Ctrl-C finishes the step and writes a checkpoint, a second one ends the process.
 fn stop_on_ctrl_c(interrupter: &Interrupter) -> anyhow::Result<()> {
     let interrupter = interrupter.clone();
     let asked = AtomicBool::new(false);
@@ -194,7 +216,7 @@ fn stop_on_ctrl_c(interrupter: &Interrupter) -> anyhow::Result<()> {
         }
         let _ = writeln!(
             std::io::stderr(),
-            "\nstopping after this step, with a checkpoint; Ctrl-C again stops at once"
+            "\nstopping after this step, with a checkpoint; press Ctrl-C again to stop at once"
         );
         interrupter.stop(Some("Ctrl-C"));
     })?;
@@ -207,7 +229,7 @@ fn view(ui: Ui, info: &ViewInfo, interrupter: &Interrupter) -> View {
         Ui::Auto | Ui::Dashboard if Dashboard::is_possible() => {
             report::dashboard(info, interrupter.clone())
         }
-        // Without a terminal there is nothing to draw a dashboard on.
+        // No terminal, no dashboard.
         Ui::Auto | Ui::Dashboard | Ui::Plain => {
             View::Plain(Plain::start(Box::new(std::io::stdout()), info))
         }
@@ -224,7 +246,7 @@ fn summary(
     let mut out = std::io::stdout().lock();
     let how = match outcome.end {
         End::Finished => "finished",
-        End::EarlyStopped => "stopped early, because nothing got better",
+        End::EarlyStopped => "stopped early, without improvement",
         End::Interrupted => "interrupted",
     };
     let speed = outcome.times.items as f64 / training_seconds(outcome).max(1e-9);
@@ -256,16 +278,16 @@ fn summary(
     writeln!(out, "  metrics      {folder}/metrics.jsonl")?;
     writeln!(out, "  checkpoints  {folder}/checkpoints")?;
     if outcome.end == End::Interrupted {
-        writeln!(out, "to go on:\n  {}", resume_command(args))?;
+        writeln!(out, "to resume:\n  {}", resume_command(args))?;
     } else {
-        let use_it = match &recipe.data {
-            DataRecipe::Image(_) => format!("tinderbox predict {folder} IMAGE..."),
-            DataRecipe::Text(_) => format!("tinderbox generate {folder}"),
-            DataRecipe::Sequence(data) => match data.source {
-                SequenceDataSource::Masked => {
-                    format!("tinderbox fill {folder} \"a text with a [MASK] in it\"")
+        let use_it = match Kind::of(recipe)? {
+            Kind::ImageClassification => format!("tinderbox predict {folder} IMAGE..."),
+            Kind::LanguageModeling => format!("tinderbox generate {folder}"),
+            Kind::Encoder => match recipe.typed::<EncoderDataRecipe>()?.data.source {
+                EncoderDataSource::Masked => {
+                    format!("tinderbox fill-mask {folder} \"a text with a [MASK] in it\"")
                 }
-                SequenceDataSource::Squad => {
+                EncoderDataSource::Squad => {
                     format!("tinderbox predict {folder} --question \"...\" --text \"...\"")
                 }
                 _ => format!("tinderbox predict {folder} --text \"...\""),

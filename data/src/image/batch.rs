@@ -1,4 +1,4 @@
-//! Batches of images: one contiguous buffer, filled once.
+//! Batches of images, each in one contiguous buffer.
 
 use super::transforms::Prepared;
 use super::{ImageDataset, MixedLabels, Mixing, Preprocess};
@@ -11,30 +11,31 @@ use std::sync::Arc;
 /// A batch of normalised images and their labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageBatch {
-    /// `[batch, channels, height, width]`.
+    /// Normalised samples: `[batch, channels, height, width]`.
     pub pixels: Vec<f32>,
-    /// `[batch]`.
+    /// Labels: `[batch]`.
     pub labels: Vec<usize>,
-    /// Where the images are in their data set. `[batch]`.
+    /// Indices of the images in their data set: `[batch]`.
     pub indices: Vec<usize>,
-    /// Of `pixels`: `[batch, channels, height, width]`.
+    /// Shape of `pixels`: `[batch, channels, height, width]`.
     pub shape: [usize; 4],
-    /// The second labels, if the images have been mixed with each other.
+    /// The second labels, after mixup or CutMix.
     pub mixed: Option<MixedLabels>,
 }
 
 impl ImageBatch {
-    /// How many images.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there are none.
+    /// True if the batch is empty.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// The images on `device`: `[batch, channels, height, width]`. Copies; see [`into_tensors`](Self::into_tensors).
+    /// The images on `device`: `[batch, channels, height, width]`. Copies the samples, unlike
+    /// [`into_tensors`](Self::into_tensors).
     pub fn images(&self, device: &Device) -> Tensor<4> {
         Tensor::from_data(TensorData::new(self.pixels.clone(), self.shape), device)
     }
@@ -46,8 +47,8 @@ impl ImageBatch {
         Tensor::from_data(TensorData::new(labels, [len]), device)
     }
 
-    /// How much each class counts for each image, on `device`: `[batch, num_classes]`, each row summing to 1. Only if the
-    /// images have been mixed.
+    /// Soft targets after mixup or CutMix, on `device`: `[batch, num_classes]`, each row summing to
+    /// 1. `None` if the images are not mixed.
     ///
     /// # Panics
     /// If a label is not below `num_classes`.
@@ -63,7 +64,7 @@ impl ImageBatch {
         Some(Tensor::from_data(TensorData::new(targets, shape), device))
     }
 
-    /// The label that counts most for each image: its own, unless it was mixed with more of another. `[batch]`.
+    /// The label with the largest weight for each image, its own or its partner's: `[batch]`.
     pub fn main_labels(&self) -> &[usize] {
         match &self.mixed {
             Some(mixed) if mixed.share < 0.5 => &mixed.partners,
@@ -71,8 +72,8 @@ impl ImageBatch {
         }
     }
 
-    /// Images `[batch, channels, height, width]` and labels `[batch]` on `device`, without copying the images on the
-    /// way.
+    /// Images `[batch, channels, height, width]` and labels `[batch]` on `device`, without copying
+    /// the samples.
     pub fn into_tensors(self, device: &Device) -> (Tensor<4>, Tensor<1, Int>) {
         let targets = self.targets(device);
         let images = Tensor::from_data(TensorData::new(self.pixels, self.shape), device);
@@ -80,7 +81,7 @@ impl ImageBatch {
     }
 }
 
-/// A preprocessed image on its way into a batch.
+/// A preprocessed image, not yet collated.
 #[derive(Clone, Debug)]
 pub struct PreparedImage {
     prepared: Prepared,
@@ -88,24 +89,25 @@ pub struct PreparedImage {
     index: usize,
 }
 
-/// Images for the [`Loader`](crate::loader::Loader): decoded, transformed, all of one size.
+/// A [`Source`] of images that are decoded, transformed and all of one size.
 #[derive(Clone, Debug)]
 pub struct ImageSource {
     dataset: Arc<ImageDataset>,
     preprocess: Preprocess,
     mixing: Option<Mixing>,
     seed: u64,
-    /// Of every image after preprocessing, in pixels.
+    /// Size of every preprocessed image, in pixels.
     width: usize,
     height: usize,
 }
 
 impl ImageSource {
-    /// Images of `dataset`, preprocessed; random transforms are a function of `seed`, the epoch and the image's index.
+    /// Images of `dataset`, preprocessed. Random transforms depend on `seed`, the epoch and the
+    /// image's index.
     ///
     /// # Errors
-    /// If `preprocess` is not valid, or images would come out in different sizes: neither the transforms nor the data
-    /// set fix one.
+    /// If `preprocess` is invalid, or neither the transforms nor the data set fix one size for all
+    /// images.
     pub fn new(
         dataset: Arc<ImageDataset>,
         preprocess: Preprocess,
@@ -131,23 +133,24 @@ impl ImageSource {
         })
     }
 
-    /// Mixes the images of each batch; how is a function of the seed, the epoch and the batch's number.
+    /// Applies mixup or CutMix to each batch, depending on the seed, the epoch and the batch's
+    /// number.
     #[must_use]
     pub fn with_mixing(self, mixing: Option<Mixing>) -> Self {
         Self { mixing, ..self }
     }
 
-    /// Where the images are from.
+    /// The data set.
     pub fn dataset(&self) -> &Arc<ImageDataset> {
         &self.dataset
     }
 
-    /// What is done to them.
+    /// The preprocessing.
     pub fn preprocess(&self) -> &Preprocess {
         &self.preprocess
     }
 
-    /// Of one image after preprocessing: `[channels, height, width]`.
+    /// Shape of a preprocessed image: `[channels, height, width]`.
     pub fn shape(&self) -> [usize; 3] {
         [self.preprocess.channels, self.height, self.width]
     }
@@ -223,7 +226,8 @@ impl Source for ImageSource {
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
     use super::*;
-    use crate::image::{RandomCrop, RandomHorizontalFlip, Shapes, Split, Transform};
+    use crate::Split;
+    use crate::image::{RandomCrop, RandomHorizontalFlip, Shapes, Transform};
     use crate::loader::{Loader, LoaderConfig};
 
     fn source(transforms: Vec<Transform>, channels: usize) -> Result<ImageSource, DataError> {
@@ -247,14 +251,7 @@ mod tests {
     }
 
     fn batches(source: ImageSource, workers: usize, epoch: u64) -> Vec<ImageBatch> {
-        let config = LoaderConfig {
-            batch_size: 4,
-            workers,
-            shuffle: true,
-            drop_last: false,
-            seed: 1,
-            skip_bad: 0,
-        };
+        let config = LoaderConfig::new(4).with_workers(workers).with_shuffle(1);
         let loader = Loader::new(Arc::new(source), config).unwrap();
         let batches: Vec<ImageBatch> = loader.epoch(epoch, 0).map(Result::unwrap).collect();
         let rest: Vec<ImageBatch> = loader.epoch(epoch, 1).map(Result::unwrap).collect();
@@ -297,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_come_from_the_data_set_where_no_transform_fixes_them() {
+    fn the_size_is_the_data_sets_if_no_transform_fixes_it() {
         assert_eq!(source(vec![], 1).unwrap().shape(), [1, 16, 16]);
         let empty = ImageDataset::Shapes(Shapes::new(Split::Train, 10, 0, 5));
         let preprocess = source(vec![], 3).unwrap().preprocess().clone();

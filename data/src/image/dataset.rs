@@ -1,35 +1,24 @@
-//! The image data sets behind one type.
+//! All image data sets behind one type.
 
 use super::{Cifar10, Idx, Image, ImageFolder, ImageNet, Shapes, Shards, Subset};
 use crate::error::DataError;
 use crate::random::permutation;
 use burn::data::dataset::Dataset;
-use serde::{Deserialize, Serialize};
 use std::fs;
-
-/// Which part of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Split {
-    /// What is learnt from.
-    Train,
-    /// What learning is measured on.
-    Validation,
-}
 
 /// A decoded image and its class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageItem {
-    /// As decoded, before any transform.
+    /// The image as stored, before any transform.
     pub image: Image,
     /// Index into the data set's `classes()`.
     pub label: usize,
 }
 
-/// Any of the image data sets.
+/// An image data set.
 #[derive(Clone, Debug)]
 pub enum ImageDataset {
-    /// Drawn from a seed.
+    /// Generated shapes.
     Shapes(Shapes),
     /// CIFAR-10's binary files.
     Cifar10(Cifar10),
@@ -39,13 +28,13 @@ pub enum ImageDataset {
     Folder(ImageFolder),
     /// ImageNet or Tiny-ImageNet.
     ImageNet(ImageNet),
-    /// A part of another one.
+    /// Part of another data set.
     Subset(Subset),
     /// Tar archives of image files.
     Shards(Shards),
 }
 
-/// The same call on whichever data set it is.
+/// Forwards a call to the data set.
 macro_rules! each {
     ($self:ident, $dataset:ident => $call:expr) => {
         match $self {
@@ -61,17 +50,17 @@ macro_rules! each {
 }
 
 impl ImageDataset {
-    /// How many images there are.
+    /// Number of images.
     pub fn len(&self) -> usize {
         each!(self, dataset => dataset.len())
     }
 
-    /// Whether there are none.
+    /// True if there are no images.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The names of the classes, by label.
+    /// Class names, indexed by label.
     pub fn classes(&self) -> &[String] {
         each!(self, dataset => dataset.classes())
     }
@@ -81,12 +70,12 @@ impl ImageDataset {
         each!(self, dataset => dataset.label(index))
     }
 
-    /// What to call image `index`: its path, or its file and record.
+    /// Name of image `index` in messages: its path, or its file and record.
     pub fn name(&self, index: usize) -> String {
         each!(self, dataset => dataset.name(index))
     }
 
-    /// Image `index`, as it was stored.
+    /// Decodes image `index`, as stored.
     ///
     /// # Errors
     /// If its file cannot be read or decoded.
@@ -102,7 +91,7 @@ impl ImageDataset {
         }
     }
 
-    /// The file that image `index` is stored as, JPEG or PNG; `None` where images are stored in another way.
+    /// The JPEG or PNG file of image `index`; `None` if images are stored in another way.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -120,8 +109,8 @@ impl ImageDataset {
         }
     }
 
-    /// The order in which a shuffled epoch visits the images: any permutation is as likely as any other, except in
-    /// shards ([`Shards::order`]).
+    /// Order in which a shuffled epoch visits the images: a uniform permutation, except for shards
+    /// ([`Shards::order`]).
     pub fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
         match self {
             Self::Shards(shards) => shards.order(seed, epoch),
@@ -130,7 +119,7 @@ impl ImageDataset {
         }
     }
 
-    /// How many images each class has, by label.
+    /// Number of images in each class, indexed by label.
     pub fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes().len()];
         for index in 0..self.len() {
@@ -139,7 +128,7 @@ impl ImageDataset {
         counts
     }
 
-    /// Width and height in pixels, if all images are known to have the same.
+    /// Width and height in pixels, if known to be the same for all images.
     pub fn image_size(&self) -> Option<(usize, usize)> {
         match self {
             Self::Shapes(shapes) => Some((shapes.size(), shapes.size())),

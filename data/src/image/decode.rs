@@ -1,17 +1,20 @@
-//! JPEG and PNG files to pixels, as Pillow's `Image.open(file).convert("RGB")`, which is torchvision's default loader.
-//! The format is told by the content, whatever the file's name; sizes are checked before anything is allocated; a file
-//! that ends too early is an error rather than a half-grey picture; what follows a file's end is ignored.
+//! Decoding of JPEG and PNG files, equivalent to Pillow's `Image.open(file).convert("RGB")`, which
+//! is torchvision's default loader.
 //!
-//! EXIF orientation is not applied: photographs taken sideways lie on their side, for training as for use, as they do in
-//! torchvision. Colour profiles and gamma are not applied either, and alpha is dropped.
+//! The format is detected from the content, whatever the file's name; sizes are checked before
+//! anything is allocated; a truncated file is an error rather than a half-grey image; bytes after
+//! the end of the file are ignored.
 //!
-//! Files give Pillow's pixels exactly, with two exceptions. Of 16-bit grey PNG samples the upper 8 bits are taken, where
-//! Pillow makes everything above 255 white. And unusual JPEG files (progressive ones, CMYK, RGB without YCbCr) go through
-//! another decoder than the rest, which rounds and interpolates subsampled colours in other ways: on photographs it
-//! differs from Pillow's (libjpeg-turbo) by at most 5, by less than 0.4 on average; on images that are only some pixels
-//! wide or high it can be more, since beyond an edge libjpeg repeats the last row and zune-jpeg reads the padding.
-
-mod jpeg;
+//! EXIF orientation is not applied, as in torchvision: photographs taken sideways stay sideways, in
+//! training and in inference. Colour profiles and gamma are not applied either, and alpha is
+//! dropped.
+//!
+//! Pixels equal Pillow's exactly, with two exceptions. 16-bit grey PNG samples keep their upper 8
+//! bits, where Pillow makes everything above 255 white. And unusual JPEG files (progressive, CMYK,
+//! RGB without YCbCr) go through another decoder, whose rounding and chroma upsampling differ: on
+//! photographs by at most 5 from Pillow's (libjpeg-turbo's) and by less than 0.4 on average; by
+//! more on images that are only a few pixels wide or high, since beyond an edge libjpeg repeats the
+//! last row and zune-jpeg reads the padding.
 
 use super::Image;
 use super::transforms::Rect;
@@ -20,57 +23,58 @@ use image::{DynamicImage, ImageFormat, Limits};
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
+use tinderbox_jpeg::{Decoder, JpegError};
 
-/// The most pixels an image may have: where Pillow begins to suspect a decompression bomb.
+/// Maximum number of pixels in an image: Pillow's limit for decompression bombs.
 pub const MAX_PIXELS: u64 = 178_956_970;
 
-/// Reads and decodes a JPEG or PNG file: grey stays grey, everything else (palettes, CMYK, YCCK) becomes RGB. Alpha is
-/// dropped, of 16-bit samples the upper 8 bits are kept.
+/// Reads and decodes a JPEG or PNG file: grey stays grey, everything else (palettes, CMYK, YCCK)
+/// becomes RGB. Alpha is dropped; 16-bit samples keep their upper 8 bits.
 ///
 /// # Errors
-/// Names the path: if it cannot be read, is neither JPEG nor PNG, has more than [`MAX_PIXELS`] pixels, or is damaged
-/// or truncated.
+/// If the file cannot be read, is neither JPEG nor PNG, has more than [`MAX_PIXELS`] pixels, or is
+/// damaged or truncated. The error names the path.
 pub fn decode(path: &Path) -> Result<Image, DataError> {
     let bytes = fs::read(path).map_err(DataError::io("read", path))?;
     decode_bytes(&bytes, &path.display().to_string())
 }
 
-/// Like [`decode`], of bytes in memory that errors call `name`.
+/// Like [`decode`], from bytes in memory, which errors call `name`.
 ///
 /// # Errors
 /// As [`decode`].
 pub fn decode_bytes(bytes: &[u8], name: &str) -> Result<Image, DataError> {
-    decode_part(bytes, name, whole)
+    decode_region(bytes, name, whole)
 }
 
-/// The part of an image that `choose` names, given the image's width and height: the same pixels that [`decode_bytes`]
-/// and a crop would give, but of most JPEG files no more is decoded than that takes. What is damaged below the part may
-/// go unnoticed; truncated files are errors as ever.
+/// Decodes the region that `choose` returns for the image's width and height: the pixels that
+/// [`decode_bytes`] and a crop would give, but most JPEG files are decoded no further than needed.
+/// Damage below the region may go unnoticed; truncated files are always errors.
 ///
 /// # Errors
 /// As [`decode`].
 ///
 /// # Panics
-/// If the part does not lie within the image, or has no pixel.
-pub fn decode_part(
+/// If the region is empty or not within the image.
+pub fn decode_region(
     bytes: &[u8],
     name: &str,
     choose: impl FnOnce(usize, usize) -> Rect,
 ) -> Result<Image, DataError> {
     let choose = |width, height| {
-        let part = choose(width, height);
-        let is_within = part.left + part.width <= width && part.top + part.height <= height;
+        let region = choose(width, height);
+        let is_within = region.left + region.width <= width && region.top + region.height <= height;
         assert!(
-            is_within && part.width > 0 && part.height > 0,
-            "{part:?} of an image of {width}x{height}"
+            is_within && region.width > 0 && region.height > 0,
+            "{region:?} of an image of {width}x{height}"
         );
-        part
+        region
     };
     let decoded = match image::guess_format(bytes) {
-        Ok(ImageFormat::Jpeg) => jpeg::decode(bytes, choose),
+        Ok(ImageFormat::Jpeg) => jpeg(bytes, choose),
         Ok(ImageFormat::Png) => png(bytes).map(|image| {
-            let part = choose(image.width, image.height);
-            cut(image, part)
+            let region = choose(image.width, image.height);
+            crop(image, region)
         }),
         Ok(other) => Err(format!(
             "is a {other:?} file; only JPEG and PNG are read, convert it"
@@ -81,12 +85,12 @@ pub fn decode_part(
     decoded.map_err(|reason| DataError::image(name, reason))
 }
 
-/// Whether `bytes` are a JPEG file, going by how it begins.
+/// True if `bytes` begin like a JPEG file.
 pub(super) fn is_jpeg(bytes: &[u8]) -> bool {
     matches!(image::guess_format(bytes), Ok(ImageFormat::Jpeg))
 }
 
-/// All of an image.
+/// The whole image as a region.
 fn whole(width: usize, height: usize) -> Rect {
     Rect {
         top: 0,
@@ -96,17 +100,34 @@ fn whole(width: usize, height: usize) -> Rect {
     }
 }
 
-/// A part that lies within `image`.
-fn cut(image: Image, part: Rect) -> Image {
-    if part == whole(image.width, image.height) {
+/// Crops to a region within `image`.
+fn crop(image: Image, region: Rect) -> Image {
+    if region == whole(image.width, image.height) {
         return image;
     }
-    let (top, left) = (part.top as isize, part.left as isize);
-    image.crop(top, left, part.height, part.width)
+    let (top, left) = (region.top as isize, region.left as isize);
+    image.crop(top, left, region.height, region.width)
+}
+
+fn jpeg(bytes: &[u8], choose: impl FnOnce(usize, usize) -> Rect) -> Result<Image, String> {
+    let message = |error: JpegError| error.to_string();
+    let decoder = Decoder::new(bytes).map_err(message)?;
+    let (width, height) = (decoder.width(), decoder.height());
+    check_size(width as u64, height as u64)?;
+    let pixels = decoder
+        .decode_region(choose(width, height))
+        .map_err(message)?;
+    Ok(Image {
+        width: pixels.width,
+        height: pixels.height,
+        channels: pixels.channels,
+        pixels: pixels.samples,
+    })
 }
 
 fn png(bytes: &[u8]) -> Result<Image, String> {
-    // The header chunk comes first in every PNG file: signature 8, length 4, "IHDR" 4, width 4, height 4.
+    // Every PNG file begins with: signature (8 bytes), length (4), "IHDR" (4), width (4), height
+    // (4).
     let number = |at: usize| {
         let bytes = bytes.get(at..at + 4)?;
         Some(u64::from(u32::from_be_bytes(bytes.try_into().ok()?)))
@@ -116,7 +137,7 @@ fn png(bytes: &[u8]) -> Result<Image, String> {
     };
     check_size(width, height)?;
     let mut reader = image::ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
-    // The size has been judged; the rest of the decoder's limits stay on.
+    // The size has been checked; the decoder's other limits stay on.
     let mut limits = Limits::default();
     limits.max_alloc = Some(limits.max_alloc.unwrap_or(0).max(MAX_PIXELS * 8));
     reader.limits(limits);
@@ -126,7 +147,7 @@ fn png(bytes: &[u8]) -> Result<Image, String> {
     Ok(eight_bit(decoded))
 }
 
-/// Without alpha, and of 16-bit samples the upper half, as libpng strips them. (The image crate would round.)
+/// Drops alpha and the lower half of 16-bit samples, as libpng does. (The image crate would round.)
 fn eight_bit(decoded: DynamicImage) -> Image {
     let (width, height) = (decoded.width() as usize, decoded.height() as usize);
     let colour = decoded.color();
@@ -211,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn jpeg_colour_and_grey_are_told_by_content() {
+    fn jpeg_colour_and_grey_are_detected_from_the_content() {
         let colour = encode(&noisy(), ImageFormat::Jpeg);
         let image = decode_bytes(&colour, "a.png").unwrap();
         assert_eq!((image.width, image.height, image.channels), (64, 48, 3));
@@ -223,7 +244,7 @@ mod tests {
     fn a_file_truncated_anywhere_is_an_error() {
         for format in [ImageFormat::Jpeg, ImageFormat::Png] {
             let bytes = encode(&noisy(), format);
-            // The last chunk of a PNG file is empty: without it, every pixel is there.
+            // The last chunk of a PNG file is empty: without it, no pixel is missing.
             let last = if format == ImageFormat::Png { 13 } else { 1 };
             for len in (0..=bytes.len() - last)
                 .step_by(7)
@@ -238,9 +259,9 @@ mod tests {
     }
 
     #[test]
-    fn a_thumbnail_does_not_stand_in_for_the_end() {
+    fn an_end_marker_within_a_segment_does_not_end_the_file() {
         let bytes = encode(&noisy(), ImageFormat::Jpeg);
-        // A comment segment with an end marker in it, right after the start.
+        // A comment segment with an end marker in it, as a thumbnail has.
         let comment = [0xFF, 0xFE, 0, 4, 0xFF, 0xD9];
         let with_comment = [&bytes[..2], &comment, &bytes[2..]].concat();
         assert_eq!(
@@ -251,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_is_refused_by_its_header() {
+    fn a_decompression_bomb_is_refused_by_its_header() {
         let mut bytes = encode(&noisy(), ImageFormat::Png);
         bytes[16..20].copy_from_slice(&50_000u32.to_be_bytes());
         bytes[20..24].copy_from_slice(&50_000u32.to_be_bytes());
@@ -263,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_image_is_named() {
+    fn files_that_are_not_images_are_described() {
         assert_eq!(error(b""), "pics/a.png: is empty");
         assert_eq!(
             error(b"hello, world"),

@@ -1,4 +1,4 @@
-//! mixup and CutMix: every image of a batch is mixed with the one before it, and so is its label.
+//! mixup and CutMix: every image of a batch, and its label, is mixed with the one before it.
 
 use super::ImageBatch;
 use super::transforms::Rect;
@@ -8,36 +8,38 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Beta, Distribution};
 
-/// What is done to a whole batch, with torchvision's meaning (`transforms.v2.MixUp` and `CutMix`).
+/// Augmentation of whole batches, as torchvision's `transforms.v2.MixUp` and `CutMix`.
 #[derive(Clone, Debug)]
 pub struct Mixing {
-    /// One of them is drawn for each batch.
+    /// One is drawn for each batch.
     methods: Vec<Method>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Method {
-    /// Every image becomes `share` of itself and the rest of the one before (Zhang et al. 2018,
-    /// <https://arxiv.org/abs/1710.09412>).
+    /// Blends every image with the one before it; `share` (lambda in the paper) is its own weight
+    /// (Zhang et al. 2018, <https://arxiv.org/abs/1710.09412>).
     Mixup { share: Beta<f64> },
-    /// Every image gets a rectangle of the one before (Yun et al. 2019, <https://arxiv.org/abs/1905.04899>).
+    /// Pastes a rectangle of the image before (Yun et al. 2019,
+    /// <https://arxiv.org/abs/1905.04899>).
     CutMix { share: Beta<f64> },
 }
 
-/// The second labels of a batch.
+/// The second labels of a mixed batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MixedLabels {
-    /// Of the image that each one was mixed with. `[batch]`.
+    /// Label of the image that each was mixed with: `[batch]`.
     pub partners: Vec<usize>,
-    /// How much each image's own label counts, 0 to 1; its partner's counts the rest.
+    /// Weight of each image's own label, 0 to 1; the partner's weight is the rest.
     pub share: f64,
 }
 
 impl Mixing {
-    /// mixup and CutMix with shares from Beta(alpha, alpha); an alpha of 0 leaves one out. Nothing if both are.
+    /// mixup and CutMix with shares from Beta(alpha, alpha). An alpha of 0 disables a method;
+    /// `None` if both are disabled.
     ///
     /// # Errors
-    /// If an alpha is negative or no number.
+    /// If an alpha is negative or not a number.
     pub fn new(mixup_alpha: f64, cutmix_alpha: f64) -> Result<Option<Self>, DataError> {
         let mixup = beta("mixup_alpha", mixup_alpha)?.map(|share| Method::Mixup { share });
         let cutmix = beta("cutmix_alpha", cutmix_alpha)?.map(|share| Method::CutMix { share });
@@ -45,7 +47,7 @@ impl Mixing {
         Ok((!methods.is_empty()).then_some(Self { methods }))
     }
 
-    /// Mixes the images of `batch` and notes the labels.
+    /// Mixes the images of `batch` and records the labels.
     pub(super) fn apply(&self, batch: &mut ImageBatch, rng: &mut ChaCha8Rng) {
         let [len, _, height, width] = batch.shape;
         let Some(method) = self.methods.choose(rng).filter(|_| len > 0) else {
@@ -73,7 +75,7 @@ fn beta(setting: &str, alpha: f64) -> Result<Option<Beta<f64>>, DataError> {
     if alpha == 0.0 {
         return Ok(None);
     }
-    let wrong = || DataError::config(setting, format!("{alpha} is below 0 or no number"));
+    let wrong = || DataError::config(setting, format!("{alpha} is negative or not a number"));
     if !alpha.is_finite() {
         return Err(wrong());
     }
@@ -101,12 +103,12 @@ fn cutmix(batch: &mut ImageBatch, rect: Rect) {
     });
 }
 
-/// Calls `mix` for every image and the one before it, as both were at first; before the first comes the last.
+/// Calls `mix` with every image and the original of the one before it; the last precedes the first.
 fn with_previous(batch: &mut ImageBatch, mix: impl Fn(&mut [f32], &[f32])) {
     let [len, channels, height, width] = batch.shape;
     let image_len = channels * height * width;
     let last = batch.pixels[(len - 1) * image_len..].to_vec();
-    // From the end, so that the one before is still as it was.
+    // Backwards, so that the image before is still unmixed.
     for image in (1..len).rev() {
         let (before, from_here) = batch.pixels.split_at_mut(image * image_len);
         mix(
@@ -117,8 +119,8 @@ fn with_previous(batch: &mut ImageBatch, mix: impl Fn(&mut [f32], &[f32])) {
     mix(&mut batch.pixels[..image_len], &last);
 }
 
-/// A rectangle about a uniformly drawn middle, which would cover `1 - share` of the image if none of it were cut off at
-/// the border.
+/// A rectangle with a uniformly drawn centre, which covers `1 - share` of the image before it is
+/// clipped at the border.
 fn cutmix_rect(share: f64, height: usize, width: usize, rng: &mut ChaCha8Rng) -> Rect {
     let (x, y) = (rng.random_range(0..width), rng.random_range(0..height));
     let half = 0.5 * (1.0 - share).sqrt();

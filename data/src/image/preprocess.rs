@@ -1,4 +1,4 @@
-//! From a stored image to what a model is given: transforms, channels, normalisation.
+//! Preprocessing, from a stored image to a model's input: transforms, channels, normalisation.
 
 use super::transforms::{Prepared, Transform};
 use super::{Image, decode};
@@ -7,25 +7,42 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// What is done to every image. Samples become `(value / 255 - mean) / std`, per channel.
+/// The preprocessing of an image. Samples become `(value / 255 - mean) / std`, per channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Preprocess {
-    /// In this order.
+    /// Transforms, in this order.
     pub transforms: Vec<Transform>,
-    /// What the model takes: 1 (colour images become grey) or 3 (grey images become RGB).
+    /// The model's input channels: 1 (colour images become grey) or 3 (grey images become RGB).
     pub channels: usize,
-    /// Of each channel, of values in 0 to 1.
+    /// Mean of each channel, for values in 0 to 1.
     pub mean: Vec<f32>,
-    /// Of each channel, of values in 0 to 1.
+    /// Standard deviation of each channel, for values in 0 to 1.
     pub std: Vec<f32>,
 }
 
 impl Preprocess {
+    /// Normalisation of images with `channels` channels, without transforms.
+    pub fn new(channels: usize, mean: Vec<f32>, std: Vec<f32>) -> Self {
+        Self {
+            transforms: Vec::new(),
+            channels,
+            mean,
+            std,
+        }
+    }
+
+    /// Replaces the transforms.
+    #[must_use]
+    pub fn with_transforms(self, transforms: Vec<Transform>) -> Self {
+        Self { transforms, ..self }
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
-    /// The first setting that makes no sense.
+    /// If a setting is invalid; the first one.
     pub fn validate(&self) -> Result<(), DataError> {
         if ![1, 3].contains(&self.channels) {
             let reason = format!("{} is neither 1 nor 3", self.channels);
@@ -37,7 +54,7 @@ impl Preprocess {
                 return Err(DataError::config(what, reason));
             }
             if values.iter().any(|value| !value.is_finite()) {
-                return Err(DataError::config(what, "has a value that is no number"));
+                return Err(DataError::config(what, "has a value that is not a number"));
             }
         }
         if self.std.iter().any(|&std| std <= 0.0) {
@@ -52,7 +69,9 @@ impl Preprocess {
         }
     }
 
-    /// The transformed image with [`channels`](Self::channels) channels, samples still 0 to 255.
+    /// Transforms `image` and converts it to [`channels`](Self::channels) channels, with samples
+    /// still 0 to
+    /// 255.
     ///
     /// # Errors
     /// As [`Transform::apply`].
@@ -60,11 +79,12 @@ impl Preprocess {
         self.transformed(self.reduced(image), &self.transforms, rng)
     }
 
-    /// [`prepare`](Self::prepare) of a JPEG or PNG file that errors call `name`: the same image, but where the transforms
-    /// begin with a [`RandomResizedCrop`](super::transforms::RandomResizedCrop), no more is decoded than it cuts out.
+    /// Decodes and prepares a JPEG or PNG file, which errors call `name`. The result equals
+    /// [`prepare`](Self::prepare)'s; but if the transforms begin with a
+    /// [`RandomResizedCrop`](super::transforms::RandomResizedCrop), only the crop is decoded.
     ///
     /// # Errors
-    /// As [`decode::decode_part`] and [`Transform::apply`].
+    /// As [`decode::decode_region`] and [`Transform::apply`].
     pub fn prepare_file(
         &self,
         bytes: &[u8],
@@ -74,11 +94,13 @@ impl Preprocess {
         let [Transform::RandomResizedCrop(crop), rest @ ..] = &self.transforms[..] else {
             return self.prepare(decode::decode_bytes(bytes, name)?, rng);
         };
-        let part = decode::decode_part(bytes, name, |width, height| crop.draw(width, height, rng))?;
-        self.transformed(crop.scale(self.reduced(part))?, rest, rng)
+        let region =
+            decode::decode_region(bytes, name, |width, height| crop.draw(width, height, rng))?;
+        self.transformed(crop.scale(self.reduced(region))?, rest, rng)
     }
 
-    /// One channel is less to transform than three, so grey comes first and RGB last.
+    /// Converts to grey before the transforms, as one channel is cheaper to transform than three;
+    /// RGB comes last.
     fn reduced(&self, image: Image) -> Image {
         match self.channels {
             1 => replace(image, Image::grey),
@@ -102,20 +124,22 @@ impl Preprocess {
         Ok(prepared)
     }
 
-    /// Writes the normalised samples to `out` as `[channels, height, width]`, and over them what is erased.
+    /// Writes the normalised samples to `out` as `[channels, height, width]`, then the erased
+    /// rectangle.
     ///
     /// # Panics
-    /// If the image does not have [`channels`](Self::channels) channels, or `out` is not as long as its samples.
+    /// If the image does not have [`channels`](Self::channels) channels, or `out` differs from it
+    /// in length.
     pub fn normalize_into(&self, prepared: &Prepared, out: &mut [f32]) {
         let Prepared { image, erased } = prepared;
         assert_eq!(
             image.channels, self.channels,
-            "channels of the image and of the preprocessing"
+            "the image's channels differ from the preprocessing's"
         );
         assert_eq!(
             image.pixels.len(),
             out.len(),
-            "samples of the image and room for them"
+            "the image and the output differ in length"
         );
         let plane_len = (image.width * image.height).max(1);
         for (channel, plane) in out.chunks_exact_mut(plane_len).enumerate() {
@@ -130,7 +154,8 @@ impl Preprocess {
         }
     }
 
-    /// Normalised samples `[channels, height, width]` as the image they stand for; what is beyond 0 to 255 is cut off.
+    /// Converts normalised samples `[channels, height, width]` back to an image, clamped to 0 to
+    /// 255.
     pub fn denormalize(&self, samples: &[f32], width: usize, height: usize) -> Image {
         let plane_len = (width * height).max(1);
         let mut pixels = vec![0; samples.len()];
@@ -149,19 +174,19 @@ impl Preprocess {
         }
     }
 
-    /// The normalised value of every sample: 256 divisions instead of two a pixel.
+    /// The normalised value of each of the 256 samples, which saves two divisions per pixel.
     fn table(&self, channel: usize) -> [f32; 256] {
         let (mean, std) = (self.mean[channel], self.std[channel]);
         std::array::from_fn(|sample| (sample as f32 / 255.0 - mean) / std)
     }
 
-    /// The side of every image afterwards in pixels, if the transforms alone make them squares of one size.
+    /// Side of the output in pixels, if the transforms alone make every image a square of one size.
     pub fn output_size(&self) -> Option<usize> {
         let (width, height) = self.size_after(None)?;
         (width == height).then_some(width)
     }
 
-    /// Width and height afterwards, given those before, where known.
+    /// Width and height of the output for an input of `size`, if known.
     pub(super) fn size_after(&self, size: Option<(usize, usize)>) -> Option<(usize, usize)> {
         self.transforms
             .iter()
@@ -169,7 +194,7 @@ impl Preprocess {
     }
 }
 
-/// Applies a conversion without copying what needs none.
+/// Converts `image`, without a copy if it needs no conversion.
 fn replace(image: Image, convert: impl Fn(&Image) -> Cow<'_, Image>) -> Image {
     match convert(&image) {
         Cow::Owned(converted) => converted,
@@ -252,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_are_what_the_model_takes() {
+    fn channels_are_converted_for_the_model() {
         let mut rng = random::rng(0, "test", 0, 0);
         let grey = Image {
             width: 1,
@@ -270,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_prepared_as_what_is_in_it() {
+    fn preparing_a_file_equals_decoding_and_preparing() {
         let Image {
             width,
             height,
@@ -314,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_is_known_where_a_transform_fixes_it() {
+    fn the_size_is_known_if_a_transform_fixes_it() {
         let resize = |exact| {
             Transform::Resize(Resize {
                 size: 40,
@@ -353,7 +378,7 @@ mod tests {
         );
         assert_eq!(
             message(|p| p.std[1] = f32::NAN),
-            "std: has a value that is no number"
+            "std: has a value that is not a number"
         );
         assert!(preprocess(1, vec![]).validate().is_ok());
     }

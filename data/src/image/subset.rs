@@ -1,11 +1,11 @@
-//! A part of a data set, for small machines and quick trials.
+//! Part of a data set, for small machines and quick trials.
 
 use super::{Image, ImageDataset};
 use crate::error::DataError;
 use crate::random;
 use rand::seq::SliceRandom;
 
-/// Some of the classes of a data set, and some of the images of each.
+/// Some classes of a data set, and a fraction of the images of each.
 #[derive(Clone, Debug)]
 pub struct Subset {
     dataset: Box<ImageDataset>,
@@ -15,12 +15,12 @@ pub struct Subset {
 }
 
 impl Subset {
-    /// The first `classes` classes (all without a number) and the share `fraction` in (0, 1] of the images of each, to
-    /// the nearest whole number but at least one. Which images is a function of nothing but the data set: the same in
-    /// every run, and those of a smaller fraction are among those of a larger one.
+    /// The first `classes` classes (all if `None`) and the share `fraction` in (0, 1] of the images
+    /// of each, rounded, but at least one. The choice depends on the data set alone: it is the same
+    /// in every run, and a smaller fraction is a subset of a larger one.
     ///
     /// # Errors
-    /// If the data set has fewer classes, nothing is left, or `fraction` is no fraction.
+    /// If the data set has fewer classes, nothing is left, or `fraction` is out of range.
     pub fn new(
         dataset: ImageDataset,
         classes: Option<usize>,
@@ -59,22 +59,22 @@ impl Subset {
         })
     }
 
-    /// The data set that this is a part of.
+    /// The whole data set.
     pub fn whole(&self) -> &ImageDataset {
         &self.dataset
     }
 
-    /// How many images there are.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether there are none.
+    /// True if there are no images.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// The names of the classes, by label.
+    /// Class names, indexed by label.
     pub fn classes(&self) -> &[String] {
         &self.dataset.classes()[..self.classes]
     }
@@ -84,12 +84,12 @@ impl Subset {
         self.dataset.label(self.items[index])
     }
 
-    /// What the data set calls image `index`.
+    /// Name of image `index` in messages.
     pub fn name(&self, index: usize) -> String {
         self.dataset.name(self.items[index])
     }
 
-    /// Image `index`, as it was stored.
+    /// Decodes image `index`, as stored.
     ///
     /// # Errors
     /// As [`ImageDataset::decode`].
@@ -97,7 +97,7 @@ impl Subset {
         self.dataset.decode(self.items[index])
     }
 
-    /// The file that image `index` is stored as, if it is one.
+    /// The JPEG or PNG file of image `index`, if it has one.
     ///
     /// # Errors
     /// As [`ImageDataset::file`].
@@ -105,7 +105,8 @@ impl Subset {
         self.dataset.file(self.items[index])
     }
 
-    /// The order in which a shuffled epoch visits the images: that of the whole data set, with the others left out.
+    /// Order in which a shuffled epoch visits the images: the whole data set's, restricted to the
+    /// subset.
     pub fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
         let order = self.dataset.order(seed, epoch).into_iter();
         order
@@ -118,7 +119,8 @@ impl Subset {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::image::{Shapes, Split};
+    use crate::Split;
+    use crate::image::Shapes;
     use proptest::prelude::*;
     use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! One batch: which items it has, and decoding them without letting a panic out.
+//! One batch: its items, decoded and collated with panics caught.
 
 use super::Source;
 use crate::error::DataError;
@@ -6,18 +6,18 @@ use std::any::Any;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Which items the batches of one epoch have.
+/// The assignment of items to the batches of one epoch.
 pub(super) struct Plan {
     pub(super) epoch: u64,
-    /// The epoch's order of all items.
+    /// All items, in the epoch's order.
     pub(super) order: Vec<usize>,
     pub(super) batch_size: usize,
-    /// The batches still to be made.
+    /// The batches still to be loaded.
     pub(super) batches: Range<usize>,
 }
 
 impl Plan {
-    /// The dataset indices of batch `batch`.
+    /// Indices of the items in batch `batch`.
     pub(super) fn items(&self, batch: usize) -> &[usize] {
         let start = batch * self.batch_size;
         let end = (start + self.batch_size).min(self.order.len());
@@ -25,18 +25,19 @@ impl Plan {
     }
 }
 
-/// An item that could not be used.
+/// An unusable item.
 pub(super) struct BadItem {
     pub(super) index: usize,
     pub(super) name: String,
     pub(super) error: DataError,
 }
 
-/// What became of a batch.
+/// Result of loading a batch.
 pub(super) enum Outcome<S: Source> {
-    /// Every item was good.
+    /// All items were usable.
     Whole(S::Batch),
-    /// Some were bad: whether they may be left out is decided by the consumer, who sees batches in order.
+    /// Some items were not. The consumer decides if they may be skipped, since it sees batches in
+    /// order.
     Partial {
         good: Vec<S::Item>,
         bad: Vec<BadItem>,
@@ -45,7 +46,7 @@ pub(super) enum Outcome<S: Source> {
     Failed(DataError),
 }
 
-/// Decodes and collates one batch; `None` if `stop` said so between two items.
+/// Decodes and collates one batch; `None` if `stop` returned true between two items.
 pub(super) fn load<S: Source>(
     source: &S,
     plan: &Plan,
@@ -100,7 +101,7 @@ fn item<S: Source>(source: &S, epoch: u64, index: usize) -> Result<S::Item, Data
     })
 }
 
-/// [`Source::name`] is foreign code too.
+/// [`Source::name`], with a panic caught: it is foreign code too.
 fn name<S: Source>(source: &S, index: usize) -> String {
     catch_unwind(AssertUnwindSafe(|| source.name(index)))
         .unwrap_or_else(|_| format!("item {index}, whose name() panicked"))

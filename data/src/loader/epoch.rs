@@ -1,4 +1,4 @@
-//! One epoch as an iterator: the consumer's side, in order.
+//! One epoch as an iterator: the consumer's side of the loader.
 
 use super::Source;
 use super::batch::{self, Outcome, Plan};
@@ -7,15 +7,16 @@ use super::workers::Workers;
 use crate::error::DataError;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The batches of one epoch, in order. After an error it ends. Dropping it stops and joins its threads.
+/// The batches of one epoch, in order. Ends after an error. Dropping it stops and joins its
+/// threads.
 pub struct Epoch<S: Source> {
     source: Arc<S>,
     plan: Arc<Plan>,
-    /// The next batch to hand out; `plan.batches.end` when nothing is left.
+    /// The next batch to return; `plan.batches.end` at the end.
     next: usize,
-    /// None: decode on this thread.
+    /// `None` decodes on this thread.
     workers: Option<Workers<S>>,
-    /// Why the workers could not be started.
+    /// Error from starting the workers.
     failed: Option<DataError>,
     skips: Arc<Mutex<Skips>>,
 }
@@ -29,7 +30,7 @@ impl<S: Source> Epoch<S> {
     ) -> Self {
         let plan = Arc::new(plan);
         let next = plan.batches.start;
-        // More threads than batches would only be started to stop again.
+        // Threads beyond the number of batches would have nothing to do.
         let workers = workers.min(plan.batches.len());
         let (workers, failed) = match workers {
             0 => (None, None),
@@ -58,7 +59,7 @@ impl<S: Source> Epoch<S> {
         };
         match outcome {
             Some(Outcome::Whole(batch)) => Ok(batch),
-            Some(Outcome::Partial { good, bad }) => self.without_bad(good, bad),
+            Some(Outcome::Partial { good, bad }) => self.skip_bad(good, bad),
             Some(Outcome::Failed(error)) => Err(error),
             None => Err(DataError::Panic {
                 name: format!("batch {} of epoch {}", self.next, self.plan.epoch),
@@ -67,8 +68,8 @@ impl<S: Source> Epoch<S> {
         }
     }
 
-    /// The rest of a batch, if its bad items may be left out.
-    fn without_bad(
+    /// Collates the good items of a batch, if the bad ones may be skipped.
+    fn skip_bad(
         &self,
         good: Vec<S::Item>,
         bad: Vec<batch::BadItem>,
@@ -76,7 +77,7 @@ impl<S: Source> Epoch<S> {
         let size = good.len() + bad.len();
         let first = bad.first().map(|item| item.name.clone());
         let mut skips = self.skips.lock().unwrap_or_else(PoisonError::into_inner);
-        bad.into_iter().try_for_each(|item| skips.leave_out(item))?;
+        bad.into_iter().try_for_each(|item| skips.skip(item))?;
         drop(skips);
         if good.is_empty() {
             return Err(DataError::EmptyBatch {
@@ -106,7 +107,7 @@ impl<S: Source> Iterator for Epoch<S> {
         Some(result)
     }
 
-    /// Exact, unless an error ends the epoch early.
+    /// Exact unless an error ends the epoch early.
     fn size_hint(&self) -> (usize, Option<usize>) {
         let left = self.plan.batches.end.saturating_sub(self.next);
         (left.min(1), Some(left))

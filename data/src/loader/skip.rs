@@ -1,11 +1,11 @@
-//! Leaving out bad items: how many, and which.
+//! Skipping of unusable items, up to a limit.
 
 use super::batch::BadItem;
 use crate::error::{self, DataError};
 use std::collections::HashSet;
 
-/// The distinct bad items met so far. Asked by the consumer of batches alone, in order, so that which item is the one
-/// too many does not depend on the workers.
+/// The distinct bad items met so far. Only the consumer asks, in batch order, so that the item that
+/// exceeds the limit does not depend on the workers.
 pub(super) struct Skips {
     limit: usize,
     indices: HashSet<usize>,
@@ -25,8 +25,11 @@ impl Skips {
         self.reasons.clone()
     }
 
-    /// Leaves `item` out, or says why it may not be.
-    pub(super) fn leave_out(&mut self, item: BadItem) -> Result<(), DataError> {
+    /// Skips `item`.
+    ///
+    /// # Errors
+    /// If the limit is exceeded.
+    pub(super) fn skip(&mut self, item: BadItem) -> Result<(), DataError> {
         let BadItem { index, name, error } = item;
         if self.indices.contains(&index) {
             return Ok(());

@@ -5,14 +5,15 @@ use proptest::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Numbers; some of them bad, slow or panicking.
+/// Numbers, of which some are bad, slow or panicking.
 #[derive(Default)]
 struct Numbers {
     len: usize,
     bad: Vec<usize>,
     panicking: Vec<usize>,
     slow: Vec<usize>,
-    /// How many items have been decoded.
+    batching: Batching,
+    /// Number of items decoded so far.
     decoded: AtomicUsize,
 }
 
@@ -22,6 +23,10 @@ impl Source for Numbers {
 
     fn len(&self) -> usize {
         self.len
+    }
+
+    fn batching(&self) -> Batching {
+        self.batching
     }
 
     fn name(&self, index: usize) -> String {
@@ -54,12 +59,8 @@ fn numbers(len: usize) -> Numbers {
 
 fn config(batch_size: usize, workers: usize) -> LoaderConfig {
     LoaderConfig {
-        batch_size,
-        workers,
-        shuffle: false,
-        drop_last: false,
         seed: 7,
-        skip_bad: 0,
+        ..LoaderConfig::new(batch_size).with_workers(workers)
     }
 }
 
@@ -75,7 +76,7 @@ fn collect(epoch: Epoch<Numbers>) -> Vec<Result<Vec<(u64, usize)>, String>> {
 }
 
 #[test]
-fn refuses_what_can_have_no_batch() {
+fn an_epoch_without_a_batch_is_refused() {
     let refuse = |len, config| {
         let error = Loader::new(Arc::new(numbers(len)), config).err().unwrap();
         error.to_string()
@@ -85,6 +86,58 @@ fn refuses_what_can_have_no_batch() {
     let mut drop_last = config(4, 0);
     drop_last.drop_last = true;
     assert!(refuse(3, drop_last).contains("the 3 items do not fill one batch of 4"));
+}
+
+#[test]
+fn a_configuration_that_contradicts_the_source_is_refused() {
+    let refusal = |batching, config| {
+        let source = Numbers {
+            batching,
+            ..numbers(8)
+        };
+        let error = Loader::new(Arc::new(source), config).err()?;
+        assert!(matches!(error, DataError::Batching { .. }), "{error}");
+        Some(error.to_string())
+    };
+    let bucketed = Batching::Bucketed { batch_size: 4 };
+    for (batching, config, expected) in [
+        (Batching::Any, config(3, 0).with_shuffle(1), None),
+        (Batching::InOrder, config(3, 0), None),
+        (
+            Batching::InOrder,
+            config(3, 0).with_shuffle(1),
+            Some("shuffle is true, but this data set needs false"),
+        ),
+        (bucketed, config(4, 0).with_shuffle(1), None),
+        (
+            bucketed,
+            config(4, 0),
+            Some("shuffle is false, but this data set needs true"),
+        ),
+        (
+            bucketed,
+            config(3, 0).with_shuffle(1),
+            Some("batch_size is 3, but this data set needs 4"),
+        ),
+        (Batching::Prebatched, config(1, 0), None),
+        (
+            Batching::Prebatched,
+            config(2, 0),
+            Some("batch_size is 2, but this data set needs 1"),
+        ),
+        (
+            Batching::Prebatched,
+            config(1, 0).with_shuffle(1),
+            Some("shuffle is true, but this data set needs false"),
+        ),
+    ] {
+        let message = refusal(batching, config);
+        match (&message, expected) {
+            (None, None) => {}
+            (Some(message), Some(expected)) => assert!(message.starts_with(expected), "{message}"),
+            _ => panic!("{batching:?}: {message:?} instead of {expected:?}"),
+        }
+    }
 }
 
 #[test]
@@ -120,7 +173,7 @@ fn without_skipping_the_first_bad_item_ends_the_epoch() {
 }
 
 #[test]
-fn bad_items_are_left_out_and_counted_once() {
+fn bad_items_are_skipped_and_counted_once() {
     for workers in [0, 1, 3] {
         let source = Numbers {
             bad: vec![3, 4],
@@ -186,7 +239,7 @@ fn workers_wait_for_the_consumer_and_for_the_slowest_batch() {
     };
     let loader = loader(source, config(1, workers));
     let mut epoch = loader.epoch(0, 0);
-    // While batch 0 is slow, no more than the window may be decoded; nor after it is taken, while nobody asks.
+    // No more than the window is decoded while batch 0 is slow, nor after it while nobody asks.
     for taken in 0..3 {
         std::thread::sleep(Duration::from_millis(30));
         let decoded = loader.source().decoded.load(Ordering::SeqCst);
@@ -204,7 +257,7 @@ fn dropping_midway_joins_the_threads() {
         slow: (0..4000).collect(),
         ..numbers(4000)
     };
-    // One batch alone would take a minute.
+    // A single batch would take a minute.
     let loader = loader(source, config(1000, 2));
     let epoch = loader.epoch(0, 0);
     std::thread::sleep(Duration::from_millis(20));
@@ -219,7 +272,7 @@ fn dropping_midway_joins_the_threads() {
 }
 
 #[test]
-fn begins_beyond_the_end_with_nothing() {
+fn an_epoch_entered_beyond_its_end_is_empty() {
     let loader = loader(numbers(4), config(2, 2));
     assert_eq!(loader.epoch(0, 2).count(), 0);
     assert_eq!(loader.epoch(0, 9).count(), 0);

@@ -1,4 +1,4 @@
-//! The threads that decode ahead, and the bounded place where finished batches wait for their turn.
+//! The threads that decode ahead, and the bounded queue in which finished batches wait their turn.
 
 use super::Source;
 use super::batch::{self, Outcome, Plan};
@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-/// Batches in work or waiting, per worker: one being made while one waits.
+/// Batches in progress or waiting, per worker: one being loaded while one waits.
 const AHEAD_PER_WORKER: usize = 2;
 
-/// Running workers. Dropping them stops and joins them: each finishes at most the item it is at.
+/// Running workers. Dropping them stops and joins them; each finishes at most its current item.
 pub(super) struct Workers<S: Source> {
     shared: Arc<Shared<S>>,
     threads: Vec<JoinHandle<()>>,
@@ -23,9 +23,9 @@ struct Shared<S: Source> {
     plan: Arc<Plan>,
     ahead: usize,
     queue: Mutex<Queue<S>>,
-    /// Told when a batch is finished or a worker ends.
+    /// Notified when a batch is finished or a worker ends.
     finished: Condvar,
-    /// Told when the consumer takes a batch or wants the workers to stop.
+    /// Notified when the consumer takes a batch or asks the workers to stop.
     wanted: Condvar,
     stop: AtomicBool,
 }
@@ -33,8 +33,9 @@ struct Shared<S: Source> {
 struct Queue<S: Source> {
     /// The next batch that no worker has claimed.
     unclaimed: usize,
-    /// The next batch that the consumer will take. Nothing at or beyond `wanted + ahead` is claimed, which bounds both
-    /// the batches in work and those that wait for an earlier, slower one.
+    /// The next batch that the consumer will take. No batch at or beyond `wanted + ahead` is
+    /// claimed, which bounds both the batches in progress and those that wait for an earlier,
+    /// slower one.
     wanted: usize,
     finished: BTreeMap<usize, Outcome<S>>,
     running: usize,
@@ -65,7 +66,7 @@ impl<S: Source> Workers<S> {
             threads: Vec::with_capacity(count),
         };
         for number in 0..count {
-            // An error here drops `workers`, which stops those that have been started.
+            // An error drops `workers`, which stops the threads started so far.
             workers.spawn(number)?;
         }
         Ok(workers)
@@ -82,7 +83,8 @@ impl<S: Source> Workers<S> {
         Ok(())
     }
 
-    /// Waits for batch `number`, which must be the next in order. `None` if every worker has ended without it.
+    /// Waits for batch `number`, which must be the next in order. `None` if all workers have ended
+    /// without it.
     pub(super) fn take(&self, number: usize) -> Option<Outcome<S>> {
         let mut queue = self.shared.lock();
         loop {
@@ -101,19 +103,19 @@ impl<S: Source> Workers<S> {
 
 impl<S: Source> Drop for Workers<S> {
     fn drop(&mut self) {
-        // Under the lock, so that no worker can miss it between looking and waiting.
+        // Under the lock, so that no worker misses it between checking and waiting.
         let queue = self.shared.lock();
         self.shared.stop.store(true, Ordering::Relaxed);
         self.shared.wanted.notify_all();
         drop(queue);
         for thread in self.threads.drain(..) {
-            // A worker that panicked has nothing more to say: `take` noticed that it is gone.
+            // `take` has already noticed a worker that panicked.
             let _ = thread.join();
         }
     }
 }
 
-/// Counts a worker as ended however it ends, so that the consumer never waits for one that is gone.
+/// Counts a worker as ended however it ends, so that the consumer never waits for it.
 struct Running<S: Source>(Arc<Shared<S>>);
 
 impl<S: Source> Drop for Running<S> {
@@ -135,7 +137,7 @@ impl<S: Source> Shared<S> {
         }
     }
 
-    /// The next batch to work on, once there is room for it; `None` when there is none or the consumer has left.
+    /// Waits for room and claims the next batch; `None` at the end or when asked to stop.
     fn claim(&self) -> Option<usize> {
         let mut queue = self.lock();
         loop {

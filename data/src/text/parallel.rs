@@ -1,20 +1,21 @@
-//! The same work for many things, on all cores.
+//! A parallel map over a slice.
 
 use crate::error::DataError;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::thread;
 
-/// Below so many things the threads cost more than they save.
-const LEAST: usize = 256;
+/// Minimum items per thread; below this, starting threads costs more than it saves.
+const MIN_SHARE: usize = 256;
 
-/// What `work` makes of each of `items`, in their order. The first error in that order, if there is one.
+/// Applies `work` to each of `items` on all cores. Results keep the order of the items, and the
+/// first error in that order wins.
 pub(super) fn map<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(&T) -> Result<R, DataError> + Sync,
 ) -> Result<Vec<R>, DataError> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let share = items.len().div_ceil(threads).max(LEAST);
+    let share = items.len().div_ceil(threads).max(MIN_SHARE);
     let work = &work;
     let parts = thread::scope(|scope| {
         let threads: Vec<_> = items

@@ -1,15 +1,15 @@
-//! The files of a data set by the names that they go by: one for each split, or one for all.
+//! Finds a data set's files by split: one file per split, or a single file to be divided.
 
 use crate::error::DataError;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What the validation split may be called.
+/// Names of the validation split.
 pub(super) const VALIDATION: [&str; 4] = ["validation", "valid", "val", "dev"];
 const TRAIN: [&str; 1] = ["train"];
 const TEST: [&str; 1] = ["test"];
 
-/// Where the splits are. Of a single file the training split is all there is, and is to be divided.
+/// Paths of the splits. A single file is all training data, to be divided by the caller.
 #[derive(Debug, PartialEq)]
 pub(super) struct SplitFiles {
     pub(super) train: PathBuf,
@@ -17,11 +17,11 @@ pub(super) struct SplitFiles {
     pub(super) test: Option<PathBuf>,
 }
 
-/// The file `path`, or those of the folder `path` that are called `train`, `validation` (or one of its other names) and
-/// `test`, with one of these extensions.
+/// Returns the file `path` itself, or the files of the folder `path` named `train`, `validation`
+/// (or an alias) and `test` with one of `extensions`.
 ///
 /// # Errors
-/// If there is neither, if there is no training file, or if two files could be the same split.
+/// If `path` does not exist, there is no training file, or two files could be the same split.
 pub(super) fn split_files(path: &Path, extensions: &[&str]) -> Result<SplitFiles, DataError> {
     if path.is_file() {
         return Ok(SplitFiles {
@@ -35,7 +35,7 @@ pub(super) fn split_files(path: &Path, extensions: &[&str]) -> Result<SplitFiles
     }
     let mut files = list(path)?;
     files.retain(|file| file.is_file());
-    // One whose name is not UTF-8 is none that we look for.
+    // A name that is not UTF-8 is none of those searched for.
     let names: Vec<&str> = files.iter().filter_map(|file| file_name(file)).collect();
     let find = |stems: &[&str]| {
         let of_split = |name: &&str| {
@@ -57,7 +57,7 @@ pub(super) fn split_files(path: &Path, extensions: &[&str]) -> Result<SplitFiles
     let (train, validation, test) = (find(&TRAIN)?, find(&VALIDATION)?, find(&TEST)?);
     let train = train.ok_or_else(|| {
         let reason = format!(
-            "has no training file: none of {}; name a file, or call them so",
+            "has no training file: none of {}; pass a file, or rename one of them",
             extensions
                 .iter()
                 .map(|extension| format!("train.{extension}"))
@@ -73,7 +73,7 @@ pub(super) fn split_files(path: &Path, extensions: &[&str]) -> Result<SplitFiles
     })
 }
 
-/// What is in a folder, sorted, so that everything is the same on every system.
+/// Lists a folder in sorted order, so that results are the same on every system.
 pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let entries = fs::read_dir(folder).map_err(DataError::io("list", folder))?;
     let paths = entries.map(|entry| Ok(entry.map_err(DataError::io("list", folder))?.path()));
@@ -82,13 +82,14 @@ pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(paths)
 }
 
-/// The last part of a path, if it is UTF-8.
+/// Last component of a path, if it is UTF-8.
 pub(super) fn file_name(path: &Path) -> Option<&str> {
     path.file_name()?.to_str()
 }
 
-/// What is learnt from, and what is kept for validation: a fraction of each class, evenly from all over `items`, and always
-/// the same ones, in whatever order the classes come. The first item of a class is never kept.
+/// Splits `items` into training and validation: a fraction of each class, spread evenly over
+/// `items`. The choice is deterministic and independent of how classes are interleaved. The first
+/// item of a class is never held out.
 ///
 /// # Errors
 /// If the fraction is not between 0 and 1, or too small for one item.
@@ -99,7 +100,7 @@ pub(super) fn divide<T>(
     path: &Path,
 ) -> Result<[Vec<T>; 2], DataError> {
     check_fraction(fraction)?;
-    // Of each class, how many have been seen.
+    // Items seen so far, per class.
     let mut seen: Vec<usize> = Vec::new();
     let (mut train, mut validation) = (Vec::new(), Vec::new());
     for item in items {
@@ -109,7 +110,7 @@ pub(super) fn divide<T>(
             *seen += 1;
             *seen - 1
         });
-        if is_kept(number, fraction) {
+        if is_held_out(number, fraction) {
             validation.push(item);
         } else {
             train.push(item);
@@ -125,14 +126,14 @@ pub(super) fn divide<T>(
     Ok([train, validation])
 }
 
-/// Whether thing `number`, counted from 0, is one of those that are kept: the last of each `1 / fraction`.
-fn is_kept(number: usize, fraction: f64) -> bool {
+/// True if item `number`, counted from 0, is held out: the last of each `1 / fraction`.
+fn is_held_out(number: usize, fraction: f64) -> bool {
     let kept = |count: usize| (count as f64 * fraction).floor();
     kept(number + 1) > kept(number)
 }
 
 /// # Errors
-/// If it is not between 0 and 1.
+/// If the fraction is not between 0 and 1.
 pub(super) fn check_fraction(fraction: f64) -> Result<(), DataError> {
     if fraction > 0.0 && fraction < 1.0 {
         return Ok(());

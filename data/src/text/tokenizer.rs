@@ -1,21 +1,22 @@
-//! Text to token ids and back.
+//! Tokenizers: text to token ids and back.
 //!
-//! Four kinds, told apart by what they are made of and the same to everyone who uses them:
+//! Four kinds share one interface:
 //!
-//! * **words**: what whitespace separates, from a closed list; each newline is `<eos>`. The tokenizer of the Penn Treebank
-//!   language models, whose text is already cut into words;
-//! * **characters**: every Unicode scalar value of a closed list, newlines among them;
-//! * **Hugging Face**: everything that the crate `tokenizers` reads (`tokenizer.json`), GPT-2's byte-level BPE and BERT's
-//!   WordPiece among them;
-//! * **llama2.c**: the `tokenizer.bin` that belongs to llama2.c's checkpoints.
+//! * **words**: whitespace-separated words of a closed vocabulary; each newline is `<eos>`. For the
+//!   Penn Treebank language models, whose text is already tokenized;
+//! * **characters**: Unicode scalar values of a closed vocabulary, newlines included;
+//! * **Hugging Face**: everything that the `tokenizers` crate reads (`tokenizer.json`), including
+//!   GPT-2's byte-level BPE and BERT's WordPiece;
+//! * **llama2.c**: the `tokenizer.bin` of llama2.c's checkpoints.
 //!
-//! [`Tokenizer::open`] says which files are understood, [`Tokenizer::train`] makes new ones. Words and characters are
-//! written as ordinary `tokenizer.json` too, so that Python opens them; they are encoded by a few lines here because
-//! those are fifty times as fast.
+//! [`Tokenizer::open`] lists the supported files, [`Tokenizer::train`] trains new tokenizers. Words
+//! and characters are also saved as ordinary `tokenizer.json`, so that Python can open them; they
+//! are encoded by a few lines of code here, which is fifty times as fast.
 
 mod hugging_face;
 mod json;
 mod llama2c;
+mod merge_chain;
 mod open;
 mod piece;
 mod stream;
@@ -27,7 +28,7 @@ pub use piece::TokenPiece;
 pub use stream::DecodeStream;
 pub use train::Algorithm;
 
-use super::pieces::Pieces;
+use super::chunks::TextChunks;
 use crate::error::DataError;
 use hugging_face::HuggingFace;
 use llama2c::Llama2c;
@@ -37,7 +38,7 @@ use std::path::Path;
 use std::sync::Arc;
 use vocabulary::{CharacterSet, Vocabulary, WordCounts};
 
-/// Text to token ids and back. A clone shares the vocabulary.
+/// A tokenizer: text to token ids and back. Clones share the vocabulary.
 #[derive(Clone)]
 pub struct Tokenizer(Arc<Kind>);
 
@@ -54,7 +55,7 @@ impl From<Kind> for Tokenizer {
     }
 }
 
-/// Without the vocabulary, which would fill pages.
+/// Omits the vocabulary, which would fill pages.
 impl fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &*self.0 {
@@ -68,22 +69,23 @@ impl fmt::Debug for Tokenizer {
 }
 
 impl Tokenizer {
-    /// Words with the ids of their places in `list`. If `<eos>` is in it, it stands for the end of each line; if `<unk>`
-    /// is in it, it stands for every word that is not.
+    /// Creates a word tokenizer with the ids given by the order of `list`. If `<eos>` is in the
+    /// list, it stands for the end of each line; if `<unk>` is, it stands for every unknown word.
     ///
     /// # Errors
     /// If the list is empty, has a word twice, or one that is empty or contains whitespace.
     pub fn from_words(list: Vec<String>) -> Result<Self, DataError> {
         for word in &list {
             if word.is_empty() || word.contains(char::is_whitespace) {
-                let reason = format!("{word:?} is not a word: words are what whitespace separates");
+                let reason = format!("{word:?} is not a word: words contain no whitespace");
                 return Err(DataError::config("vocabulary", reason));
             }
         }
         Ok(Kind::Words(Vocabulary::new(list)?).into())
     }
 
-    /// Characters with the ids of their places in `list`, which may have `<unk>` besides.
+    /// Creates a character tokenizer with the ids given by the order of `list`, which may include
+    /// `<unk>`.
     ///
     /// # Errors
     /// If the list is empty, has a character twice, or an entry that is not one character.
@@ -97,8 +99,9 @@ impl Tokenizer {
         Ok(Kind::Characters(Vocabulary::new(list)?).into())
     }
 
-    /// BERT's uncased WordPiece with the ids of the places in `list`, in which pieces within words begin with `##`. BERT's
-    /// special tokens that are in it are special.
+    /// Creates a tokenizer like BERT's uncased WordPiece with the ids given by the order of `list`.
+    /// Continuation pieces begin with `##`. Those of BERT's special tokens that are in the list are
+    /// special.
     ///
     /// # Errors
     /// If `[UNK]` is not in the list.
@@ -106,9 +109,10 @@ impl Tokenizer {
         open::word_pieces(list).map(Self::from)
     }
 
-    /// The words of `texts` and `<eos>`, by falling frequency, equally frequent ones by code point (the order of
-    /// TensorFlow's Penn Treebank reader). With a `limit` only so many entries: `<eos>`, `<unk>` and the most frequent
-    /// words; without one the vocabulary is closed, unless `<unk>` is a word of the texts.
+    /// Creates a word tokenizer of the words of `texts` and `<eos>`, by descending frequency, then
+    /// by code point (the order of TensorFlow's Penn Treebank reader). With a `limit`, the
+    /// vocabulary is `<eos>`, `<unk>` and the most frequent words, `limit` entries in all; without,
+    /// it is closed, unless `<unk>` is a word of the texts.
     ///
     /// # Errors
     /// If the limit is below 3.
@@ -118,27 +122,30 @@ impl Tokenizer {
         Self::from_words(counts.vocabulary(limit)?)
     }
 
-    /// The characters of `texts` by code point, as nanoGPT numbers them.
+    /// Creates a character tokenizer of the characters of `texts` by code point, with nanoGPT's
+    /// ids.
     ///
     /// # Errors
-    /// If there are none.
+    /// If there are no characters.
     pub fn characters(texts: &[&str]) -> Result<Self, DataError> {
         let mut set = CharacterSet::default();
         texts.iter().for_each(|text| set.add(text));
         Self::from_characters(set.vocabulary())
     }
 
-    /// The ids of `text`. Nothing is put before or after it, whatever the tokenizer's file asks for: a language model's
-    /// text goes on. Special tokens that are written out in the text (`<|endoftext|>`) become their ids.
+    /// Encodes `text`. No special tokens are added around it, whatever the tokenizer's file asks
+    /// for, since a language model's text continues. Special tokens that occur in the text
+    /// (`<|endoftext|>`) become their ids.
     ///
     /// # Errors
-    /// If a word or character is not in a closed vocabulary that has no `<unk>`: named with line and column.
+    /// If a word or character is missing from a closed vocabulary without `<unk>` (with line and
+    /// column).
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
         self.try_encode(text, 1)
             .map_err(|reason| DataError::config("text", reason))
     }
 
-    /// What [`encode`](Self::encode) gives, with the place of each token in the text.
+    /// As [`encode`](Self::encode), with the position of each token in the text.
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
@@ -156,7 +163,8 @@ impl Tokenizer {
         pieces.map_err(|reason| DataError::config("text", reason))
     }
 
-    /// [`encode`](Self::encode) for a part of the file at `path` that begins at line `first`, counted from 1.
+    /// [`encode`](Self::encode) for a part of the file at `path` that begins at line `first`, from
+    /// 1.
     pub(super) fn encode_part(
         &self,
         text: &str,
@@ -180,12 +188,14 @@ impl Tokenizer {
         }
     }
 
-    /// Encodes a text file of any length in parts, which `take` is given in order. Where a tokenizer could notice the
-    /// cuts (one that puts a space before a text, or that nothing is known about) there is one part, and the file must fit
-    /// in memory. By words the last line ends as the others do. Gives the number of characters.
+    /// Encodes a text file of any length in chunks, which are passed to `take` in order. If
+    /// chunking could change the result (for a tokenizer that adds a space before a text, or an
+    /// unknown one), there is a single chunk, and the file must fit in memory. A word tokenizer
+    /// ends the last line like the others. Returns the number of characters.
     ///
     /// # Errors
-    /// As [`encode`](Self::encode), with the line; if the file cannot be read or is not UTF-8; or as `take`.
+    /// As [`encode`](Self::encode), with the line; if the file cannot be read or is not UTF-8; or
+    /// as `take`.
     pub fn encode_file(
         &self,
         path: &Path,
@@ -194,7 +204,7 @@ impl Tokenizer {
         let mut whole = String::new();
         let mut characters = 0;
         let mut ended = true;
-        for piece in Pieces::open(path)? {
+        for piece in TextChunks::open(path)? {
             let piece = piece?;
             ended = piece.text.ends_with('\n');
             characters += piece.text.chars().count() as u64;
@@ -215,7 +225,7 @@ impl Tokenizer {
         Ok(characters)
     }
 
-    /// Whether a text may be cut after a line and encoded in parts, as [`Pieces`] does.
+    /// True if a text may be cut after a line and encoded in chunks, as by [`TextChunks`].
     fn works_by_lines(&self) -> bool {
         match &*self.0 {
             Kind::Words(_) | Kind::Characters(_) => true,
@@ -224,8 +234,8 @@ impl Tokenizer {
         }
     }
 
-    /// The text of `ids`: words joined by spaces, `<eos>` as a newline, everything else by the tokenizer's own rules.
-    /// Bytes that are not UTF-8 become U+FFFD. Ids that the tokenizer does not have are left out.
+    /// Decodes `ids`: words are joined by spaces, with `<eos>` as a newline; other tokenizers use
+    /// their own rules. Bytes that are not UTF-8 become U+FFFD. Unknown ids are skipped.
     pub fn decode(&self, ids: &[u32]) -> String {
         if let Kind::HuggingFace(tokenizer) = &*self.0 {
             return tokenizer.decode(ids);
@@ -236,12 +246,12 @@ impl Tokenizer {
         text
     }
 
-    /// Decoding token by token, for text that is shown while it is generated.
+    /// Creates a decoder for one token at a time, for text that is shown while it is generated.
     pub fn decode_stream(&self) -> DecodeStream<'_> {
         DecodeStream::new(&self.0)
     }
 
-    /// One more than the largest id: the rows that an embedding needs.
+    /// Vocabulary size, one more than the largest id: the number of embedding rows needed.
     pub fn vocab_size(&self) -> usize {
         match &*self.0 {
             Kind::Words(vocabulary) | Kind::Characters(vocabulary) => vocabulary.len(),
@@ -250,17 +260,17 @@ impl Tokenizer {
         }
     }
 
-    /// Whether nothing follows after `id`. The `<eos>` of words only ends a line.
+    /// True if `id` ends a text. The `<eos>` of words only ends a line.
     pub fn ends_text(&self, id: u32) -> bool {
         !matches!(&*self.0, Kind::Words(_)) && self.end_of_text() == Some(id)
     }
 
-    /// Whether a token is a character.
+    /// True for a character tokenizer.
     pub fn is_by_character(&self) -> bool {
         matches!(&*self.0, Kind::Characters(_))
     }
 
-    /// The token that has this id, as the vocabulary writes it (GPT-2's has `Ġ` for a space).
+    /// Token with this id, as in the vocabulary (GPT-2's writes a space as `Ġ`).
     pub fn token(&self, id: u32) -> Option<String> {
         match &*self.0 {
             Kind::Words(vocabulary) | Kind::Characters(vocabulary) => {
@@ -271,7 +281,7 @@ impl Tokenizer {
         }
     }
 
-    /// The id of a token as the vocabulary writes it.
+    /// Id of a token, as in the vocabulary.
     pub fn id(&self, token: &str) -> Option<u32> {
         match &*self.0 {
             Kind::Words(vocabulary) | Kind::Characters(vocabulary) => vocabulary.id(token),
@@ -280,9 +290,9 @@ impl Tokenizer {
         }
     }
 
-    /// The token after which a text is over: `<eos>` of words, and the first that there is of `<|endoftext|>`,
-    /// `<|end_of_text|>`, `</s>`, `<eos>` and `[SEP]`. For llama2.c the one between two texts, which is the beginning of the
-    /// next (id 1). Characters have none.
+    /// End-of-text token: `<eos>` for words; for Hugging Face, the first that exists of
+    /// `<|endoftext|>`, `<|end_of_text|>`, `</s>`, `<eos>` and `[SEP]`; for llama2.c the separator
+    /// of texts, which is the beginning of the next one (id 1). Characters have none.
     pub fn end_of_text(&self) -> Option<u32> {
         match &*self.0 {
             Kind::Words(vocabulary) => vocabulary.end(),
@@ -294,9 +304,9 @@ impl Tokenizer {
         }
     }
 
-    /// The token before the first of a text: id 1 of llama2.c, `<s>` or `<|begin_of_text|>` where a Hugging Face tokenizer
-    /// has one of them. [`encode`](Self::encode) does not add it. Models without one were trained on texts with
-    /// [`end_of_text`](Self::end_of_text) in between, and take that.
+    /// Beginning-of-text token: id 1 for llama2.c; `<s>` or `<|begin_of_text|>` if a Hugging Face
+    /// tokenizer has one. [`encode`](Self::encode) does not add it. Models without one were trained
+    /// on texts separated by [`end_of_text`](Self::end_of_text), and start from that.
     pub fn beginning_of_text(&self) -> Option<u32> {
         match &*self.0 {
             Kind::Words(_) | Kind::Characters(_) => None,
@@ -307,8 +317,9 @@ impl Tokenizer {
         }
     }
 
-    /// The tokenizer as a Hugging Face `tokenizer.json`, always the same bytes for the same tokenizer. llama2.c's, whose
-    /// vocabulary may have a piece twice, is JSON of our own (`"type": "llama2.c"`, `"pieces"`, `"scores"`).
+    /// Serialises the tokenizer as a Hugging Face `tokenizer.json`, always the same bytes for the
+    /// same tokenizer. llama2.c's, whose vocabulary may contain a piece twice, has a JSON format of
+    /// our own (`"type": "llama2.c"`, `"pieces"`, `"scores"`).
     pub fn to_json(&self) -> String {
         match &*self.0 {
             Kind::Words(vocabulary) => json::words(vocabulary),
@@ -318,8 +329,9 @@ impl Tokenizer {
         }
     }
 
-    /// The tokenizer that [`to_json`](Self::to_json), or Python's `tokenizers`, wrote; `path` is for messages. Truncation,
-    /// padding and BPE dropout that it may ask for are left out: they are for batches of sentences, not for a corpus.
+    /// Parses a tokenizer written by [`to_json`](Self::to_json) or by Python's `tokenizers`; `path`
+    /// is for messages. Its truncation, padding and BPE dropout are ignored: they are for batches
+    /// of sentences, not for a corpus.
     ///
     /// # Errors
     /// If it is not a tokenizer.
@@ -327,24 +339,25 @@ impl Tokenizer {
         json::read(text, path).map(Self::from)
     }
 
-    /// Hexadecimal SHA-256 of [`to_json`](Self::to_json): whether tokens and a model belong together.
+    /// SHA-256 of [`to_json`](Self::to_json) in hexadecimal; identifies the tokenizer of a corpus
+    /// or model.
     pub fn hash(&self) -> String {
         let digest = Sha256::digest(self.to_json().as_bytes());
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Reads a tokenizer from a file, or from the first of these files that a folder has:
+    /// Opens a tokenizer: a file, or the first of these that a folder has.
     ///
-    /// | file | what it is |
+    /// | file | format |
     /// |---|---|
-    /// | `tokenizer.json` (or any other `.json`) | Hugging Face, or ours |
-    /// | `*vocab.json` beside `*merges.txt` | GPT-2's byte-level BPE, or RoBERTa's if its special tokens are there |
-    /// | `*encoder.json` beside `*vocab.bpe` | the same by its first names |
-    /// | `vocab.txt` (or any other `.txt`) | WordPiece, with the settings of BERT uncased unless `tokenizer_config.json` says otherwise |
+    /// | `tokenizer.json` (or any other `.json`) | Hugging Face, or our own |
+    /// | `*vocab.json` beside `*merges.txt` | GPT-2's byte-level BPE, or RoBERTa's if it has its special tokens |
+    /// | `*encoder.json` beside `*vocab.bpe` | the same, by OpenAI's file names |
+    /// | `vocab.txt` (or any other `.txt`) | WordPiece, BERT uncased unless `tokenizer_config.json` says otherwise |
     /// | `tokenizer.bin` (or any other `.bin`) | llama2.c |
     ///
     /// # Errors
-    /// If there is none of them, or one is not what its name says.
+    /// If none of them exists, or a file is not of the format that its name implies.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         open::open(path).map(Self::from)
     }

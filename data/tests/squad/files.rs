@@ -1,4 +1,4 @@
-//! Files that are as they should be, and others.
+//! Valid and malformed files.
 
 use crate::{ENCODER, folder};
 use serde_json::{Value, json};
@@ -6,13 +6,15 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use tinderbox_data::loader::Source;
-use tinderbox_data::text::squad::metrics::Version;
-use tinderbox_data::text::squad::{SquadEvaluation, SquadTraining, open, read};
+use tinderbox_data::text::encoder::question_answering::metrics::Version;
+use tinderbox_data::text::encoder::question_answering::{
+    QaEvaluationSource, QaTrainingSource, open, read,
+};
 
-/// Id, and answers with their places.
+/// Id, and answers with their offsets.
 type Asked<'a> = (&'a str, &'a [(&'a str, i64)]);
 
-/// A file of one article for each list of questions.
+/// A file with one article per list of questions.
 fn file(articles: &[&[Asked]]) -> String {
     let article = |questions: &&[Asked]| {
         let qas: Vec<Value> = questions
@@ -30,7 +32,7 @@ fn file(articles: &[&[Asked]]) -> String {
 }
 
 #[test]
-fn offsets_count_code_points_and_wrong_ones_are_told() {
+fn offsets_count_code_points_and_wrong_ones_are_reported() {
     let text = file(&[&[
         ("right", &[("😀", 2), ("The keeper", 4)]),
         ("one", &[("keeper", 9), ("keeper", 8)]),
@@ -72,8 +74,8 @@ fn offsets_count_code_points_and_wrong_ones_are_told() {
     assert_eq!(
         report.examples,
         [
-            "one: \"keeper\" is not at character 9, where \"eeper \" stands",
-            "none: \"The keeper\" is not at character 7, where \" keeper sa\" stands",
+            "one: \"keeper\" is not at character 9: the context has \"eeper \" there",
+            "none: \"The keeper\" is not at character 7: the context has \" keeper sa\" there",
             "none: \"lamp\" is not at character 99: the context has 28 characters",
             "none: \"lamp\" is not at character -1: the context has 28 characters",
             "none: the answer \"\" has no words",
@@ -85,21 +87,25 @@ fn offsets_count_code_points_and_wrong_ones_are_told() {
         "{warning}"
     );
 
-    let training = SquadTraining::new(&questions, &ENCODER, 4, 2).unwrap();
+    let training = QaTrainingSource::new(&questions, &ENCODER, 4, 2).unwrap();
     assert_eq!(
-        (training.len(), training.left_out(), training.answered()),
+        (training.len(), training.unusable(), training.answered()),
         (3, 1, 2)
     );
-    let nothing = SquadTraining::new(&questions[2..3], &ENCODER, 4, 2).unwrap_err();
+    let nothing = QaTrainingSource::new(&questions[2..3], &ENCODER, 4, 2).unwrap_err();
     assert!(
-        nothing.to_string().contains("stands where the file says"),
+        nothing
+            .to_string()
+            .contains("at the offset given in the file"),
         "{nothing}"
     );
     assert_eq!(
-        SquadEvaluation::new(questions, &ENCODER, 4).unwrap().len(),
+        QaEvaluationSource::new(questions, &ENCODER, 4)
+            .unwrap()
+            .len(),
         4
     );
-    assert!(SquadEvaluation::new(vec![], &ENCODER, 4).is_err());
+    assert!(QaEvaluationSource::new(vec![], &ENCODER, 4).is_err());
 }
 
 fn error(path: &Path) -> String {
@@ -107,7 +113,7 @@ fn error(path: &Path) -> String {
 }
 
 #[test]
-fn files_that_are_not_squads_are_refused_with_the_place() {
+fn malformed_files_are_refused_with_the_place() {
     let cases = [
         ("", "line 1 column 0"),
         ("{\"data\": [\n{\"title\": 3}]}", "line 2 column 11"),
@@ -176,7 +182,7 @@ fn a_folder_has_a_file_for_each_split_or_a_single_one() {
         vec![("x.json", ""), ("y.json", "")],
     ] {
         let message = error(folder(&files).path());
-        // A single file is read, whatever it is called.
+        // A single file may have any name.
         assert!(
             message.contains("one dev*.json") || files.len() == 1,
             "{message}"

@@ -1,21 +1,23 @@
-//! Metrics, windows, answer places and answers are those of Python.
+//! Metrics, windows, answer spans and answers against Python.
 
 use crate::{ENCODER, EXPECTED, questions};
 use std::ops::Range;
 use std::sync::Arc;
-use tinderbox_data::text::squad::metrics::{Version, normalize_answer, score};
-use tinderbox_data::text::squad::{Question, QuestionWindows, best_answer};
-use tinderbox_data::text::{Encoded, EncodedPiece};
+use tinderbox_data::text::encoder::question_answering::metrics::{
+    Version, normalize_answer, score,
+};
+use tinderbox_data::text::encoder::question_answering::{Question, QuestionWindows, best_answer};
+use tinderbox_data::text::encoder::{Encoding, TokenOrigin};
 
 #[test]
-fn metrics_are_the_official_scripts() {
+fn metrics_agree_with_the_official_scripts() {
     assert_eq!(EXPECTED.metrics.len(), 375);
     for pair in &EXPECTED.metrics {
-        let told = format!("{:?} {:?}", pair.prediction, pair.truths);
+        let case_name = format!("{:?} {:?}", pair.prediction, pair.truths);
         assert_eq!(
             normalize_answer(&pair.prediction),
             pair.normalized,
-            "{told}"
+            "{case_name}"
         );
         let truths: Vec<&str> = pair.truths.iter().map(String::as_str).collect();
         for (version, expected) in [(Version::V1, pair.v1), (Version::V2, pair.v2)] {
@@ -23,23 +25,23 @@ fn metrics_are_the_official_scripts() {
             assert_eq!(
                 [score.exact_match, score.f1],
                 expected,
-                "{told} {version:?}"
+                "{case_name} {version:?}"
             );
         }
     }
 }
 
-fn context_ranges(window: &Encoded) -> Vec<Option<[usize; 2]>> {
+fn context_ranges(window: &Encoding) -> Vec<Option<[usize; 2]>> {
     let range = |range: &Range<usize>| [range.start, range.end];
-    let of_context = |piece: &EncodedPiece| (piece.text == 1).then(|| range(&piece.range));
-    let pieces = window.pieces.iter();
+    let of_context = |piece: &TokenOrigin| (piece.text == 1).then(|| range(&piece.range));
+    let pieces = window.origins.iter();
     pieces
         .map(|piece| piece.as_ref().and_then(of_context))
         .collect()
 }
 
 #[test]
-fn windows_and_answer_places_are_pythons() {
+fn windows_and_answer_spans_agree_with_python() {
     let questions = questions();
     assert_eq!(questions.len(), EXPECTED.questions.len());
     for question in questions {
@@ -48,16 +50,20 @@ fn windows_and_answer_places_are_pythons() {
         assert_eq!(ours.windows.len(), expected.len(), "{}", question.id);
         assert_eq!(ours.rows, 0..expected.len());
         for (number, window) in ours.windows.iter().enumerate() {
-            let told = format!("{} window {number}", question.id);
-            assert_eq!(window.ids, expected[number].ids, "{told}");
-            assert_eq!(context_ranges(window), expected[number].offsets, "{told}");
-            assert_eq!(ours.spans[number], expected[number].span, "{told}");
+            let case_name = format!("{} window {number}", question.id);
+            assert_eq!(window.ids, expected[number].ids, "{case_name}");
+            assert_eq!(
+                context_ranges(window),
+                expected[number].offsets,
+                "{case_name}"
+            );
+            assert_eq!(ours.spans[number], expected[number].span, "{case_name}");
         }
     }
 }
 
 #[test]
-fn answers_are_pythons() {
+fn answers_agree_with_python() {
     let mut cases = 0;
     for question in questions() {
         let windows = QuestionWindows::new(question.clone(), &ENCODER, EXPECTED.stride).unwrap();
@@ -73,17 +79,21 @@ fn answers_are_pythons() {
                 case.impossible,
                 case.threshold,
             );
-            let told = format!("{} {answer:?}", question.id);
-            assert_eq!(answer.text, case.text, "{told}");
-            assert_eq!([answer.range.start, answer.range.end], case.range, "{told}");
+            let case_name = format!("{} {answer:?}", question.id);
+            assert_eq!(answer.text, case.text, "{case_name}");
+            assert_eq!(
+                [answer.range.start, answer.range.end],
+                case.range,
+                "{case_name}"
+            );
             assert_eq!(
                 (answer.score, answer.null_score),
                 (case.score, case.null),
-                "{told}"
+                "{case_name}"
             );
             assert!(
                 (answer.probability - case.probability).abs() < 1e-6,
-                "{told}"
+                "{case_name}"
             );
             cases += 1;
         }

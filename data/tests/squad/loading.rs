@@ -1,29 +1,23 @@
-//! Questions as the trainer meets them.
+//! Questions through the loader.
 
 use crate::{ENCODER, EXPECTED, questions};
 use std::sync::Arc;
-use tinderbox_data::loader::{Loader, LoaderConfig, Source};
-use tinderbox_data::text::squad::{
-    Question, QuestionBatch, QuestionWindows, SpanBatch, SquadEvaluation, SquadTraining,
+use tinderbox_data::loader::{Batching, Loader, LoaderConfig, Source};
+use tinderbox_data::text::encoder::question_answering::{
+    QaEvaluationSource, QaTrainingBatch, QaTrainingSource, Question, QuestionBatch, QuestionWindows,
 };
 
 fn batches<S: Source>(source: &Arc<S>, workers: usize, first: usize) -> Vec<S::Batch> {
-    let config = LoaderConfig {
-        batch_size: 4,
-        workers,
-        shuffle: true,
-        drop_last: false,
-        seed: 3,
-        skip_bad: 0,
-    };
+    let mut config = LoaderConfig::new(4).with_workers(workers).with_shuffle(3);
+    config.shuffle = source.batching() != Batching::InOrder;
     let loader = Loader::new(source.clone(), config).unwrap();
     loader.epoch(1, first).collect::<Result<_, _>>().unwrap()
 }
 
 #[test]
-fn training_visits_every_window_once_whoever_loads_it() {
+fn training_visits_every_window_once_for_any_number_of_workers() {
     let training =
-        Arc::new(SquadTraining::new(&questions(), &ENCODER, EXPECTED.stride, 4).unwrap());
+        Arc::new(QaTrainingSource::new(&questions(), &ENCODER, EXPECTED.stride, 4).unwrap());
     let windows = EXPECTED
         .questions
         .values()
@@ -36,7 +30,7 @@ fn training_visits_every_window_once_whoever_loads_it() {
         training.answered(),
         expected.iter().filter(|(_, span)| *span != [0, 0]).count()
     );
-    let all: Vec<SpanBatch> = batches(&training, 0, 0);
+    let all: Vec<QaTrainingBatch> = batches(&training, 0, 0);
     assert_eq!(batches(&training, 2, 0), all);
     assert_eq!(batches(&training, 2, 3), all[3..]);
     let mut found = Vec::new();
@@ -45,16 +39,16 @@ fn training_visits_every_window_once_whoever_loads_it() {
         assert_eq!(batch.spans.len(), rows);
         for row in 0..rows {
             let place = row * time..(row + 1) * time;
-            let real = batch.input.real[place.clone()]
+            let unpadded = batch.input.attention_mask[place.clone()]
                 .iter()
-                .filter(|real| **real)
+                .filter(|unpadded| **unpadded)
                 .count();
-            let ids = batch.input.ids[place.clone()][..real].to_vec();
-            let second = batch.input.segments[place]
+            let ids = batch.input.ids[place.clone()][..unpadded].to_vec();
+            let second = batch.input.token_type_ids[place]
                 .iter()
                 .filter(|&&s| s == 1)
                 .count();
-            assert!(second > 0 && second < real);
+            assert!(second > 0 && second < unpadded);
             found.push((ids, batch.spans[row]));
         }
     }
@@ -66,7 +60,7 @@ fn training_visits_every_window_once_whoever_loads_it() {
 #[test]
 fn an_evaluation_keeps_the_windows_of_a_question_together() {
     let evaluation =
-        Arc::new(SquadEvaluation::new(questions(), &ENCODER, EXPECTED.stride).unwrap());
+        Arc::new(QaEvaluationSource::new(questions(), &ENCODER, EXPECTED.stride).unwrap());
     let lengths: Vec<usize> = evaluation
         .questions()
         .iter()
@@ -74,7 +68,7 @@ fn an_evaluation_keeps_the_windows_of_a_question_together() {
         .collect();
     assert!(lengths.is_sorted());
     let mut seen = 0;
-    for batch in batches::<SquadEvaluation>(&evaluation, 2, 0) {
+    for batch in batches::<QaEvaluationSource>(&evaluation, 2, 0) {
         let batch: QuestionBatch = batch;
         let mut next = 0;
         let [rows, time] = batch.input.shape;
@@ -96,7 +90,7 @@ fn an_evaluation_keeps_the_windows_of_a_question_together() {
 }
 
 #[test]
-fn a_context_of_many_words_is_many_windows() {
+fn a_long_context_is_many_windows() {
     let context = "the old keeper saw it ".repeat(20_000) + "ghosts";
     let asked = Arc::new(Question::asked("Who?", &context));
     let windows = QuestionWindows::new(asked, &ENCODER, EXPECTED.stride).unwrap();
@@ -106,7 +100,7 @@ fn a_context_of_many_words_is_many_windows() {
         .windows
         .last()
         .unwrap()
-        .pieces
+        .origins
         .iter()
         .flatten()
         .last()

@@ -1,5 +1,5 @@
-//! SQuAD: files, metrics, and the two sources in the loader, with what Python makes of the same data. The fixture is made
-//! by `golden/make_squad.py`.
+//! SQuAD: files, metrics, and both sources in the loader, against Python on the same data. The
+//! fixture is made by `golden/make_squad.py`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod files;
@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
-use tinderbox_data::text::squad::{Question, read};
-use tinderbox_data::text::{SequenceEncoder, Tokenizer};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::encoder::InputBuilder;
+use tinderbox_data::text::encoder::question_answering::{Question, read};
 
 #[derive(Deserialize)]
 struct Expected {
@@ -69,9 +70,9 @@ static EXPECTED: LazyLock<Expected> = LazyLock::new(|| {
     serde_json::from_slice(&fs::read(fixtures().join("squad.json")).unwrap()).unwrap()
 });
 
-static ENCODER: LazyLock<SequenceEncoder> = LazyLock::new(|| {
+static ENCODER: LazyLock<InputBuilder> = LazyLock::new(|| {
     let tokenizer = Tokenizer::open(&fixtures().join("tokenizers/bert")).unwrap();
-    SequenceEncoder::new(tokenizer, EXPECTED.max_length).unwrap()
+    InputBuilder::new(tokenizer, EXPECTED.max_length).unwrap()
 });
 
 /// A folder with these files.

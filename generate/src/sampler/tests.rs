@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// Probabilities 0.5, 0.3, 0.15, 0.05 of the tokens 2, 0, 3, 1.
+/// Logits of tokens 2, 0, 3, 1 with probabilities 0.5, 0.3, 0.15, 0.05.
 const LOGITS: [f32; 4] = [
     -1.203_972_8,
     -2.995_732_3,
@@ -17,7 +17,7 @@ fn sampler(change: impl FnOnce(&mut Sampling)) -> Sampler {
     Sampler::new(sampling, 7).unwrap()
 }
 
-/// How often each token is chosen at 20,000 positions.
+/// Frequency of each token over 20,000 positions.
 fn frequencies(sampler: &Sampler) -> [f64; 4] {
     let mut counts = [0.0; 4];
     for position in 0..20_000 {
@@ -36,19 +36,19 @@ fn assert_near(found: [f64; 4], expected: [f64; 4]) {
 }
 
 #[test]
-fn tokens_are_drawn_as_often_as_they_are_probable() {
+fn tokens_are_drawn_in_proportion_to_their_probability() {
     assert_near(frequencies(&sampler(|_| {})), [0.3, 0.05, 0.5, 0.15]);
 }
 
 #[test]
 fn temperature_sharpens_and_zero_is_greedy() {
-    // Squared and normalised.
+    // Temperature 1/2 squares the probabilities.
     let sum = 0.09 + 0.0025 + 0.25 + 0.0225;
     let expected = [0.09 / sum, 0.0025 / sum, 0.25 / sum, 0.0225 / sum];
     assert_near(frequencies(&sampler(|s| s.temperature = 0.5)), expected);
     let greedy = sampler(|s| s.temperature = 0.0);
     assert_eq!(frequencies(&greedy)[2].round(), 1.0);
-    // Of equal logits the first.
+    // Ties go to the lower id.
     assert_eq!(greedy.choose(&[1.0, 3.0, 3.0], &[], 0).unwrap().token, 1);
 }
 
@@ -64,7 +64,7 @@ fn filters_keep_the_most_probable() {
 }
 
 #[test]
-fn what_has_occurred_is_penalised_once() {
+fn a_repeated_token_is_penalised_once() {
     let greedy = sampler(|s| {
         s.temperature = 0.0;
         s.repetition_penalty = 2.0;
@@ -74,7 +74,7 @@ fn what_has_occurred_is_penalised_once() {
     assert_eq!(greedy.choose(&LOGITS, &[2, 2, 0], 0).unwrap().token, 2);
     // Positive ones are divided.
     assert_eq!(greedy.choose(&[1.9, 3.0], &[1], 0).unwrap().token, 0);
-    // A token outside of the vocabulary is none of ours.
+    // A token outside the vocabulary is ignored.
     assert_eq!(greedy.choose(&LOGITS, &[99], 0).unwrap().token, 2);
 }
 
@@ -90,7 +90,7 @@ fn log_probabilities_are_the_models_own() {
 }
 
 #[test]
-fn impossible_settings_and_logits_are_refused() {
+fn invalid_settings_and_logits_are_errors() {
     let wrong: [fn(&mut Sampling); 7] = [
         |s| s.temperature = -1.0,
         |s| s.temperature = f64::NAN,
@@ -113,7 +113,7 @@ fn impossible_settings_and_logits_are_refused() {
 }
 
 #[test]
-fn samples_differ_and_repeat() {
+fn samples_differ_and_are_reproducible() {
     let tokens = |sampler: &Sampler| -> Vec<u32> {
         let choose = |p| sampler.choose(&LOGITS, &[], p).unwrap().token;
         (0..50).map(choose).collect()
@@ -126,7 +126,7 @@ fn samples_differ_and_repeat() {
 
 proptest! {
     #[test]
-    fn a_choice_is_always_among_the_best(
+    fn a_sampled_token_is_among_the_top_k(
         logits in prop::collection::vec(-20f32..20.0, 1..50), k in 1usize..60, temperature in 0.01f64..5.0,
         top_p in 0.01f64..1.0, min_p in 0.001f64..1.0, position: u64, seed: u64,
     ) {

@@ -1,39 +1,39 @@
-/// How many of a network's layers an error lists.
+/// Number of layers that an error lists.
 const LISTED: usize = 10;
 
-/// Why there is no explanation.
+/// Errors of the explanation methods.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ExplainError {
-    /// The network has no layer of that name.
+    /// There is no layer of that name.
     #[error("the model has no layer `{layer}`; most similar first, it has {}", listed(.layers))]
     UnknownLayer {
-        /// The name asked for.
+        /// The requested name.
         layer: String,
-        /// All names there are, the most similar ones first.
+        /// All layer names, most similar first.
         layers: Vec<String>,
     },
-    /// The classes given are not as many as the images.
-    #[error("{classes} classes are given for {images} images; there must be one for each image")]
+    /// The number of classes is not that of the images.
+    #[error("got {classes} classes for {images} images; give one class for each image")]
     NotOneClassAnImage {
-        /// Number of classes given.
+        /// Number of given classes.
         classes: usize,
         /// Number of images in the batch.
         images: usize,
     },
-    /// The network has no such class.
+    /// There is no such class.
     #[error("there is no class {class}; the model has {num_classes}, counted from 0")]
     UnknownClass {
-        /// The class asked for.
+        /// The requested class.
         class: usize,
         /// Number of classes.
         num_classes: usize,
     },
-    /// A setting that makes no sense.
+    /// A setting is out of range.
     #[error("{setting}: {reason}")]
     Setting {
         /// The field at fault.
         setting: &'static str,
-        /// What is wrong with its value, and what would be right.
+        /// Problem with its value, and the valid values.
         reason: String,
     },
 }
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_layer_is_told_with_the_similar_ones_first() {
+    fn the_error_for_an_unknown_layer_lists_similar_names_first() {
         let mut layers = vec!["conv1".to_string(), "bn1".into()];
         layers.extend((1..=4).flat_map(|n| (0..3).map(move |block| format!("layer{n}.{block}"))));
         let error = ExplainError::unknown_layer("layr4.1", layers).to_string();

@@ -6,21 +6,23 @@ use burn::tensor::activation::relu;
 
 use super::{ExplainError, chosen, gradient_of_logits, normalised};
 use crate::ImageClassifier;
-use crate::layers::Tap;
+use crate::layers::Hooks;
 
-/// Where `layer` sees what speaks for a class: images `[batch, channels, height, width]` to maps
-/// `[batch, height', width']` of the size of the layer's output, each divided by its largest value, so within `[0, 1]`.
+/// Grad-CAM of `layer`: images `[batch, channels, height, width]` to maps
+/// `[batch, height', width']` of the size of the layer's output, each divided by its largest value,
+/// so within `[0, 1]`.
 ///
-/// With the layer's output `A` and the class's logit `y`, the map is `relu(sum_k alpha_k A_k)` where `alpha_k` is the mean
-/// of `dy / dA_k` over all places (Selvaraju et al. 2017, <https://arxiv.org/abs/1610.02391>, equations 1 and 2). It is
-/// zero everywhere if nothing speaks for the class.
+/// With the output `A` of the layer and the logit `y` of the class, the map is
+/// `relu(sum_k alpha_k A_k)`, where `alpha_k` is the mean of `dy / dA_k` over all positions
+/// (Selvaraju et al. 2017, <https://arxiv.org/abs/1610.02391>, equations 1 and 2). It is 0
+/// everywhere if the layer has no evidence for the class.
 ///
-/// `layer` is one of [`layer_names`](super::layer_names);
-/// [`last_conv_layer`](ImageClassifier::last_conv_layer) is what the paper recommends. `classes` are asked about, one an
-/// image, or the most probable ones.
+/// `layer` is one of [`layer_names`](super::layer_names); the paper recommends
+/// [`last_conv_layer`](ImageClassifier::last_conv_layer). `classes` has one class for each image;
+/// `None` explains the predicted classes.
 ///
 /// # Errors
-/// If there is no such layer or class, or not one class an image.
+/// If there is no such layer or class, or if the number of classes is not that of the images.
 pub fn grad_cam(
     model: &ImageClassifier,
     images: Tensor<4>,
@@ -30,17 +32,17 @@ pub fn grad_cam(
     let model = model.valid();
     let mut names = Vec::new();
     let mut leaf = None;
-    let mut visit = |name: &str, output: Tensor<4>| {
+    let mut hook = |name: &str, output: Tensor<4>| {
         names.push(name.to_string());
         if name != layer {
             return output;
         }
-        // Gradients begin at the layer. What is before it is computed without them.
+        // The autodiff graph starts at this layer; earlier ones run without gradients.
         let output = output.autodiff().require_grad();
         leaf = Some(output.clone());
         output
     };
-    let features = model.forward_features_tapped(images.inner(), &mut Tap::new(&mut visit));
+    let features = model.forward_features_hooked(images.inner(), &mut Hooks::new(&mut hook));
     let Some(leaf) = leaf else {
         return Err(ExplainError::unknown_layer(layer, names));
     };

@@ -1,4 +1,4 @@
-//! The gradient with respect to the image, plain and smoothed.
+//! Gradients with respect to the image, plain and smoothed.
 
 use burn::module::Module;
 use burn::tensor::{Distribution, Int, Tensor, TensorData};
@@ -8,14 +8,15 @@ use rand_chacha::rand_core::SeedableRng;
 use super::{ExplainError, chosen, gradient_of_logits, normalised};
 use crate::ImageClassifier;
 
-/// Which pixels a class's logit reacts to most: images `[batch, channels, height, width]` to maps
-/// `[batch, height, width]`, each divided by its largest value, so within `[0, 1]`.
+/// Input gradients: images `[batch, channels, height, width]` to maps `[batch, height, width]`,
+/// each divided by its largest value, so within `[0, 1]`.
 ///
-/// A place's value is `max_c |dy / dx_c|` over the channels `c` of the image as the network gets it (Simonyan et al. 2013,
-/// <https://arxiv.org/abs/1312.6034>, section 3.1). `classes` are asked about, one an image, or the most probable ones.
+/// The value of a pixel is `max_c |dy / dx_c|` over the channels `c` of the normalised image
+/// (Simonyan et al. 2013, <https://arxiv.org/abs/1312.6034>, section 3.1). `classes` has one class
+/// for each image; `None` explains the predicted classes.
 ///
 /// # Errors
-/// If there is no such class, or not one class an image.
+/// If there is no such class, or if the number of classes is not that of the images.
 pub fn input_gradient(
     model: &ImageClassifier,
     images: Tensor<4>,
@@ -27,19 +28,20 @@ pub fn input_gradient(
     Ok(saliency(gradient(&model, images, classes)))
 }
 
-/// How [`smooth_grad`] smooths.
+/// Settings of [`smooth_grad`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct SmoothGrad {
-    /// How many noisy copies of the image are averaged over.
+    /// Number of noisy copies of the image.
     pub samples: usize,
-    /// The noise's standard deviation, as a share of the image's range from its smallest to its largest value.
+    /// Standard deviation of the noise, as a fraction of the image's range (largest minus smallest
+    /// value).
     pub noise: f64,
-    /// What the noise is drawn from: equal seeds give equal maps.
+    /// Seed of the noise: equal seeds give equal maps.
     pub seed: u64,
 }
 
 impl Default for SmoothGrad {
-    /// Within what the paper recommends: 10 to 20 % noise, and no more than 50 samples.
+    /// Within the paper's recommendation: 10 to 20 % noise, up to 50 samples.
     fn default() -> Self {
         Self {
             samples: 25,
@@ -53,7 +55,7 @@ impl SmoothGrad {
     /// Checks the settings.
     ///
     /// # Errors
-    /// If there are no samples, or the noise is negative or no number.
+    /// If there are no samples, or the noise is negative or not a finite number.
     pub fn validate(&self) -> Result<(), ExplainError> {
         if self.samples == 0 {
             return Err(ExplainError::Setting {
@@ -71,11 +73,13 @@ impl SmoothGrad {
     }
 }
 
-/// As [`input_gradient`], of the mean gradient over noisy copies of each image (Smilkov et al. 2017,
-/// <https://arxiv.org/abs/1706.03825>): gradients fluctuate from pixel to pixel, their mean shows what is there.
+/// SmoothGrad: [`input_gradient`] of the mean gradient over noisy copies of each image (Smilkov et
+/// al. 2017, <https://arxiv.org/abs/1706.03825>). Gradients fluctuate from pixel to pixel; their
+/// mean follows the objects.
 ///
-/// The noise is a function of the seed, the sample and the place alone, so the map of an image depends neither on the
-/// device nor on what else is in the batch. The most probable class is that of the image without noise.
+/// The noise is a function of the seed, the sample and the position only, so the map of an image
+/// depends neither on the device nor on the rest of the batch. The predicted class is that of the
+/// image without noise.
 ///
 /// # Errors
 /// As [`input_gradient`] and [`SmoothGrad::validate`].
@@ -103,14 +107,14 @@ pub fn smooth_grad(
     Ok(saliency(sum / settings.samples as f64))
 }
 
-/// Values from `N(0, 1)`, a stream of their own for each sample.
+/// Values from `N(0, 1)`, from a separate random stream for each sample.
 fn standard_normal(seed: u64, sample: usize, shape: [usize; 4]) -> TensorData {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(sample as u64);
     TensorData::random::<f32, _, _>(shape, Distribution::Normal(0.0, 1.0), &mut rng)
 }
 
-/// Of the logits of `classes` with respect to `images`, in the shape of `images`.
+/// Gradient of the logits of `classes` with respect to `images`, in the shape of `images`.
 fn gradient(model: &ImageClassifier, images: Tensor<4>, classes: Tensor<2, Int>) -> Tensor<4> {
     let leaf = images.autodiff().require_grad();
     gradient_of_logits(model.forward(leaf.clone()), classes, &leaf)

@@ -3,17 +3,16 @@
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
-use tinderbox_kernels::activation::relu;
 use tinderbox_kernels::norm::{Fused, batch_norm, batch_norm_train};
 
-use super::Tap;
+use super::FeatureLayer;
 
-/// `torch.nn.BatchNorm2d`: `y = (x - mean) / sqrt(var + eps) * weight + bias` per channel (Ioffe & Szegedy 2015,
-/// <https://arxiv.org/abs/1502.03167>).
+/// `torch.nn.BatchNorm2d`: `y = (x - mean) / sqrt(var + eps) * weight + bias` per channel (Ioffe &
+/// Szegedy 2015, <https://arxiv.org/abs/1502.03167>).
 ///
-/// Training normalises with the batch's own mean and biased variance and moves the running statistics by `momentum`
-/// towards the batch's mean and *unbiased* variance, as PyTorch does; Burn's own layer keeps the biased one. It trains on
-/// a device with gradients unless it is frozen.
+/// Training normalises with the mean and the biased variance of the batch, and moves the running
+/// statistics by `momentum` towards its mean and *unbiased* variance, as PyTorch does; Burn's own
+/// layer keeps the biased one. The layer is in training mode on an autodiff device unless frozen.
 #[derive(Module, Debug)]
 pub struct BatchNorm2d {
     weight: Param<Tensor<1>>,
@@ -39,8 +38,8 @@ impl BatchNorm2d {
         }
     }
 
-    /// As [`new`](Self::new), with a weight of zero: the last norm of a residual branch starts as "add nothing" (Goyal et
-    /// al. 2017, <https://arxiv.org/abs/1706.02677>, section 5.1).
+    /// As [`new`](Self::new) with weight 0: after it, a residual branch starts by adding nothing
+    /// (Goyal et al. 2017, <https://arxiv.org/abs/1706.02677>, section 5.1).
     pub fn zero_init(num_features: usize, device: &Device) -> Self {
         Self {
             weight: Initializer::Zeros.init([num_features], device),
@@ -85,11 +84,12 @@ impl BatchNorm2d {
         batch_norm(x, weight, bias, mean, var, self.eps, fused)
     }
 
-    /// `count` values a channel had this mean and this biased variance.
+    /// Moves the running statistics towards the mean and the biased variance of `count` values per
+    /// channel.
     fn update_statistics(&self, count: usize, mean: Tensor<1>, variance: Tensor<1>) {
         let count = count as f64;
-        // A single value a channel has no unbiased variance. PyTorch refuses to train on it; the biased one, zero, is kept
-        // here, so that a last batch of one image does not end a run.
+        // One value per channel has no unbiased variance. PyTorch refuses to train on it; here the
+        // biased one, 0, is kept, so that a last batch of one image does not end a run.
         let unbiased = variance * (count / (count - 1.0).max(1.0));
         self.update(&self.running_mean, mean);
         self.update(&self.running_var, unbiased);
@@ -98,20 +98,18 @@ impl BatchNorm2d {
     fn update(&self, running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
         let kept = running.value() * (1.0 - self.momentum);
         running.update((kept + batch.detach() * self.momentum).detach());
-        // An update waits in a side buffer until the next one. What is saved must not be one step old.
+        // Burn holds an update back until the next read. Read now: saved statistics must not be one
+        // step old.
         let _ = running.value_sync();
     }
 }
 
-/// `bn` and ReLU; `tap` sees what is between them as `name`.
-pub(crate) fn forward_bn_relu(
-    bn: &BatchNorm2d,
-    x: Tensor<4>,
-    name: &str,
-    tap: &mut Tap,
-) -> Tensor<4> {
-    match tap.is_idle() {
-        true => bn.forward_relu(x),
-        false => relu(tap.at(format_args!("{name}"), bn.forward(x))),
+impl FeatureLayer for BatchNorm2d {
+    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        self.forward(x)
+    }
+
+    fn apply_relu(&self, x: Tensor<4>) -> Tensor<4> {
+        self.forward_relu(x)
     }
 }

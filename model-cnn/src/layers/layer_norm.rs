@@ -1,11 +1,12 @@
-//! Layer normalisation over the channels of an image.
+//! Layer normalisation over the channels of a feature map.
 
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
 use tinderbox_kernels::norm::layer_norm;
 
-/// `torch.nn.LayerNorm` over channels, eps 1e-6 (Ba et al. 2016, <https://arxiv.org/abs/1607.06450>).
+/// `torch.nn.LayerNorm` over channels, eps 1e-6 (Ba et al. 2016,
+/// <https://arxiv.org/abs/1607.06450>).
 #[derive(Module, Debug)]
 pub struct LayerNorm2d {
     weight: Param<Tensor<1>>,

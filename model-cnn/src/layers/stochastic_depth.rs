@@ -3,9 +3,9 @@
 use burn::module::{Flag, Module, Param};
 use burn::tensor::{Distribution, Tensor};
 
-/// `torchvision.ops.StochasticDepth` in mode `row`: in training, a residual branch is left out for each image of a batch
-/// with probability `p`, and scaled by `1 / (1 - p)` for the others (Huang et al. 2016,
-/// <https://arxiv.org/abs/1603.09382>). It acts on a device with gradients unless it is frozen.
+/// `torchvision.ops.StochasticDepth` with `mode="row"`: in training, drops the residual branch of
+/// each image of a batch with probability `p` and scales the others by `1 / (1 - p)` (Huang et al.
+/// 2016, <https://arxiv.org/abs/1603.09382>). Active on an autodiff device unless frozen.
 #[derive(Module, Debug)]
 pub struct StochasticDepth {
     p: f64,
@@ -13,7 +13,7 @@ pub struct StochasticDepth {
 }
 
 impl StochasticDepth {
-    /// `p` in `[0, 1]` is how often the branch is left out.
+    /// Drop probability `p` in `[0, 1]`.
     pub fn new(p: f64) -> Self {
         Self {
             p,
@@ -30,7 +30,7 @@ impl StochasticDepth {
         let [batch, ..] = x.dims();
         let survival = 1.0 - self.p;
         let kept = Tensor::random([batch, 1, 1, 1], Distribution::Bernoulli(survival), &device);
-        // With a probability of 1 nothing survives, and there is nothing to scale.
+        // With p = 1 nothing survives, so there is nothing to scale.
         let scale = if survival > 0.0 { 1.0 / survival } else { 0.0 };
         x * (kept * scale)
     }

@@ -58,52 +58,52 @@ pub fn families() -> Vec<Family> {
         family(
             "alexnet",
             include_bytes!("../fixtures/alexnet.safetensors"),
-            ImageClassifierConfig::AlexNet(AlexNetConfig {
-                channels: [3, 4, 6, 4, 4],
-                hidden: 8,
-                dropout: 0.0,
-                ..AlexNetConfig::new(5)
-            }),
+            ImageClassifierConfig::AlexNet(
+                AlexNetConfig::new(5)
+                    .with_channels([3, 4, 6, 4, 4])
+                    .with_hidden(8)
+                    .with_dropout(0.0),
+            ),
         ),
         family(
             "cifar_resnet",
             include_bytes!("../fixtures/cifar_resnet.safetensors"),
-            ImageClassifierConfig::CifarResNet(CifarResNetConfig {
-                layers: [2, 1, 1],
-                width: 4,
-                ..CifarResNetConfig::new(20, 5)
-            }),
+            ImageClassifierConfig::CifarResNet(
+                CifarResNetConfig::new(20, 5)
+                    .with_layers([2, 1, 1])
+                    .with_width(4),
+            ),
         ),
         family(
             "convnext",
             include_bytes!("../fixtures/convnext.safetensors"),
-            ImageClassifierConfig::ConvNeXt(ConvNeXtConfig {
-                layers: [1, 1, 1, 1],
-                width: 4,
-                stochastic_depth: 0.0,
-                ..ConvNeXtConfig::convnext_tiny(5)
-            }),
+            ImageClassifierConfig::ConvNeXt(
+                ConvNeXtConfig::convnext_tiny(5)
+                    .with_layers([1, 1, 1, 1])
+                    .with_width(4)
+                    .with_stochastic_depth(0.0),
+            ),
         ),
         family(
             "resnet_basic",
             include_bytes!("../fixtures/resnet_basic.safetensors"),
-            ImageClassifierConfig::ResNet(ResNetConfig {
-                layers: [1, 2, 1, 1],
-                width: 2,
-                ..ResNetConfig::resnet18(5)
-            }),
+            ImageClassifierConfig::ResNet(
+                ResNetConfig::resnet18(5)
+                    .with_layers([1, 2, 1, 1])
+                    .with_width(2),
+            ),
         ),
         family(
             "resnet_bottleneck",
             include_bytes!("../fixtures/resnet_bottleneck.safetensors"),
-            ImageClassifierConfig::ResNet(ResNetConfig {
-                block: BlockKind::Bottleneck,
-                layers: [1, 2, 1, 1],
-                width: 2,
-                groups: 2,
-                width_per_group: 32,
-                ..ResNetConfig::resnet18(5)
-            }),
+            ImageClassifierConfig::ResNet(
+                ResNetConfig::resnet18(5)
+                    .with_block(BlockKind::Bottleneck)
+                    .with_layers([1, 2, 1, 1])
+                    .with_width(2)
+                    .with_groups(2)
+                    .with_width_per_group(32),
+            ),
         ),
         family(
             "squeezenet1_0",
@@ -137,21 +137,21 @@ fn family(name: &'static str, bytes: &'static [u8], config: ImageClassifierConfi
 }
 
 fn squeezenet(version: SqueezeNetVersion) -> ImageClassifierConfig {
-    ImageClassifierConfig::SqueezeNet(SqueezeNetConfig {
-        version,
-        width: 2,
-        dropout: 0.0,
-        ..SqueezeNetConfig::squeezenet1_0(5)
-    })
+    ImageClassifierConfig::SqueezeNet(
+        SqueezeNetConfig::squeezenet1_0(5)
+            .with_version(version)
+            .with_width(2)
+            .with_dropout(0.0),
+    )
 }
 
 fn vgg(batch_norm: bool) -> ImageClassifierConfig {
-    ImageClassifierConfig::Vgg(VggConfig {
-        stages: [1, 1, 2, 1, 1],
-        width: 2,
-        hidden: 8,
-        batch_norm,
-        dropout: 0.0,
-        ..VggConfig::vgg16(5)
-    })
+    ImageClassifierConfig::Vgg(
+        VggConfig::vgg16(5)
+            .with_stages([1, 1, 2, 1, 1])
+            .with_width(2)
+            .with_hidden(8)
+            .with_batch_norm(batch_norm)
+            .with_dropout(0.0),
+    )
 }

@@ -1,15 +1,15 @@
-//! The kinds of cells, whose equations are in the documentation of [`layers`](super), and what they remember.
+//! Kinds of cells, whose equations are in the documentation of [`layers`](super), and their state.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// Which equations a recurrent layer computes; see [`Recurrent`](super::Recurrent).
+/// Kind of recurrent layer; see [`Recurrent`](super::Recurrent).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CellKind {
-    /// Elman's network with tanh.
+    /// Elman network with tanh.
     RnnTanh,
-    /// Elman's network with ReLU.
+    /// Elman network with ReLU.
     RnnRelu,
     /// Gated recurrent unit.
     Gru,
@@ -18,7 +18,7 @@ pub enum CellKind {
 }
 
 impl CellKind {
-    /// How many rows of weights there are for each hidden unit.
+    /// Number of weight rows per hidden unit.
     pub fn gates(self) -> usize {
         match self {
             Self::RnnTanh | Self::RnnRelu => 1,
@@ -27,13 +27,13 @@ impl CellKind {
         }
     }
 
-    /// Whether there is a cell's state beside the hidden one.
+    /// True for an LSTM, which has a cell state beside the hidden state.
     pub fn has_cell_state(self) -> bool {
         self == Self::Lstm
     }
 }
 
-/// What one layer hands to its next time step.
+/// State of one layer between time steps.
 #[derive(Clone, Debug)]
 pub(super) struct CellState {
     /// `[batch, hidden]`.

@@ -1,6 +1,6 @@
 //! Dropout for sequences.
 //!
-//! As Burn's, all of these act only on tensors of an autodiff device, and not after
+//! As in Burn, dropout is active on an autodiff device only, and not after
 //! [`freeze`](burn::module::Module::freeze).
 
 use burn::module::Module;
@@ -11,17 +11,18 @@ use tinderbox_kernels::nn;
 
 use crate::ConfigError;
 
-/// Burn's dropout, which panics at what is an error here.
+/// Burn's dropout, with an error where Burn panics.
 pub(super) fn dropout(prob: f64) -> Result<Dropout, ConfigError> {
     ConfigError::require_dropout("dropout", prob)?;
     Ok(DropoutConfig::new(prob).init())
 }
 
-/// Dropout of the units of a sequence.
+/// Dropout of the features of a sequence.
 ///
-/// Not locked, every unit is dropped at every time step on its own (Srivastava et al. 2014; between layers and not in the
-/// recurrence, as Zaremba et al. 2014, <https://arxiv.org/abs/1409.2329>, use it). Locked, a unit that is dropped is dropped
-/// for the whole sequence (Gal and Ghahramani 2016, <https://arxiv.org/abs/1512.05287>, where it is called variational).
+/// Unlocked, every time step has its own mask (Srivastava et al. 2014; used between layers and not
+/// in the recurrence by Zaremba et al. 2014, <https://arxiv.org/abs/1409.2329>). Locked, one mask
+/// holds for all time steps (Gal and Ghahramani 2016, <https://arxiv.org/abs/1512.05287>,
+/// "variational dropout").
 #[derive(Module, Debug)]
 pub struct SequenceDropout {
     dropout: Dropout,
@@ -29,7 +30,7 @@ pub struct SequenceDropout {
 }
 
 impl SequenceDropout {
-    /// Every unit is dropped with probability `prob`, and scaled by `1 / (1 - prob)` if it is not.
+    /// Drops features with probability `prob` and scales the others by `1 / (1 - prob)`.
     ///
     /// # Errors
     /// If `prob` is not at least 0 and less than 1.
@@ -49,21 +50,21 @@ impl SequenceDropout {
     }
 }
 
-/// Whether dropout would change a tensor. This saves making masks of ones.
+/// True if dropout would change the tensor; otherwise no mask needs to be made.
 fn acts<const D: usize>(dropout: &Dropout, tensor: &Tensor<D>) -> bool {
     dropout.prob > 0.0 && tensor.device().is_autodiff() && dropout.training.is_enabled()
 }
 
-/// Dropout of whole words: a word of the vocabulary that is dropped is zero wherever it occurs in the batch, and the others
-/// are scaled up (Gal and Ghahramani 2016; Merity et al. 2017, <https://arxiv.org/abs/1708.02182>, call it embedding
-/// dropout).
+/// Embedding dropout: the vector of a dropped token is 0 everywhere in the batch, and the others
+/// are scaled up (Gal and Ghahramani 2016; Merity et al. 2018, <https://arxiv.org/abs/1708.02182>).
 #[derive(Module, Debug)]
 pub struct WordDropout {
     dropout: Dropout,
 }
 
 impl WordDropout {
-    /// Every word is dropped with probability `prob`, and scaled by `1 / (1 - prob)` if it is not.
+    /// Drops tokens of the vocabulary with probability `prob` and scales the others by
+    /// `1 / (1 - prob)`.
     ///
     /// # Errors
     /// If `prob` is not at least 0 and less than 1.
@@ -72,12 +73,13 @@ impl WordDropout {
         Ok(Self { dropout })
     }
 
-    /// Looks up `words` `[time, batch]` in `weight` `[vocabulary, width]`, which gives `[time, batch, width]`.
+    /// Looks up `words` `[time, batch]` in `weight` `[vocabulary, width]`; returns
+    /// `[time, batch, width]`.
     pub fn lookup(&self, weight: Tensor<2>, words: Tensor<2, Int>) -> Tensor<3> {
         if !acts(&self.dropout, &weight) {
             return embedding(weight, words);
         }
-        // The mask is looked up as the words are: a few thousand products instead of one for every weight.
+        // Masking after the lookup costs a product per token instead of one per weight.
         let mask = Tensor::ones([weight.dims()[0], 1], &weight.device());
         let mask = nn::dropout(&self.dropout, mask);
         embedding(weight, words.clone()) * embedding(mask, words)

@@ -6,9 +6,9 @@ use burn::tensor::{Device, Tensor};
 use tinderbox_kernels::recurrent::{Activation, Reset, Walk, Weights, gru, lstm, rnn};
 
 use super::cell::{CellKind, CellState};
-use super::lengths::Alive;
+use super::lengths::Lengths;
 
-/// One layer in one direction. Weights lie as PyTorch's do.
+/// One layer in one direction, with PyTorch's weight layout.
 #[derive(Module, Debug)]
 pub(super) struct RecurrentLayer {
     /// `[gates * hidden, input]`.
@@ -19,14 +19,14 @@ pub(super) struct RecurrentLayer {
     pub(super) bias_ih: Option<Param<Tensor<1>>>,
     /// `[gates * hidden]`.
     pub(super) bias_hh: Option<Param<Tensor<1>>>,
-    /// The equations.
+    /// Kind of cell.
     #[module(skip)]
     pub(super) kind: CellKind,
     pub(super) reset_after: bool,
     pub(super) reverse: bool,
 }
 
-/// What a [`RecurrentLayer`] is made from.
+/// Options of a [`RecurrentLayer`].
 pub(super) struct LayerOptions {
     pub(super) kind: CellKind,
     pub(super) reset_after: bool,
@@ -34,7 +34,7 @@ pub(super) struct LayerOptions {
     pub(super) bias: bool,
     pub(super) input_size: usize,
     pub(super) hidden_size: usize,
-    /// All parameters are uniform within this distance of zero.
+    /// All parameters are drawn from `U(-init_range, init_range)`.
     pub(super) init_range: f64,
 }
 
@@ -62,7 +62,7 @@ impl RecurrentLayer {
         hidden
     }
 
-    /// Before the first word nothing is remembered.
+    /// The state before the first time step.
     pub(super) fn zero_state(&self, batch: usize, device: &Device) -> CellState {
         let zeros = Tensor::zeros([batch, self.hidden_size()], device);
         CellState {
@@ -71,19 +71,20 @@ impl RecurrentLayer {
         }
     }
 
-    /// `[time, batch, input]` to `[time, batch, hidden]`, and the state after the last step. `weight_drop` drops single
-    /// recurrent weights, the same ones at every time step (Wan et al. 2013; Merity et al. 2017).
+    /// `[time, batch, input]` to `[time, batch, hidden]` and the state after the last step.
+    /// `weight_drop` drops single recurrent weights, the same ones at every time step (Wan et al.
+    /// 2013; Merity et al. 2018).
     pub(super) fn forward(
         &self,
         input: Tensor<3>,
         state: CellState,
-        alive: Option<&Alive>,
+        lengths: Option<&Lengths>,
         weight_drop: &Dropout,
     ) -> (Tensor<3>, CellState) {
         let weights = &self.weights(weight_drop);
         let walk = Walk {
             reverse: self.reverse,
-            lengths: alive.map(Alive::lengths),
+            lengths: lengths.map(Lengths::as_slice),
         };
         let hidden = state.hidden;
         let (output, hidden, cell) = match self.kind {
@@ -111,9 +112,10 @@ impl RecurrentLayer {
     }
 
     fn reset(&self) -> Reset {
-        match self.reset_after {
-            true => Reset::After,
-            false => Reset::Before,
+        if self.reset_after {
+            Reset::After
+        } else {
+            Reset::Before
         }
     }
 }

@@ -4,20 +4,20 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::LengthsError;
 
-/// Which sequences of a batch are not over yet, at which time steps.
+/// Lengths of the sequences of a padded batch.
 ///
-/// A sequence that is over keeps its state, so that the final state is that of its own end; backwards in time the state
-/// likewise stays at its beginning until the sequence's last step is reached.
-pub(super) struct Alive<'a> {
+/// A sequence keeps its state on padding, so that the final state is that of its last step;
+/// backwards in time, the initial state is kept until the last step is reached.
+pub(super) struct Lengths<'a> {
     lengths: &'a [usize],
-    /// No sequence is over before this.
+    /// Length of the shortest sequence.
     shortest: usize,
     time: usize,
 }
 
-impl<'a> Alive<'a> {
+impl<'a> Lengths<'a> {
     /// # Errors
-    /// [`LengthsError`] if there is not one length for every sequence, or if one is longer than `time`.
+    /// A [`LengthsError`] if the number of lengths is not `batch`, or if a length exceeds `time`.
     pub(super) fn new(
         lengths: &'a [usize],
         batch: usize,
@@ -46,12 +46,12 @@ impl<'a> Alive<'a> {
         })
     }
 
-    /// The length of every sequence.
-    pub(super) fn lengths(&self) -> &[usize] {
+    /// Length of every sequence.
+    pub(super) fn as_slice(&self) -> &[usize] {
         self.lengths
     }
 
-    /// Zeros after the end of every sequence of `output` `[time, batch, width]`.
+    /// Sets `output` `[time, batch, width]` to 0 on padding.
     pub(super) fn zero_padding(&self, output: Tensor<3>) -> Tensor<3> {
         if self.shortest == self.time {
             return output;
@@ -60,7 +60,7 @@ impl<'a> Alive<'a> {
         output * mask
     }
 
-    /// 1 inside the sequences and 0 after their ends, `[time, batch, 1]`.
+    /// 1 inside the sequences and 0 on padding, `[time, batch, 1]`.
     fn mask(&self, device: &Device) -> Tensor<3> {
         let at = |t: usize| {
             self.lengths

@@ -1,7 +1,7 @@
-//! [`Recurrent`] as a module, by hand.
+//! A hand-written implementation of [`Module`] for [`Recurrent`].
 //!
-//! Burn's derive makes a name out of every field, and of a layer in a list `layers.0.weight_ih`. PyTorch's name is
-//! `weight_ih_l0`, and names matter: they are those of the weights file.
+//! Burn's derive would call a parameter `layers.0.weight_ih`. PyTorch calls it `weight_ih_l0`, and
+//! that name must be in the weights file.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use super::layer::RecurrentLayer;
 use super::recurrent::Recurrent;
 use super::state::names;
 
-/// What a visitor is told that it is in.
+/// Container type passed to visitors and mappers.
 const CONTAINER: &str = "Struct:Recurrent";
 
 impl Module for Recurrent {

@@ -1,47 +1,50 @@
-//! Recurrent layers on top of each other.
+//! A stack of recurrent layers.
 
 use burn::nn::Dropout;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
+use tinderbox_model::setters;
 
 use super::cell::{CellKind, CellState};
 use super::dropout::{SequenceDropout, dropout};
 use super::layer::{LayerOptions, RecurrentLayer};
-use super::lengths::Alive;
+use super::lengths::Lengths;
 use super::state::RnnState;
 use crate::{ConfigError, LengthsError, StateError};
 
-/// Configuration of a [`Recurrent`]: what PyTorch's `nn.RNN`, `nn.GRU` and `nn.LSTM` can do, and what the language models
-/// need beyond it.
+/// Configuration of a [`Recurrent`]: the options of PyTorch's `nn.RNN`, `nn.GRU` and `nn.LSTM`, and
+/// more that the language models need.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecurrentConfig {
-    /// The equations of a step.
+    /// Kind of cell.
     pub cell: CellKind,
     /// Width of the input.
     pub input_size: usize,
-    /// Hidden units of every layer, from the first one up. PyTorch's modules have the same number in all of them.
+    /// Hidden units of every layer, first to last. PyTorch's modules have the same number in all.
     pub hidden_sizes: Vec<usize>,
-    /// With biases, two of them for each gate.
+    /// Adds biases, two per gate.
     #[serde(default = "yes")]
     pub bias: bool,
-    /// A second network runs backwards in time, and outputs are those of both, side by side.
+    /// Adds a second network that runs backwards in time; outputs are concatenated.
     #[serde(default)]
     pub bidirectional: bool,
-    /// Probability of dropping an output of a layer that is the input of another.
+    /// Dropout probability between layers.
     #[serde(default)]
     pub dropout: f64,
-    /// A dropped unit is dropped at all time steps; see [`SequenceDropout`].
+    /// Uses one dropout mask for all time steps; see [`SequenceDropout`].
     #[serde(default)]
     pub locked_dropout: bool,
-    /// Probability of dropping a recurrent weight, the same at all time steps of a sequence.
+    /// Probability of dropping a recurrent weight for all time steps.
     #[serde(default)]
     pub weight_drop: f64,
-    /// Of a GRU: the reset gate acts after the product with the recurrent weights, as in PyTorch, cuDNN and Keras'
-    /// default, and not before it, as in the paper. Weights of one way mean nothing to the other.
+    /// GRU only: applies the reset gate after the product with the recurrent weights, as PyTorch,
+    /// cuDNN and Keras by default, and not before it, as the paper. Weights of the two variants are
+    /// not interchangeable.
     #[serde(default = "yes")]
     pub reset_after: bool,
-    /// All parameters are drawn uniformly within this distance of zero; without it, as in PyTorch, within
+    /// Draws all parameters from `U(-init_range, init_range)`. Default, as in PyTorch:
     /// `1 / sqrt(hidden)`.
     #[serde(default)]
     pub init_range: Option<f64>,
@@ -50,6 +53,19 @@ pub struct RecurrentConfig {
 fn yes() -> bool {
     true
 }
+
+setters!(RecurrentConfig {
+    with_cell => cell: CellKind,
+    with_input_size => input_size: usize,
+    with_hidden_sizes => hidden_sizes: Vec<usize>,
+    with_bias => bias: bool,
+    with_bidirectional => bidirectional: bool,
+    with_dropout => dropout: f64,
+    with_locked_dropout => locked_dropout: bool,
+    with_weight_drop => weight_drop: f64,
+    with_reset_after => reset_after: bool,
+    with_init_range => init_range: Option<f64>,
+});
 
 impl RecurrentConfig {
     /// `num_layers` layers with `hidden_size` units each.
@@ -68,7 +84,7 @@ impl RecurrentConfig {
         }
     }
 
-    /// Width of the output: the units of the last layer, in both directions if there are two.
+    /// Width of the output: the units of the last layer, times the number of directions.
     pub fn output_size(&self) -> usize {
         self.hidden_sizes.last().copied().unwrap_or(0) * self.directions()
     }
@@ -77,10 +93,10 @@ impl RecurrentConfig {
         1 + usize::from(self.bidirectional)
     }
 
-    /// Checks that the options describe a network.
+    /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero where there must be something, or that is no probability.
+    /// Names the first size that is 0, or dropout that is not a probability below 1.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::require_nonzero("input_size", self.input_size)?;
         ConfigError::require_nonzero("num_layers", self.hidden_sizes.len())?;
@@ -135,13 +151,13 @@ pub(crate) fn require_range(init_range: Option<f64>) -> Result<(), ConfigError> 
     }
 }
 
-/// Recurrent layers, one on top of the other, perhaps in both directions, with PyTorch's equations and parameter names:
-/// `weight_ih_l0` `[gates * hidden, input]`, `weight_hh_l0` `[gates * hidden, hidden]`, `bias_ih_l0`, `bias_hh_l0`
-/// `[gates * hidden]`, `weight_ih_l0_reverse`, ..., `weight_ih_l1`, ... The equations are in the documentation of
-/// [`layers`](super).
+/// A stack of recurrent layers in one or both directions, with PyTorch's equations and parameter
+/// names: `weight_ih_l0` `[gates * hidden, input]`, `weight_hh_l0` `[gates * hidden, hidden]`,
+/// `bias_ih_l0`, `bias_hh_l0` `[gates * hidden]`, `weight_ih_l0_reverse`, ..., `weight_ih_l1`, ...
+/// The equations are in the documentation of [`layers`](super).
 #[derive(Clone, Debug)]
 pub struct Recurrent {
-    /// In PyTorch's order: the first layer, the first layer backwards, the second layer, ...
+    /// In PyTorch's order: first layer, first layer backwards, second layer, ...
     pub(super) layers: Vec<RecurrentLayer>,
     pub(super) bidirectional: bool,
     pub(super) dropout: SequenceDropout,
@@ -149,18 +165,19 @@ pub struct Recurrent {
 }
 
 impl Recurrent {
-    /// Sequences `[batch, time, input]`, at least one step long, to the last layer's outputs `[batch, time, output]` and the
-    /// state after the last step. Without a `state` nothing is remembered from before.
+    /// Sequences `[batch, time, input]`, at least one step long, to the outputs
+    /// `[batch, time, output]` of the last layer and the state after the last step. Without a
+    /// `state`, the hidden state is 0.
     ///
     /// # Panics
-    /// If the state is of another network or batch, see [`check_state`](Self::check_state).
+    /// If the state does not fit, see [`check_state`](Self::check_state).
     pub fn forward(&self, input: Tensor<3>, state: Option<RnnState>) -> (Tensor<3>, RnnState) {
         let (output, state) = self.forward_time_major(input.swap_dims(0, 1), state);
         (output.swap_dims(0, 1), state)
     }
 
-    /// As [`forward`](Self::forward), with time first: `[time, batch, input]` to `[time, batch, output]`. The layers work
-    /// in this order, in which the time steps lie one after the other.
+    /// As [`forward`](Self::forward), time-major: `[time, batch, input]` to
+    /// `[time, batch, output]`. The layers work in this order, in which time steps are contiguous.
     ///
     /// # Panics
     /// As [`forward`](Self::forward).
@@ -172,12 +189,14 @@ impl Recurrent {
         self.run(input, state, None)
     }
 
-    /// As [`forward`](Self::forward), for sequences of different lengths, whatever stands after their ends. Outputs after a
-    /// sequence's end are zero, its final state is that of its own end, and backwards it begins there, all as from PyTorch's
-    /// `pack_padded_sequence` and `pad_packed_sequence`. Lengths need not be sorted, and may be 0.
+    /// As [`forward`](Self::forward), for a padded batch of sequences of different lengths. Outputs
+    /// on padding are 0, the final state of a sequence is that of its last step, and the backward
+    /// direction starts there, all as with PyTorch's `pack_padded_sequence` and
+    /// `pad_packed_sequence`. Lengths need not be sorted, and may be 0.
     ///
     /// # Errors
-    /// [`LengthsError`] if there is not one length for every sequence, or if one is longer than the batch.
+    /// A [`LengthsError`] if the number of lengths is not the batch size, or if a length exceeds
+    /// the number of time steps.
     ///
     /// # Panics
     /// As [`forward`](Self::forward).
@@ -188,15 +207,15 @@ impl Recurrent {
         state: Option<RnnState>,
     ) -> Result<(Tensor<3>, RnnState), LengthsError> {
         let [batch, time, _] = input.dims();
-        let alive = Alive::new(lengths, batch, time)?;
-        let (output, state) = self.run(input.swap_dims(0, 1), state, Some(&alive));
+        let lengths = Lengths::new(lengths, batch, time)?;
+        let (output, state) = self.run(input.swap_dims(0, 1), state, Some(&lengths));
         Ok((output.swap_dims(0, 1), state))
     }
 
-    /// Checks that `state` can be given to this network with a batch of `batch` sequences.
+    /// Checks that `state` fits this network and a batch of `batch` sequences.
     ///
     /// # Errors
-    /// [`StateError`] says what differs.
+    /// A [`StateError`] with the difference.
     pub fn check_state(&self, state: &RnnState, batch: usize) -> Result<(), StateError> {
         let sizes = self.layers.iter().map(RecurrentLayer::hidden_size);
         let sizes: Vec<usize> = sizes.collect();
@@ -211,7 +230,7 @@ impl Recurrent {
         &self,
         input: Tensor<3>,
         state: Option<RnnState>,
-        alive: Option<&Alive>,
+        lengths: Option<&Lengths>,
     ) -> (Tensor<3>, RnnState) {
         let mut initial = match state {
             Some(state) => state.into_layers(),
@@ -226,13 +245,13 @@ impl Recurrent {
             }
             let mut outputs = Vec::with_capacity(directions.len());
             for (layer, state) in directions.iter().zip(&mut initial) {
-                let (output, state) = layer.forward(x.clone(), state, alive, &self.weight_drop);
+                let (output, state) = layer.forward(x.clone(), state, lengths, &self.weight_drop);
                 outputs.push(output);
                 states.push(state);
             }
-            x = side_by_side(outputs);
-            if let Some(alive) = alive {
-                x = alive.zero_padding(x);
+            x = concatenate(outputs);
+            if let Some(lengths) = lengths {
+                x = lengths.zero_padding(x);
             }
         }
         (x, RnnState::new(states, self.bidirectional))
@@ -249,8 +268,8 @@ impl Recurrent {
     }
 }
 
-/// The outputs of both directions `[time, batch, 2 * hidden]`, or those of the only one.
-fn side_by_side(mut outputs: Vec<Tensor<3>>) -> Tensor<3> {
+/// Concatenates the outputs of both directions to `[time, batch, 2 * hidden]`.
+fn concatenate(mut outputs: Vec<Tensor<3>>) -> Tensor<3> {
     match (outputs.len(), outputs.pop()) {
         (1, Some(output)) => output,
         (_, last) => Tensor::cat(outputs.into_iter().chain(last).collect(), 2),

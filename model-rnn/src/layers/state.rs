@@ -1,4 +1,4 @@
-//! What a recurrent network remembers from one stretch of text to the next.
+//! Hidden state of a recurrent network between segments of a text.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use burn::tensor::Tensor;
 use super::cell::CellState;
 use crate::StateError;
 
-/// The state of every layer, and of every direction, at the end of a sequence.
+/// Hidden states, and cell states of an LSTM, of every layer and direction at the end of a
+/// sequence.
 #[derive(Clone, Debug)]
 pub struct RnnState {
-    /// Which directions there are.
     bidirectional: bool,
-    /// In PyTorch's order: the first layer, the first layer backwards, the second layer, ...
+    /// In PyTorch's order: first layer, first layer backwards, second layer, ...
     layers: Vec<CellState>,
 }
 
@@ -28,17 +28,18 @@ impl RnnState {
         self.layers
     }
 
-    /// The hidden states `[batch, hidden]` in PyTorch's order: layer after layer, in each of them forwards before backwards.
+    /// Hidden states `[batch, hidden]` in PyTorch's order: layer by layer, forwards before
+    /// backwards.
     pub fn hidden(&self) -> impl Iterator<Item = Tensor<2>> {
         self.layers.iter().map(|layer| layer.hidden.clone())
     }
 
-    /// The cells' states `[batch, hidden]` in the same order; none unless the network is an LSTM.
+    /// Cell states `[batch, hidden]` in the same order; none unless the network is an LSTM.
     pub fn cell(&self) -> impl Iterator<Item = Tensor<2>> {
         self.layers.iter().filter_map(|layer| layer.cell.clone())
     }
 
-    /// The same values without their history: what truncated back-propagation through time carries on.
+    /// Detaches the state from the autodiff graph, for truncated back-propagation through time.
     #[must_use]
     pub fn detach(self) -> Self {
         let detach = |layer: CellState| CellState {
@@ -51,7 +52,8 @@ impl RnnState {
         }
     }
 
-    /// The tensors by name: `hidden_l0`, `cell_l0`, `hidden_l0_reverse`, and so on, `[batch, hidden]` each.
+    /// The tensors by name: `hidden_l0`, `cell_l0`, `hidden_l0_reverse`, ..., `[batch, hidden]`
+    /// each.
     pub fn into_named(self) -> BTreeMap<String, Tensor<2>> {
         let names = names(self.bidirectional);
         let mut named = BTreeMap::new();
@@ -64,10 +66,11 @@ impl RnnState {
         named
     }
 
-    /// The inverse of [`into_named`](Self::into_named); no tensors are no state.
+    /// The inverse of [`into_named`](Self::into_named); `None` for no tensors.
     ///
     /// # Errors
-    /// [`StateError::Missing`] and [`StateError::Unexpected`], unless the tensors are those of one network.
+    /// [`StateError::Missing`] or [`StateError::Unexpected`] if the tensors are not those of one
+    /// network.
     pub fn from_named(mut named: BTreeMap<String, Tensor<2>>) -> Result<Option<Self>, StateError> {
         if named.is_empty() {
             return Ok(None);
@@ -91,7 +94,8 @@ impl RnnState {
         }
     }
 
-    /// Checks that this is a state of a network with the given hidden sizes, one for each layer and direction.
+    /// Checks that this is the state of a network with these hidden sizes, one for each layer and
+    /// direction.
     pub(super) fn check(
         &self,
         batch: usize,
@@ -118,11 +122,12 @@ impl RnnState {
     }
 }
 
-/// `l0`, `l0_reverse`, `l1`, ... as PyTorch ends the names of its parameters, without end.
+/// PyTorch's suffixes of parameter names, endless: `l0`, `l0_reverse`, `l1`, ...
 pub(super) fn names(bidirectional: bool) -> impl Iterator<Item = String> {
-    let suffixes: &[&str] = match bidirectional {
-        true => &["", "_reverse"],
-        false => &[""],
+    let suffixes: &[&str] = if bidirectional {
+        &["", "_reverse"]
+    } else {
+        &[""]
     };
     (0..).flat_map(move |layer: usize| {
         suffixes
@@ -132,14 +137,13 @@ pub(super) fn names(bidirectional: bool) -> impl Iterator<Item = String> {
 }
 
 fn describe((count, bidirectional, has_cells): (usize, bool, bool)) -> String {
-    let layers = match bidirectional {
-        true => format!("{} layers in two directions", count / 2),
-        false => format!("{count} layers"),
+    let layers = if bidirectional {
+        format!("{} layers in two directions", count / 2)
+    } else {
+        format!("{count} layers")
     };
-    match has_cells {
-        true => format!("{layers} with cells"),
-        false => format!("{layers} without cells"),
-    }
+    let cells = if has_cells { "with" } else { "without" };
+    format!("{layers} {cells} cells")
 }
 
 fn check_shape(

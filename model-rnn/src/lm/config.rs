@@ -1,53 +1,74 @@
-//! What a language model is made from.
+//! Configuration of a language model.
 
 use burn::nn::{EmbeddingConfig, Initializer};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
+use tinderbox_model::setters;
 
 use super::RnnLm;
 use super::decoder::{Decoder, DecoderOptions};
 use crate::ConfigError;
 use crate::layers::{CellKind, RecurrentConfig, SequenceDropout, WordDropout, require_range};
 
-/// Encoder and decoder begin within this distance of zero if nothing else is said, as in PyTorch's example and in AWD-LSTM.
+/// Default initialisation range of encoder and decoder, from PyTorch's example and AWD-LSTM.
 const DEFAULT_RANGE: f64 = 0.1;
 
 /// Configuration of a [`RnnLm`]. The default is a small LSTM, `lstm_lm`.
+#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RnnLmConfig {
-    /// The equations of the recurrent layers.
+    /// Kind of recurrent layer.
     pub cell: CellKind,
-    /// Number of words.
+    /// Vocabulary size.
     pub vocab_size: usize,
-    /// Length of a word's vector.
+    /// Length of an embedding vector.
     pub embedding_size: usize,
-    /// Units of every recurrent layer. If the decoder is tied, the last one has `embedding_size` units instead.
+    /// Units of every recurrent layer. If the decoder is tied, the last layer has `embedding_size`
+    /// units instead.
     pub hidden_size: usize,
     /// Number of recurrent layers.
     pub num_layers: usize,
-    /// The decoder uses the encoder's weight and has only a bias of its own.
+    /// Shares the weight of the encoder with the decoder, which then has only a bias of its own.
     pub tied: bool,
-    /// Probability of dropping an output of the last layer; also a unit of the embedding and an output of another layer,
-    /// unless the two options that follow say something else.
+    /// Dropout probability of the outputs of the last layer, and the default of the next two
+    /// options.
     pub dropout: f64,
-    /// Probability of dropping a unit of the embedding (AWD-LSTM's `dropouti`).
+    /// Dropout probability of the embedded tokens (AWD-LSTM's `dropouti`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout_input: Option<f64>,
-    /// Probability of dropping an output between layers (AWD-LSTM's `dropouth`).
+    /// Dropout probability between layers (AWD-LSTM's `dropouth`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout_hidden: Option<f64>,
-    /// Probability of dropping a word wherever it occurs in a batch (AWD-LSTM's `dropoute`).
+    /// Probability of dropping a token of the vocabulary everywhere in a batch (AWD-LSTM's
+    /// `dropoute`).
     pub dropout_words: f64,
-    /// A unit that is dropped is dropped at all time steps.
+    /// Uses one dropout mask for all time steps (variational dropout).
     pub locked_dropout: bool,
-    /// Probability of dropping a recurrent weight, for all time steps (AWD-LSTM's `wdrop`).
+    /// Probability of dropping a recurrent weight for all time steps (AWD-LSTM's `wdrop`).
     pub weight_drop: f64,
-    /// All parameters are drawn uniformly within this distance of zero, as Zaremba et al. do. Without it the recurrent
-    /// layers begin as PyTorch's, within `1 / sqrt(hidden)`, encoder and decoder within 0.1, and the decoder's bias at zero.
+    /// Draws all parameters from `U(-init_range, init_range)`, as Zaremba et al. do. Default:
+    /// recurrent layers as in PyTorch, within `1 / sqrt(hidden)`; encoder and decoder within 0.1;
+    /// the bias of the decoder 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_range: Option<f64>,
 }
+
+setters!(RnnLmConfig {
+    with_cell => cell: CellKind,
+    with_vocab_size => vocab_size: usize,
+    with_embedding_size => embedding_size: usize,
+    with_hidden_size => hidden_size: usize,
+    with_num_layers => num_layers: usize,
+    with_tied => tied: bool,
+    with_dropout => dropout: f64,
+    with_dropout_input => dropout_input: Option<f64>,
+    with_dropout_hidden => dropout_hidden: Option<f64>,
+    with_dropout_words => dropout_words: f64,
+    with_locked_dropout => locked_dropout: bool,
+    with_weight_drop => weight_drop: f64,
+    with_init_range => init_range: Option<f64>,
+});
 
 impl Default for RnnLmConfig {
     fn default() -> Self {
@@ -72,10 +93,7 @@ impl Default for RnnLmConfig {
 impl RnnLmConfig {
     /// A small model with the given cell, for a CPU.
     pub fn small(cell: CellKind) -> Self {
-        Self {
-            cell,
-            ..Self::default()
-        }
+        Self::default().with_cell(cell)
     }
 
     /// Zaremba's small LSTM: 2 layers of 200 units, no dropout.
@@ -83,12 +101,12 @@ impl RnnLmConfig {
         Self::zaremba(200, 0.0, 0.1)
     }
 
-    /// Zaremba's medium LSTM: 2 layers of 650 units, half of the units dropped.
+    /// Zaremba's medium LSTM: 2 layers of 650 units, dropout 0.5.
     pub fn lstm_medium() -> Self {
         Self::zaremba(650, 0.5, 0.05)
     }
 
-    /// Zaremba's large LSTM: 2 layers of 1500 units, 65 % of the units dropped.
+    /// Zaremba's large LSTM: 2 layers of 1500 units, dropout 0.65.
     pub fn lstm_large() -> Self {
         Self::zaremba(1500, 0.65, 0.04)
     }
@@ -120,17 +138,11 @@ impl RnnLmConfig {
         }
     }
 
-    /// The same model for another number of words.
-    #[must_use]
-    pub fn with_vocab_size(self, vocab_size: usize) -> Self {
-        Self { vocab_size, ..self }
-    }
-
-    /// Checks that the options describe a model.
+    /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero where there must be something, or that is no probability, or `hidden_size` if
-    /// the only layer is tied to an embedding of another size.
+    /// Names the first size that is 0 or dropout that is not a probability below 1; `hidden_size`
+    /// if the model is tied and its only layer has not `embedding_size` units.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::require_nonzero("vocab_size", self.vocab_size)?;
         ConfigError::require_nonzero("embedding_size", self.embedding_size)?;
@@ -152,7 +164,7 @@ impl RnnLmConfig {
         Ok(())
     }
 
-    /// Builds the model on `device`, an autodiff device if it is to be trained.
+    /// Builds the model on `device`; for training, an autodiff device.
     ///
     /// # Errors
     /// See [`validate`](Self::validate).
@@ -183,18 +195,16 @@ impl RnnLmConfig {
     }
 
     fn recurrent(&self) -> RecurrentConfig {
-        let mut config = RecurrentConfig {
-            dropout: self.dropout_hidden(),
-            locked_dropout: self.locked_dropout,
-            weight_drop: self.weight_drop,
-            init_range: self.init_range,
-            ..RecurrentConfig::new(
-                self.cell,
-                self.embedding_size,
-                self.hidden_size,
-                self.num_layers,
-            )
-        };
+        let mut config = RecurrentConfig::new(
+            self.cell,
+            self.embedding_size,
+            self.hidden_size,
+            self.num_layers,
+        )
+        .with_dropout(self.dropout_hidden())
+        .with_locked_dropout(self.locked_dropout)
+        .with_weight_drop(self.weight_drop)
+        .with_init_range(self.init_range);
         if let (true, Some(last)) = (self.tied, config.hidden_sizes.last_mut()) {
             *last = self.embedding_size;
         }

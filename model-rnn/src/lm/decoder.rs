@@ -1,27 +1,27 @@
-//! From the outputs of the last layer to the words of the vocabulary.
+//! From the outputs of the last layer to the logits.
 
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, Initializer, Linear};
 use burn::tensor::{Device, Tensor};
 use tinderbox_kernels::linear::linear_transposed;
 
-/// From the outputs of the last layer to logits.
+/// Output layer.
 #[derive(Module, Debug)]
 pub enum Decoder {
-    /// With a weight of its own.
+    /// Has a weight of its own.
     Linear(Linear),
-    /// With the encoder's.
+    /// Shares the weight of the encoder.
     Tied(TiedDecoder),
 }
 
-/// A decoder whose weight is the encoder's, `[vocabulary, embedding]` (Press and Wolf 2017,
+/// A decoder that shares the weight `[vocabulary, embedding]` of the encoder (Press and Wolf 2017,
 /// <https://arxiv.org/abs/1608.05859>; Inan et al. 2017). Its only parameter is the bias.
 #[derive(Module, Debug)]
 pub struct TiedDecoder {
     bias: Param<Tensor<1>>,
 }
 
-/// What a [`Decoder`] is made from.
+/// Options of a [`Decoder`].
 pub(super) struct DecoderOptions {
     pub(super) input_size: usize,
     pub(super) vocab_size: usize,
@@ -36,7 +36,7 @@ impl Decoder {
         if options.tied {
             return Self::Tied(TiedDecoder { bias });
         }
-        // Burn keeps the weight of a linear layer as [in, out], and turns it around in a file.
+        // Burn stores the weight of a linear layer as [in, out] and transposes it in files.
         let shape = [options.input_size, options.vocab_size];
         Self::Linear(Linear {
             weight: options.weight.init(shape, device),

@@ -1,25 +1,27 @@
-//! The two penalties on activations that AWD-LSTM adds to the loss.
+//! AWD-LSTM's two penalties on activations, to be added to the loss: activation regularisation (AR)
+//! and temporal activation regularisation (TAR).
 //!
-//! Merity et al. 2017, <https://arxiv.org/abs/1708.01009>; for Penn Treebank both factors are 2 and 1.
+//! Merity et al. 2017, <https://arxiv.org/abs/1708.01009>; on Penn Treebank, AWD-LSTM uses
+//! `alpha = 2` and `beta = 1`.
 
 use burn::tensor::Tensor;
 
-/// The last recurrent layer's outputs, `[batch, time, hidden]` each.
+/// Outputs of the last recurrent layer, `[batch, time, hidden]` each.
 #[derive(Clone, Debug)]
 pub struct Activations {
-    /// As the decoder sees them.
+    /// After dropout, as the decoder gets them.
     pub dropped: Tensor<3>,
     /// Before dropout.
     pub raw: Tensor<3>,
 }
 
-/// `alpha` times the mean square of the outputs after dropout, `[1]`: large activations cost something (AR).
+/// AR: `alpha * mean(h^2)` of the outputs after dropout, `[1]`. Penalises large activations.
 pub fn activation(activations: &Activations, alpha: f64) -> Tensor<1> {
     activations.dropped.clone().square().mean() * alpha
 }
 
-/// `beta` times the mean square of what changes in the outputs, before dropout, from one time step to the next, `[1]`: the
-/// state should move slowly (TAR). Zero if there is only one time step.
+/// TAR: `beta * mean((h_t - h_(t-1))^2)` of the outputs before dropout, `[1]`. Penalises fast
+/// changes of the hidden state. 0 for a single time step.
 pub fn temporal_activation(activations: &Activations, beta: f64) -> Tensor<1> {
     let raw = &activations.raw;
     let [_, time, _] = raw.dims();

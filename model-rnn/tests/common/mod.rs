@@ -29,7 +29,7 @@ pub fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
 }
 
-/// Words of a vocabulary, some of them more than once.
+/// Tokens of a vocabulary, some of them more than once.
 pub fn words(shape: [usize; 2], vocab_size: usize, device: &Device) -> Tensor<2, Int> {
     let word = |i: usize| (i * i * 7 % vocab_size) as i64;
     let words: Vec<i64> = (0..shape[0] * shape[1]).map(word).collect();

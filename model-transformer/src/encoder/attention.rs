@@ -7,16 +7,17 @@ use burn::nn::{Dropout, Linear};
 use burn::tensor::{Device, Tensor};
 use tinderbox_kernels::nn;
 
-use super::Parts;
-use super::layer::AddNorm;
+use super::Spec;
+use super::add_norm::AddNorm;
 use crate::attention::{Heads, Mask, probabilities, projected_attention};
 
-/// What a visitor is told that it is in.
+/// Container name passed to a `ModuleVisitor`.
 const CONTAINER: &str = "Struct:Attention";
-/// The names of the two halves. The first one is why this module is written by hand: no field can be called so.
+/// Parameter names of the two submodules. No Rust field can be called `self`, so [`Attention`]
+/// implements `Module` by hand.
 const NAMES: [&str; 2] = ["self", "output"];
 
-/// The projections of any family's self-attention, under whatever names it has them.
+/// Query, key and value projections of any family's self-attention.
 pub(crate) struct Projections<'a> {
     pub(crate) query: &'a Linear,
     pub(crate) key: &'a Linear,
@@ -26,23 +27,23 @@ pub(crate) struct Projections<'a> {
 }
 
 impl Projections<'_> {
-    /// What each token takes from those that it looks at: `[batch, time, width]` to the same.
-    pub(crate) fn mix(&self, x: &Tensor<3>, mask: &Mask) -> Tensor<3> {
+    /// Multi-head self-attention before the output projection: `[batch, time, hidden]` to the same.
+    pub(crate) fn attend(&self, x: &Tensor<3>, mask: &Mask) -> Tensor<3> {
         let layers = [self.query, self.key, self.value];
         projected_attention(x.clone(), layers, self.heads, mask, self.dropout)
     }
 
-    /// How much each token looks at each: `[batch, heads, time, time]`.
+    /// Attention probabilities `[batch, heads, time, time]`.
     pub(crate) fn probabilities(&self, x: &Tensor<3>, mask: &Mask) -> Tensor<4> {
-        let [q, k] = [self.query, self.key].map(|part| nn::linear(part, x.clone()));
+        let [q, k] = [self.query, self.key].map(|layer| nn::linear(layer, x.clone()));
         probabilities(q, k, Heads::new(self.heads), mask)
     }
 }
 
-/// The first half of a layer: `x + attention(x)`, normalised.
+/// First half of a layer: `LayerNorm(x + attention(x))`.
 #[derive(Clone, Debug)]
 pub(super) struct Attention {
-    mixing: SelfAttention,
+    attention: SelfAttention,
     output: AddNorm,
 }
 
@@ -56,97 +57,98 @@ struct SelfAttention {
 }
 
 impl Attention {
-    pub(super) fn new(parts: &Parts, device: &Device) -> Self {
+    pub(super) fn new(spec: &Spec, device: &Device) -> Self {
         Self {
-            mixing: SelfAttention {
-                query: parts.square(device),
-                key: parts.square(device),
-                value: parts.square(device),
-                dropout: parts.probability_dropout(),
-                heads: parts.heads.1,
+            attention: SelfAttention {
+                query: spec.square(device),
+                key: spec.square(device),
+                value: spec.square(device),
+                dropout: spec.attention_dropout(),
+                heads: spec.heads.1,
             },
-            output: AddNorm::new(parts, parts.width.1, device),
+            output: AddNorm::new(spec, spec.hidden.1, device),
         }
     }
 
+    /// `[batch, time, hidden]` to the same.
     pub(super) fn forward(&self, x: Tensor<3>, mask: &Mask) -> Tensor<3> {
-        let mixed = self.projections().mix(&x, mask);
+        let mixed = self.projections().attend(&x, mask);
         self.output.forward(mixed, x)
     }
 
     pub(super) fn projections(&self) -> Projections<'_> {
-        let mixing = &self.mixing;
+        let attention = &self.attention;
         Projections {
-            query: &mixing.query,
-            key: &mixing.key,
-            value: &mixing.value,
-            heads: mixing.heads,
-            dropout: &mixing.dropout,
+            query: &attention.query,
+            key: &attention.key,
+            value: &attention.value,
+            heads: attention.heads,
+            dropout: &attention.dropout,
         }
     }
 }
 
 impl Module for Attention {
     fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
-        let [mixing, output] = NAMES;
-        visitor.enter_module(mixing, CONTAINER);
-        self.mixing.visit(visitor);
-        visitor.exit_module(mixing, CONTAINER);
+        let [attention, output] = NAMES;
+        visitor.enter_module(attention, CONTAINER);
+        self.attention.visit(visitor);
+        visitor.exit_module(attention, CONTAINER);
         visitor.enter_module(output, CONTAINER);
         self.output.visit(visitor);
         visitor.exit_module(output, CONTAINER);
     }
 
     fn map<M: ModuleMapper>(self, mapper: &mut M) -> Self {
-        let [mixing, output] = NAMES;
-        mapper.enter_module(mixing, CONTAINER);
-        let mixed = self.mixing.map(mapper);
-        mapper.exit_module(mixing, CONTAINER);
+        let [attention, output] = NAMES;
+        mapper.enter_module(attention, CONTAINER);
+        let attention_module = self.attention.map(mapper);
+        mapper.exit_module(attention, CONTAINER);
         mapper.enter_module(output, CONTAINER);
-        let added = self.output.map(mapper);
+        let output_module = self.output.map(mapper);
         mapper.exit_module(output, CONTAINER);
         Self {
-            mixing: mixed,
-            output: added,
+            attention: attention_module,
+            output: output_module,
         }
     }
 
     fn collect_devices(&self, devices: Devices) -> Devices {
-        let devices = self.mixing.collect_devices(devices);
+        let devices = self.attention.collect_devices(devices);
         self.output.collect_devices(devices)
     }
 
     fn to_device(self, device: &Device) -> Self {
         Self {
-            mixing: self.mixing.to_device(device),
+            attention: self.attention.to_device(device),
             output: self.output.to_device(device),
         }
     }
 
     fn fork(self, device: &Device) -> Self {
         Self {
-            mixing: self.mixing.fork(device),
+            attention: self.attention.fork(device),
             output: self.output.fork(device),
         }
     }
 
     fn train(self) -> Self {
         Self {
-            mixing: self.mixing.train(),
+            attention: self.attention.train(),
             output: self.output.train(),
         }
     }
 
     fn valid(&self) -> Self {
         Self {
-            mixing: self.mixing.valid(),
+            attention: self.attention.valid(),
             output: self.output.valid(),
         }
     }
 
     fn materialize(self) -> Self {
         Self {
-            mixing: self.mixing.materialize(),
+            attention: self.attention.materialize(),
             output: self.output.materialize(),
         }
     }
@@ -160,10 +162,10 @@ impl fmt::Display for Attention {
 
 impl ModuleDisplayDefault for Attention {
     fn content(&self, content: Content) -> Option<Content> {
-        let [mixing, output] = NAMES;
+        let [attention, output] = NAMES;
         content
             .set_top_level_type("Attention")
-            .add(mixing, &self.mixing)
+            .add(attention, &self.attention)
             .add(output, &self.output)
             .optional()
     }

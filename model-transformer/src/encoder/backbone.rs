@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::embeddings::{Embeddings, Positions};
 use super::layer::Layer;
-use super::{EncoderInput, Parts, first_token};
+use super::{EncoderInput, Spec, first_token};
 
 /// BERT and RoBERTa below the head: embeddings, layers, and for some heads a pooler.
 #[derive(Module, Debug)]
@@ -19,7 +19,7 @@ struct Encoder {
     layer: Vec<Layer>,
 }
 
-/// The first token's features through a matrix and a tangent: all that is known of a text.
+/// `tanh(dense(first token))`, BERT's representation of a whole text.
 #[derive(Module, Debug)]
 struct Pooler {
     dense: Linear,
@@ -27,25 +27,25 @@ struct Pooler {
 
 impl Backbone {
     pub(crate) fn new(
-        parts: &Parts,
+        spec: &Spec,
         positions: Positions,
         with_pooler: bool,
         device: &Device,
     ) -> Self {
-        let layers = 0..parts.layers.1;
+        let layers = 0..spec.layers.1;
         let pooler = || Pooler {
-            dense: parts.square(device),
+            dense: spec.square(device),
         };
         Self {
-            embeddings: Embeddings::new(parts, positions, device),
+            embeddings: Embeddings::new(spec, positions, device),
             encoder: Encoder {
-                layer: layers.map(|_| Layer::new(parts, device)).collect(),
+                layer: layers.map(|_| Layer::new(spec, device)).collect(),
             },
             pooler: with_pooler.then(pooler),
         }
     }
 
-    /// Embeddings of words `[batch, time, width]` to features of the same shape.
+    /// Word embeddings `[batch, time, hidden]` to features of the same shape.
     pub(crate) fn forward(&self, words: Tensor<3>, input: &EncoderInput) -> Tensor<3> {
         let mask = input.mask();
         let x = self.embeddings.forward(words, input);
@@ -53,7 +53,7 @@ impl Backbone {
         layers.fold(x, |x, layer| layer.forward(x, &mask))
     }
 
-    /// How much each token looks at each, in every layer: `[batch, heads, time, time]`.
+    /// Attention probabilities of every layer, `[batch, heads, time, time]` each.
     pub(crate) fn attentions(&self, words: Tensor<3>, input: &EncoderInput) -> Vec<Tensor<4>> {
         let mask = input.mask();
         let mut x = self.embeddings.forward(words, input);
@@ -65,13 +65,13 @@ impl Backbone {
         all
     }
 
-    /// Features `[batch, time, width]` to `[batch, width]`, where there is a pooler.
+    /// Features `[batch, time, hidden]` to `[batch, hidden]`; `None` without a pooler.
     pub(crate) fn pool(&self, features: Tensor<3>) -> Option<Tensor<2>> {
         let pooler = self.pooler.as_ref()?;
         Some(pooler.dense.forward(first_token(features)).tanh())
     }
 
-    /// The same, but nothing is known of a text as a whole.
+    /// The same backbone without its pooler.
     #[must_use]
     pub(crate) fn without_pooler(mut self) -> Self {
         self.pooler = None;

@@ -1,4 +1,4 @@
-// Fields are called what Hugging Face calls them.
+// Fields have Hugging Face's names.
 #![allow(non_snake_case)]
 
 use burn::module::Module;
@@ -6,22 +6,22 @@ use burn::nn::{Dropout, Embedding};
 use burn::tensor::{Bool, Device, Int, Tensor};
 use tinderbox_kernels::nn;
 
-use super::{EncoderInput, Parts};
+use super::{EncoderInput, Spec};
 use crate::layers::{LayerNorm, positions};
 
-/// How the places of a text are counted.
+/// Numbering of positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Positions {
-    /// From 0, whether a place is filled or not: BERT.
+    /// From 0, padding included: BERT.
     Absolute,
-    /// Tokens from `pad + 1` on, and what fills up at `pad`: RoBERTa, as fairseq has it.
-    After {
-        /// The token that fills up.
+    /// Tokens from `pad + 1` on, padding at `pad`: RoBERTa, as in fairseq.
+    AfterPadding {
+        /// Padding token.
         pad: usize,
     },
 }
 
-/// The sum of what a token is, where it stands and which text it belongs to, normalised.
+/// Sum of word, position and token type embeddings, normalised.
 #[derive(Module, Debug)]
 pub(crate) struct Embeddings {
     word_embeddings: Embedding,
@@ -34,23 +34,23 @@ pub(crate) struct Embeddings {
 }
 
 impl Embeddings {
-    pub(crate) fn new(parts: &Parts, positions: Positions, device: &Device) -> Self {
-        let zero = match positions {
+    pub(crate) fn new(spec: &Spec, positions: Positions, device: &Device) -> Self {
+        let padding = match positions {
             Positions::Absolute => None,
-            Positions::After { pad } => Some(pad),
+            Positions::AfterPadding { pad } => Some(pad),
         };
-        let segments = parts.segments;
+        let token_types = spec.token_types;
         Self {
-            word_embeddings: parts.table(parts.vocab_size, Some(parts.pad), device),
-            position_embeddings: parts.table(parts.positions, zero, device),
-            token_type_embeddings: segments.map(|kinds| parts.table(kinds, None, device)),
-            LayerNorm: parts.norm(device),
-            dropout: parts.hidden_dropout(),
+            word_embeddings: spec.embedding(spec.vocab_size, Some(spec.pad), device),
+            position_embeddings: spec.embedding(spec.positions, padding, device),
+            token_type_embeddings: token_types.map(|rows| spec.embedding(rows, None, device)),
+            LayerNorm: spec.norm(device),
+            dropout: spec.hidden_dropout(),
             positions,
         }
     }
 
-    /// The same with the fixed table of sines and cosines as the positions' first values.
+    /// Initialises the position embeddings with the fixed table of sines and cosines.
     pub(crate) fn with_sinusoidal_positions(mut self) -> Self {
         let sinusoidal = |table: Tensor<2>| {
             let [rows, width] = table.dims();
@@ -61,69 +61,72 @@ impl Embeddings {
         self
     }
 
-    /// The longest text, in tokens.
+    /// Maximum length of a text, in tokens.
     pub(crate) fn max_length(&self) -> usize {
         let rows = self.position_embeddings.weight.lazy_shape()[0];
-        rows.saturating_sub(self.first())
+        rows.saturating_sub(self.first_position())
     }
 
     pub(crate) fn vocab_size(&self) -> usize {
         self.word_embeddings.weight.lazy_shape()[0]
     }
 
-    /// The rows of the table: tokens `[batch, time]` to `[batch, time, width]`.
+    /// Word embeddings of tokens `[batch, time]`: `[batch, time, hidden]`.
     pub(crate) fn words(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
         nn::embedding(&self.word_embeddings, tokens)
     }
 
-    /// The table of words `[vocab_size, width]`, from which the logits of masked tokens come, too.
+    /// Word embedding table `[vocab_size, hidden]`, which the masked-language-model head is tied
+    /// to.
     pub(crate) fn table(&self) -> Tensor<2> {
         self.word_embeddings.weight.val()
     }
 
-    /// `words` `[batch, time, width]` where `input` says that they stand: what the first layer gets, of the same shape.
+    /// Word embeddings `[batch, time, hidden]` to the input of the first layer, of the same shape.
     ///
     /// # Panics
     /// If `time` is more than [`max_length`](Self::max_length).
     pub(crate) fn forward(&self, words: Tensor<3>, input: &EncoderInput) -> Tensor<3> {
         let [_, time, _] = words.dims();
-        let most = self.max_length();
-        assert!(time <= most, "{time} tokens, and {most} is the most");
-        let mut sum = words + self.places(time, input.attention_mask.as_ref());
+        let max_length = self.max_length();
+        assert!(
+            time <= max_length,
+            "{time} tokens exceed the maximum length of {max_length}"
+        );
+        let mut sum = words + self.positions(time, input.attention_mask.as_ref());
         if let Some(table) = &self.token_type_embeddings {
-            sum = sum + segments(table, input.token_type_ids.clone());
+            sum = sum + token_types(table, input.token_type_ids.clone());
         }
         nn::dropout(&self.dropout, self.LayerNorm.forward(sum))
     }
 
-    /// The position of the first token.
-    fn first(&self) -> usize {
+    fn first_position(&self) -> usize {
         match self.positions {
             Positions::Absolute => 0,
-            Positions::After { pad } => pad + 1,
+            Positions::AfterPadding { pad } => pad + 1,
         }
     }
 
-    /// `[1 or batch, time, width]`
-    fn places(&self, time: usize, attention_mask: Option<&Tensor<2, Bool>>) -> Tensor<3> {
+    /// Position embeddings `[1 or batch, time, hidden]`.
+    fn positions(&self, time: usize, attention_mask: Option<&Tensor<2, Bool>>) -> Tensor<3> {
         let table = &self.position_embeddings;
         match (self.positions, attention_mask) {
-            (Positions::After { pad }, Some(attention_mask)) => {
-                // 1, 2, 3, .. for tokens, 0 for what fills up.
-                let attention_mask = attention_mask.clone().int();
-                let counted = attention_mask.clone().cumsum(1) * attention_mask;
+            (Positions::AfterPadding { pad }, Some(mask)) => {
+                // 1, 2, 3, .. for tokens, 0 for padding.
+                let mask = mask.clone().int();
+                let counted = mask.clone().cumsum(1) * mask;
                 nn::embedding(table, counted + pad as i64)
             }
-            _ => positions::learned(table, self.first(), time),
+            _ => positions::learned(table, self.first_position(), time),
         }
     }
 }
 
-/// `[1 or batch, 1 or time, width]`
-fn segments(table: &Embedding, segments: Option<Tensor<2, Int>>) -> Tensor<3> {
-    let kinds = table.weight.lazy_shape()[0];
-    match segments.filter(|_| kinds > 1) {
-        Some(segments) => nn::embedding(table, segments),
+/// Token type embeddings `[1 or batch, 1 or time, hidden]`.
+fn token_types(table: &Embedding, ids: Option<Tensor<2, Int>>) -> Tensor<3> {
+    let rows = table.weight.lazy_shape()[0];
+    match ids.filter(|_| rows > 1) {
+        Some(ids) => nn::embedding(table, ids),
         None => positions::learned(table, 0, 1),
     }
 }

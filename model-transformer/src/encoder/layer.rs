@@ -1,19 +1,15 @@
-// Fields are called what Hugging Face calls them.
-#![allow(non_snake_case)]
-
 use burn::module::Module;
-use burn::nn::{Dropout, Linear};
+use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
-use tinderbox_kernels::activation::add;
 use tinderbox_kernels::nn;
 
-use super::Parts;
+use super::Spec;
+use super::add_norm::AddNorm;
 use super::attention::Attention;
 use crate::attention::Mask;
-use crate::layers::{Activation, LayerNorm};
+use crate::layers::Activation;
 
-/// A layer of BERT and RoBERTa: attention, then two matrices with a nonlinearity between, each added to what came in and
-/// normalised.
+/// Post-norm layer of BERT and RoBERTa: self-attention and MLP, each with a residual connection.
 #[derive(Module, Debug)]
 pub(super) struct Layer {
     attention: Attention,
@@ -22,25 +18,25 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    pub(super) fn new(parts: &Parts, device: &Device) -> Self {
+    pub(super) fn new(spec: &Spec, device: &Device) -> Self {
         Self {
-            attention: Attention::new(parts, device),
+            attention: Attention::new(spec, device),
             intermediate: Intermediate {
-                dense: parts.linear(parts.width.1, parts.inner.1, device),
-                act: parts.activation,
+                dense: spec.linear(spec.hidden.1, spec.intermediate.1, device),
+                act: spec.activation,
             },
-            output: AddNorm::new(parts, parts.inner.1, device),
+            output: AddNorm::new(spec, spec.intermediate.1, device),
         }
     }
 
-    /// `[batch, time, width]` to the same.
+    /// `[batch, time, hidden]` to the same.
     pub(super) fn forward(&self, x: Tensor<3>, mask: &Mask) -> Tensor<3> {
         let x = self.attention.forward(x, mask);
-        let inner = self.intermediate.forward(x.clone());
+        let inner = self.intermediate.forward(x.clone()); // [batch, time, intermediate]
         self.output.forward(inner, x)
     }
 
-    /// How much each token looks at each: `[batch, heads, time, time]`.
+    /// Attention probabilities `[batch, heads, time, time]`.
     pub(super) fn probabilities(&self, x: &Tensor<3>, mask: &Mask) -> Tensor<4> {
         self.attention.projections().probabilities(x, mask)
     }
@@ -56,29 +52,5 @@ struct Intermediate {
 impl Intermediate {
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         self.act.forward(nn::linear(&self.dense, x))
-    }
-}
-
-/// Back to the width of the stream, added to it, and normalised.
-#[derive(Module, Debug)]
-pub(super) struct AddNorm {
-    dense: Linear,
-    LayerNorm: LayerNorm,
-    dropout: Dropout,
-}
-
-impl AddNorm {
-    pub(super) fn new(parts: &Parts, inputs: usize, device: &Device) -> Self {
-        Self {
-            dense: parts.linear(inputs, parts.width.1, device),
-            LayerNorm: parts.norm(device),
-            dropout: parts.hidden_dropout(),
-        }
-    }
-
-    /// `inner` `[batch, time, inputs]` added to `x` `[batch, time, width]`.
-    pub(super) fn forward(&self, inner: Tensor<3>, x: Tensor<3>) -> Tensor<3> {
-        let added = nn::dropout(&self.dropout, nn::linear(&self.dense, inner));
-        self.LayerNorm.forward(add(added, x))
     }
 }

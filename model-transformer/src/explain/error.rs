@@ -1,36 +1,41 @@
-/// Why there is no explanation.
+use crate::encoder::MissingHead;
+
+/// Why a prediction could not be explained.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExplainError {
-    /// One text is explained at a time.
-    #[error("{0} texts are given; one is explained at a time")]
+    /// A batch size other than 1.
+    #[error("expected one text, got {0}")]
     NotOneText(usize),
-    /// The text and what it is compared with differ in shape.
-    #[error("the text is of shape {text:?}, and the baseline of {baseline:?}")]
+    /// Text and baseline of different shapes.
+    #[error("the text has shape {text:?} and the baseline {baseline:?}; they must be equal")]
     Baseline {
-        /// Of the text.
+        /// Shape of the text.
         text: Vec<usize>,
-        /// Of what it is compared with.
+        /// Shape of the baseline.
         baseline: Vec<usize>,
     },
-    /// There is no such class, position, layer or head.
+    /// A class, position, layer or head out of range.
     #[error("there is no {what} {index}; there are {count}, counted from 0")]
     OutOfRange {
-        /// What was asked for.
+        /// Kind of index.
         what: &'static str,
-        /// Which one.
+        /// Index.
         index: usize,
-        /// How many there are.
+        /// Number of valid indices.
         count: usize,
     },
-    /// A setting that makes no sense.
+    /// An invalid setting.
     #[error("{setting}: {reason}")]
     Setting {
         /// The field at fault.
         setting: &'static str,
-        /// What is wrong with its value, and what would be right.
+        /// Problem with its value, and the valid values.
         reason: String,
     },
-    /// The backend failed in the middle of the work.
+    /// The model has no head for the output to explain.
+    #[error(transparent)]
+    MissingHead(#[from] MissingHead),
+    /// The backend failed.
     #[error("the device failed: {0}")]
     Device(String),
 }
@@ -41,9 +46,9 @@ impl ExplainError {
         index: usize,
         count: usize,
     ) -> Result<(), Self> {
-        match index < count {
-            true => Ok(()),
-            false => Err(Self::OutOfRange { what, index, count }),
+        if index >= count {
+            return Err(Self::OutOfRange { what, index, count });
         }
+        Ok(())
     }
 }

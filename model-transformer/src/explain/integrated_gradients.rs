@@ -1,31 +1,37 @@
 //! Integrated gradients: Sundararajan, Taly and Yan 2017, <https://arxiv.org/abs/1703.01365>.
 //!
-//! With the word embeddings `x` of the text, those `x'` of a baseline that says nothing, and the output `F`, token `t` gets
+//! With the word embeddings `x` of the text, those `x'` of an uninformative baseline, and the
+//! output `F`, token `t` gets
 //!
 //! ```text
 //! sum_d (x_td - x'_td) * ∫₀¹ ∂F(x' + α (x - x')) / ∂x_td dα
 //! ```
 //!
-//! All tokens together get `F(x) - F(x')`, the paper's completeness; how far a numerical integral is from it says whether
-//! it took enough steps. The integral is taken by the midpoint rule, whose error falls with the square of the steps.
+//! The scores sum to `F(x) - F(x')` (the paper's completeness axiom); the gap of a numerical
+//! integral tells if it took enough steps. The midpoint rule is used, whose error falls with the
+//! square of the number of steps.
 
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
+use derive_setters::Setters;
 
 use super::ExplainError;
+use crate::encoder::MissingHead;
 use crate::{EncoderInput, TextEncoder};
 
-/// How the integral is taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Settings of the numerical integration.
+#[derive(Clone, Debug, PartialEq, Eq, Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct IntegratedGradients {
-    /// At how many places between baseline and text the gradient is taken.
+    /// Number of gradients between baseline and text.
     pub steps: usize,
-    /// How many of them go through the network at once.
+    /// Number of steps per forward pass.
     pub batch_size: usize,
 }
 
 impl Default for IntegratedGradients {
-    /// The paper finds 20 to 300 steps to be enough.
+    /// 50 steps; the paper finds 20 to 300 sufficient.
     fn default() -> Self {
         Self {
             steps: 50,
@@ -38,7 +44,7 @@ impl IntegratedGradients {
     /// Checks the settings.
     ///
     /// # Errors
-    /// If there are no steps, or none at once.
+    /// If `steps` or `batch_size` is 0.
     pub fn validate(&self) -> Result<(), ExplainError> {
         for (setting, value) in [("steps", self.steps), ("batch_size", self.batch_size)] {
             if value == 0 {
@@ -50,36 +56,36 @@ impl IntegratedGradients {
     }
 }
 
-/// How much each token adds to an output.
+/// Contribution of each token to an output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribution {
-    /// Of each token: positive where it raises the output. Tokens that the baseline has too get 0.
+    /// Score of each token, positive where it raises the output. Tokens shared with the baseline
+    /// get 0.
     pub scores: Vec<f32>,
-    /// The output for the text, `F(x)`.
+    /// Output for the text, `F(x)`.
     pub output: f32,
-    /// The output for the baseline, `F(x')`.
+    /// Output for the baseline, `F(x')`.
     pub baseline: f32,
 }
 
 impl Attribution {
-    /// What the scores explain too much (or, negative, too little) of `output - baseline`: the error of the integral, zero
-    /// with enough steps.
+    /// Sum of the scores minus `output - baseline`: the error of the integral, near zero with
+    /// enough steps.
     pub fn gap(&self) -> f32 {
         self.scores.iter().sum::<f32>() - (self.output - self.baseline)
     }
 }
 
-/// What speaks for `class` in the one text of `input`, by its logit. (The probability would also move with the logits of the
-/// other classes, and hardly moves at all where the model is certain.)
+/// Attributes the logit of `class` to the tokens of the one text in `input`. (A probability would
+/// also move with the other classes' logits, and hardly at all where the model is certain.)
 ///
-/// `baseline` `[1, time]` are the tokens of a text that says nothing: `[PAD]` in place of everything but the special tokens,
-/// which have to stand where the model expects them. Only the word embeddings are replaced; positions and padding stay.
+/// `baseline` `[1, time]` is an uninformative text: `[PAD]` in place of every token but the special
+/// ones, which have to be where the model expects them. Only word embeddings are replaced;
+/// positions and padding stay.
 ///
 /// # Errors
-/// More than one text, no such class, settings that make no sense, or the device failed.
-///
-/// # Panics
-/// If the model has no head for classes.
+/// More than one text, a class out of range, invalid settings, a model without a sequence
+/// classification head, or a failure of the device.
 pub fn explain_class(
     model: &TextEncoder,
     input: &EncoderInput,
@@ -89,22 +95,20 @@ pub fn explain_class(
 ) -> Result<Attribution, ExplainError> {
     let model = model.valid();
     let [text, baseline] = embeddings(&model, input, baseline)?;
-    let classes = model.forward_sequence_classification(input).dims()[1];
+    let classes = model.forward_sequence_classification(input)?.dims()[1];
     ExplainError::require_within("class", class, classes)?;
-    integrated_gradients(text, baseline, settings, |embeddings| {
+    integrate(text, baseline, settings, |embeddings| {
         let input = repeated(input, embeddings.dims()[0]);
-        let logits = model.forward_sequence_classification_from(embeddings, &input);
-        logits.narrow(1, class, 1).squeeze_dim(1)
+        let logits = model.forward_sequence_classification_from(embeddings, &input)?;
+        Ok(logits.narrow(1, class, 1).squeeze_dim(1))
     })
 }
 
-/// As [`explain_class`], for the answer between the positions `[start, end]`: the sum of the two logits.
+/// As [`explain_class`], for an answer from position `start` to `end`: the sum of their logits.
 ///
 /// # Errors
-/// As [`explain_class`], and for positions beyond the text.
-///
-/// # Panics
-/// If the model has no head for spans.
+/// As [`explain_class`]; the model needs a question answering head, and positions must be within
+/// the text.
 pub fn explain_answer(
     model: &TextEncoder,
     input: &EncoderInput,
@@ -117,23 +121,34 @@ pub fn explain_answer(
     let time = text.dims()[1];
     ExplainError::require_within("position", start, time)?;
     ExplainError::require_within("position", end, time)?;
-    integrated_gradients(text, baseline, settings, |embeddings| {
+    integrate(text, baseline, settings, |embeddings| {
         let input = repeated(input, embeddings.dims()[0]);
-        let [starts, ends] = model.forward_question_answering_from(embeddings, &input);
-        (starts.narrow(1, start, 1) + ends.narrow(1, end, 1)).squeeze_dim(1)
+        let [starts, ends] = model.forward_question_answering_from(embeddings, &input)?;
+        Ok((starts.narrow(1, start, 1) + ends.narrow(1, end, 1)).squeeze_dim(1))
     })
 }
 
-/// Integrated gradients of any function of embeddings: `text` and `baseline` are `[1, time, width]`, and `output` maps
-/// `[count, time, width]` to `[count]`, each number from its own row alone.
+/// Integrated gradients of any function of embeddings: `text` and `baseline` are `[1, time,
+/// hidden]`, and `output` maps `[count, time, hidden]` to `[count]`, row by row.
 ///
 /// # Errors
-/// Shapes that differ, more than one text, settings that make no sense, or the device failed.
+/// Shapes that differ, more than one text, invalid settings, or a failure of the device.
 pub fn integrated_gradients(
     text: Tensor<3>,
     baseline: Tensor<3>,
     settings: &IntegratedGradients,
     output: impl Fn(Tensor<3>) -> Tensor<1>,
+) -> Result<Attribution, ExplainError> {
+    integrate(text, baseline, settings, |embeddings| {
+        Ok(output(embeddings))
+    })
+}
+
+fn integrate(
+    text: Tensor<3>,
+    baseline: Tensor<3>,
+    settings: &IntegratedGradients,
+    output: impl Fn(Tensor<3>) -> Result<Tensor<1>, MissingHead>,
 ) -> Result<Attribution, ExplainError> {
     settings.validate()?;
     let (text, baseline) = (text.inner(), baseline.inner());
@@ -146,10 +161,10 @@ pub fn integrated_gradients(
             Tensor::<1, Int>::arange(first as i64..(first + count) as i64, &path.device());
         let along = (middles.float() + 0.5) / settings.steps as f64;
         let points = baseline.clone() + path.clone() * along.reshape([count, 1, 1]);
-        gradient = gradient + gradient_of(&output, points).sum_dim(0);
+        gradient = gradient + gradient_of(&output, points)?.sum_dim(0);
     }
     let scores: Tensor<3> = (path * gradient / settings.steps as f64).sum_dim(2);
-    let ends = output(Tensor::cat(vec![text, baseline], 0));
+    let ends = output(Tensor::cat(vec![text, baseline], 0))?;
     let ends = read(ends.inner())?;
     let [output, baseline] = ends.as_slice() else {
         let reason = format!("{} outputs for two texts", ends.len());
@@ -162,13 +177,16 @@ pub fn integrated_gradients(
     })
 }
 
-/// Of each row's output with respect to the row. One backward pass over their sum gives all of them.
-fn gradient_of(output: &impl Fn(Tensor<3>) -> Tensor<1>, points: Tensor<3>) -> Tensor<3> {
+/// Gradient of each row's output with respect to the row, by one backward pass over the sum.
+fn gradient_of(
+    output: &impl Fn(Tensor<3>) -> Result<Tensor<1>, MissingHead>,
+    points: Tensor<3>,
+) -> Result<Tensor<3>, MissingHead> {
     let leaf = points.autodiff().require_grad();
-    let gradients = output(leaf.clone()).sum().backward();
-    // What no output depends on has no gradient.
-    leaf.grad(&gradients)
-        .unwrap_or_else(|| leaf.inner().zeros_like())
+    let gradients = output(leaf.clone())?.sum().backward();
+    // No gradient if no output depends on the embeddings.
+    let gradient = leaf.grad(&gradients);
+    Ok(gradient.unwrap_or_else(|| leaf.inner().zeros_like()))
 }
 
 /// Word embeddings of the text and of the baseline.
@@ -192,7 +210,7 @@ fn require_one(text: Vec<usize>, baseline: Vec<usize>) -> Result<(), ExplainErro
     }
 }
 
-/// The one text of `input`, `count` times.
+/// The text of `input`, repeated `count` times.
 fn repeated(input: &EncoderInput, count: usize) -> EncoderInput {
     EncoderInput {
         tokens: input.tokens.clone().repeat_dim(0, count),

@@ -1,4 +1,4 @@
-//! What attention looks at, in one place and through all layers.
+//! Attention maps, of one layer and through all layers.
 
 use burn::tensor::Tensor;
 
@@ -10,12 +10,13 @@ const NO_LAYERS: ExplainError = ExplainError::OutOfRange {
     count: 0,
 };
 
-/// How much each token looks at each: `[batch, time, time]`, rows look and sum to 1. Of `attentions`
-/// `[batch, heads, time, time]` a layer, as [`TextEncoder::attentions`](crate::TextEncoder::attentions) gives them, that of
-/// one `layer` and one `head`; where one of them is not given, the mean over all.
+/// Attention map `[batch, queries, keys]` of one `layer` and one `head`, or the mean over all
+/// layers or heads if `None`. The keys of a query sum to 1. `attentions` has `[batch, heads,
+/// queries, keys]` per layer, as returned by
+/// [`TextEncoder::attentions`](crate::TextEncoder::attentions).
 ///
 /// # Errors
-/// If there is no such layer or head.
+/// If the layer or the head is out of range.
 pub fn attention_of(
     attentions: &[Tensor<4>],
     layer: Option<usize>,
@@ -39,12 +40,12 @@ pub fn attention_of(
     sum.map(|sum| sum / chosen.len() as f64).ok_or(NO_LAYERS)
 }
 
-/// How much of what each token began with has reached each through all layers: `[batch, time, time]`, rows are where it
-/// arrived and sum to 1.
+/// Attention rollout `[batch, outputs, inputs]`: how much of each input token has reached each
+/// output position through all layers. The inputs of an output sum to 1.
 ///
-/// In every layer half of a token stays where it was, by the residual connection, and half is gathered by attention, in the
-/// mean over the heads: `A = (W + I) / 2`. The product of all layers' `A` is the rollout (Abnar and Zuidema 2020,
-/// <https://arxiv.org/abs/2005.00928>, section 3).
+/// In every layer, half of a token stays in place by the residual connection, and half is mixed by
+/// attention, averaged over the heads: `A = (W + I) / 2`. The product of all layers' `A` is the
+/// rollout (Abnar and Zuidema 2020, <https://arxiv.org/abs/2005.00928>, section 3).
 ///
 /// # Errors
 /// If there are no layers.
@@ -53,8 +54,8 @@ pub fn attention_rollout(attentions: &[Tensor<4>]) -> Result<Tensor<3>, ExplainE
     for probabilities in attentions {
         let map = of_head(probabilities, None)?;
         let [_, time, _] = map.dims();
-        let stays = Tensor::<2>::eye(time, &map.device()).unsqueeze::<3>();
-        let step = (map + stays) / 2.0;
+        let residual = Tensor::<2>::eye(time, &map.device()).unsqueeze::<3>();
+        let step = (map + residual) / 2.0;
         rollout = Some(match rollout {
             Some(before) => step.matmul(before),
             None => step,

@@ -1,4 +1,4 @@
-//! `config.json` to our configurations and back.
+//! Conversion between `config.json` and the configurations of causal language models.
 
 use std::path::PathBuf;
 
@@ -10,10 +10,10 @@ use super::HuggingFaceError;
 use crate::layers::positions::RopeScaling;
 use crate::{CausalLmConfig, GptConfig, LlamaConfig};
 
-/// GPT-2's vocabulary, whose last token ends a text.
+/// Vocabulary size of GPT-2, whose last token is the end-of-text token.
 const GPT2_VOCABULARY: usize = 50257;
 
-/// Why a configuration is not read, without the file.
+/// An error in a configuration, before the file is known.
 pub(super) enum Refusal {
     Json(String),
     Unsupported(String),
@@ -30,15 +30,15 @@ impl Refusal {
 
 pub(super) fn from_json(json: Value) -> Result<CausalLmConfig, Refusal> {
     let Value::Object(json) = json else {
-        return Err(Refusal::Json("not an object".into()));
+        return Err(Refusal::Json("it is not an object".into()));
     };
     match json.get("model_type").and_then(Value::as_str) {
         Some("gpt2") => gpt(&json).map(CausalLmConfig::Gpt),
         Some("llama") => llama(json).map(CausalLmConfig::Llama),
         Some(other) => Err(Refusal::Unsupported(format!(
-            "`model_type` is `{other}`; gpt2 and llama can be opened"
+            "`model_type` is `{other}`; supported are gpt2 and llama"
         ))),
-        None => Err(Refusal::Json("there is no `model_type`".into())),
+        None => Err(Refusal::Json("it has no `model_type`".into())),
     }
 }
 
@@ -52,7 +52,7 @@ fn gpt(json: &Map<String, Value>) -> Result<GptConfig, Refusal> {
 fn llama(mut json: Map<String, Value>) -> Result<LlamaConfig, Refusal> {
     require(&json, "hidden_act", &json!("silu"))?;
     require(&json, "partial_rotary_factor", &json!(1.0))?;
-    // Since version 5 what concerns rotary positions has an object of its own.
+    // Transformers 5 moved the RoPE options to `rope_parameters`.
     let rope = json.remove("rope_parameters").filter(Value::is_object);
     let rope = rope.or_else(|| json.remove("rope_scaling").filter(Value::is_object));
     json.remove("rope_scaling");
@@ -65,7 +65,7 @@ fn llama(mut json: Map<String, Value>) -> Result<LlamaConfig, Refusal> {
             json.insert("rope_scaling".into(), to_value(&scaling));
         }
     }
-    // What Hugging Face takes when a file does not say.
+    // Hugging Face's defaults for absent options.
     let base = LlamaConfig {
         max_position_embeddings: 2048,
         rms_norm_eps: 1e-6,
@@ -88,15 +88,15 @@ fn rope_scaling(rope: &Map<String, Value>) -> Result<Option<RopeScaling>, Refusa
             let field = |name: &str| Some((name.to_string(), rope.get(name)?.clone()));
             let fields: Map<String, Value> = names.into_iter().filter_map(field).collect();
             let scaling = serde_json::from_value(Value::Object(fields));
-            scaling.map_err(|e| Refusal::Json(format!("rotary positions: {e}")))
+            scaling.map_err(|e| Refusal::Json(format!("RoPE scaling: {e}")))
         }
         Some(other) => Err(Refusal::Unsupported(format!(
-            "rotary positions of type `{other}`; `default` and `llama3` can be opened"
+            "RoPE of type `{other}`; supported are `default` and `llama3`"
         ))),
     }
 }
 
-/// An option that our models do not have must be absent or at its usual value.
+/// Requires an option that these models do not have to be absent or at its usual value.
 pub(super) fn require(
     json: &Map<String, Value>,
     option: &str,
@@ -106,12 +106,12 @@ pub(super) fn require(
         None | Some(Value::Null) => Ok(()),
         Some(value) if value == usual => Ok(()),
         Some(value) => Err(Refusal::Unsupported(format!(
-            "`{option}` is {value}, and only {usual} can be opened"
+            "`{option}` is {value}; only {usual} is supported"
         ))),
     }
 }
 
-/// `base` with the fields that `json` has, too. What it has besides is none of our business.
+/// `base`, with its fields replaced by those in `json`. Other fields of `json` are ignored.
 pub(super) fn known_fields<C: Serialize + DeserializeOwned>(
     json: &Map<String, Value>,
     base: &C,
@@ -136,7 +136,8 @@ pub(super) fn to_json(config: &CausalLmConfig) -> Value {
 fn gpt_json(config: &GptConfig) -> Map<String, Value> {
     let mut fields = object(config);
     fields.remove("bias");
-    // Of other vocabularies it is not known which token ends a text, and Hugging Face must not take it to be GPT-2's.
+    // The end-of-text token of another vocabulary is unknown; without null, Hugging Face would
+    // assume GPT-2's.
     let end = (config.vocab_size == GPT2_VOCABULARY).then_some(GPT2_VOCABULARY - 1);
     let more = json!({
         "architectures": ["GPT2LMHeadModel"],
@@ -154,7 +155,7 @@ fn llama_json(config: &LlamaConfig) -> Map<String, Value> {
     let mut rope = config.rope_scaling.as_ref().map(object).unwrap_or_default();
     let kind = if rope.is_empty() { "default" } else { "llama3" };
     rope.insert("rope_type".into(), kind.into());
-    // Older versions look for the scaling here.
+    // Transformers before 5 reads the scaling here.
     let scaling = (kind == "llama3").then(|| rope.clone());
     fields.insert("rope_scaling".into(), to_value(&scaling));
     rope.insert("rope_theta".into(), config.rope_theta.into());
@@ -174,7 +175,7 @@ fn llama_json(config: &LlamaConfig) -> Map<String, Value> {
 }
 
 fn to_value<T: Serialize>(value: &T) -> Value {
-    // Plain structs of numbers and names always become JSON.
+    // Plain structs of numbers and names always serialise.
     serde_json::to_value(value).unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! Folders of encoders.
+//! Model folders of text encoders.
 
 use std::path::{Path, PathBuf};
 
@@ -15,23 +15,25 @@ use crate::weights::{
 };
 use crate::{ConfigError, TextEncoder, TextEncoderConfig};
 
-/// What [`open_encoder`] found.
+/// An encoder from a model folder.
 #[derive(Debug)]
 pub struct OpenedEncoder {
-    /// What the network is.
+    /// Configuration.
     pub config: TextEncoderConfig,
-    /// The network, with its weights.
+    /// Model with its weights.
     pub model: TextEncoder,
-    /// What the labels are called, in the order of the logits; empty without a head for sequences or tokens.
+    /// Label names in the order of the logits; empty without a sequence or token classification
+    /// head.
     pub labels: Vec<String>,
 }
 
-/// The encoder in `folder`, on `device`: BERT, DistilBERT or RoBERTa with the head that `architectures` in its `config.json`
-/// names, its weights in safetensors or in what `torch.save` writes, in one file or several.
+/// Opens the encoder in `folder` on `device`: BERT, DistilBERT or RoBERTa with the head that
+/// `architectures` in its `config.json` names. Weights may be safetensors or PyTorch files, whole
+/// or sharded.
 ///
 /// # Errors
-/// See [`HuggingFaceError`]. Options that would change the result and that these models do not have are errors; others are
-/// ignored.
+/// See [`HuggingFaceError`]. Unsupported options that would change the result are errors; others
+/// are ignored.
 pub fn open_encoder(folder: &Path, device: &Device) -> Result<OpenedEncoder, HuggingFaceError> {
     let (config, labels) = read_encoder_config(folder)?;
     let model = config.init(device).map_err(|source| of(folder, source))?;
@@ -43,7 +45,7 @@ pub fn open_encoder(folder: &Path, device: &Device) -> Result<OpenedEncoder, Hug
     })
 }
 
-/// The configuration in `folder`, and what the labels are called; see [`OpenedEncoder`].
+/// Reads the configuration and the label names in `folder`; see [`OpenedEncoder`].
 ///
 /// # Errors
 /// As [`open_encoder`].
@@ -58,23 +60,23 @@ pub fn read_encoder_config(
     Ok((config, labels))
 }
 
-/// Whether the `config.json` in `folder` is that of an encoder.
+/// True if the `config.json` in `folder` is that of an encoder.
 pub fn is_encoder(folder: &Path) -> bool {
     let json = read_json(&folder.join(CONFIG)).unwrap_or_default();
     let family = json.get("model_type").and_then(Value::as_str);
     family.is_some_and(|family| encoder_config::FAMILIES.contains(&family))
 }
 
-/// Reads the weights at `path`, a file or a folder, into `model`, under all the names that they have on the hub: with or
-/// without the prefix of the family (`bert.`), with norms' `gamma` and `beta`, with constants that are no weights, with or
-/// without a second copy of the tied table.
+/// Loads the weights at `path`, a file or a folder, into `model`, under any of the names on the
+/// hub: with or without the prefix of the family (`bert.`), with `gamma` and `beta` of norms, with
+/// buffers that are no weights, with or without a copy of the tied embeddings.
 ///
-/// Heads in the file that the model does not have, and a pooler, are left out. A model without a head loses its pooler if the
-/// file has none, as sentence encoders have that take the mean. With `new_head`, which is how training for
-/// something else begins, a head that the file does not have, or has for another number of labels, keeps the values of the
-/// model, and so does a pooler that the file does not have.
+/// Heads and a pooler in the file that the model does not have are ignored. A model without a head
+/// loses its pooler if the file has none, as sentence encoders with mean pooling do. With
+/// `new_head`, for fine-tuning on another task, a head or pooler keeps its initial values if the
+/// file does not have it, or has it for another number of labels.
 ///
-/// What kept its values and what was left out, the [`Mismatch`] tells.
+/// The returned [`Mismatch`] lists what kept its values and what was ignored.
 ///
 /// # Errors
 /// As [`open_encoder`]; [`WeightsError::Mismatch`] if anything else differs.
@@ -83,9 +85,10 @@ pub fn load_encoder(
     path: &Path,
     new_head: bool,
 ) -> Result<(TextEncoder, Mismatch), HuggingFaceError> {
-    let (dict, path) = match path.is_dir() {
-        true => read_weights(path)?,
-        false => (StateDict::read(path)?, path.to_path_buf()),
+    let (dict, path) = if path.is_dir() {
+        read_weights(path)?
+    } else {
+        (StateDict::read(path)?, path.to_path_buf())
     };
     Ok(fit(model, dict, path, new_head)?)
 }
@@ -98,13 +101,14 @@ fn fit(
 ) -> Result<(TextEncoder, Mismatch), WeightsError> {
     let names = KnownNames::of(&model);
     let dict = Spelling::of(&dict, &model).normalise(dict)?;
-    let (dict, left_out) = names.select(dict)?;
-    let model = match names.can_do_without_pooler(&dict) {
-        true => model.without_pooler(),
-        false => model,
+    let (dict, ignored) = names.select(dict)?;
+    let model = if names.can_do_without_pooler(&dict) {
+        model.without_pooler()
+    } else {
+        model
     };
     let output = names.output().filter(|_| new_head);
-    // What differs is judged below.
+    // Differences are checked below.
     let options = LoadOptions {
         strict: false,
         head: output.map(str::to_string),
@@ -123,17 +127,17 @@ fn fit(
         return Err(WeightsError::Mismatch { path, mismatch });
     }
     of_head.missing.extend(new);
-    of_head.unexpected.extend(left_out);
+    of_head.unexpected.extend(ignored);
     Ok((model, of_head))
 }
 
-/// Writes `model`, which `config` describes, so that `AutoModel.from_pretrained(folder)` opens it, or the `AutoModelFor..` of
-/// its head. `labels` may be empty: they are then called `LABEL_0` and so on.
+/// Writes `model` and its `config` so that `AutoModel.from_pretrained(folder)` opens it, or the
+/// `AutoModelFor..` of its head. If `labels` is empty, they are named `LABEL_0` and so on.
 ///
 /// # Errors
-/// [`HuggingFaceError::Config`] if there are labels, but not as many as the head has, or if RoBERTa, which counts its places
-/// from the token that fills up, is to have another one; [`HuggingFaceError::Io`] and [`HuggingFaceError::Weights`] if the
-/// folder cannot be written to.
+/// [`HuggingFaceError::Config`] if the number of labels is not the head's, or if `pad_token_id` is
+/// not the one that RoBERTa's positions start after; [`HuggingFaceError::Io`] and
+/// [`HuggingFaceError::Weights`] if the folder cannot be written.
 pub fn save_encoder(
     model: &TextEncoder,
     config: &TextEncoderConfig,
@@ -145,7 +149,7 @@ pub fn save_encoder(
     make_folder(folder)?;
     let weights = folder.join(SAFETENSORS);
     match model {
-        // Hugging Face's models without a head have no prefix.
+        // Without a head, Hugging Face's names have no prefix.
         TextEncoder::Bert(bert) if is_headless(config) => save_weights(&bert.bert, &weights)?,
         TextEncoder::DistilBert(model) if is_headless(config) => {
             save_weights(&model.distilbert, &weights)?;
@@ -169,13 +173,13 @@ fn check(
     pad_token_id: u32,
 ) -> Result<(), ConfigError> {
     let (given, wanted) = (labels.len(), config.num_labels());
-    if encoder_config::has_labels(config.head()) && given > 0 && given != wanted {
-        let reason = format!("is {wanted}, and {given} labels are named");
+    if config.head().has_labels() && given > 0 && given != wanted {
+        let reason = format!("is {wanted}, but {given} labels are given");
         return Err(ConfigError::new("num_labels", reason));
     }
-    let counted_from = config.pad_token_id();
-    if matches!(config, TextEncoderConfig::Roberta(_)) && counted_from != pad_token_id as usize {
-        let reason = format!("is {counted_from}, and the tokenizer fills up with {pad_token_id}");
+    let expected = config.pad_token_id();
+    if matches!(config, TextEncoderConfig::Roberta(_)) && expected != pad_token_id as usize {
+        let reason = format!("is {expected}, but the tokenizer pads with {pad_token_id}");
         return Err(ConfigError::new("pad_token_id", reason));
     }
     Ok(())

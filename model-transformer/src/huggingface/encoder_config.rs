@@ -1,13 +1,13 @@
-//! `config.json` of encoders to our configurations and back.
+//! Conversion between `config.json` and the configurations of encoders.
 
 use serde_json::{Map, Value, json};
 
 use super::config::{Refusal, known_fields, object, require};
 use crate::{BertConfig, DistilBertConfig, Head, RobertaConfig, TextEncoderConfig};
 
-/// The values of `model_type` that there are models for.
+/// Supported values of `model_type`.
 pub(super) const FAMILIES: [&str; 3] = ["bert", "distilbert", "roberta"];
-/// How the names of Hugging Face's classes end.
+/// Suffixes of Hugging Face's class names.
 const CLASSES: [(&str, Head); 6] = [
     ("Model", Head::None),
     ("ForMaskedLM", Head::MaskedLm),
@@ -16,28 +16,29 @@ const CLASSES: [(&str, Head); 6] = [
     ("ForTokenClassification", Head::TokenClassification),
     ("ForQuestionAnswering", Head::QuestionAnswering),
 ];
-/// What Hugging Face takes when a file says nothing of labels.
+/// Hugging Face's default number of labels.
 const LABELS: usize = 2;
-/// Of the values of `problem_type`, that of texts with one label each; the others are numbers and several labels.
+/// `problem_type` of classification with one label per text. Regression and multi-label
+/// classification are not supported.
 const ONE_LABEL: &str = "single_label_classification";
 
-/// The configuration, and what the labels are called.
+/// The configuration and the label names.
 pub(super) fn from_json(json: Value) -> Result<(TextEncoderConfig, Vec<String>), Refusal> {
     let Value::Object(mut json) = json else {
-        return Err(Refusal::Json("not an object".into()));
+        return Err(Refusal::Json("it is not an object".into()));
     };
     let family = json.get("model_type").and_then(Value::as_str);
-    let family = family.ok_or_else(|| Refusal::Json("there is no `model_type`".into()))?;
+    let family = family.ok_or_else(|| Refusal::Json("it has no `model_type`".into()))?;
     let family = family.to_string();
     if !FAMILIES.contains(&family.as_str()) {
         let all = FAMILIES.join(", ");
         return Err(Refusal::Unsupported(format!(
-            "`model_type` is `{family}`; of encoders, {all} can be opened"
+            "`model_type` is `{family}`; supported encoders are {all}"
         )));
     }
     let (head, labels) = (head(&json)?, labels(&json)?);
-    refuse_what_is_not_here(&json, head)?;
-    // No padding: no row of zeros, which matters to no one once there are weights.
+    refuse_unsupported(&json, head)?;
+    // Without a padding token no embedding is initialised to zero, which loading overwrites anyway.
     json.retain(|name, value| name != "pad_token_id" || !value.is_null());
     json.remove("num_labels");
     let config = match family.as_str() {
@@ -48,13 +49,15 @@ pub(super) fn from_json(json: Value) -> Result<(TextEncoderConfig, Vec<String>),
         _ => known_fields(&json, &roberta_base()).map(TextEncoderConfig::Roberta)?,
     };
     let config = config.with_head(head, labels.len());
-    match has_labels(head) {
-        true => Ok((config, labels)),
-        false => Ok((config, Vec::new())),
-    }
+    let labels = if head.has_labels() {
+        labels
+    } else {
+        Vec::new()
+    };
+    Ok((config, labels))
 }
 
-/// What Hugging Face takes when a file of RoBERTa's does not say: BERT's sizes.
+/// Hugging Face's defaults for options absent from a RoBERTa file: BERT's sizes.
 fn roberta_base() -> RobertaConfig {
     RobertaConfig {
         max_position_embeddings: 512,
@@ -64,19 +67,19 @@ fn roberta_base() -> RobertaConfig {
     }
 }
 
-fn refuse_what_is_not_here(json: &Map<String, Value>, head: Head) -> Result<(), Refusal> {
+fn refuse_unsupported(json: &Map<String, Value>, head: Head) -> Result<(), Refusal> {
     require(json, "position_embedding_type", &json!("absolute"))?;
     require(json, "is_decoder", &json!(false))?;
     require(json, "add_cross_attention", &json!(false))?;
     match head {
         Head::MaskedLm => require(json, "tie_word_embeddings", &json!(true)),
-        // The logits of other problems are no scores of labels of which one is right.
+        // Logits of other problem types are not scores of exclusive labels.
         Head::SequenceClassification => require(json, "problem_type", &json!(ONE_LABEL)),
         Head::None | Head::TokenClassification | Head::QuestionAnswering => Ok(()),
     }
 }
 
-/// The head of the first class in `architectures`; without any, none, as `AutoModel` would have it.
+/// The head of the first class in `architectures`; without one, no head, as with `AutoModel`.
 fn head(json: &Map<String, Value>) -> Result<Head, Refusal> {
     let classes = json.get("architectures").and_then(Value::as_array);
     let Some(class) = classes.and_then(|classes| classes.first()) else {
@@ -86,20 +89,20 @@ fn head(json: &Map<String, Value>) -> Result<Head, Refusal> {
     let known = CLASSES.iter().find(|(end, _)| class.ends_with(end));
     known.map(|(_, head)| *head).ok_or_else(|| {
         Refusal::Unsupported(format!(
-            "`architectures` says `{class}`, a kind of model that is not here"
+            "`architectures` is `{class}`, which is not supported"
         ))
     })
 }
 
-/// What the labels are called, in order. Hugging Face's `id2label` has numbers as keys, in any order.
+/// Label names in order. Hugging Face's `id2label` has numbers as keys, in any order.
 fn labels(json: &Map<String, Value>) -> Result<Vec<String>, Refusal> {
     let Some(named) = json.get("id2label").and_then(Value::as_object) else {
         let count = json.get("num_labels").and_then(Value::as_u64);
         let count = count.map_or(Ok(LABELS), usize::try_from);
         return match count {
-            // More are refused when the network is built; here they would only fill the memory.
+            // More would be refused later, by `validate`, but not before filling the memory.
             Ok(count) if count < 1 << 24 => Ok(unnamed(count)),
-            _ => Err(Refusal::Json("`num_labels` is absurdly large".into())),
+            _ => Err(Refusal::Json("`num_labels` is too large".into())),
         };
     };
     let name = |id: usize| named.get(&id.to_string()).and_then(Value::as_str);
@@ -108,19 +111,12 @@ fn labels(json: &Map<String, Value>) -> Result<Vec<String>, Refusal> {
         .collect();
     names.ok_or_else(|| {
         let last = named.len().saturating_sub(1);
-        Refusal::Json(format!("`id2label` does not name each of 0 to {last}"))
+        Refusal::Json(format!("`id2label` must name each of 0 to {last}"))
     })
 }
 
 fn unnamed(count: usize) -> Vec<String> {
     (0..count).map(|id| format!("LABEL_{id}")).collect()
-}
-
-pub(super) fn has_labels(head: Head) -> bool {
-    matches!(
-        head,
-        Head::SequenceClassification | Head::TokenClassification
-    )
 }
 
 pub(super) fn to_json(config: &TextEncoderConfig, labels: &[String], pad_token_id: u32) -> Value {
@@ -141,7 +137,7 @@ pub(super) fn to_json(config: &TextEncoderConfig, labels: &[String], pad_token_i
         "torch_dtype": "float32",
     });
     fields.extend(object(&more));
-    if has_labels(head) {
+    if head.has_labels() {
         fields.extend(label_fields(config, labels));
     }
     Value::Object(fields)

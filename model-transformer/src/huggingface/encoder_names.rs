@@ -1,4 +1,4 @@
-//! What else tensors of encoders are called in files on the hub, and which of them a model reads.
+//! Tensor names of encoder files on the hub, and the selection of those that a model reads.
 
 use std::collections::BTreeSet;
 
@@ -6,22 +6,22 @@ use super::names::is_same;
 use crate::TextEncoder;
 use crate::weights::{StateDict, WeightsError, parameter_names};
 
-/// What a backbone consists of, when it has no prefix.
+/// Modules of a backbone without a prefix.
 const BACKBONE: [&str; 4] = ["embeddings.", "encoder.", "transformer.", "pooler."];
-/// Norms of the first checkpoints, which TensorFlow wrote.
+/// Norm parameters of early checkpoints, converted from TensorFlow.
 const NORMS: [(&str, &str); 2] = [(".gamma", ".weight"), (".beta", ".bias")];
-/// Numbers from 0 on, and zeros, that older versions stored.
+/// Constant buffers that older versions stored.
 const CONSTANTS: [&str; 2] = ["embeddings.position_ids", "embeddings.token_type_ids"];
-/// Whether one text follows the other: a head beside the one for masked tokens, which no one asks for.
+/// BERT's next sentence prediction head, beside the masked-language-model head; not supported.
 const NEXT_SENTENCE: &str = "cls.seq_relationship.";
 
-/// How a file spells what a model has.
+/// Naming scheme of a file.
 pub(super) struct Spelling {
-    /// What is put before the backbone's names: the prefix of the family, if the file has none.
+    /// Prefix to add to the backbone's names: that of the family, if the file has none.
     missing_prefix: Option<&'static str>,
-    /// Second copies of tied tensors.
+    /// Redundant copies of tied tensors.
     copies: BTreeSet<&'static str>,
-    /// A tied tensor that is there under its second name alone, and its first one.
+    /// A tied tensor stored under its second name only, and its first name.
     alias: Option<(&'static str, &'static str)>,
 }
 
@@ -30,7 +30,7 @@ impl Spelling {
         let prefix = model.prefix();
         let has_prefix = dict.names().any(|name| name.starts_with(prefix));
         let tied = Tied::of(model);
-        // If the two differ, it is another model: the second one stays and does not fit.
+        // Copies that differ belong to an untied model: both are kept, and one will not fit.
         let is_copy = |copy: &str, original: &str| {
             let unprefixed = original.strip_prefix(prefix).unwrap_or(original);
             is_same(dict, copy, original) || is_same(dict, copy, unprefixed)
@@ -54,7 +54,7 @@ impl Spelling {
         }
     }
 
-    /// The tensors of `dict` under the names that a model of the family has.
+    /// Renames the tensors of `dict` to the model's names.
     pub(super) fn normalise(&self, dict: StateDict) -> Result<StateDict, WeightsError> {
         dict.rename(|name| self.name(name))
     }
@@ -81,11 +81,11 @@ impl Spelling {
     }
 }
 
-/// The tensors that a masked-language-model head shares, as PyTorch calls them a second time.
+/// Names of the tied tensors of a masked-language-model head in PyTorch.
 struct Tied {
     table: &'static str,
     table_copy: &'static str,
-    /// The second name of the bias, and the first.
+    /// Second and first name of the bias.
     bias: Option<(&'static str, &'static str)>,
 }
 
@@ -111,17 +111,17 @@ impl Tied {
     }
 }
 
-/// The parameters of a model, and which of them are its head and its pooler.
+/// Parameter names of a model, with those of its head and its pooler.
 pub(super) struct KnownNames {
     parameters: BTreeSet<String>,
-    /// All modules that heads of the family consist of.
+    /// Modules of all heads of the family.
     head_modules: &'static [&'static str],
-    /// Those that this model has.
+    /// Modules of this model's head.
     own_head: BTreeSet<String>,
     pooler: String,
 }
 
-/// The modules of heads whose size follows from what is asked, one in each head.
+/// Output layer of each head, whose size depends on the task.
 const OUTPUTS: [&str; 5] = [
     "classifier",
     "qa_outputs",
@@ -143,38 +143,38 @@ impl KnownNames {
         }
     }
 
-    /// Whether the parameter of this name may keep the values that it has, where a new head is asked for.
+    /// True if the parameter may keep its initial values when a new head is trained.
     pub(super) fn may_be_new(&self, name: &str) -> bool {
         self.is_any_head(name) || name.starts_with(&self.pooler)
     }
 
-    /// The module of the model's head that gives the logits.
+    /// Output layer of the model's head.
     pub(super) fn output(&self) -> Option<&'static str> {
         OUTPUTS
             .into_iter()
             .find(|name| self.own_head.contains(*name))
     }
 
-    /// What the model is to read of `dict`, and the names of what it is not to read.
+    /// Tensors of `dict` to load, and the names of those that are ignored.
     pub(super) fn select(&self, dict: StateDict) -> Result<(StateDict, Vec<String>), WeightsError> {
-        let mut left_out = Vec::new();
+        let mut ignored = Vec::new();
         let dict = dict.rename(|name| {
-            if self.is_left_out(name) {
-                left_out.push(name.to_string());
+            if self.is_ignored(name) {
+                ignored.push(name.to_string());
                 return None;
             }
             Some(name.to_string())
         })?;
-        Ok((dict, left_out))
+        Ok((dict, ignored))
     }
 
-    fn is_left_out(&self, name: &str) -> bool {
+    fn is_ignored(&self, name: &str) -> bool {
         let is_other_head = self.is_any_head(name) && !self.own_head.contains(module(name));
         let is_spare_pooler = name.starts_with(&self.pooler) && !self.parameters.contains(name);
         is_other_head || is_spare_pooler || name.starts_with(NEXT_SENTENCE)
     }
 
-    /// Whether the file has no pooler, and no head of the model is there to ask for it.
+    /// True if the file has no pooler and the model has no head that needs one.
     pub(super) fn can_do_without_pooler(&self, dict: &StateDict) -> bool {
         let has_pooler = dict.names().any(|name| name.starts_with(&self.pooler));
         self.own_head.is_empty() && !has_pooler
@@ -185,7 +185,7 @@ impl KnownNames {
     }
 }
 
-/// The outermost module that a parameter is in.
+/// Outermost module of a parameter.
 fn module(parameter: &str) -> &str {
     parameter.split('.').next().unwrap_or(parameter)
 }

@@ -1,17 +1,17 @@
-//! What else tensors are called in files on the hub.
+//! Tensor names of causal language models in files on the hub.
 
 use crate::CausalLm;
 use crate::weights::{StateDict, WeightsError};
 
 const HEAD: &str = "lm_head.weight";
 
-/// The tensors of `dict` under the names that `model` has.
+/// Renames the tensors of `dict` to the names of `model`.
 pub(super) fn normalise(dict: StateDict, model: &CausalLm) -> Result<StateDict, WeightsError> {
     let (prefix, embeddings, is_tied) = match model {
         CausalLm::Gpt(gpt) => ("transformer.", "transformer.wte.weight", gpt.is_tied()),
         CausalLm::Llama(llama) => ("model.", "model.embed_tokens.weight", llama.is_tied()),
     };
-    // Files of the base model alone, as OpenAI's GPT-2, have no prefix.
+    // Files of the base model, such as OpenAI's GPT-2, have no prefix.
     let has_prefix = dict.names().any(|name| name.starts_with(prefix));
     let dict = dict.rename(|name| match name {
         _ if is_constant(name) => None,
@@ -19,21 +19,21 @@ pub(super) fn normalise(dict: StateDict, model: &CausalLm) -> Result<StateDict, 
         _ if has_prefix => Some(name.into()),
         _ => Some(format!("{prefix}{name}")),
     })?;
-    // Some files hold a tied matrix twice. If the two differ it is another model, and the second one stays and does not
-    // fit.
+    // Some files store a tied matrix twice. Copies that differ belong to an untied model: the
+    // second one is kept and will not fit.
     if is_tied && is_same(&dict, HEAD, embeddings) {
         return dict.rename(|name| (name != HEAD).then(|| name.into()));
     }
     Ok(dict)
 }
 
-/// Masks and frequencies that older versions stored.
+/// Masks and RoPE frequencies, which older versions stored.
 fn is_constant(name: &str) -> bool {
     let constants = [".attn.bias", ".attn.masked_bias", "rotary_emb.inv_freq"];
     constants.iter().any(|constant| name.ends_with(constant))
 }
 
-/// Whether a file has the same numbers twice.
+/// True if both tensors are in the file and equal.
 pub(super) fn is_same(dict: &StateDict, one: &str, other: &str) -> bool {
     match (dict.floats(one), dict.floats(other)) {
         (Some(one), Some(other)) => one == other,

@@ -2,13 +2,13 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use tinderbox_kernels::activation::{gelu, gelu_tanh, relu, silu};
 
-/// What a feed-forward layer does between its two matrices. The names are Hugging Face's.
+/// Activation function of an MLP, with Hugging Face's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// `x Φ(x)`, Hendrycks and Gimpel 2016, <https://arxiv.org/abs/1606.08415>.
     Gelu,
-    /// `x / 2 (1 + tanh(sqrt(2 / π) (x + 0.044715 x³)))`, what GPT-2 was trained with.
+    /// Tanh approximation of GELU, `x / 2 (1 + tanh(sqrt(2 / π) (x + 0.044715 x³)))`: GPT-2's.
     #[serde(alias = "gelu_pytorch_tanh")]
     GeluNew,
     /// `max(x, 0)`
@@ -19,7 +19,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Applies it to every number.
+    /// Applies the function element-wise.
     pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match self {
             Self::Gelu => gelu(x),

@@ -3,9 +3,10 @@ use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
 use tinderbox_kernels::norm::{layer_norm, rms_norm};
 
-/// Layer normalisation over the last dimension: `(x - mean) / sqrt(var + epsilon) * weight + bias`.
+/// Layer normalisation over the last dimension:
+/// `(x - mean) / sqrt(var + epsilon) * weight + bias`.
 ///
-/// Ba et al. 2016, <https://arxiv.org/abs/1607.06450>. The variance is the biased one.
+/// Ba et al. 2016, <https://arxiv.org/abs/1607.06450>. The variance is biased (divided by n).
 #[derive(Module, Debug)]
 pub struct LayerNorm {
     weight: Param<Tensor<1>>,
@@ -14,7 +15,7 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// Begins as the normalisation alone: weights of one, and a bias of zeros if `with_bias`.
+    /// Initialises weights of one, and a bias of zeros if `with_bias`.
     pub fn new(width: usize, epsilon: f64, with_bias: bool, device: &Device) -> Self {
         Self {
             weight: Initializer::Ones.init([width], device),
@@ -30,7 +31,7 @@ impl LayerNorm {
         layer_norm(x, weight, bias, self.epsilon)
     }
 
-    /// The same layer with a bias; zeros if it had none.
+    /// The same layer with a bias, zero if it had none.
     #[must_use]
     pub(crate) fn with_bias(mut self) -> Self {
         let width = self.weight.lazy_shape()[0];
@@ -41,7 +42,7 @@ impl LayerNorm {
     }
 }
 
-/// Normalisation by the root of the mean square: `x / sqrt(mean(x²) + epsilon) * weight`.
+/// Root mean square normalisation: `x / sqrt(mean(x²) + epsilon) * weight`.
 ///
 /// Zhang and Sennrich 2019, <https://arxiv.org/abs/1910.07467>.
 #[derive(Module, Debug)]
@@ -51,7 +52,7 @@ pub struct RmsNorm {
 }
 
 impl RmsNorm {
-    /// Begins as the normalisation alone: weights of one.
+    /// Initialises weights of one.
     pub fn new(width: usize, epsilon: f64, device: &Device) -> Self {
         Self {
             weight: Initializer::Ones.init([width], device),

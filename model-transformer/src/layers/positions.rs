@@ -1,4 +1,5 @@
-//! How a model knows where a token stands: a table that is added to the embeddings, or a rotation of queries and keys.
+//! Position encodings: learned or sinusoidal tables added to the embeddings, and rotary position
+//! embeddings (RoPE) of queries and keys.
 
 use burn::module::Module;
 use burn::nn::Embedding;
@@ -9,16 +10,17 @@ use crate::ConfigError;
 
 /// Rows `start..start + time` of a learned table `[positions, width]`, as `[1, time, width]`.
 ///
-/// They are sliced and not looked up, so that the backward pass need not add them up token by token.
+/// A slice, not a lookup: the backward pass need not accumulate gradients token by token.
 ///
 /// # Panics
-/// If the table is shorter.
+/// If the table is too short.
 pub fn learned(table: &Embedding, start: usize, time: usize) -> Tensor<3> {
     table.weight.val().narrow(0, start, time).unsqueeze()
 }
 
-/// The fixed table `[positions, width]` of Vaswani et al. 2017, <https://arxiv.org/abs/1706.03762>, section 3.5:
-/// `sin(p / 10000^(2i / width))` in the even columns `2i`, the cosine in the odd ones after them.
+/// Fixed table `[positions, width]` of Vaswani et al. 2017, <https://arxiv.org/abs/1706.03762>,
+/// section 3.5: `sin(p / 10000^(2i / width))` in even columns `2i`, the cosine in odd ones `2i +
+/// 1`.
 pub fn sinusoidal(positions: usize, width: usize, device: &Device) -> Tensor<2> {
     let value = |index: usize| {
         let (position, column) = (index / width, index % width);
@@ -33,7 +35,7 @@ pub fn sinusoidal(positions: usize, width: usize, device: &Device) -> Tensor<2> 
     Tensor::from_data(TensorData::new(values, [positions, width]), device)
 }
 
-/// Which numbers of a head are rotated together.
+/// Pairing of the dimensions of a head, which RoPE rotates together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pairs {
     /// `i` and `i + head_dim / 2`: Hugging Face's checkpoints.
@@ -43,18 +45,20 @@ pub enum Pairs {
     Interleaved,
 }
 
-/// Stretching of the slow rotations of Llama 3.1, for contexts longer than those of the first training. The names are
-/// those of Hugging Face's `rope_scaling` of type `llama3`.
+/// RoPE scaling of Llama 3.1, for contexts longer than in pretraining: low frequencies are divided
+/// by a factor. The names are those of Hugging Face's `rope_scaling` of type `llama3`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RopeScaling {
-    /// The slowest rotations become slower by this factor.
+    /// Divisor of the low frequencies.
     pub factor: f64,
-    /// Rotations with a wavelength above `original_max_position_embeddings / low_freq_factor` are the slow ones.
+    /// Frequencies with a wavelength above `original_max_position_embeddings / low_freq_factor` are
+    /// low.
     pub low_freq_factor: f64,
-    /// Rotations with a wavelength below `original_max_position_embeddings / high_freq_factor` stay as they are.
+    /// Frequencies with a wavelength below `original_max_position_embeddings / high_freq_factor`
+    /// are unchanged.
     pub high_freq_factor: f64,
-    /// The context of the first training, in tokens.
+    /// Context length of pretraining, in tokens.
     pub original_max_position_embeddings: usize,
 }
 
@@ -73,21 +77,22 @@ impl RopeScaling {
         Ok(())
     }
 
-    /// Hugging Face's rule: slow rotations slower, fast ones as they are, and a smooth passage between.
+    /// Hugging Face's rule: low frequencies scaled, high ones unchanged, interpolation between.
     fn apply(&self, frequency: f64) -> f64 {
         let wavelength = 2.0 * std::f64::consts::PI / frequency;
         let turns = self.original_max_position_embeddings as f64 / wavelength;
         let range = self.high_freq_factor - self.low_freq_factor;
-        let fastness = ((turns - self.low_freq_factor) / range).clamp(0.0, 1.0);
-        (1.0 - fastness) * frequency / self.factor + fastness * frequency
+        let unscaled = ((turns - self.low_freq_factor) / range).clamp(0.0, 1.0);
+        (1.0 - unscaled) * frequency / self.factor + unscaled * frequency
     }
 }
 
-/// Rotary positions: pair `i` of a head turns by `position * theta^(-2i / head_dim)`, so that the product of a query and a
-/// key depends on their distance.
+/// Rotary position embeddings (RoPE): pair `i` of a head is rotated by
+/// `position * theta^(-2i / head_dim)`, so that the product of a query and a key depends on their
+/// distance.
 ///
-/// Su et al. 2021, <https://arxiv.org/abs/2104.09864>. Angles are rounded to float32, as Hugging Face does: the rounding
-/// of the large ones is part of what a model was trained with.
+/// Su et al. 2021, <https://arxiv.org/abs/2104.09864>. Angles are rounded to float32, as in Hugging
+/// Face's code: models were trained with the rounding error of large angles.
 #[derive(Module, Debug)]
 pub struct Rotary {
     #[module(skip)]
@@ -97,7 +102,7 @@ pub struct Rotary {
 }
 
 impl Rotary {
-    /// For heads of `head_dim` numbers, which is even.
+    /// RoPE for heads of an even `head_dim`.
     pub fn new(head_dim: usize, theta: f64, scaling: Option<&RopeScaling>, pairs: Pairs) -> Self {
         let frequency = |i: usize| {
             let plain = theta.powf(-2.0 * i as f64 / head_dim as f64);
@@ -109,20 +114,20 @@ impl Rotary {
         }
     }
 
-    /// The rotations of `time` positions from `start` on, to be shared by all layers.
+    /// Rotations of `time` positions from `start` on, shared by all layers.
     pub fn at(&self, start: usize, time: usize, device: &Device) -> Rotation {
         let half = self.frequencies.len();
         let (mut cos, mut sin) = (Vec::new(), Vec::new());
         for position in start..start + time {
             let angle = |frequency: &f32| f64::from(position as f32 * frequency).sin_cos();
-            let turns: Vec<(f64, f64)> = self.frequencies.iter().map(angle).collect();
+            let rotations: Vec<(f64, f64)> = self.frequencies.iter().map(angle).collect();
             for column in 0..2 * half {
-                // The first of a pair takes its partner with a minus.
+                // The first of a pair takes its partner with a negative sign.
                 let (pair, is_first) = match self.pairs {
                     Pairs::Halves => (column % half, column < half),
                     Pairs::Interleaved => (column / 2, column % 2 == 0),
                 };
-                let (s, c) = turns[pair];
+                let (s, c) = rotations[pair];
                 cos.push(c as f32);
                 sin.push(if is_first { -s } else { s } as f32);
             }
@@ -136,28 +141,28 @@ impl Rotary {
     }
 }
 
-/// The rotations of some positions; see [`Rotary::at`].
+/// Rotations of consecutive positions; see [`Rotary::at`].
 #[derive(Clone, Debug)]
 pub struct Rotation {
     /// `[1, time, 1, head_dim]`
     cos: Tensor<4>,
-    /// Likewise, with the sign changed for the first of each pair.
+    /// `[1, time, 1, head_dim]`, negative for the first of each pair.
     sin: Tensor<4>,
     pairs: Pairs,
 }
 
 impl Rotation {
-    /// Turns queries or keys `[batch, time, heads * head_dim]`.
+    /// Rotates queries or keys `[batch, time, heads * head_dim]`.
     pub fn forward(&self, x: Tensor<3>, head_dim: usize) -> Tensor<3> {
         let [batch, time, width] = x.dims();
         let x = x.reshape([batch, time, width / head_dim, head_dim]);
         let partners = self.partners(x.clone());
-        let turned = x * self.cos.clone() + partners * self.sin.clone();
-        turned.reshape([batch, time, width])
+        let rotated = x * self.cos.clone() + partners * self.sin.clone();
+        rotated.reshape([batch, time, width])
     }
 
-    /// Each number's partner in its place. A reversal has a reversal as its backward pass, which is cheaper than cutting
-    /// and joining.
+    /// Swaps the partners of each pair. The backward pass of a flip is a flip, which is cheaper
+    /// than slicing and concatenating.
     fn partners(&self, x: Tensor<4>) -> Tensor<4> {
         let [batch, time, heads, head_dim] = x.dims();
         let half = head_dim / 2;

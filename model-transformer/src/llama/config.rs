@@ -1,5 +1,6 @@
 use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear, LinearConfig};
 use burn::tensor::Device;
+use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
 
 use super::{Decoder, Llama};
@@ -7,41 +8,45 @@ use crate::ConfigError;
 use crate::layers::RmsNorm;
 use crate::layers::positions::{Pairs, RopeScaling, Rotary};
 
-/// Configuration of a [`Llama`], in the words of Hugging Face's `LlamaConfig`. The default is Llama 2 7B.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Configuration of a [`Llama`], with the option names of Hugging Face's `LlamaConfig`. The default
+/// is Llama 2 7B.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Setters)]
 #[serde(default, deny_unknown_fields)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct LlamaConfig {
-    /// Number of tokens that there are.
+    /// Vocabulary size.
     pub vocab_size: usize,
-    /// The longest sequence, in tokens.
+    /// Context length, in tokens.
     pub max_position_embeddings: usize,
-    /// The width of the stream through the layers.
+    /// Width of the hidden states.
     pub hidden_size: usize,
-    /// The width inside a feed-forward layer.
+    /// Width inside the MLP.
     pub intermediate_size: usize,
     /// Number of layers.
     pub num_hidden_layers: usize,
     /// Number of query heads.
     pub num_attention_heads: usize,
-    /// Number of key and value heads, each of which serves several query heads; by default as many as query heads.
+    /// Number of key and value heads, shared by groups of query heads (grouped-query attention); by
+    /// default one per query head.
     pub num_key_value_heads: Option<usize>,
-    /// The width of a head; by default `hidden_size / num_attention_heads`.
+    /// Width of a head; by default `hidden_size / num_attention_heads`.
     pub head_dim: Option<usize>,
-    /// How slow the slowest rotation of positions is.
+    /// Base of the RoPE frequencies.
     pub rope_theta: f64,
-    /// Llama 3.1's stretching of the slow rotations.
+    /// Llama 3.1's RoPE scaling.
     pub rope_scaling: Option<RopeScaling>,
-    /// What normalisation adds to the mean square.
+    /// Epsilon of RMS normalisation.
     pub rms_norm_eps: f64,
-    /// Standard deviation of the first weights.
+    /// Standard deviation of the initial weights.
     pub initializer_range: f64,
-    /// Dropout of attention's probabilities.
+    /// Dropout of the attention probabilities.
     pub attention_dropout: f64,
-    /// Whether the logits come from the embeddings' own table; otherwise there is a matrix `lm_head`.
+    /// Ties the head to the word embeddings; otherwise it is a matrix of its own, `lm_head`.
     pub tie_word_embeddings: bool,
-    /// Whether attention's linear layers have biases.
+    /// Gives the linear layers of attention a bias.
     pub attention_bias: bool,
-    /// Whether the feed-forward layers have biases.
+    /// Gives the linear layers of the MLP a bias.
     pub mlp_bias: bool,
 }
 
@@ -74,7 +79,7 @@ impl LlamaConfig {
         Self::default()
     }
 
-    /// Llama 3 8B: a larger vocabulary and four query heads to a key head.
+    /// Llama 3 8B: a larger vocabulary, and four query heads per key and value head.
     pub fn llama3_8b() -> Self {
         Self {
             vocab_size: 128_256,
@@ -98,8 +103,8 @@ impl LlamaConfig {
         }
     }
 
-    /// A network for a processor: a vocabulary of bytes, four layers of width 128 with two query heads to a key head,
-    /// tied embeddings.
+    /// A model for a CPU: a vocabulary of bytes, four layers of width 128, two query heads per key
+    /// and value head, tied embeddings.
     pub fn mini() -> Self {
         Self {
             vocab_size: 256,
@@ -119,13 +124,13 @@ impl LlamaConfig {
         self.num_key_value_heads.unwrap_or(self.num_attention_heads)
     }
 
-    /// The width of a head.
+    /// Width of a head.
     pub fn head_width(&self) -> usize {
         let even_share = self.hidden_size.checked_div(self.num_attention_heads);
         self.head_dim.or(even_share).unwrap_or_default()
     }
 
-    /// Number of parameters, without building anything.
+    /// Number of parameters, computed without building the model.
     pub fn num_parameters(&self) -> usize {
         let (width, inner) = (self.hidden_size, self.intermediate_size);
         let queries = self.num_attention_heads * self.head_width();
@@ -138,10 +143,10 @@ impl LlamaConfig {
         tables * self.vocab_size * width + layers + width
     }
 
-    /// Checks that the options describe a network.
+    /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero, absurdly large, or does not go with the others.
+    /// Names the first option that is zero, absurdly large, or inconsistent with another.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::require_size("vocab_size", self.vocab_size)?;
         ConfigError::require_size("max_position_embeddings", self.max_position_embeddings)?;
@@ -168,17 +173,17 @@ impl LlamaConfig {
             let heads = ("num_attention_heads", heads);
             ConfigError::require_multiple("hidden_size", self.hidden_size, heads)?;
         }
-        // All heads together are a width like any other.
+        // The heads together have a width, which is limited as any.
         let width = self.head_width();
         ConfigError::require_size("head_dim", width.saturating_mul(heads))?;
         if width.is_multiple_of(2) {
             return Ok(());
         }
-        let reason = format!("must be even, to be rotated, got {width}");
+        let reason = format!("must be even for RoPE, got {width}");
         Err(ConfigError::new("head_dim", reason))
     }
 
-    /// Builds the network on `device` with weights from `N(0, initializer_range²)`.
+    /// Builds the model on `device` with weights from `N(0, initializer_range²)`.
     ///
     /// # Errors
     /// See [`validate`](Self::validate).
@@ -210,17 +215,17 @@ impl LlamaConfig {
         Rotary::new(self.head_width(), self.rope_theta, scaling, Pairs::Halves)
     }
 
-    /// A bias, if there is one, begins as zeros.
+    /// Linear layer; a bias is initialised to zero.
     pub(super) fn linear(
         &self,
-        inputs: usize,
-        outputs: usize,
+        in_features: usize,
+        out_features: usize,
         bias: bool,
         device: &Device,
     ) -> Linear {
-        let config = LinearConfig::new(inputs, outputs).with_bias(false);
+        let config = LinearConfig::new(in_features, out_features).with_bias(false);
         Linear {
-            bias: bias.then(|| Initializer::Zeros.init([outputs], device)),
+            bias: bias.then(|| Initializer::Zeros.init([out_features], device)),
             ..config.with_initializer(self.normal()).init(device)
         }
     }

@@ -5,7 +5,7 @@ use super::TextEncoder;
 use crate::encoder::Head;
 use crate::{BertConfig, ConfigError, DistilBertConfig, RobertaConfig};
 
-/// The configuration of any encoder. In JSON the field `family` tells which one it is.
+/// Configuration of any encoder. In JSON, the field `family` names the variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "family", rename_all = "snake_case")]
 pub enum TextEncoderConfig {
@@ -19,7 +19,7 @@ pub enum TextEncoderConfig {
 }
 
 impl TextEncoderConfig {
-    /// Number of tokens that there are.
+    /// Vocabulary size.
     pub fn vocab_size(&self) -> usize {
         match self {
             Self::Bert(config) => config.vocab_size,
@@ -28,7 +28,7 @@ impl TextEncoderConfig {
         }
     }
 
-    /// The longest text, in tokens, those of the model's own included.
+    /// Maximum length of a text, in tokens, special tokens included.
     pub fn max_length(&self) -> usize {
         match self {
             Self::Bert(config) => config.max_position_embeddings,
@@ -37,7 +37,7 @@ impl TextEncoderConfig {
         }
     }
 
-    /// The width of the features.
+    /// Width of the features.
     pub fn hidden_size(&self) -> usize {
         match self {
             Self::Bert(config) => config.hidden_size,
@@ -55,7 +55,7 @@ impl TextEncoderConfig {
         }
     }
 
-    /// How many kinds of segments the model tells apart, at least 1. With 1, the segments of an input are not looked at.
+    /// Number of token types, at least 1. With 1, the `token_type_ids` of an input are ignored.
     pub fn type_vocab_size(&self) -> usize {
         match self {
             Self::Bert(config) => config.type_vocab_size,
@@ -64,7 +64,7 @@ impl TextEncoderConfig {
         }
     }
 
-    /// The token that fills up.
+    /// Padding token.
     pub fn pad_token_id(&self) -> usize {
         match self {
             Self::Bert(config) => config.pad_token_id,
@@ -73,7 +73,7 @@ impl TextEncoderConfig {
         }
     }
 
-    /// What stands on top.
+    /// Head.
     pub fn head(&self) -> Head {
         match self {
             Self::Bert(config) => config.head,
@@ -82,7 +82,7 @@ impl TextEncoderConfig {
         }
     }
 
-    /// Number of labels, of a head that has labels.
+    /// Number of labels, for a head that has labels.
     pub fn num_labels(&self) -> usize {
         match self {
             Self::Bert(config) => config.num_labels,
@@ -91,14 +91,11 @@ impl TextEncoderConfig {
         }
     }
 
-    /// The same network with another head. Only those for sequences and tokens look at `num_labels`; the others keep
+    /// Sets the head. Only sequence and token classification use `num_labels`; other heads keep
     /// Hugging Face's 2.
     #[must_use]
     pub fn with_head(mut self, head: Head, num_labels: usize) -> Self {
-        let num_labels = match head {
-            Head::SequenceClassification | Head::TokenClassification => num_labels,
-            Head::None | Head::MaskedLm | Head::QuestionAnswering => 2,
-        };
+        let num_labels = if head.has_labels() { num_labels } else { 2 };
         let (to_head, to_labels) = match &mut self {
             Self::Bert(config) => (&mut config.head, &mut config.num_labels),
             Self::DistilBert(config) => (&mut config.head, &mut config.num_labels),
@@ -108,7 +105,7 @@ impl TextEncoderConfig {
         self
     }
 
-    /// The same network for another number of tokens.
+    /// Sets the vocabulary size.
     #[must_use]
     pub fn with_vocab_size(mut self, vocab_size: usize) -> Self {
         match &mut self {
@@ -119,24 +116,24 @@ impl TextEncoderConfig {
         self
     }
 
-    /// The same network for a tokenizer that fills up with another token. RoBERTa counts its places from that number, and
-    /// gets as many rows of its table more or fewer as keep the longest text the same.
+    /// Sets the padding token. RoBERTa's positions start after it; its position embeddings are
+    /// resized to keep [`max_length`](Self::max_length).
     #[must_use]
     pub fn with_pad_token_id(mut self, pad_token_id: usize) -> Self {
         match &mut self {
             Self::Bert(config) => config.pad_token_id = pad_token_id,
             Self::DistilBert(config) => config.pad_token_id = pad_token_id,
             Self::Roberta(config) => {
-                let longest = config.max_length();
+                let max_length = config.max_length();
                 config.pad_token_id = pad_token_id;
-                let rows = longest.saturating_add(pad_token_id).saturating_add(1);
+                let rows = max_length.saturating_add(pad_token_id).saturating_add(1);
                 config.max_position_embeddings = rows;
             }
         }
         self
     }
 
-    /// Number of parameters, without building anything.
+    /// Number of parameters, computed without building the model.
     pub fn num_parameters(&self) -> usize {
         match self {
             Self::Bert(config) => config.num_parameters(),
@@ -145,10 +142,10 @@ impl TextEncoderConfig {
         }
     }
 
-    /// Checks that the options describe a network.
+    /// Checks the options.
     ///
     /// # Errors
-    /// Names the option at fault.
+    /// Names the invalid option.
     pub fn validate(&self) -> Result<(), ConfigError> {
         match self {
             Self::Bert(config) => config.validate(),
@@ -157,10 +154,10 @@ impl TextEncoderConfig {
         }
     }
 
-    /// Builds the network on `device`.
+    /// Builds the model on `device`.
     ///
     /// # Errors
-    /// Names the option at fault.
+    /// Names the invalid option.
     pub fn init(&self, device: &Device) -> Result<TextEncoder, ConfigError> {
         match self {
             Self::Bert(config) => config.init(device).map(TextEncoder::Bert),

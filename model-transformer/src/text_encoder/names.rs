@@ -1,12 +1,13 @@
-//! What the name of a parameter tells: how deep it lies, and whether it is the head's.
+//! Properties of a parameter that follow from its name: its depth, and whether it is the head's.
 //!
-//! Names are paths as `bert.encoder.layer.0.output.dense.weight`; what may stand before them, as the name of an enum's
-//! variant, does no harm.
+//! Names are paths such as `bert.encoder.layer.0.output.dense.weight`; a prefix, such as the name
+//! of an enum variant, does not matter.
 
 use super::TextEncoder;
 
 impl TextEncoder {
-    /// How deep the parameter of this name lies: 0 for embeddings, 1 to n for the n layers, n + 1 for a pooler and the head.
+    /// Depth of a parameter: 0 for embeddings, 1 to n for the n layers, n + 1 for a pooler and the
+    /// head.
     pub fn layer_of(&self, parameter: &str) -> usize {
         let mut steps = parameter.split('.');
         while let Some(step) = steps.next() {
@@ -22,13 +23,13 @@ impl TextEncoder {
         self.num_layers() + 1
     }
 
-    /// Whether the parameter of this name belongs to a head. A pooler's does not: it is part of a headless model, too.
+    /// True for parameters of a head. A pooler is not one: models without a head have it, too.
     pub fn is_head(&self, parameter: &str) -> bool {
         let heads = self.head_names();
         parameter.split('.').any(|step| heads.contains(&step))
     }
 
-    /// The modules that heads of this family consist of, whether or not this model has them.
+    /// Modules of all heads of this family, whether or not this model has them.
     pub fn head_names(&self) -> &'static [&'static str] {
         match self {
             Self::Bert(_) => &["cls", "classifier", "qa_outputs"],
@@ -44,7 +45,7 @@ impl TextEncoder {
         }
     }
 
-    /// How the names of the projections to queries and values end, which low-rank adapters are put on. Hu et al. 2021,
+    /// Name endings of the query and value projections, the usual targets of LoRA. Hu et al. 2021,
     /// <https://arxiv.org/abs/2106.09685>, section 4.2.
     pub fn lora_targets(&self) -> &'static [&'static str] {
         match self {
@@ -53,7 +54,7 @@ impl TextEncoder {
         }
     }
 
-    /// What stands before the names of everything below the head.
+    /// Prefix of the names of everything below the head.
     pub(crate) fn prefix(&self) -> &'static str {
         match self {
             Self::Bert(_) => "bert.",

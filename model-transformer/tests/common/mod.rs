@@ -1,4 +1,4 @@
-//! Fixtures that PyTorch made, and comparing with them.
+//! Fixtures with reference values from PyTorch.
 #![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used)]
 
 pub mod encoders;
@@ -14,7 +14,7 @@ use tinderbox_model_transformer::{CausalLmConfig, GptConfig, LlamaConfig};
 
 pub use tinderbox_model::testing::{Fixture, assert_close, gradients_by_name, values};
 
-/// Attention with the heads apart: `[batch, heads, time, head_dim]` each.
+/// Attention of separate heads: `[batch, heads, time, head_dim]` each.
 pub fn attention(
     q: Tensor<4>,
     k: Tensor<4>,
@@ -43,7 +43,7 @@ pub fn fixture_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-/// A thin model of Hugging Face's, and what `golden/make_transformer.py` wrote about it.
+/// A thin model, with reference values from Hugging Face written by `golden/make_transformer.py`.
 pub struct Thin {
     pub name: &'static str,
     pub config: CausalLmConfig,
@@ -53,12 +53,12 @@ pub struct Thin {
 pub fn gpt2() -> Thin {
     Thin {
         name: "gpt2",
-        config: CausalLmConfig::Gpt(GptConfig {
-            vocab_size: 61,
-            activation_function: Activation::GeluNew,
-            bias: true,
-            ..GptConfig::small(2, 4, 16, 40)
-        }),
+        config: CausalLmConfig::Gpt(
+            GptConfig::small(2, 4, 16, 40)
+                .with_vocab_size(61)
+                .with_activation_function(Activation::GeluNew)
+                .with_bias(true),
+        ),
         fixture: Fixture::new(include_bytes!("../fixtures/gpt2.safetensors")),
     }
 }
@@ -66,36 +66,36 @@ pub fn gpt2() -> Thin {
 pub fn llama() -> Thin {
     Thin {
         name: "llama",
-        config: CausalLmConfig::Llama(LlamaConfig {
-            vocab_size: 61,
-            max_position_embeddings: 40,
-            hidden_size: 16,
-            intermediate_size: 24,
-            num_hidden_layers: 2,
-            tie_word_embeddings: false,
-            ..LlamaConfig::mini()
-        }),
+        config: CausalLmConfig::Llama(
+            LlamaConfig::mini()
+                .with_vocab_size(61)
+                .with_max_position_embeddings(40)
+                .with_hidden_size(16)
+                .with_intermediate_size(24)
+                .with_num_hidden_layers(2)
+                .with_tie_word_embeddings(false),
+        ),
         fixture: Fixture::new(include_bytes!("../fixtures/llama.safetensors")),
     }
 }
 
-/// Everything that a Llama may have.
+/// A Llama with every option.
 pub fn llama3() -> Thin {
     let CausalLmConfig::Llama(plain) = llama().config else {
         unreachable!()
     };
     Thin {
         name: "llama3",
-        config: CausalLmConfig::Llama(LlamaConfig {
-            num_key_value_heads: Some(1),
-            head_dim: Some(6),
-            tie_word_embeddings: true,
-            attention_bias: true,
-            mlp_bias: true,
-            rope_theta: 500.0,
-            rope_scaling: Some(LLAMA3_SCALING),
-            ..plain
-        }),
+        config: CausalLmConfig::Llama(
+            plain
+                .with_num_key_value_heads(Some(1))
+                .with_head_dim(Some(6))
+                .with_tie_word_embeddings(true)
+                .with_attention_bias(true)
+                .with_mlp_bias(true)
+                .with_rope_theta(500.0)
+                .with_rope_scaling(Some(LLAMA3_SCALING)),
+        ),
         fixture: Fixture::new(include_bytes!("../fixtures/llama3.safetensors")),
     }
 }

@@ -1,5 +1,5 @@
-//! The three containers that `torch.save` has had: zip since PyTorch 1.6, a row of pickles and storages before, and tar in
-//! the first versions. The last is refused.
+//! The three container formats of `torch.save`: zip since PyTorch 1.6, a sequence of pickles and
+//! storages before, and tar in the first versions. Tar is refused.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -14,26 +14,26 @@ use super::input::Input;
 use super::pickle;
 use super::value::{Node, Pickle, Value};
 
-/// The number that a file of the second kind begins with, 0x1950a86a20f9469cfc6c in little-endian.
+/// Magic number of the second format, 0x1950a86a20f9469cfc6c in little-endian.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
-/// It is in a pickle of its own, whose protocol decides where exactly it lies.
+/// Number of bytes to search for it: it is in a pickle, and its offset depends on the protocol.
 const MAGIC_WITHIN: usize = 32;
-/// The version that goes with it, the only one there has been.
+/// The only version of the second format.
 const VERSION: i64 = 1001;
 
-/// Where the storages lie in the file, by their key.
+/// Byte ranges of the storages by key.
 pub(super) type Storages = HashMap<String, Range<usize>>;
 
-/// A file taken apart.
+/// A file split into its pickle and its storages.
 pub(super) struct Container<'a> {
     pub(super) pickle: Pickle<'a>,
     pub(super) storages: Storages,
 }
 
-/// Takes the file apart.
+/// Detects the format, and splits the file.
 ///
 /// # Errors
-/// `torch.save` did not write it, or it is damaged.
+/// The file was not written by `torch.save`, or is damaged.
 pub(super) fn open(bytes: &[u8]) -> Result<Container<'_>, Refusal> {
     let head = &bytes[..bytes.len().min(MAGIC_WITHIN)];
     if bytes.starts_with(b"PK\x03\x04") {
@@ -45,22 +45,22 @@ pub(super) fn open(bytes: &[u8]) -> Result<Container<'_>, Refusal> {
             "it is in the tar format of PyTorch before 0.1.10; load it in PyTorch and save it again",
         ))
     } else if bytes.first() == Some(&0x80) {
-        // Reading it tells whether it is an attack.
+        // Reading it detects malicious files.
         pickle::read(&mut Input::new(bytes, 0))?;
         Err(Refusal::format(
             "it is a plain pickle; weights are saved with torch.save",
         ))
     } else {
         Err(Refusal::format(
-            "it is neither in safetensors format nor in that of torch.save",
+            "it is neither a safetensors file nor one of torch.save",
         ))
     }
 }
 
-/// An archive with `NAME/data.pkl` and one entry `NAME/data/KEY` a storage, none of them compressed.
+/// A zip archive with `NAME/data.pkl` and an entry `NAME/data/KEY` per storage, uncompressed.
 fn open_zip(bytes: &[u8]) -> Result<Container<'_>, Refusal> {
     let entries = entries(bytes)?;
-    // Whatever else lies in an archive lies deeper.
+    // Other files of that name are nested deeper.
     let names = entries
         .keys()
         .filter_map(|name| name.strip_suffix("data.pkl"));
@@ -85,7 +85,7 @@ fn open_zip(bytes: &[u8]) -> Result<Container<'_>, Refusal> {
     Ok(Container { pickle, storages })
 }
 
-/// Where the entries of a zip archive lie. They are checked against their checksums.
+/// Byte ranges of the entries of a zip archive. Checksums are verified.
 fn entries(bytes: &[u8]) -> Result<HashMap<String, Range<usize>>, Refusal> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| damaged(&e))?;
     let mut entries = HashMap::new();
@@ -99,14 +99,14 @@ fn entries(bytes: &[u8]) -> Result<HashMap<String, Range<usize>>, Refusal> {
                 entry.size()
             )));
         }
-        let range = place(&entry, bytes.len());
+        let range = range(&entry, bytes.len());
         let range = range.ok_or_else(|| damaged(&format!("entry {name} is not whole")))?;
-        // Entries that lie over each other would be read many times.
+        // Overlapping entries would be read many times.
         total += range.len();
         if total > bytes.len() {
             return Err(damaged(&"its entries overlap"));
         }
-        // PyTorch can be told to compute no checksums, and then writes 0.
+        // PyTorch can be configured not to compute checksums; it then writes 0.
         let options = ZipReadOptions::new().ignore_crc32(entry.crc32() == 0);
         drop(entry);
         let entry = archive.by_index_with_options(index, options);
@@ -119,8 +119,8 @@ fn entries(bytes: &[u8]) -> Result<HashMap<String, Range<usize>>, Refusal> {
     Ok(entries)
 }
 
-/// Where an entry that is not compressed lies in a file of `length` bytes.
-fn place<R: Read>(entry: &ZipFile<'_, R>, length: usize) -> Option<Range<usize>> {
+/// Byte range of an uncompressed entry in a file of `length` bytes.
+fn range<R: Read>(entry: &ZipFile<'_, R>, length: usize) -> Option<Range<usize>> {
     let start = usize::try_from(entry.data_start()?).ok()?;
     let end = start.checked_add(usize::try_from(entry.size()).ok()?)?;
     (end <= length && entry.compressed_size() == entry.size()).then_some(start..end)
@@ -130,15 +130,15 @@ fn damaged(reason: &dyn Display) -> Refusal {
     Refusal::format(format!("it is a zip archive that cannot be read: {reason}"))
 }
 
-/// Pickles of the magic number, the version, the machine, the saved value and the keys of the storages; then the storages
-/// in the order of these keys, each its number of elements in eight bytes and the elements.
+/// Pickles of the magic number, the version, the machine, the saved value and the storage keys;
+/// then the storages in the order of these keys, each with its number of elements in eight bytes.
 fn open_legacy(bytes: &[u8]) -> Result<Container<'_>, Refusal> {
     let mut input = Input::new(bytes, 0);
     pickle::read(&mut input)?;
     let version = pickle::read(&mut input)?.root;
     if !matches!(version, Value::Int(VERSION)) {
         return Err(Refusal::format(format!(
-            "its version should be {VERSION} and is {version:?}"
+            "its version should be {VERSION}, but is {version:?}"
         )));
     }
     let machine = pickle::read(&mut input)?;
@@ -158,17 +158,15 @@ fn open_legacy(bytes: &[u8]) -> Result<Container<'_>, Refusal> {
             _ => None,
         };
         let storage = storage
-            .ok_or_else(|| Refusal::format(format!("no tensor has the storage {key:?} in it")))?;
+            .ok_or_else(|| Refusal::format(format!("no tensor uses its storage {key:?}")))?;
         let width = width(storage.class).ok_or_else(|| {
             let class = storage.class;
-            Refusal::format(format!(
-                "the size of an element of torch.{class} is not known"
-            ))
+            Refusal::format(format!("the element size of torch.{class} is unknown"))
         })?;
         let length = input.number(8)?;
         if length != storage.length as u64 {
             return Err(Refusal::format(format!(
-                "storage {} should have {} elements and has {length}",
+                "storage {} should have {} elements, but has {length}",
                 storage.key, storage.length
             )));
         }
@@ -179,7 +177,7 @@ fn open_legacy(bytes: &[u8]) -> Result<Container<'_>, Refusal> {
     Ok(Container { pickle, storages })
 }
 
-/// Bytes an element of a storage class has.
+/// Element size of a storage class, in bytes.
 fn width(class: &str) -> Option<u64> {
     Some(match class {
         "BoolStorage" | "ByteStorage" | "CharStorage" | "QInt8Storage" | "QUInt8Storage"

@@ -1,8 +1,8 @@
-//! Bytes, read one after the other.
+//! Sequential reader of bytes.
 
 use super::super::error::Refusal;
 
-/// What is still to be read of a file or of a part of it.
+/// Bytes of a file and a position in it.
 pub(super) struct Input<'a> {
     bytes: &'a [u8],
     position: usize,
@@ -13,7 +13,7 @@ impl<'a> Input<'a> {
         Self { bytes, position }
     }
 
-    /// How far the reading has come, from the beginning of all bytes.
+    /// Current position, from the beginning of the file.
     pub(super) fn position(&self) -> usize {
         self.position
     }
@@ -23,7 +23,7 @@ impl<'a> Input<'a> {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let Some(taken) = rest.get(..length) else {
             return Err(Refusal::format(format!(
-                "it ends too early: {length} bytes should follow byte {}, and there are {}",
+                "it ends too early: {length} bytes should follow byte {}, but only {} do",
                 self.position,
                 rest.len()
             )));
@@ -38,13 +38,13 @@ impl<'a> Input<'a> {
         Ok(bytes.fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
-    /// What a number of `size` bytes gives the length of.
+    /// Bytes prefixed by their length, a number of `size` bytes.
     pub(super) fn counted(&mut self, size: u64) -> Result<&'a [u8], Refusal> {
         let length = self.number(size)?;
         self.take(length)
     }
 
-    /// A line without its end.
+    /// A line without its newline.
     pub(super) fn line(&mut self) -> Result<&'a str, Refusal> {
         let rest = self.bytes.get(self.position..).unwrap_or_default();
         let length = rest.iter().position(|byte| *byte == b'\n');

@@ -1,9 +1,9 @@
 //! Python's pickle, read as data.
 //!
-//! A pickle is a program for a machine with a stack and a memo. One of its instructions calls functions, and with it a
-//! file can do whatever Python can. Here there is nothing to call: the few calls that make tensors and dicts are
-//! recognised by their names, any other leaves an object behind of which only the name is known. So checkpoints may hold
-//! whatever they like beside their weights.
+//! A pickle is a program for a machine with a stack and a memo. One of its instructions calls
+//! functions, so a file can do whatever Python can. Here nothing is called: the few calls that make
+//! tensors and dicts are recognised by name, and any other results in an opaque object. So
+//! checkpoints may contain anything beside their weights.
 //!
 //! Opcodes are those of <https://docs.python.org/3/library/pickletools.html>, protocols 0 to 5.
 
@@ -15,14 +15,15 @@ use super::super::error::Refusal;
 use super::input::Input;
 use super::value::{Global, Node, Pickle, Storage, Value};
 
-/// Instructions, and copied entries, that a pickle may have: some hundred times those of the largest public checkpoints.
-/// Each may cost about two hundred bytes of memory, however short it is in the file.
+/// Maximum number of instructions and copied entries: about a hundred times that of the largest
+/// public checkpoints. Each may cost about 200 bytes of memory, however short it is in the file.
 const MAX_STEPS: usize = 1 << 20;
 
-/// Reads one pickle from `input` and leaves it behind its end.
+/// Reads one pickle from `input`, up to its end.
 ///
 /// # Errors
-/// The pickle is damaged, uses what `torch.save` never does, or names a function that only an attack names.
+/// The pickle is damaged, has instructions that `torch.save` never writes, or names a function that
+/// only malicious files name.
 pub(super) fn read<'a>(input: &mut Input<'a>) -> Result<Pickle<'a>, Refusal> {
     let mut machine = Machine::default();
     loop {
@@ -43,7 +44,7 @@ pub(super) fn read<'a>(input: &mut Input<'a>) -> Result<Pickle<'a>, Refusal> {
 #[derive(Default)]
 struct Machine<'a> {
     stack: Vec<Value<'a>>,
-    /// Heights of the stack at the marks that are open.
+    /// Stack heights at the open marks.
     marks: Vec<usize>,
     memo: HashMap<u64, Value<'a>>,
     nodes: Vec<Node<'a>>,
@@ -54,7 +55,7 @@ struct Machine<'a> {
 impl<'a> Machine<'a> {
     fn step(&mut self, opcode: u8, input: &mut Input<'a>) -> Result<(), Refusal> {
         match opcode {
-            // Protocol and frame say nothing that is needed.
+            // Protocol and frame are irrelevant.
             0x80 => drop(input.take(1)?),
             0x95 => drop(input.take(8)?),
 
@@ -79,7 +80,7 @@ impl<'a> Machine<'a> {
             b'U' | 0x8c => self.push(text(input.counted(1)?)),
             b'T' | b'X' => self.push(text(input.counted(4)?)),
             0x8d => self.push(text(input.counted(8)?)),
-            // Escapes are left as they are: names of parameters have none.
+            // Escapes are kept as they are: parameter names have none.
             b'S' => self.push(Value::Text(input.line()?.trim_matches(['\'', '"']))),
             b'V' => self.push(Value::Text(input.line()?)),
             b'C' => self.bytes(input, 1)?,
@@ -117,10 +118,13 @@ impl<'a> Machine<'a> {
             }
 
             b'(' => self.marks.push(self.stack.len()),
-            b'0' => match self.marks.last() == Some(&self.stack.len()) {
-                true => drop(self.marks.pop()),
-                false => drop(self.pop()?),
-            },
+            b'0' => {
+                if self.marks.last() == Some(&self.stack.len()) {
+                    self.marks.pop();
+                } else {
+                    self.pop()?;
+                }
+            }
             b'1' => drop(self.pop_mark()?),
             b'2' => {
                 let top = self.top()?;
@@ -164,7 +168,7 @@ impl<'a> Machine<'a> {
                 let (_, _, class) = (self.pop()?, self.pop()?, self.pop()?);
                 self.object(self.as_global(class));
             }
-            // The attributes of an object, which stays on the stack; no weights are kept in attributes.
+            // Attributes of an object, which stays on the stack. Attributes hold no weights.
             b'b' => {
                 self.pop()?;
                 self.top()?;
@@ -179,15 +183,15 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Counts what has been done, so that a short file cannot ask for much.
+    /// Counts work done, so that a short file cannot cause much of it.
     fn charge(&mut self, steps: usize) -> Result<(), Refusal> {
         self.steps += steps;
-        match self.steps > MAX_STEPS {
-            true => Err(Refusal::format(format!(
+        if self.steps > MAX_STEPS {
+            return Err(Refusal::format(format!(
                 "its pickle has more than {MAX_STEPS} instructions; in PyTorch, save the state dict alone"
-            ))),
-            false => Ok(()),
+            )));
         }
+        Ok(())
     }
 
     fn push(&mut self, value: Value<'a>) {
@@ -214,7 +218,7 @@ impl<'a> Machine<'a> {
         let above_mark = self.stack.len() > self.marks.last().copied().unwrap_or(0);
         let top = self.stack.last().filter(|_| above_mark);
         top.copied()
-            .ok_or_else(|| Refusal::format("its pickle takes more values than it has"))
+            .ok_or_else(|| Refusal::format("its pickle pops more values than it has"))
     }
 
     fn pop(&mut self) -> Result<Value<'a>, Refusal> {
@@ -223,7 +227,7 @@ impl<'a> Machine<'a> {
         Ok(top)
     }
 
-    /// The values above the last mark.
+    /// Pops the values above the last mark.
     fn pop_mark(&mut self) -> Result<Vec<Value<'a>>, Refusal> {
         let mark = self.marks.pop();
         let mark = mark.ok_or_else(|| Refusal::format("its pickle lacks a mark"))?;
@@ -242,7 +246,7 @@ impl<'a> Machine<'a> {
 
     fn append(&mut self, values: &[Value<'a>]) -> Result<(), Refusal> {
         let top = self.top()?;
-        // Objects may be lists of their own kind; what is in them is of no interest.
+        // List subclasses are opaque objects; their elements are ignored.
         if let Some(Node::Sequence(list)) = self.node_mut(top) {
             list.extend_from_slice(values);
         }
@@ -273,7 +277,7 @@ impl<'a> Machine<'a> {
     fn get(&mut self, index: u64) -> Result<(), Refusal> {
         let missing = || {
             Refusal::format(format!(
-                "its pickle refers to a value {index} that it lacks"
+                "its pickle refers to value {index}, which it does not have"
             ))
         };
         let value = *self.memo.get(&index).ok_or_else(missing)?;
@@ -320,7 +324,7 @@ fn pairs<'a>(values: &[Value<'a>]) -> Result<Vec<(Value<'a>, Value<'a>)>, Refusa
     }
 }
 
-/// Strings of Python 2 may be any bytes.
+/// Python 2 strings may be any bytes.
 fn text(bytes: &[u8]) -> Value<'_> {
     std::str::from_utf8(bytes).map_or(Value::Other, Value::Text)
 }
@@ -335,7 +339,7 @@ fn integer(bytes: &[u8]) -> Value<'static> {
     Value::Int(bytes.fold(sign, |number, byte| number << 8 | i64::from(*byte)))
 }
 
-/// A line of protocol 0; `00` and `01` are its booleans, and a long ends in `L`.
+/// A number of protocol 0: `00` and `01` are booleans, and a long ends in `L`.
 fn decimal(line: &str) -> Value<'static> {
     match line {
         "00" => Value::Bool(false),
@@ -348,7 +352,7 @@ fn decimal(line: &str) -> Value<'static> {
 }
 
 fn index(line: &str) -> Result<u64, Refusal> {
-    let wrong = |_| Refusal::format(format!("its pickle refers to a value `{line}`"));
+    let wrong = |_| Refusal::format(format!("its pickle refers to value `{line}`"));
     line.parse().map_err(wrong)
 }
 

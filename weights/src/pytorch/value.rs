@@ -1,11 +1,12 @@
-//! What a pickle is made of, as far as weights need it.
+//! Values of a pickle, as far as weights need them.
 
 use super::super::error::Refusal;
 
-/// A value, small enough to be copied. Containers lie in [`Pickle::nodes`], so that one that is referred to twice is one.
+/// A value, small enough to be copied. Containers are in [`Pickle::nodes`], so that two references
+/// share one.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Value<'a> {
-    /// Nothing that weights are made of: `None`, a float, bytes, a huge integer.
+    /// A value irrelevant to weights: `None`, a float, bytes, a huge integer.
     Other,
     Bool(bool),
     Int(i64),
@@ -14,12 +15,12 @@ pub(super) enum Value<'a> {
     Node(usize),
 }
 
-/// A value that has parts.
+/// A value with parts.
 #[derive(Debug)]
 pub(super) enum Node<'a> {
     /// A list, tuple or set.
     Sequence(Vec<Value<'a>>),
-    /// A dict, or an object of the class named, with those entries that are set as if it were a dict.
+    /// A dict, or an object of the named class with the entries set on it as on a dict.
     Map {
         class: Option<Global<'a>>,
         items: Vec<(Value<'a>, Value<'a>)>,
@@ -29,39 +30,39 @@ pub(super) enum Node<'a> {
     Tensor(Tensor<'a>),
 }
 
-/// A class or function, by name. It is never anything more than its name.
+/// Name of a class or function, which is never called.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Global<'a> {
     pub(super) module: &'a str,
     pub(super) name: &'a str,
 }
 
-/// Where tensors have their elements.
+/// Storage of the elements of tensors.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Storage<'a> {
-    /// The class in `torch`, as in `FloatStorage`.
+    /// Class in `torch`, such as `FloatStorage`.
     pub(super) class: &'a str,
-    /// What the container calls it.
+    /// Key in the container.
     pub(super) key: &'a str,
-    /// Its number of elements.
+    /// Number of elements.
     pub(super) length: usize,
-    /// Where this part of it begins, in elements; files of the first PyTorch versions have parts.
+    /// First element of this view; the first PyTorch versions had views of storages.
     pub(super) offset: usize,
 }
 
-/// A tensor, as `torch._utils._rebuild_tensor_v2` would be called for it. Nothing about it is checked yet.
+/// Arguments of `torch._utils._rebuild_tensor_v2`, unchecked.
 #[derive(Debug)]
 pub(super) struct Tensor<'a> {
     pub(super) storage: Storage<'a>,
-    /// Its first element in the storage.
+    /// First element in the storage.
     pub(super) offset: usize,
     pub(super) shape: Vec<usize>,
     pub(super) strides: Vec<usize>,
 }
 
-/// Modules whose functions run commands, load code or reach files and networks. Such a list cannot be complete and need
-/// not be, since no function is called, whatever it is: it only decides which files are called by their name. Modules that
-/// somebody's own package could be called after (`code`) are not in it.
+/// Modules whose functions run commands, load code, or access files and networks. The list cannot
+/// be complete and need not be, since no function is ever called: it decides only which files are
+/// reported as malicious. Names that somebody's own package could have (`code`) are not in it.
 const CODE_MODULES: [&str; 12] = [
     "os",
     "posix",
@@ -76,7 +77,7 @@ const CODE_MODULES: [&str; 12] = [
     "ctypes",
     "webbrowser",
 ];
-/// The same among Python's built-in functions.
+/// Python's built-in functions of that kind.
 const CODE_BUILTINS: [&str; 9] = [
     "eval",
     "exec",
@@ -93,17 +94,17 @@ impl<'a> Global<'a> {
     /// A class or function that a pickle names.
     ///
     /// # Errors
-    /// [`Refusal::RunsCode`] for one that only an attack names.
+    /// [`Refusal::RunsCode`] for one that only malicious files name.
     pub(super) fn new(module: &'a str, name: &'a str) -> Result<Self, Refusal> {
         let package = module.split('.').next().unwrap_or(module);
         let runs_code = match package {
             "builtins" | "__builtin__" => CODE_BUILTINS.contains(&name),
             _ => CODE_MODULES.contains(&package),
         };
-        match runs_code {
-            true => Err(Refusal::RunsCode(format!("{module}.{name}"))),
-            false => Ok(Self { module, name }),
+        if runs_code {
+            return Err(Refusal::RunsCode(format!("{module}.{name}")));
         }
+        Ok(Self { module, name })
     }
 }
 
@@ -113,13 +114,13 @@ impl std::fmt::Display for Global<'_> {
     }
 }
 
-/// A pickle, read.
+/// A pickle as data.
 #[derive(Debug)]
 pub(super) struct Pickle<'a> {
     pub(super) nodes: Vec<Node<'a>>,
     /// The value that was pickled.
     pub(super) root: Value<'a>,
-    /// All storages that tensors refer to, in no order; some several times.
+    /// Storages of all tensors, in no particular order and possibly repeated.
     pub(super) storages: Vec<Storage<'a>>,
 }
 
@@ -131,7 +132,7 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// The entries of a dict, or of an object like one.
+    /// Entries of a dict or of an object like one.
     pub(super) fn items(&self, value: Value<'a>) -> Option<&[(Value<'a>, Value<'a>)]> {
         match self.node(value)? {
             Node::Map { items, .. } => Some(items),
@@ -139,7 +140,7 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// The value of a dict under a text. As in Python, the last one set counts.
+    /// Value of a key in a dict. As in Python, the last one set counts.
     pub(super) fn get(&self, dict: Value<'a>, key: &str) -> Option<Value<'a>> {
         let mut items = self.items(dict)?.iter().rev();
         let found = items.find(|(name, _)| matches!(name, Value::Text(text) if *text == key));

@@ -8,53 +8,69 @@ use clap::value_parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::Arc;
 use std::thread;
+use tinderbox_data::Split;
 use tinderbox_data::image::{
-    ImageDataset, ShardOptions, ShardSize, Split, WrittenShards, verify_shards, write_shards,
+    ImageDataset, ShardOptions, ShardSize, WrittenShards, verify_shards, write_shards,
 };
 use tinderbox_train::TrainError;
-use tinderbox_train::recipe::{ImageDataRecipe, ImageDataSource};
+use tinderbox_train::kinds::image_classification::data::open_dataset;
+use tinderbox_train::kinds::image_classification::{ImageDataRecipe, ImageDataSource, ImageRecipe};
 use tinderbox_train::report::plain::thousands;
-use tinderbox_train::task::image_data::open_dataset;
 
-use super::sequences;
-use crate::Done;
-use crate::shared::{RecipeArgs, table, with_data};
+use super::encoder;
+use crate::args::RecipeArgs;
+use crate::download::with_data;
+use crate::exit::CliResult;
+use crate::table::table;
 
-/// Write the images of a recipe as tar shards: a few large files, which slow disks and network file systems read much
-/// faster than millions of small ones.
+/// Write a recipe's images as tar shards.
 ///
-/// The layout is WebDataset's: train-000000.tar and so on with KEY.jpg (or KEY.png) and KEY.cls, the number of the
-/// class. Training images are shuffled before they are written; image files are copied as they are unless --max-side
-/// makes them smaller. Interrupted, it begins anew when it is run again.
+/// Slow disks and network file systems read a few large files much faster than millions of small
+/// ones. The layout is WebDataset's: train-000000.tar and so on, with KEY.jpg (or KEY.png) and
+/// KEY.cls, the class index. Training images are shuffled before they are written; image files are
+/// copied unchanged unless --max-side makes them smaller. An interrupted conversion starts over
+/// when it is run again.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  tinderbox data shards cnn-folder --data path/to/images --output path/to/shards
-  tinderbox data shards cnn-folder --data path/to/images --output path/to/shards --max-side 500 --workers 8
+  tinderbox data shards cnn-folder --data path/to/images -o path/to/shards
+  tinderbox data shards cnn-folder --data path/to/images -o shards --max-side 500
   tinderbox train cnn-folder --set data.source=shards --data path/to/shards")]
 pub(super) struct Args {
     #[command(flatten)]
     source: RecipeArgs,
-    /// The folder to write to: a new one, an empty one, or one whose conversion was interrupted.
-    #[arg(long, short, value_name = "FOLDER")]
+    /// Output folder: new, empty, or of an interrupted conversion.
+    #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
     output: PathBuf,
-    /// The most that a shard may hold, in MiB.
-    #[arg(long, value_name = "MIB", default_value_t = 128, value_parser = value_parser!(u64).range(1..))]
+    /// Maximum size of a shard in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 128, value_parser = value_parser!(u64).range(1..), help_heading = "Output")]
     shard_size: u64,
-    /// Put this many images into each shard instead.
-    #[arg(long, value_name = "IMAGES", conflicts_with = "shard_size")]
+    /// Number of images per shard, instead of a size.
+    #[arg(
+        long,
+        value_name = "IMAGES",
+        conflicts_with = "shard_size",
+        help_heading = "Output"
+    )]
     per_shard: Option<usize>,
-    /// Scale images down whose longer side has more pixels than this.
-    #[arg(long, value_name = "PIXELS")]
+    /// Scale down images whose longer side exceeds this.
+    #[arg(long, value_name = "PIXELS", help_heading = "Output")]
     max_side: Option<usize>,
-    /// Quality of the JPEG files that are scaled down, 1 to 100.
-    #[arg(long, default_value_t = 90, value_parser = value_parser!(u8).range(1..=100))]
+    /// JPEG quality of scaled images, 1 to 100.
+    #[arg(long, default_value_t = 90, value_parser = value_parser!(u8).range(1..=100), help_heading = "Output")]
     quality: u8,
-    /// Threads that read, check and scale; one for each processor by default. The shards are the same for any number.
-    #[arg(long, value_name = "THREADS")]
+    /// Threads that read, check and scale [default: all processors].
+    ///
+    /// The shards are the same for any number.
+    #[arg(long, value_name = "THREADS", help_heading = "Data")]
     workers: Option<usize>,
-    /// How many images that cannot be decoded may be left out.
-    #[arg(long, value_name = "IMAGES", default_value_t = 0)]
+    /// Skip up to this many images that cannot be decoded.
+    #[arg(
+        long,
+        value_name = "IMAGES",
+        default_value_t = 0,
+        help_heading = "Data"
+    )]
     skip_bad: usize,
 }
 
@@ -62,25 +78,26 @@ impl Args {
     fn options(&self, seed: u64) -> ShardOptions {
         let processors = || thread::available_parallelism().map_or(1, usize::from);
         let bytes = self.shard_size.saturating_mul(1 << 20);
-        ShardOptions {
-            size: self
-                .per_shard
-                .map_or(ShardSize::Bytes(bytes), ShardSize::Images),
-            max_side: self.max_side,
-            quality: self.quality,
-            workers: self.workers.unwrap_or_else(processors),
-            seed,
-            skip_bad: self.skip_bad,
-        }
+        let size = self
+            .per_shard
+            .map_or(ShardSize::Bytes(bytes), ShardSize::Images);
+        ShardOptions::default()
+            .with_size(size)
+            .with_max_side(self.max_side)
+            .with_quality(self.quality)
+            .with_workers(self.workers.unwrap_or_else(processors))
+            .with_seed(seed)
+            .with_skip_bad(self.skip_bad)
     }
 }
 
-pub(super) fn run(args: &Args) -> Done {
+pub(super) fn run(args: &Args) -> CliResult {
     let recipe = args.source.load()?;
-    sequences::refuse(&recipe, "shards are of images")?;
+    encoder::refuse(&recipe, "shards are for images")?;
+    let recipe: ImageRecipe = recipe.typed()?;
     let (train, validation) = with_data(|mut access| {
         let mut open = |split| -> Result<Arc<ImageDataset>, TrainError> {
-            let dataset = open_dataset(recipe.images()?, recipe.seed, split, &mut access)?;
+            let dataset = open_dataset(&recipe.data, recipe.seed, split, &mut access)?;
             Ok(Arc::new(dataset))
         };
         Ok((open(Split::Train)?, open(Split::Validation)?))
@@ -130,7 +147,7 @@ fn print(written: &WrittenShards) {
     }
 }
 
-/// Compares the shards of a recipe with their checksums.
+/// Compares a recipe's shards with their checksums.
 pub(super) fn verify(recipe: &ImageDataRecipe) -> anyhow::Result<()> {
     anyhow::ensure!(
         recipe.source == ImageDataSource::Shards,

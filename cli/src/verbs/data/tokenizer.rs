@@ -6,45 +6,60 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use tinderbox_data::DataError;
-use tinderbox_data::text::{Algorithm, Pieces, Tokenizer};
+use tinderbox_data::text::tokenizer::Algorithm;
+use tinderbox_data::text::{TextChunks, Tokenizer};
 use tinderbox_train::TrainError;
 use tinderbox_train::files::write_atomically;
 
-use crate::Done;
+use crate::exit::CliResult;
 
-/// Make a tokenizer from text files; it is written as a Hugging Face tokenizer.json.
+/// Train a tokenizer on text files.
+///
+/// It is written as a Hugging Face tokenizer.json.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example: tinderbox data tokenizer corpus.txt --kind bpe --vocab-size 8000 --output tokenizer.json")]
+Example:
+  tinderbox data tokenizer corpus.txt --kind bpe --vocab-size 8000")]
 pub(super) struct Args {
     /// Text files, UTF-8.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// What kind of tokens.
-    #[arg(long, value_enum, default_value_t = Kind::Bpe)]
+    /// Tokenizer algorithm.
+    #[arg(long, value_enum, default_value_t = Kind::Bpe, help_heading = "Tokenizer")]
     kind: Kind,
-    /// How many tokens at most.
-    #[arg(long, default_value_t = 8000, value_name = "N")]
+    /// Maximum vocabulary size.
+    #[arg(
+        long,
+        default_value_t = 8000,
+        value_name = "N",
+        help_heading = "Tokenizer"
+    )]
     vocab_size: usize,
-    /// The file to write.
-    #[arg(long, short, default_value = "tokenizer.json")]
+    /// File to write.
+    #[arg(
+        long,
+        short,
+        value_name = "FILE",
+        default_value = "tokenizer.json",
+        help_heading = "Output"
+    )]
     output: PathBuf,
-    /// Replace the file if it exists.
-    #[arg(long)]
+    /// Replace an existing file.
+    #[arg(long, help_heading = "Output")]
     overwrite: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
-    /// Byte-level byte pairs, as GPT-2's: any text comes back as it was.
+    /// Byte-level BPE, as GPT-2's; lossless.
     Bpe,
-    /// Word pieces as BERT's, in lower case without accents.
+    /// WordPiece, lower case without accents, as BERT uncased.
     Wordpiece,
-    /// Word pieces that keep case and accents.
+    /// WordPiece that keeps case and accents.
     WordpieceCased,
-    /// The most frequent words, `<eos>` and `<unk>`.
+    /// The most frequent words, <eos> and <unk>.
     Words,
-    /// Every character that occurs.
+    /// Every character of the text.
     Characters,
 }
 
@@ -60,7 +75,7 @@ impl From<Kind> for Algorithm {
     }
 }
 
-pub(super) fn run(args: &Args) -> Done {
+pub(super) fn run(args: &Args) -> CliResult {
     let output = args.output.display();
     ensure!(
         args.overwrite || !args.output.exists(),
@@ -68,7 +83,7 @@ pub(super) fn run(args: &Args) -> Done {
     );
     let mut files = Vec::new();
     for path in &args.files {
-        files.push(Pieces::open(path).map_err(TrainError::from)?);
+        files.push(TextChunks::open(path).map_err(TrainError::from)?);
     }
     let texts = files
         .into_iter()

@@ -3,42 +3,47 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use tinderbox_data::text::{Split, TokenShardWriter, Tokenizer};
+use tinderbox_data::Split;
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::language::TokenShardWriter;
 use tinderbox_train::TrainError;
 use tinderbox_train::report::plain::thousands;
 
 use super::shards::bar;
-use crate::Done;
+use crate::exit::CliResult;
 
-/// Write text as token shards, for corpora larger than memory. A recipe reads them with data.source = "tokens".
+/// Tokenize text files into token shards.
+///
+/// Token shards are for corpora larger than memory; a recipe reads them with data.source =
+/// "tokens". Python opens a shard with numpy.memmap(path, dtype, "r", offset=96, shape=tokens),
+/// with dtype (u16 or u32) and token count from tokens.json.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Example: tinderbox data tokens --tokenizer tokenizer.json --train a.txt b.txt --validation c.txt --output tokens
-
-A file is read a piece at a time. Python opens a shard with numpy.memmap(path, dtype, \"r\", offset=96, shape=tokens), the
-dtype (u16 or u32) and the count from tokens.json.")]
+Example:
+  tinderbox data tokens --tokenizer tokenizer.json --train a.txt b.txt \\
+    --validation c.txt --output tokens")]
 pub(super) struct Args {
-    /// The tokenizer: its file, or the folder it lies in.
-    #[arg(long, value_name = "FILE")]
+    /// Tokenizer file or its folder.
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
     tokenizer: PathBuf,
-    /// Text files to learn from.
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    /// Text files of the training split.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE", help_heading = "Input")]
     train: Vec<PathBuf>,
-    /// Text files to measure on while learning.
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    /// Text files of the validation split.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE", help_heading = "Input")]
     validation: Vec<PathBuf>,
-    /// Text files to measure on at the end.
-    #[arg(long, num_args = 1.., value_name = "FILE")]
+    /// Text files of the test split.
+    #[arg(long, num_args = 1.., value_name = "FILE", help_heading = "Input")]
     test: Vec<PathBuf>,
-    /// The folder to write.
-    #[arg(long, short)]
+    /// Folder to write.
+    #[arg(long, short, value_name = "FOLDER", help_heading = "Output")]
     output: PathBuf,
-    /// Tokens in a shard at most.
-    #[arg(long, default_value_t = TokenShardWriter::SHARD_TOKENS, value_name = "N")]
+    /// Maximum number of tokens per shard.
+    #[arg(long, default_value_t = TokenShardWriter::SHARD_TOKENS, value_name = "N", help_heading = "Output")]
     per_shard: usize,
 }
 
-pub(super) fn run(args: &Args) -> Done {
+pub(super) fn run(args: &Args) -> CliResult {
     let tokenizer = Tokenizer::open(&args.tokenizer).map_err(TrainError::from)?;
     let writer = TokenShardWriter::create(&args.output, &tokenizer, args.per_shard);
     let mut writer = writer.map_err(TrainError::from)?;

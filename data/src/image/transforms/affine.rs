@@ -1,33 +1,33 @@
-//! Affine maps with nearest neighbours, in Pillow's arithmetic, so that the same pixels come out.
+//! Affine transforms with nearest-neighbour sampling, in Pillow's arithmetic for identical pixels.
 
 use crate::image::Image;
 
-/// `[a, b, c, d, e, f]`: the pixel at (x, y) afterwards is taken from (a x + b y + c, d x + e y + f).
+/// `[a, b, c, d, e, f]`: output pixel (x, y) is input pixel (a x + b y + c, d x + e y + f).
 type Matrix = [f64; 6];
 
-/// Pixel (x, y) is taken from (x + magnitude y, y).
+/// Output pixel (x, y) is input pixel (x + magnitude y, y).
 pub(super) fn shear_x(image: &Image, magnitude: f64) -> Image {
     let angle = angle(magnitude);
     transform(image, [1.0, angle.tan(), 0.0, 0.0, 1.0, 0.0])
 }
 
-/// Pixel (x, y) is taken from (x, y + magnitude x).
+/// Output pixel (x, y) is input pixel (x, y + magnitude x).
 pub(super) fn shear_y(image: &Image, magnitude: f64) -> Image {
     let angle = angle(magnitude);
     transform(image, [1.0, 0.0, 0.0, angle.sin() / angle.cos(), 1.0, 0.0])
 }
 
-/// The angle of a magnitude, which torchvision hands on in degrees.
+/// Angle of a shear, rounded as in torchvision, which passes it in degrees.
 fn angle(magnitude: f64) -> f64 {
     magnitude.atan().to_degrees().to_radians()
 }
 
-/// Moves to the right and down.
+/// Translates to the right and down.
 pub(super) fn translate(image: &Image, right: i64, down: i64) -> Image {
     transform(image, [1.0, 0.0, -(right as f64), 0.0, 1.0, -(down as f64)])
 }
 
-/// Turns counter-clockwise about the middle.
+/// Rotates counter-clockwise about the centre.
 pub(super) fn rotate(image: &Image, degrees: f64) -> Image {
     let angle = -degrees.rem_euclid(360.0).to_radians();
     // Pillow rounds to 15 digits, so that right angles are exact.
@@ -45,14 +45,14 @@ pub(super) fn rotate(image: &Image, degrees: f64) -> Image {
     transform(image, matrix)
 }
 
-/// `image` stretched or shrunk to `width` x `height` pixels.
+/// Resizes `image` to `width` x `height` pixels.
 pub(super) fn scale_to(image: &Image, width: usize, height: usize) -> Image {
     let across = image.width as f64 / width.max(1) as f64;
     let down = image.height as f64 / height.max(1) as f64;
     axis_aligned(image, width, height, [across, 0.0], [down, 0.0])
 }
 
-/// Pillow's `Image.transform(image.size, AFFINE, matrix, NEAREST)`: 0 where the pixel lies outside.
+/// Pillow's `Image.transform(image.size, AFFINE, matrix, NEAREST)`: 0 outside of the input.
 fn transform(image: &Image, matrix: Matrix) -> Image {
     let [a, b, c, d, e, f] = matrix;
     if b == 0.0 && d == 0.0 {
@@ -60,7 +60,8 @@ fn transform(image: &Image, matrix: Matrix) -> Image {
     }
     let channels = image.channels;
     let mut pixels = vec![0; image.pixels.len()];
-    // 16 binary places; the sums do not overflow with 64 bits, where Pillow has 32 and another way for huge images.
+    // 16 fractional bits. 64-bit sums do not overflow, where Pillow has 32 bits and another path
+    // for huge images.
     let fixed = |value: f64| (value * 65_536.0 + 0.5).floor() as i64;
     let steps = [a, b, d, e].map(fixed);
     let mut row_start = [fixed(c + a * 0.5 + b * 0.5), fixed(f + d * 0.5 + e * 0.5)];
@@ -79,7 +80,7 @@ fn transform(image: &Image, matrix: Matrix) -> Image {
     Image { pixels, ..*image }
 }
 
-/// The samples at column `x` and row `y`, if they are inside.
+/// The samples of pixel (x, y), if it is within the image.
 fn pixel(image: &Image, x: i64, y: i64) -> Option<&[u8]> {
     let x = usize::try_from(x).ok().filter(|&x| x < image.width)?;
     let y = usize::try_from(y).ok().filter(|&y| y < image.height)?;
@@ -87,7 +88,8 @@ fn pixel(image: &Image, x: i64, y: i64) -> Option<&[u8]> {
     image.pixels.get(start..start + image.channels)
 }
 
-/// Scales by a factor and moves by an offset in both directions: `[factor, offset]` from the new coordinate to the old.
+/// Scales and translates along both axes: `x` and `y` are `[factor, offset]` from output to input
+/// coordinates.
 fn axis_aligned(image: &Image, width: usize, height: usize, x: [f64; 2], y: [f64; 2]) -> Image {
     let columns = sources(width, image.width, x);
     let rows = sources(height, image.height, y);
@@ -111,9 +113,9 @@ fn axis_aligned(image: &Image, width: usize, height: usize, x: [f64; 2], y: [f64
     }
 }
 
-/// Which of `len` pixels each new one is taken from; none where it lies outside.
+/// The input pixel of each output pixel along one axis of `len` pixels; `None` outside.
 fn sources(new_len: usize, len: usize, [factor, offset]: [f64; 2]) -> Vec<Option<usize>> {
-    // Pillow adds up instead of multiplying, which rounds differently.
+    // Pillow accumulates instead of multiplying, which rounds differently.
     let mut position = offset + factor * 0.5;
     let mut sources = Vec::with_capacity(new_len);
     for _ in 0..new_len {

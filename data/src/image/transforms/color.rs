@@ -1,24 +1,24 @@
-//! Brightness, contrast, saturation and sharpness as Pillow's `ImageEnhance` has them, and hue as torchvision has it:
-//! in single and double precision where Pillow has them, so that the same pixels come out.
+//! Brightness, contrast, saturation and sharpness as in Pillow's `ImageEnhance`, and hue as in
+//! torchvision, each in Pillow's single or double precision for identical pixels.
 
-use super::levels;
+use super::point;
 use crate::image::{Image, luma};
 
-/// `factor` of the way from `from` to `to`, and beyond: Pillow's `Image.blend` of one sample.
+/// Interpolates or extrapolates from `from` to `to`: Pillow's `Image.blend` of one sample.
 fn blend(from: u8, to: u8, factor: f32) -> u8 {
-    // The cast cuts off the fraction and stops at 0 and 255.
+    // The cast truncates and saturates at 0 and 255.
     (f32::from(from) + factor * (f32::from(to) - f32::from(from))) as u8
 }
 
 pub(super) fn brightness(image: Image, factor: f64) -> Image {
     let factor = factor as f32;
-    levels::map(image, |sample| blend(0, sample, factor))
+    point::map(image, |sample| blend(0, sample, factor))
 }
 
 pub(super) fn contrast(image: Image, factor: f64) -> Image {
     let factor = factor as f32;
     let mean = mean_grey(&image);
-    levels::map(image, |sample| blend(mean, sample, factor))
+    point::map(image, |sample| blend(mean, sample, factor))
 }
 
 fn mean_grey(image: &Image) -> u8 {
@@ -49,7 +49,8 @@ pub(super) fn sharpness(image: &Image, factor: f64) -> Image {
     result
 }
 
-/// Pillow's `ImageFilter.SMOOTH`: the mean of 3x3 pixels, the middle one counted five times. The border stays.
+/// Pillow's `ImageFilter.SMOOTH`: the mean of 3x3 pixels with the centre weighted five times. The
+/// border is unchanged.
 fn smooth(image: &Image) -> Image {
     const OUTER: f32 = 1.0 / 13.0;
     const INNER: f32 = 5.0 / 13.0;
@@ -64,7 +65,7 @@ fn smooth(image: &Image) -> Image {
     };
     for y in 1..image.height - 1 {
         for at in y * row_len + channels..(y + 1) * row_len - channels {
-            // In Pillow's order, from the row below to the one above.
+            // Summed in Pillow's order, from the row below to the row above.
             let sum = 0.5 + line(at + row_len, OUTER) + line(at, INNER) + line(at - row_len, OUTER);
             smooth.pixels[at] = sum as u8;
         }
@@ -72,9 +73,9 @@ fn smooth(image: &Image) -> Image {
     smooth
 }
 
-/// Turns the hue of every pixel; grey images have none.
+/// Rotates the hue of every pixel; grey images are unchanged.
 pub(super) fn hue(mut image: Image, turn: f64) -> Image {
-    // Both casts as in torchvision: towards zero, then modulo 256.
+    // Both casts are torchvision's: towards zero, then modulo 256.
     let turn = (turn * 255.0) as i32 as u8;
     if image.channels == 3 {
         for pixel in image.pixels.chunks_exact_mut(3) {

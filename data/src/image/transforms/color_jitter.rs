@@ -1,34 +1,34 @@
-//! Random colours.
+//! Random changes of colour.
 
 use super::Operation;
-use super::area::uniform;
-use super::check::Problems;
+use super::problems::Problems;
+use super::random_rect::uniform;
 use crate::image::Image;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// Changes brightness, contrast, saturation and hue by random amounts in random order.
+/// Changes brightness, contrast, saturation and hue by random amounts, in random order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ColorJitter {
-    /// Around a factor of 1.
+    /// Range of the brightness factor, around 1.
     pub brightness: Jitter,
-    /// Around a factor of 1.
+    /// Range of the contrast factor, around 1.
     pub contrast: Jitter,
-    /// Around a factor of 1.
+    /// Range of the saturation factor, around 1.
     pub saturation: Jitter,
-    /// Around a turn of 0, in full turns; at most 0.5 either way.
+    /// Range of the hue rotation in full turns, around 0; at most 0.5 either way.
     pub hue: Jitter,
 }
 
-/// How far a value may go.
+/// Range of a random value.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a number or [least, most]")]
+#[serde(untagged, expecting = "expected a number or [min, max]")]
 pub enum Jitter {
-    /// At most this much less or more than the value that changes nothing.
+    /// At most this far from the neutral value.
     By(f64),
-    /// `[least, most]`.
+    /// Between `[min, max]`.
     Within([f64; 2]),
 }
 
@@ -39,7 +39,7 @@ impl Default for Jitter {
 }
 
 impl Jitter {
-    /// `[least, most]`, around `neutral`.
+    /// The range as `[min, max]`.
     fn range(self, neutral: f64) -> [f64; 2] {
         match self {
             Self::By(amount) => [neutral - amount, neutral + amount],
@@ -47,10 +47,10 @@ impl Jitter {
         }
     }
 
-    /// A value, unless there is nothing to choose but `neutral`.
-    fn draw(self, neutral: f64, least: f64, rng: &mut ChaCha8Rng) -> Option<f64> {
+    /// Draws a value, at least `min`; `None` if the range has only `neutral`.
+    fn draw(self, neutral: f64, min: f64, rng: &mut ChaCha8Rng) -> Option<f64> {
         let [from, to] = self.range(neutral);
-        let range = [from.max(least), to];
+        let range = [from.max(min), to];
         (range != [neutral; 2]).then(|| uniform(range, rng))
     }
 }
@@ -64,12 +64,12 @@ impl ColorJitter {
         ] {
             check_factor(problems, setting, jitter);
         }
-        let [least, most] = self.hue.range(0.0);
-        let holds = -0.5 <= least && least <= most && most <= 0.5;
+        let [min, max] = self.hue.range(0.0);
+        let holds = -0.5 <= min && min <= max && max <= 0.5;
         problems.require(holds, Some("hue"), || match self.hue {
             Jitter::By(amount) => format!("{amount} is not within 0 to 0.5"),
             Jitter::Within(_) => {
-                format!("[{least}, {most}] is not a range [least, most] within -0.5 to 0.5")
+                format!("[{min}, {max}] is not a range [min, max] within -0.5 to 0.5")
             }
         });
     }
@@ -80,9 +80,9 @@ impl ColorJitter {
             .fold(image, |image, operation| operation.apply(image))
     }
 
-    /// What is done, in this order.
+    /// Draws the operations, in the order in which they are applied.
     pub fn draw(&self, rng: &mut ChaCha8Rng) -> Vec<Operation> {
-        // Factors below 0 would invert the image.
+        // Negative factors would invert the image.
         let mut operations: Vec<Operation> = [
             self.brightness
                 .draw(1.0, 0.0, rng)
@@ -105,13 +105,13 @@ fn check_factor(problems: &mut Problems, setting: &str, jitter: Jitter) {
     match jitter {
         Jitter::By(amount) => {
             problems.require(amount >= 0.0 && amount.is_finite(), Some(setting), || {
-                format!("{amount} is below 0 or no number")
+                format!("{amount} is negative or not a number")
             });
         }
-        Jitter::Within([least, most]) => {
-            let holds = 0.0 <= least && least <= most && most.is_finite();
+        Jitter::Within([min, max]) => {
+            let holds = 0.0 <= min && min <= max && max.is_finite();
             problems.require(holds, Some(setting), || {
-                format!("[{least}, {most}] is not a range [least, most] from 0 on")
+                format!("[{min}, {max}] is not a range [min, max] from 0 up")
             });
         }
     }
@@ -145,7 +145,7 @@ mod tests {
             for operation in operations {
                 let (which, value, range) = match operation {
                     Operation::Brightness(factor) => (0, factor, 0.6..1.4),
-                    // Factors below 0 are cut off.
+                    // Negative factors are clamped.
                     Operation::Contrast(factor) => (1, factor, 0.0..2.5),
                     Operation::Saturation(factor) => (2, factor, 0.3..2.0),
                     Operation::Hue(turn) => (3, turn, -0.1..0.1),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_nothing_is_left_out() {
+    fn operations_without_effect_are_not_drawn() {
         let jitter = ColorJitter {
             contrast: Jitter::Within([1.0, 1.0]),
             hue: Jitter::By(0.0),

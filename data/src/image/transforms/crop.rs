@@ -1,27 +1,27 @@
-//! Cutting out squares.
+//! Square crops.
 
-use super::check::Problems;
+use super::problems::Problems;
 use crate::error::DataError;
 use crate::image::Image;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// Cuts out the middle; what is smaller is padded with 0.
+/// Crops the centre; a smaller image is padded with 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CenterCrop {
-    /// Width and height afterwards, in pixels.
+    /// Width and height of the output, in pixels.
     pub size: usize,
 }
 
-/// Cuts out a random place.
+/// Crops at a random position.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RandomCrop {
-    /// Width and height afterwards, in pixels.
+    /// Width and height of the output, in pixels.
     pub size: usize,
-    /// How many zeros are put at every side first, in pixels.
+    /// Zero padding on every side before the crop, in pixels.
     #[serde(default)]
     pub padding: usize,
 }
@@ -38,9 +38,9 @@ impl CenterCrop {
     }
 }
 
-/// Where a centred crop of `size` begins in `len` pixels; negative if it is larger. torchvision first pads a smaller
-/// image (by half of the difference, rounded down, at the beginning), and rounds `(len - size) / 2` as Python does: to
-/// the even neighbour of a half.
+/// Start of a centred crop of `size` in `len` pixels; negative if the crop is larger. torchvision
+/// first pads a smaller image (by half of the difference, rounded down, at the beginning), and
+/// rounds `(len - size) / 2` half to even, as Python does.
 fn center_offset(len: usize, size: usize) -> isize {
     if len < size {
         return -(((size - len) / 2) as isize);
@@ -54,7 +54,7 @@ fn center_offset(len: usize, size: usize) -> isize {
 impl RandomCrop {
     pub(super) fn check(&self, problems: &mut Problems) {
         problems.size("size", self.size);
-        // A padding of 0 is fine.
+        // No padding is fine.
         problems.size("padding", self.padding.max(1));
     }
 
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_offsets_are_rounded_as_python_does() {
+    fn half_offsets_are_rounded_half_to_even() {
         // int(round(x / 2)) for x = 0..=7.
         let offsets: Vec<isize> = (0..8).map(|extra| center_offset(10 + extra, 10)).collect();
         assert_eq!(offsets, [0, 0, 1, 2, 2, 2, 3, 4]);

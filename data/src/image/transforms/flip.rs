@@ -1,15 +1,15 @@
-//! Mirroring.
+//! Horizontal flips.
 
 use crate::image::Image;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// Mirrors left and right.
+/// Flips left and right.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RandomHorizontalFlip {
-    /// How often, 0 to 1. torchvision's name for it, `p`, is understood too.
+    /// Probability, 0 to 1; torchvision's name `p` is accepted too.
     #[serde(default = "half", alias = "p")]
     pub probability: f64,
 }
@@ -30,7 +30,7 @@ impl RandomHorizontalFlip {
 
 /// True with this probability.
 pub(super) fn happens(probability: f64, rng: &mut ChaCha8Rng) -> bool {
-    // Compared by hand: `random_bool` panics on a probability that is none.
+    // Unlike this comparison, `random_bool` panics on an invalid probability.
     rng.random::<f64>() < probability
 }
 
@@ -39,7 +39,7 @@ fn flip(image: &mut Image) {
     for row in image.pixels.chunks_exact_mut(row_len) {
         row.reverse();
         if image.channels == 3 {
-            // Reversing bytes turned the colours round as well.
+            // Reversing the bytes has swapped red and blue.
             row.chunks_exact_mut(3).for_each(|pixel| pixel.swap(0, 2));
         }
     }

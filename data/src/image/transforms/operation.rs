@@ -1,50 +1,51 @@
-//! The deterministic operations that the random transforms choose from.
+//! The deterministic operations that random transforms draw from.
 
-use super::{affine, color, levels};
+use super::{affine, color, point};
 use crate::image::Image;
 use serde::{Deserialize, Serialize};
 
-/// What can be done to an image without chance. Every one gives the pixels that torchvision gives for a Pillow image
-/// with nearest neighbours and 0 for what comes in from outside.
+/// A deterministic operation on an image. Each gives torchvision's pixels for a Pillow image, with
+/// nearest-neighbour sampling and 0 outside of the image.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
-    /// Nothing.
+    /// No change.
     Identity,
-    /// Row y moves to the left by this times y pixels.
+    /// Shear: row y moves to the left by this times y pixels.
     ShearX(f64),
-    /// Column x moves up by this times x pixels.
+    /// Shear: column x moves up by this times x pixels.
     ShearY(f64),
-    /// Moves to the right, in pixels.
+    /// Translation to the right, in pixels.
     TranslateX(i64),
-    /// Moves down, in pixels.
+    /// Translation downwards, in pixels.
     TranslateY(i64),
-    /// Turns counter-clockwise about the middle, in degrees.
+    /// Counter-clockwise rotation about the centre, in degrees.
     Rotate(f64),
-    /// Away from black (0) by this factor; 1 is the image.
+    /// Brightness factor: 0 is black, 1 the image.
     Brightness(f64),
-    /// Away from its mean grey by this factor; 1 is the image.
+    /// Contrast factor: 0 is the mean grey, 1 the image.
     Contrast(f64),
-    /// Away from the grey image by this factor; 1 is the image. The policies' papers call it Color.
+    /// Saturation factor: 0 is the grey image, 1 the image. Called Color in the papers on
+    /// augmentation policies.
     Saturation(f64),
-    /// Away from the smoothed image by this factor; 1 is the image.
+    /// Sharpness factor: 0 is the smoothed image, 1 the image.
     Sharpness(f64),
-    /// Turns the colours by this part of a full turn, -0.5 to 0.5.
+    /// Hue rotation in full turns, -0.5 to 0.5.
     Hue(f64),
-    /// Keeps this many of the 8 bits.
+    /// Number of bits kept, of 8.
     Posterize(u8),
-    /// Inverts every sample that is not below this.
+    /// Inverts samples at or above this threshold.
     Solarize(f64),
-    /// Stretches every channel to 0 to 255.
+    /// Stretches each channel to 0 to 255.
     AutoContrast,
-    /// Makes the histogram of every channel flat.
+    /// Equalises the histogram of each channel.
     Equalize,
-    /// 255 less every sample.
+    /// Inverts every sample.
     Invert,
 }
 
 impl Operation {
-    /// The image that the operation makes of `image`, of the same size.
+    /// Applies the operation. The size does not change.
     pub fn apply(self, image: Image) -> Image {
         match self {
             Self::Identity => image,
@@ -58,11 +59,11 @@ impl Operation {
             Self::Saturation(factor) => color::saturation(image, factor),
             Self::Sharpness(factor) => color::sharpness(&image, factor),
             Self::Hue(turn) => color::hue(image, turn),
-            Self::Posterize(bits) => levels::posterize(image, bits),
-            Self::Solarize(threshold) => levels::solarize(image, threshold),
-            Self::AutoContrast => levels::auto_contrast(image),
-            Self::Equalize => levels::equalize(image),
-            Self::Invert => levels::invert(image),
+            Self::Posterize(bits) => point::posterize(image, bits),
+            Self::Solarize(threshold) => point::solarize(image, threshold),
+            Self::AutoContrast => point::auto_contrast(image),
+            Self::Equalize => point::equalize(image),
+            Self::Invert => point::invert(image),
         }
     }
 }

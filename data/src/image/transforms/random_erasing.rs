@@ -1,49 +1,50 @@
 //! Random erasing (Zhong et al. 2020, <https://arxiv.org/abs/1708.04896>).
 
-use super::area::{Rect, random_place, random_sides};
-use super::check::Problems;
+use super::Rect;
 use super::flip::{half, happens};
+use super::problems::Problems;
+use super::random_rect::{random_position, random_sides};
 use crate::image::Image;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
-/// Erases a rectangle of the normalised image now and then. It must come last.
+/// Erases a random rectangle of the normalised image. Must be the last transform.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RandomErasing {
-    /// How often, 0 to 1. torchvision's name for it, `p`, is understood too.
+    /// Probability, 0 to 1; torchvision's name `p` is accepted too.
     #[serde(default = "half", alias = "p")]
     pub probability: f64,
-    /// `[least, most]`: the rectangle's share of the image's area.
+    /// `[min, max]` of the rectangle's share of the image's area.
     #[serde(default = "default_scale")]
     pub scale: [f64; 2],
-    /// `[least, most]`: the rectangle's height to its width.
+    /// `[min, max]` of the rectangle's height to its width.
     #[serde(default = "default_ratio")]
     pub ratio: [f64; 2],
-    /// What is put in its place.
+    /// The value of erased pixels.
     #[serde(default)]
     pub value: ErasedWith,
 }
 
-/// What is put in the place of erased pixels, after normalisation.
+/// The value of erased pixels, after normalisation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErasedWith {
-    /// 0, which is the mean colour.
+    /// 0, the mean colour.
     #[default]
     Zero,
-    /// Normally distributed noise with mean 0 and deviation 1, drawn for each sample.
+    /// Standard normal noise, drawn for each sample.
     Random,
 }
 
-/// A rectangle that is erased.
+/// An erased rectangle.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Erased {
-    /// Where.
+    /// The rectangle.
     pub rect: Rect,
-    /// The normalised samples that are put there, `[3, height, width]`; 0 if there are none.
+    /// Its normalised samples: `[3, height, width]`; empty for zeros.
     pub noise: Vec<f32>,
 }
 
@@ -61,7 +62,7 @@ impl RandomErasing {
         problems.area(self.scale, self.ratio);
     }
 
-    /// What is erased of `image`, if anything.
+    /// Draws the rectangle to erase, if any.
     pub fn draw(&self, image: &Image, rng: &mut ChaCha8Rng) -> Option<Erased> {
         if !happens(self.probability, rng) {
             return None;
@@ -69,11 +70,11 @@ impl RandomErasing {
         let (width, height) = (image.width, image.height);
         let fit = |[h, w]: [usize; 2]| h < height && w < width;
         let sides = random_sides(width * height, self.scale, self.ratio, rng, fit)?;
-        let rect = random_place(sides, [height, width], rng);
+        let rect = random_position(sides, [height, width], rng);
         let noise = match self.value {
             ErasedWith::Zero => Vec::new(),
             ErasedWith::Random => {
-                // A grey image may yet become RGB.
+                // Three channels, as a grey image may still become RGB.
                 let count = 3 * rect.height * rect.width;
                 (0..count).map(|_| rng.sample(StandardNormal)).collect()
             }
@@ -83,7 +84,7 @@ impl RandomErasing {
 }
 
 impl Erased {
-    /// Writes over one channel of a normalised image, `[height, width]`.
+    /// Erases the rectangle in one channel of a normalised image: `[height, width]`.
     pub(crate) fn write(&self, channel: usize, plane: &mut [f32], image_width: usize) {
         let Rect {
             top,
@@ -141,14 +142,15 @@ mod tests {
             assert!((-1.25..1.25).contains(&ratio), "{rect:?}");
             ratios += ratio;
         }
-        // Of 60,000 draws of torchvision's `RandomErasing.get_params`: high rectangles are drawn again more often.
+        // The mean over 60,000 draws of torchvision's `RandomErasing.get_params`, which redraws tall
+        // rectangles more often.
         let mean = ratios / rects.len() as f64;
         assert!((mean - TORCHVISIONS_LOG_RATIO).abs() < 0.05, "{mean}");
     }
     const TORCHVISIONS_LOG_RATIO: f64 = -0.028;
 
     #[test]
-    fn noise_is_normal_and_zero_is_nothing() {
+    fn noise_is_standard_normal_and_zeros_need_no_noise() {
         let image = numbered(40, 40, 3);
         let random = draws(&erasing(1.0, ErasedWith::Random), &image, 20);
         let noise: Vec<f32> = random
@@ -169,9 +171,9 @@ mod tests {
     }
 
     #[test]
-    fn an_image_too_small_to_erase_stays_whole() {
+    fn an_image_too_small_to_erase_is_unchanged() {
         let draws = draws(&erasing(1.0, ErasedWith::Zero), &numbered(1, 1, 1), 20);
-        // A rectangle of no pixels is what torchvision finds too.
+        // torchvision draws an empty rectangle too.
         for erased in draws.into_iter().flatten() {
             assert_eq!(erased.rect.width * erased.rect.height, 0);
         }

@@ -1,26 +1,28 @@
-//! The crop that ImageNet networks are trained with (Szegedy et al. 2015, <https://arxiv.org/abs/1409.4842>).
+//! The crop that ImageNet networks are trained with (Szegedy et al. 2015,
+//! <https://arxiv.org/abs/1409.4842>).
 
-use super::area::{Rect, random_place, random_sides};
-use super::check::Problems;
+use super::Rect;
+use super::problems::Problems;
+use super::random_rect::{random_position, random_sides};
 use super::resize::{Interpolation, resize};
 use crate::error::DataError;
 use crate::image::Image;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// Cuts out a random part of random size and shape, and scales it to a square.
+/// Crops a rectangle of random area and aspect ratio, and resizes it to a square.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RandomResizedCrop {
-    /// Width and height afterwards, in pixels.
+    /// Width and height of the output, in pixels.
     pub size: usize,
-    /// `[least, most]`: the part's share of the image's area.
+    /// `[min, max]` of the crop's share of the image's area.
     #[serde(default = "default_scale")]
     pub scale: [f64; 2],
-    /// `[least, most]`: the part's width to its height.
+    /// `[min, max]` of the crop's width to its height.
     #[serde(default = "default_ratio")]
     pub ratio: [f64; 2],
-    /// How samples between pixels are found.
+    /// Interpolation of the resize.
     #[serde(default)]
     pub interpolation: Interpolation,
 }
@@ -40,28 +42,29 @@ impl RandomResizedCrop {
     }
 
     pub(super) fn apply(&self, image: &Image, rng: &mut ChaCha8Rng) -> Result<Image, DataError> {
-        let part = self.draw(image.width, image.height, rng);
-        // torchvision cuts first and scales then, so that nothing outside of the part is seen through the filter.
-        let (top, left) = (part.top as isize, part.left as isize);
-        self.scale(image.crop(top, left, part.height, part.width))
+        let rect = self.draw(image.width, image.height, rng);
+        // Cropped before the resize, as in torchvision, so that the filter sees nothing outside of
+        // the crop.
+        let (top, left) = (rect.top as isize, rect.left as isize);
+        self.scale(image.crop(top, left, rect.height, rect.width))
     }
 
-    /// What has been cut out, at the size that is asked for.
-    pub(in crate::image) fn scale(&self, part: Image) -> Result<Image, DataError> {
-        resize(part, self.size, self.size, self.interpolation)
+    /// Resizes a crop to the output size.
+    pub(in crate::image) fn scale(&self, crop: Image) -> Result<Image, DataError> {
+        resize(crop, self.size, self.size, self.interpolation)
     }
 
-    /// The part of an image of `width` x `height` pixels that is cut out.
+    /// Draws the crop for an image of `width` x `height` pixels.
     pub fn draw(&self, width: usize, height: usize, rng: &mut ChaCha8Rng) -> Rect {
         let fit = |[w, h]: [usize; 2]| (1..=width).contains(&w) && (1..=height).contains(&h);
         match random_sides(width * height, self.scale, self.ratio, rng, fit) {
-            Some([w, h]) => random_place([h, w], [height, width], rng),
-            None => self.middle(width, height),
+            Some([w, h]) => random_position([h, w], [height, width], rng),
+            None => self.fallback(width, height),
         }
     }
 
-    /// What is used where no part of a drawn size fits: as much of the middle as `ratio` allows.
-    fn middle(&self, width: usize, height: usize) -> Rect {
+    /// The crop if no draw fits: as much of the centre as `ratio` allows.
+    fn fallback(&self, width: usize, height: usize) -> Rect {
         let [narrowest, widest] = self.ratio;
         let ratio = width as f64 / height as f64;
         let rounded = |side: f64| (side.round_ties_even() as usize).max(1);
@@ -102,24 +105,24 @@ mod tests {
             .collect()
     }
 
-    /// The mean of a number for each rectangle.
+    /// Mean of `number` over the rectangles.
     fn mean(rects: &[Rect], number: impl Fn(&Rect) -> f64) -> f64 {
         rects.iter().map(number).sum::<f64>() / rects.len() as f64
     }
 
     #[test]
-    fn parts_have_the_drawn_share_and_shape_and_lie_anywhere() {
+    fn share_shape_and_position_have_the_right_distributions() {
         let crop = crop([0.08, 0.5], default_ratio());
         let rects = rects(&crop, 600, 500);
         let share = |rect: &Rect| (rect.width * rect.height) as f64 / 300_000.0;
         let log_ratio = |rect: &Rect| (rect.width as f64 / rect.height as f64).ln();
         for rect in &rects {
             assert!(rect.left + rect.width <= 600 && rect.top + rect.height <= 500);
-            // Half a pixel of rounding at each side.
+            // Each side is rounded by up to half a pixel.
             assert!((0.079..0.502).contains(&share(rect)), "{rect:?}");
             assert!(log_ratio(rect).abs() < (4.0_f64 / 3.0).ln() + 0.01);
         }
-        // The share and the ratio's logarithm are uniform, as is the place.
+        // The share, the logarithm of the ratio and the position are uniform.
         assert!((mean(&rects, share) - 0.29).abs() < 0.01);
         assert!(mean(&rects, log_ratio).abs() < 0.01);
         let place = |rect: &Rect| rect.left as f64 / (600 - rect.width) as f64;
@@ -128,11 +131,11 @@ mod tests {
         assert!((mean(&rects, place) - 0.5).abs() < 0.02);
     }
 
-    /// The means of 60,000 draws of torchvision's `RandomResizedCrop.get_params`, which accepts fewer of the large parts
-    /// the less the image is a square.
+    /// Means over 60,000 draws of torchvision's `RandomResizedCrop.get_params`, which rejects more
+    /// of the large crops the less square the image is.
     #[test]
-    fn what_does_not_fit_is_drawn_again_as_in_torchvision() {
-        for ((width, height), share, log_ratio) in TORCHVISIONS {
+    fn crops_that_do_not_fit_are_redrawn_as_in_torchvision() {
+        for ((width, height), share, log_ratio) in EXPECTED {
             let rects = rects(&crop(default_scale(), default_ratio()), width, height);
             let area = (width * height) as f64;
             let mean_share = mean(&rects, |rect| (rect.width * rect.height) as f64 / area);
@@ -147,15 +150,15 @@ mod tests {
             );
         }
     }
-    const TORCHVISIONS: [((usize, usize), f64, f64); 3] = [
+    const EXPECTED: [((usize, usize), f64, f64); 3] = [
         ((224, 224), 0.479, 0.000),
         ((500, 375), 0.435, 0.031),
         ((200, 500), 0.254, -0.037),
     ];
 
-    /// `RandomResizedCrop.get_params` of torchvision, where none of ten draws can fit.
+    /// Values from torchvision's `RandomResizedCrop.get_params`, where none of ten draws fits.
     #[test]
-    fn the_middle_is_taken_where_nothing_fits() {
+    fn the_centre_is_the_fallback() {
         let whole = crop([1.0, 1.0], default_ratio());
         let middle = |width, height| {
             let Rect {

@@ -1,4 +1,4 @@
-//! Scaling, as Pillow's `Image.resize` does it.
+//! Resizing, as Pillow's `Image.resize`.
 
 use super::affine;
 use crate::error::DataError;
@@ -8,40 +8,40 @@ use fast_image_resize::pixels::{U8, U8x3};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use serde::{Deserialize, Serialize};
 
-/// How samples between pixels are found.
+/// Interpolation filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Interpolation {
-    /// A triangle over the neighbours, widened when scaling down so that nothing aliases (Pillow's `BILINEAR`).
+    /// Triangle filter, widened for antialiasing when downscaling (Pillow's `BILINEAR`).
     #[default]
     Bilinear,
-    /// The cubic with a = -0.5, widened when scaling down likewise (Pillow's `BICUBIC`).
+    /// Cubic filter with a = -0.5, widened for antialiasing when downscaling (Pillow's `BICUBIC`).
     Bicubic,
-    /// The pixel that is there, without antialiasing (Pillow's `NEAREST`).
+    /// Nearest neighbour, without antialiasing (Pillow's `NEAREST`).
     Nearest,
 }
 
-/// Scales.
+/// Resizes to a given shorter side.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resize {
-    /// The shorter side afterwards, in pixels; the aspect ratio stays.
+    /// Shorter side of the output, in pixels; the aspect ratio is kept.
     pub size: usize,
-    /// Makes both sides `size` long instead.
+    /// Make both sides `size` pixels long instead.
     #[serde(default)]
     pub exact: bool,
-    /// How samples between pixels are found.
+    /// Interpolation filter.
     #[serde(default)]
     pub interpolation: Interpolation,
 }
 
 impl Resize {
-    /// Width and height of what an image of this width and height becomes.
+    /// Width and height of the output for an image of this width and height.
     pub(super) fn target(&self, width: usize, height: usize) -> (usize, usize) {
         if self.exact {
             return (self.size, self.size);
         }
-        // int(size * long / short), never below the shorter side.
+        // torchvision: int(size * long / short).
         let long = |long: usize, short: usize| self.size * long / short.max(1);
         if width <= height {
             (self.size, long(height, width))
@@ -56,13 +56,12 @@ impl Resize {
     }
 }
 
-/// `image` scaled to `width` x `height` pixels.
-///
-/// Bilinear and bicubic differ from Pillow by 1 (bicubic now and then by 2) in few samples: the same filters and the same
-/// order of passes, but weights of 15 bits where Pillow has 22. Nearest is exact.
+/// Resizes `image` to `width` x `height` pixels. Bilinear and bicubic differ from Pillow by 1
+/// (bicubic rarely by 2) in few samples: the filters and the order of passes are the same, but
+/// weights have 15 bits where Pillow's have 22. Nearest is exact.
 ///
 /// # Errors
-/// If the image has no pixel, or would have too many.
+/// If the image has no pixels, or would have too many.
 pub(super) fn resize(
     image: Image,
     width: usize,
@@ -77,7 +76,7 @@ pub(super) fn resize(
         let reason = format!("cannot be resized from {from} to {width}x{height}: {reason}");
         DataError::image("an image", reason)
     };
-    // Very long and narrow images become larger than an image may be, at the latest between the two passes below.
+    // Very long and narrow images exceed the limit, at the latest between the two passes below.
     if (width * height.max(image.height)) as u64 > decode::MAX_PIXELS {
         return Err(failed("too many pixels"));
     }
@@ -89,15 +88,16 @@ pub(super) fn resize(
         Interpolation::Bicubic => FilterType::CatmullRom,
         Interpolation::Nearest => return Ok(affine::scale_to(&image, width, height)),
     };
-    // One call for both directions would begin with the vertical one. Pillow begins with the horizontal one (Pillow 13
-    // not for images much taller than wide), and rounds in between, which is where most differences would come from.
+    // A single call would begin with the vertical pass. Pillow begins with the horizontal one
+    // (Pillow 13 not for images much taller than wide) and rounds in between, which would cause
+    // most of the differences.
     let rows = image.height;
     convolve(image, width, rows, filter)
         .and_then(|image| convolve(image, width, height, filter))
         .map_err(|error| failed(&error))
 }
 
-/// Scales with an antialiasing filter.
+/// Resizes with an antialiasing filter.
 fn convolve(
     image: Image,
     width: usize,

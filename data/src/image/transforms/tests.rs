@@ -42,14 +42,14 @@ fn apply(transform: &Transform, image: Image, rng: &mut ChaCha8Rng) -> Result<Im
     Ok(prepared.image)
 }
 
-/// What is wrong with the settings of one transform.
+/// Problems in the settings of one transform.
 fn problems(transform: Transform) -> Vec<String> {
     let found = Transform::problems("t", &[transform]);
     found.iter().map(ToString::to_string).collect()
 }
 
 #[test]
-fn is_written_in_recipes_as_documented() {
+fn recipes_are_parsed_as_documented() {
     let json = r#"[
         { "resize": { "size": 232 } },
         { "center_crop": { "size": 224 } },
@@ -143,8 +143,8 @@ fn settings_are_checked_all_at_once() {
         problems(crop),
         [
             "t[0].random_resized_crop.size: 70000 is not within 1 to 65535 pixels",
-            "t[0].random_resized_crop.scale: [0.5, 1.5] is not a range [least, most] within 0 to 1",
-            "t[0].random_resized_crop.ratio: [2, 1] is not a range [least, most] within 0.0001 to 10000",
+            "t[0].random_resized_crop.scale: [0.5, 1.5] is not a range [min, max] within 0 to 1",
+            "t[0].random_resized_crop.ratio: [2, 1] is not a range [min, max] within 0.0001 to 10000",
         ]
     );
     let jitter = Transform::ColorJitter(ColorJitter {
@@ -156,9 +156,9 @@ fn settings_are_checked_all_at_once() {
     assert_eq!(
         problems(jitter),
         [
-            "t[0].color_jitter.brightness: -1 is below 0 or no number",
-            "t[0].color_jitter.contrast: [-0.5, 0.5] is not a range [least, most] from 0 on",
-            "t[0].color_jitter.saturation: NaN is below 0 or no number",
+            "t[0].color_jitter.brightness: -1 is negative or not a number",
+            "t[0].color_jitter.contrast: [-0.5, 0.5] is not a range [min, max] from 0 up",
+            "t[0].color_jitter.saturation: NaN is negative or not a number",
             "t[0].color_jitter.hue: 0.6 is not within 0 to 0.5",
         ]
     );
@@ -230,7 +230,7 @@ fn interpolations() -> impl Strategy<Value = Interpolation> {
 
 proptest! {
     #[test]
-    fn flipping_mirrors_each_row_and_twice_is_nothing(
+    fn flipping_reverses_each_row_and_twice_is_the_identity(
         width in 1usize..9,
         height in 1usize..5,
         channels in prop_oneof![Just(1usize), Just(3)],
@@ -254,7 +254,7 @@ proptest! {
     }
 
     #[test]
-    fn sizes_are_what_was_promised(
+    fn output_sizes_equal_size_after(
         width in 1usize..40,
         height in 1usize..40,
         size in 1usize..40,

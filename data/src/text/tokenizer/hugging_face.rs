@@ -1,19 +1,19 @@
-//! Tokenizers that the crate `tokenizers` runs: what is needed of it, and what it must be kept from.
+//! Tokenizers of the `tokenizers` crate, guarded against its pitfalls.
 
 use super::TokenPiece;
 use crate::error::DataError;
-use crate::text::pieces;
+use crate::text::chunks;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
 use tokenizers::{DecoderWrapper, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper};
 
-/// Tokens that end a text, most telling first.
+/// End-of-text tokens, most specific first.
 pub(super) const END: [&str; 5] = ["<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "[SEP]"];
-/// Tokens that begin one.
+/// Beginning-of-text tokens.
 pub(super) const BEGINNING: [&str; 2] = ["<|begin_of_text|>", "<s>"];
 
-/// A tokenizer of the crate `tokenizers`, and what is asked of it again and again.
+/// A tokenizer of the `tokenizers` crate, with cached properties.
 pub(super) struct HuggingFace {
     tokenizer: tokenizers::Tokenizer,
     json: String,
@@ -22,7 +22,8 @@ pub(super) struct HuggingFace {
 }
 
 impl HuggingFace {
-    /// Takes a tokenizer over, less what makes its answer depend on the length of the text or on chance.
+    /// Wraps a tokenizer, without settings that make its output depend on the length of the text or
+    /// on chance.
     pub(super) fn new(
         mut tokenizer: tokenizers::Tokenizer,
         path: &Path,
@@ -46,7 +47,7 @@ impl HuggingFace {
         })
     }
 
-    /// Reads a `tokenizer.json`; `value` is `text` parsed.
+    /// Parses a `tokenizer.json`; `value` is `text` parsed.
     pub(super) fn read(text: &str, value: &Value, path: &Path) -> Result<Self, DataError> {
         check_json(value).map_err(|reason| DataError::file(path, reason))?;
         let tokenizer = text.parse().map_err(|error: tokenizers::Error| {
@@ -67,7 +68,7 @@ impl HuggingFace {
         Ok(ids)
     }
 
-    /// What [`encode`](Self::encode) gives, with places. The words of each part are numbered on from the last.
+    /// As [`encode`](Self::encode), with positions. Words are numbered through all parts.
     pub(super) fn pieces(&self, text: &str) -> Result<Vec<TokenPiece>, String> {
         let mut pieces: Vec<TokenPiece> = Vec::new();
         let mut rest = text;
@@ -88,21 +89,22 @@ impl HuggingFace {
         Ok(pieces)
     }
 
-    /// The part of `text` that is encoded at once, and what is left.
+    /// Splits `text` into the part to encode at once and the rest.
     fn cut<'a>(&self, text: &'a str) -> (&'a str, &'a str) {
         if self.works_by_lines {
-            pieces::cut(text)
+            chunks::cut(text)
         } else {
             (text, "")
         }
     }
 
     pub(super) fn decode(&self, ids: &[u32]) -> String {
-        // Only a decoder that was built wrongly fails, and there is nothing that it could have decoded then.
+        // Only a malformed decoder fails, and then there is nothing that it could decode.
         self.tokenizer.decode(ids, false).unwrap_or_default()
     }
 
-    /// Whether tokens are bytes of UTF-8 in disguise, of which a character may have several.
+    /// True if tokens are UTF-8 bytes written as printable characters; a character may take several
+    /// tokens.
     pub(super) fn is_byte_level(&self) -> bool {
         matches!(
             self.tokenizer.get_decoder(),
@@ -131,8 +133,9 @@ impl HuggingFace {
     }
 }
 
-/// Whether a lone newline between two lines that neither end nor begin with whitespace is always a border between tokens
-/// and nothing looks across it. True of GPT-2's and BERT's; where it is not known, a text is encoded as a whole.
+/// True if a lone newline between two lines that neither end nor begin with whitespace is always a
+/// token boundary and nothing looks across it. This holds for GPT-2 and BERT; where it is unknown,
+/// a text is encoded as a whole.
 fn works_by_lines(tokenizer: &tokenizers::Tokenizer) -> bool {
     let separates = match (tokenizer.get_normalizer(), tokenizer.get_pre_tokenizer()) {
         (None, Some(PreTokenizerWrapper::ByteLevel(bytes))) => {
@@ -144,7 +147,8 @@ fn works_by_lines(tokenizer: &tokenizers::Tokenizer) -> bool {
         ) => true,
         _ => false,
     };
-    // An added token is looked for in the whole text, and one that strips takes whitespace around it along.
+    // Added tokens are searched for in the whole text, and those that strip include surrounding
+    // whitespace.
     let added = tokenizer.get_added_tokens_decoder();
     separates
         && added
@@ -152,7 +156,7 @@ fn works_by_lines(tokenizer: &tokenizers::Tokenizer) -> bool {
             .all(|token| !token.lstrip && !token.rstrip && !token.content.contains('\n'))
 }
 
-/// What the crate takes for granted in a BPE model, and panics without.
+/// Checks invariants of a BPE model that the crate assumes and panics without.
 fn check_json(value: &Value) -> Result<(), String> {
     let model = value.get("model").unwrap_or(&Value::Null);
     if model
@@ -188,7 +192,7 @@ fn check_json(value: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether both parts and the whole are in the vocabulary.
+/// Checks that both parts of a merge and the result are in the vocabulary.
 pub(super) fn check_merge(
     a: &str,
     b: &str,
@@ -207,8 +211,8 @@ pub(super) fn check_merge(
     }
 }
 
-/// What a byte-level token is written as, backwards: character to byte. GPT-2 writes printable bytes as themselves and
-/// the others, in order, as the characters from U+0100.
+/// Inverse of the byte-level alphabet: character to byte. GPT-2 writes printable bytes as
+/// themselves and the others, in order, as the characters from U+0100.
 pub(super) fn byte_of_character() -> HashMap<char, u8> {
     let printable = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
     let others = (0..=255u8).filter(|byte| !printable(byte));

@@ -1,7 +1,7 @@
-//! Words and characters as Hugging Face's `tokenizer.json`, and reading one of any kind.
+//! Words and characters as Hugging Face's `tokenizer.json`, and parsing of any kind.
 //!
-//! The text is put together by hand, because it is hashed: the same vocabulary must give the same bytes whatever features
-//! the JSON crate is built with, and the entries stand in the order of their ids.
+//! The JSON is assembled by hand because it is hashed: the same vocabulary must give the same bytes
+//! whatever features serde_json is built with, and entries are in the order of their ids.
 
 use super::hugging_face::HuggingFace;
 use super::llama2c::Llama2c;
@@ -11,26 +11,27 @@ use crate::error::DataError;
 use serde_json::Value;
 use std::path::Path;
 
-/// Each newline becomes a word of its own.
+/// Turns each newline into a word of its own.
 const LINES: &str = r#"{"type":"Replace","pattern":{"String":"\n"},"content":" <eos> "}"#;
 const BY_WORD: &str = r#"{"type":"WhitespaceSplit"}"#;
-/// The WordPiece decoder puts spaces between words (none begins with a space, which would mean that it goes on).
+/// The WordPiece decoder joins words by spaces (its continuation prefix is a space, with which no
+/// word begins).
 const JOIN_WORDS: &str = concat!(
     r#"{"type":"Sequence","decoders":[{"type":"WordPiece","prefix":" ","cleanup":false},{"type":"Fuse"},"#,
     r#"{"type":"Replace","pattern":{"Regex":" ?<eos> ?"},"content":"\n"}]}"#
 );
-/// Not a dot: Rust and Python have two engines that disagree on how to say that it should match a newline.
+/// Not a dot: the regex engines of Rust and Python differ in how to make it match a newline.
 const BY_CHARACTER: &str =
     r#"{"type":"Split","pattern":{"Regex":"[\\s\\S]"},"behavior":"Isolated","invert":false}"#;
 const JOIN_CHARACTERS: &str = r#"{"type":"Fuse"}"#;
 
-/// What Python's `tokenizers` needs to do the same as our words.
+/// A `tokenizer.json` with which Python's `tokenizers` matches our word tokenizer.
 pub(super) fn words(vocabulary: &Vocabulary) -> String {
     let lines = vocabulary.end().map_or("null", |_| LINES);
     write(vocabulary, lines, BY_WORD, JOIN_WORDS)
 }
 
-/// What Python's `tokenizers` needs to do the same as our characters.
+/// A `tokenizer.json` with which Python's `tokenizers` matches our character tokenizer.
 pub(super) fn characters(vocabulary: &Vocabulary) -> String {
     write(vocabulary, "null", BY_CHARACTER, JOIN_CHARACTERS)
 }
@@ -56,7 +57,7 @@ fn write(vocabulary: &Vocabulary, normalizer: &str, splitter: &str, decoder: &st
     )
 }
 
-/// A tokenizer of any kind from its JSON.
+/// Parses a tokenizer of any kind.
 pub(super) fn read(text: &str, path: &Path) -> Result<Kind, DataError> {
     let value: Value = serde_json::from_str(text)
         .map_err(|error| DataError::file(path, format!("is not JSON: {error}")))?;
@@ -75,7 +76,7 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Kind, DataError> {
     )?)))
 }
 
-/// Words and characters are known by this: written again, they are what they were read from.
+/// Recognises words and characters: serialised again, they give the same JSON.
 fn ours(value: &Value) -> Option<Kind> {
     if value.pointer("/model/type")?.as_str()? != "WordLevel" {
         return None;
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_and_characters_come_back_as_they_are() {
+    fn words_and_characters_round_trip() {
         let path = Path::new("tokenizer.json");
         let words = Tokenizer::words(&["a \"b\\ é\n"], Some(5)).unwrap();
         assert!(words.to_json().contains("<eos>"));
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_setting_makes_it_hugging_faces() {
+    fn a_changed_setting_makes_it_a_hugging_face_tokenizer() {
         let json = Tokenizer::words(&["a b"], None).unwrap().to_json();
         let json = json.replace("WhitespaceSplit", "Whitespace");
         let tokenizer = Tokenizer::from_json(&json, Path::new("t.json")).unwrap();

@@ -1,32 +1,31 @@
-//! The `tokenizer.bin` of llama2.c (Karpathy): a SentencePiece BPE vocabulary as pieces with scores.
+//! The `tokenizer.bin` of llama2.c (Karpathy): a SentencePiece BPE vocabulary of scored pieces.
 //!
-//! The file: an int32 with the length in bytes of the longest piece, then for each piece a float32 score, an int32 length
-//! and the bytes; everything little-endian, and as many pieces as there are till the end. Ids 0, 1, 2 are unknown,
-//! beginning and end of a text; 3 to 258 are the bytes, written `<0x00>` to `<0xFF>`; the rest are pieces of text.
+//! Format: an int32 with the length in bytes of the longest piece, then for each piece a float32
+//! score, an int32 length and the bytes; little-endian, up to the end of the file. Ids 0, 1, 2 are
+//! unknown, beginning and end of text; 3 to 258 are the bytes, written `<0x00>` to `<0xFF>`; the
+//! rest are pieces of text.
 //!
-//! Encoding is what llama2.c's `encode` does: a space is put before the text, each character is looked up or, where it is
-//! no piece, becomes its bytes; then, again and again, those two neighbours are merged whose union is the piece with the
-//! highest score (the leftmost of equal ones).
-
-mod chain;
+//! Encoding follows llama2.c's `encode`: a space is prepended to the text, each character is looked
+//! up or, if it is not a piece, replaced by its bytes; then the adjacent pair whose concatenation
+//! has the highest score is merged (the leftmost on ties) until no merge is left.
 
 use super::TokenPiece;
+use super::merge_chain::{Chain, Merge};
 use crate::error::DataError;
-use chain::{Chain, Merge};
 use serde_json::{Value, json};
 use std::collections::{BinaryHeap, HashMap};
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
-/// The token before the first of a text.
+/// Beginning-of-text token.
 pub(super) const BEGINNING: u32 = 1;
-/// The id of byte 0; there are 256 of them.
+/// Id of byte 0, the first of 256.
 const BYTES: u32 = 3;
-/// llama2.c merges nothing that scores less.
-const LEAST_SCORE: f32 = -1e10;
+/// Minimum score of a merge in llama2.c.
+const MIN_SCORE: f32 = -1e10;
 
-/// Pieces, their scores, and the ids of the pieces.
+/// A vocabulary of pieces with scores, and the ids of the pieces.
 pub(super) struct Llama2c {
     pieces: Vec<String>,
     scores: Vec<f32>,
@@ -34,7 +33,7 @@ pub(super) struct Llama2c {
 }
 
 impl Llama2c {
-    /// How our JSON says that it is one.
+    /// Value of `"type"` in our JSON.
     pub(super) const TYPE: &str = "llama2.c";
 
     fn new(pieces: Vec<String>, scores: Vec<f32>, path: &Path) -> Result<Self, DataError> {
@@ -68,7 +67,7 @@ impl Llama2c {
             DataError::record(
                 path,
                 id,
-                "the file ends in the middle of this piece, or it is no llama2.c tokenizer",
+                "the file ends in the middle of this piece, or it is not a llama2.c tokenizer",
             )
         };
         let mut rest = bytes.as_slice();
@@ -94,7 +93,7 @@ impl Llama2c {
             value.get(key).and_then(Value::as_array).ok_or_else(|| {
                 DataError::file(
                     path,
-                    format!("a tokenizer of llama2.c without the list {key:?}"),
+                    format!("a llama2.c tokenizer without the list {key:?}"),
                 )
             })
         };
@@ -116,7 +115,8 @@ impl Llama2c {
         )
     }
 
-    /// Keys in the order of the alphabet, which is the order whatever features the JSON crate is built with.
+    /// Keys are in alphabetical order, which is the order whatever features serde_json is built
+    /// with.
     pub(super) fn json(&self) -> String {
         json!({"pieces": self.pieces, "scores": self.scores, "type": Self::TYPE}).to_string()
     }
@@ -138,7 +138,8 @@ impl Llama2c {
         self.merge(&ids.collect::<Vec<_>>()).ids()
     }
 
-    /// What [`encode`](Self::encode) gives, with places. A word begins at a token that begins with a space.
+    /// As [`encode`](Self::encode), with positions. A word begins at a token that begins with a
+    /// space.
     pub(super) fn pieces(&self, text: &str) -> Vec<TokenPiece> {
         let symbols = self.symbols(text);
         let (ids, ranges): (Vec<u32>, Vec<Range<usize>>) = symbols.into_iter().unzip();
@@ -157,7 +158,8 @@ impl Llama2c {
         pieces
     }
 
-    /// The space before the text and the text's characters as pieces, those that are none as bytes; with their places.
+    /// Initial symbols: the prepended space and the characters as pieces, or as bytes if there is
+    /// no such piece; with their positions.
     fn symbols(&self, text: &str) -> Vec<(u32, Range<usize>)> {
         if text.is_empty() {
             return Vec::new();
@@ -181,8 +183,8 @@ impl Llama2c {
         symbols
     }
 
-    /// Merges neighbours, best first. llama2.c looks through all pairs for each merge; a heap of the pairs gives the same
-    /// in the time that a sort takes.
+    /// Merges pairs, best first. llama2.c scans all pairs for each merge; a heap of pairs gives the
+    /// same result in the time of a sort.
     fn merge(&self, ids: &[u32]) -> Chain {
         let mut chain = Chain::new(ids);
         let mut heap = BinaryHeap::new();
@@ -200,13 +202,13 @@ impl Llama2c {
         chain
     }
 
-    /// What the piece at `left` and its right neighbour could become.
+    /// The merge of the piece at `left` with its right neighbour, if there is one.
     fn candidate(&self, chain: &Chain, left: usize) -> Option<Merge> {
         let pair = chain.pair(left)?;
         let [a, b] = pair.map(|id| self.token(id).unwrap_or_default());
         let id = self.id(&[a, b].concat())?;
         let score = *self.scores.get(id as usize)?;
-        (score > LEAST_SCORE).then_some(Merge {
+        (score > MIN_SCORE).then_some(Merge {
             score,
             left,
             pair,
@@ -214,7 +216,7 @@ impl Llama2c {
         })
     }
 
-    /// The bytes that `id` stands for after `previous`. The space that encoding put before the text is left out again.
+    /// Bytes of `id` after `previous`. The space that encoding prepended is dropped again.
     pub(super) fn bytes(&self, previous: Option<u32>, id: u32) -> Vec<u8> {
         let Some(piece) = self.token(id) else {
             return Vec::new();
@@ -234,7 +236,7 @@ impl Llama2c {
     }
 }
 
-/// `<0x41>` is the byte 0x41.
+/// Parses `<0x41>` as the byte 0x41.
 fn byte_piece(piece: &str) -> Option<u8> {
     let digits = piece.strip_prefix("<0x")?.strip_suffix('>')?;
     (digits.len() == 2).then(|| u8::from_str_radix(digits, 16).ok())?
@@ -279,10 +281,10 @@ mod tests {
         Llama2c::new(pieces, scores, Path::new("tokenizer.bin")).unwrap()
     }
 
-    /// llama2.c's own way, word for word: look at all pairs, merge the best, begin again.
+    /// The algorithm of llama2.c itself: scan all pairs, merge the best, repeat.
     fn naive(tokenizer: &Llama2c, mut ids: Vec<u32>) -> Vec<u32> {
         loop {
-            let mut best = (LEAST_SCORE, None);
+            let mut best = (MIN_SCORE, None);
             for left in 0..ids.len().saturating_sub(1) {
                 let [a, b] = [ids[left], ids[left + 1]].map(|id| tokenizer.token(id).unwrap());
                 if let Some(id) = tokenizer.id(&format!("{a}{b}")) {
@@ -307,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_are_no_piece_become_bytes() {
+    fn characters_without_a_piece_become_bytes() {
         let tokenizer = small();
         let bytes: Vec<u32> = [0xF0, 0x9F, 0x8E, 0x89]
             .map(|byte: u32| BYTES + byte)
@@ -318,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn its_json_comes_back() {
+    fn json_round_trips() {
         let tokenizer = small();
         let value = serde_json::from_str(&tokenizer.json()).unwrap();
         let again = Llama2c::from_json(&value, Path::new("t.json")).unwrap();

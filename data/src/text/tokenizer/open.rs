@@ -1,11 +1,11 @@
-//! Tokenizers by the files in which they are published.
+//! Tokenizers by published file formats.
 
 use super::Kind;
 use super::hugging_face::{HuggingFace, check_merge};
 use super::json;
 use super::llama2c::Llama2c;
 use crate::error::DataError;
-use crate::text::pieces::read_text;
+use crate::text::chunks::read_text;
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use tokenizers::processors::bert::BertProcessing;
 use tokenizers::processors::roberta::RobertaProcessing;
 use tokenizers::{AddedToken, ModelWrapper};
 
-/// What a folder is looked through for, in this order.
+/// Files searched for in a folder, in this order.
 const IN_A_FOLDER: [&str; 5] = [
     "tokenizer.json",
     "vocab.json",
@@ -27,17 +27,17 @@ const IN_A_FOLDER: [&str; 5] = [
     "vocab.txt",
     "tokenizer.bin",
 ];
-/// How the two files of a byte-level BPE end.
+/// File name suffixes of a byte-level BPE.
 const PAIRS: [(&str, &str); 2] = [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")];
 /// GPT-2's only special token.
 pub(super) const END_OF_TEXT: &str = "<|endoftext|>";
-/// BERT's special tokens, in the order that training gives them.
+/// BERT's special tokens, in the order that training assigns.
 pub(in crate::text) const BERT_SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
-/// RoBERTa's special tokens, in the order that fairseq gives them.
+/// RoBERTa's special tokens, in fairseq's order.
 const ROBERTA_SPECIAL: [&str; 5] = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
 
-/// The tokenizer at `path`, a file or a folder with one.
+/// Opens the tokenizer at `path`, a file or a folder.
 pub(super) fn open(path: &Path) -> Result<Kind, DataError> {
     let file = if path.is_dir() {
         in_folder(path)?
@@ -56,7 +56,7 @@ pub(super) fn open(path: &Path) -> Result<Kind, DataError> {
         Some("bin") => Ok(Kind::Llama2c(Llama2c::open(&file)?)),
         _ => Err(DataError::file(
             &file,
-            "the name does not say what tokenizer it is: expected .json, .txt (WordPiece), .bin (llama2.c), or a folder",
+            "unknown tokenizer format: expected .json, .txt (WordPiece), .bin (llama2.c), or a folder",
         )),
     }
 }
@@ -69,7 +69,7 @@ fn in_folder(folder: &Path) -> Result<PathBuf, DataError> {
     })
 }
 
-/// The vocabulary and the merges, if `file` is named as one of the two.
+/// Paths of vocabulary and merges, if `file` is named like one of the two.
 fn pair(file: &Path) -> Option<(PathBuf, PathBuf)> {
     let name = file.file_name()?.to_str()?;
     PAIRS.iter().find_map(|(vocab, merges)| {
@@ -81,7 +81,7 @@ fn pair(file: &Path) -> Option<(PathBuf, PathBuf)> {
     })
 }
 
-/// GPT-2's tokenizer (Radford et al., 2019) with another vocabulary, or its own.
+/// GPT-2's tokenizer (Radford et al., 2019) with a given vocabulary.
 fn byte_level_bpe(vocab: &Path, merges: &Path) -> Result<Kind, DataError> {
     for (path, other) in [(vocab, merges), (merges, vocab)] {
         if !path.is_file() {
@@ -89,8 +89,9 @@ fn byte_level_bpe(vocab: &Path, merges: &Path) -> Result<Kind, DataError> {
             return Err(DataError::file(path, reason));
         }
     }
-    let ids: HashMap<String, u32> = serde_json::from_str(&read_text(vocab)?)
-        .map_err(|error| DataError::file(vocab, format!("is no map of tokens to ids: {error}")))?;
+    let ids: HashMap<String, u32> = serde_json::from_str(&read_text(vocab)?).map_err(|error| {
+        DataError::file(vocab, format!("is not a map of tokens to ids: {error}"))
+    })?;
     let distinct: HashSet<u32> = ids.values().copied().collect();
     if distinct.len() != ids.len() {
         return Err(DataError::file(vocab, "two tokens have the same id"));
@@ -117,7 +118,8 @@ fn byte_level_bpe(vocab: &Path, merges: &Path) -> Result<Kind, DataError> {
     hugging_face(tokenizer, special, vocab)
 }
 
-/// What makes RoBERTa's tokenizer (Liu et al., 2019) of GPT-2's: its special tokens, if the vocabulary has them all.
+/// Post-processor that makes it RoBERTa's tokenizer (Liu et al., 2019), if the vocabulary has all
+/// its special tokens.
 fn roberta(ids: &HashMap<String, u32>) -> Option<RobertaProcessing> {
     let [begin, _, end, _, _] = ROBERTA_SPECIAL;
     if !ROBERTA_SPECIAL.iter().all(|token| ids.contains_key(*token)) {
@@ -127,7 +129,7 @@ fn roberta(ids: &HashMap<String, u32>) -> Option<RobertaProcessing> {
     Some(RobertaProcessing::new(special(end)?, special(begin)?).add_prefix_space(false))
 }
 
-/// Everything of GPT-2's tokenizer but the vocabulary: no normalisation, no space before the text.
+/// GPT-2's tokenizer around a BPE model: no normalisation, no prefix space.
 pub(super) fn bpe_tokenizer(bpe: BPE) -> tokenizers::Tokenizer {
     let mut tokenizer = tokenizers::Tokenizer::new(bpe);
     tokenizer.with_pre_tokenizer(Some(ByteLevel::new(false, true, true)));
@@ -136,7 +138,8 @@ pub(super) fn bpe_tokenizer(bpe: BPE) -> tokenizers::Tokenizer {
     tokenizer
 }
 
-/// A merge a line, best first, two tokens with a space between them; the first line may name a version.
+/// Reads one merge per line, best first, as two tokens separated by a space; the first line may be
+/// a version comment.
 fn read_merges(
     path: &Path,
     vocab: &HashMap<String, u32>,
@@ -156,7 +159,7 @@ fn read_merges(
         .collect()
 }
 
-/// The settings of BERT that lie beside its vocabulary; the defaults are those of BERT uncased.
+/// BERT's settings beside its vocabulary; the defaults are those of BERT uncased.
 #[derive(Deserialize)]
 #[serde(default)]
 struct BertSettings {
@@ -175,7 +178,7 @@ impl Default for BertSettings {
     }
 }
 
-/// BERT's tokenizer (Devlin et al., 2018) with the vocabulary of `path`, a token a line.
+/// BERT's tokenizer (Devlin et al., 2018) with the vocabulary of `path`, one token per line.
 fn word_piece(path: &Path) -> Result<Kind, DataError> {
     let text = read_text(path)?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
@@ -202,7 +205,7 @@ fn word_piece_of(
 ) -> Result<Kind, DataError> {
     let ids: HashMap<String, u32> = list.zip(0..).collect();
     if !ids.contains_key("[UNK]") {
-        let reason = "is no WordPiece vocabulary: [UNK], a token a line, is missing";
+        let reason = "is not a WordPiece vocabulary (one token per line): [UNK] is missing";
         return Err(DataError::file(path, reason));
     }
     let special: Vec<&str> = BERT_SPECIAL
@@ -221,10 +224,10 @@ fn bert_settings(path: &Path) -> Result<BertSettings, DataError> {
         return Ok(BertSettings::default());
     }
     serde_json::from_str(&read_text(path)?)
-        .map_err(|error| DataError::file(path, format!("is no tokenizer's settings: {error}")))
+        .map_err(|error| DataError::file(path, format!("is not a tokenizer's settings: {error}")))
 }
 
-/// Everything of BERT's tokenizer but the vocabulary.
+/// BERT's tokenizer around a WordPiece model.
 pub(super) fn bert_tokenizer(
     model: WordPiece,
     normalizer: BertNormalizer,
@@ -236,7 +239,8 @@ pub(super) fn bert_tokenizer(
         .map_err(|error| DataError::file(path, error.to_string()))?;
     tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
     tokenizer.with_decoder(Some(WordPieceDecoder::new("##".to_owned(), true)));
-    // Not for us, who never ask for special tokens, but for whoever opens our tokenizer.json with Python.
+    // Unused here, where special tokens are never requested, but needed by Python when it opens our
+    // tokenizer.json.
     let special = |token: &str| Some((token.to_owned(), tokenizer.token_to_id(token)?));
     if let (Some(end), Some(begin)) = (special("[SEP]"), special("[CLS]")) {
         tokenizer.with_post_processor(Some(BertProcessing::new(end, begin)));
@@ -244,13 +248,13 @@ pub(super) fn bert_tokenizer(
     Ok(tokenizer)
 }
 
-/// With its special tokens, which are found in a text before it is cut up.
+/// Adds special tokens, which are matched before the text is split.
 pub(super) fn hugging_face(
     mut tokenizer: tokenizers::Tokenizer,
     special: &[&str],
     path: &Path,
 ) -> Result<Kind, DataError> {
-    // RoBERTa's hidden word takes the space before it along, as its words do.
+    // RoBERTa's `<mask>` includes the space before it, as its words do.
     let special = special
         .iter()
         .map(|token| AddedToken::from(*token, true).lstrip(*token == "<mask>"));

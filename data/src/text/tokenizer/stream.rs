@@ -1,4 +1,4 @@
-//! Ids to text one at a time.
+//! Streaming decoding, one id at a time.
 
 use super::Kind;
 use super::hugging_face::{HuggingFace, byte_of_character};
@@ -6,26 +6,27 @@ use super::llama2c::Llama2c;
 use super::vocabulary::Vocabulary;
 use std::collections::HashMap;
 
-/// So many tokens may be waited for that end in U+FFFD. A character has at most four bytes, so more are no beginning of
-/// one.
-const MOST_WAITING: usize = 8;
+/// Maximum tokens held back while the text ends in U+FFFD. A character has at most four bytes, so
+/// more tokens cannot be the beginning of one.
+const MAX_PENDING: usize = 8;
 
-/// Text that grows token by token. The pieces and [`finish`](Self::finish) joined are what
-/// [`Tokenizer::decode`](super::Tokenizer::decode) gives for all ids at once; no piece ends within a character. (One
-/// exception: a Hugging Face tokenizer with tokens such as `<0x41>` decodes a run of them to U+FFFD only, if one is
-/// wrong, and those before it may have been shown by then.)
+/// Text that grows token by token. The concatenated output, [`finish`](Self::finish) included,
+/// equals [`Tokenizer::decode`](super::Tokenizer::decode) of all ids; no output ends within a
+/// character. (One exception: a Hugging Face tokenizer with tokens such as `<0x41>` decodes a whole
+/// run of them to U+FFFD if one is invalid, and those before it may already have been shown.)
 ///
-/// A stream that is to continue a prompt is given the prompt's tokens first, so that it knows whether a space follows.
-pub struct DecodeStream<'a>(Way<'a>);
+/// To continue a prompt, push the prompt's tokens first, so that the stream knows whether a space
+/// follows.
+pub struct DecodeStream<'a>(Mode<'a>);
 
-enum Way<'a> {
+enum Mode<'a> {
     Words {
         words: &'a Vocabulary,
-        /// Whether the next word begins a line.
-        fresh: bool,
+        /// True if the next word begins a line.
+        line_start: bool,
     },
     Characters(&'a Vocabulary),
-    /// Byte-level BPE: what is written in a token is its bytes in disguise.
+    /// Byte-level BPE: tokens are bytes written as printable characters.
     ByteLevel {
         tokenizer: &'a HuggingFace,
         bytes: HashMap<char, u8>,
@@ -42,15 +43,18 @@ enum Way<'a> {
 impl<'a> DecodeStream<'a> {
     pub(super) fn new(kind: &'a Kind) -> Self {
         Self(match kind {
-            Kind::Words(words) => Way::Words { words, fresh: true },
-            Kind::Characters(characters) => Way::Characters(characters),
-            Kind::HuggingFace(tokenizer) if tokenizer.is_byte_level() => Way::ByteLevel {
+            Kind::Words(words) => Mode::Words {
+                words,
+                line_start: true,
+            },
+            Kind::Characters(characters) => Mode::Characters(characters),
+            Kind::HuggingFace(tokenizer) if tokenizer.is_byte_level() => Mode::ByteLevel {
                 tokenizer,
                 bytes: byte_of_character(),
                 text: Utf8::default(),
             },
-            Kind::HuggingFace(tokenizer) => Way::Window(Window::new(tokenizer)),
-            Kind::Llama2c(tokenizer) => Way::Llama2c {
+            Kind::HuggingFace(tokenizer) => Mode::Window(Window::new(tokenizer)),
+            Kind::Llama2c(tokenizer) => Mode::Llama2c {
                 tokenizer,
                 previous: None,
                 text: Utf8::default(),
@@ -58,17 +62,17 @@ impl<'a> DecodeStream<'a> {
         })
     }
 
-    /// The text that `id` adds; none while it is the beginning of a character.
+    /// Pushes `id` and returns the text that it adds; `None` while a character is incomplete.
     pub fn push(&mut self, id: u32) -> Option<String> {
         let text = match &mut self.0 {
-            Way::Words { words, fresh } => word(words, fresh, id),
-            Way::Characters(characters) => characters.token(id)?.to_owned(),
-            Way::ByteLevel {
+            Mode::Words { words, line_start } => word(words, line_start, id),
+            Mode::Characters(characters) => characters.token(id)?.to_owned(),
+            Mode::ByteLevel {
                 tokenizer,
                 bytes,
                 text,
-            } => text.push(&disguised(&tokenizer.token(id)?, bytes)),
-            Way::Llama2c {
+            } => text.push(&byte_level(&tokenizer.token(id)?, bytes)),
+            Mode::Llama2c {
                 tokenizer,
                 previous,
                 text,
@@ -77,37 +81,38 @@ impl<'a> DecodeStream<'a> {
                 *previous = Some(id);
                 text.push(&piece)
             }
-            Way::Window(window) => window.push(id),
+            Mode::Window(window) => window.push(id),
         };
         (!text.is_empty()).then_some(text)
     }
 
-    /// What is left: the beginning of a character that never came, as U+FFFD.
+    /// Returns the rest: an incomplete character, as U+FFFD.
     pub fn finish(self) -> Option<String> {
         let text = match self.0 {
-            Way::Words { .. } | Way::Characters(_) => return None,
-            Way::ByteLevel { text, .. } | Way::Llama2c { text, .. } => text.finish(),
-            Way::Window(window) => window.finish(),
+            Mode::Words { .. } | Mode::Characters(_) => return None,
+            Mode::ByteLevel { text, .. } | Mode::Llama2c { text, .. } => text.finish(),
+            Mode::Window(window) => window.finish(),
         };
         (!text.is_empty()).then_some(text)
     }
 }
 
-/// A word with the space before it, where it does not begin a line; a newline for the end of one.
-fn word(words: &Vocabulary, fresh: &mut bool, id: u32) -> String {
+/// A word with a preceding space, except at the beginning of a line; a newline for the end of a
+/// line.
+fn word(words: &Vocabulary, line_start: &mut bool, id: u32) -> String {
     let Some(word) = words.token(id) else {
         return String::new();
     };
-    let first = std::mem::replace(fresh, words.end() == Some(id));
-    match (*fresh, first) {
+    let first = std::mem::replace(line_start, words.end() == Some(id));
+    match (*line_start, first) {
         (true, _) => "\n".to_owned(),
         (false, true) => word.to_owned(),
         (false, false) => format!(" {word}"),
     }
 }
 
-/// The bytes of a byte-level token. An added token is no disguise and stands for itself.
-fn disguised(token: &str, bytes: &HashMap<char, u8>) -> Vec<u8> {
+/// Bytes of a byte-level token. An added token stands for itself.
+fn byte_level(token: &str, bytes: &HashMap<char, u8>) -> Vec<u8> {
     let plain = token
         .chars()
         .map(|character| bytes.get(&character).copied());
@@ -115,14 +120,14 @@ fn disguised(token: &str, bytes: &HashMap<char, u8>) -> Vec<u8> {
     plain.unwrap_or_else(|| token.as_bytes().to_vec())
 }
 
-/// Bytes to text as `String::from_utf8_lossy` does, as soon as a character is whole.
+/// Bytes to text as by `String::from_utf8_lossy`, as soon as a character is complete.
 #[derive(Default)]
 struct Utf8(Vec<u8>);
 
 impl Utf8 {
     fn push(&mut self, bytes: &[u8]) -> String {
         self.0.extend_from_slice(bytes);
-        // What an error without a length begins with may still become a character.
+        // The bytes of an error without a length may still become a character.
         let whole = match std::str::from_utf8(&self.0) {
             Ok(_) => self.0.len(),
             Err(_) => self.whole(),
@@ -132,7 +137,7 @@ impl Utf8 {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The length without an unfinished character at the end.
+    /// Length without an incomplete character at the end.
     fn whole(&self) -> usize {
         let last = self.0.utf8_chunks().last();
         let unfinished = last.map_or(&[][..], |chunk| chunk.invalid());
@@ -149,13 +154,13 @@ impl Utf8 {
     }
 }
 
-/// For decoders that look at a token's neighbours: the last tokens are decoded again with each new one, and what is new
-/// in the text is given.
+/// For decoders that look at a token's neighbours: the last tokens are decoded again with each new
+/// one, and the difference is the output.
 struct Window<'a> {
     tokenizer: &'a HuggingFace,
-    /// The tokens of the last piece that was given, then those that wait.
+    /// Tokens of the last output, then the pending ones.
     ids: Vec<u32>,
-    /// How many have been given.
+    /// Number of tokens already output.
     given: usize,
 }
 
@@ -174,7 +179,7 @@ impl<'a> Window<'a> {
         }
         self.ids.push(id);
         let text = self.new_text();
-        let unfinished = text.ends_with('\u{fffd}') && self.ids.len() - self.given < MOST_WAITING;
+        let unfinished = text.ends_with('\u{fffd}') && self.ids.len() - self.given < MAX_PENDING;
         if text.is_empty() || unfinished {
             return String::new();
         }
@@ -189,7 +194,8 @@ impl<'a> Window<'a> {
         let all = self.tokenizer.decode(&self.ids);
         match all.strip_prefix(&old) {
             Some(new) => new.to_owned(),
-            // What has been shown reads otherwise now: bytes that turn out to be no character. It cannot be taken back.
+            // Earlier output now decodes differently: bytes that turn out to be invalid. It cannot
+            // be taken back.
             None => all.chars().skip(old.chars().count()).collect(),
         }
     }

@@ -1,4 +1,4 @@
-//! Making a tokenizer from text. The same texts give the same tokenizer, whatever order they come in.
+//! Training a tokenizer. The result does not depend on the order of the texts.
 
 use super::Tokenizer;
 use super::open::{BERT_SPECIAL, END_OF_TEXT, bert_tokenizer, bpe_tokenizer, hugging_face};
@@ -18,15 +18,16 @@ use tokenizers::{
     PreTokenizer, Trainer,
 };
 
-/// What kind of tokenizer is made.
+/// Kind of tokenizer to train.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Algorithm {
-    /// Byte-level BPE as GPT-2's: every text can be encoded, and comes back as it was. Id 0 is `<|endoftext|>`.
+    /// Byte-level BPE like GPT-2's: lossless for every text. Id 0 is `<|endoftext|>`.
     Bpe,
-    /// WordPiece as BERT's, lower-cased and without accents. Ids 0 to 4 are BERT's special tokens.
+    /// WordPiece like BERT uncased: lower case, accents stripped. Ids 0 to 4 are BERT's special
+    /// tokens.
     WordPieceUncased,
-    /// The same with upper and lower case and accents.
+    /// WordPiece like BERT cased: case and accents kept.
     WordPieceCased,
     /// The most frequent words, `<eos>` and `<unk>`.
     Words,
@@ -34,17 +35,19 @@ pub enum Algorithm {
     Characters,
 }
 
-/// A pair must occur this often to become a token; Hugging Face's own scripts say the same.
-const LEAST_FREQUENCY: u64 = 2;
-/// Where messages say that something is wrong with what was made.
+/// Minimum frequency of a pair to become a token, as in Hugging Face's scripts.
+const MIN_FREQUENCY: u64 = 2;
+/// Path of a trained tokenizer in messages.
 const TRAINED: &str = "trained tokenizer";
 
 impl Tokenizer {
-    /// Makes a tokenizer of at most `vocab_size` tokens from `texts`, which are looked at one at a time. No token spans
-    /// two of them: cut a long text between words, as [`Pieces`](crate::text::Pieces) does.
+    /// Trains a tokenizer of at most `vocab_size` tokens on `texts`, which are read one at a time.
+    /// No token spans two texts: cut long ones between words, as
+    /// [`TextChunks`](crate::text::TextChunks) does.
     ///
     /// # Errors
-    /// If a text is an error, if there is no text, or if `vocab_size` is too small for the characters that occur.
+    /// If a text is an error, there are no texts, or `vocab_size` is too small for the characters
+    /// that occur.
     pub fn train<T>(algorithm: Algorithm, vocab_size: usize, texts: T) -> Result<Self, DataError>
     where
         T: Iterator<Item = Result<String, DataError>> + Send,
@@ -109,7 +112,7 @@ fn bpe(
     let splitter = ByteLevel::new(false, true, true);
     let mut trainer = BpeTrainer::builder()
         .vocab_size(vocab_size)
-        .min_frequency(LEAST_FREQUENCY)
+        .min_frequency(MIN_FREQUENCY)
         .show_progress(false)
         .special_tokens(vec![AddedToken::from(END_OF_TEXT, true)])
         .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
@@ -122,8 +125,8 @@ fn bpe(
     hugging_face(bpe_tokenizer(model), &[END_OF_TEXT], Path::new(TRAINED)).map(Tokenizer::from)
 }
 
-/// The trainer numbers the letters within words (`##a`) as it meets them, in an order that differs from run to run. They
-/// are therefore given to it beforehand as if they were special, in the order of their code points.
+/// The trainer numbers letters within words (`##a`) in the order in which it meets them, which
+/// differs from run to run. They are therefore passed to it as special tokens, in code point order.
 fn word_piece(
     vocab_size: usize,
     lower_case: bool,
@@ -133,7 +136,7 @@ fn word_piece(
     let letters = Mutex::new((BTreeSet::new(), BTreeSet::new()));
     let mut trainer = WordPieceTrainer::builder()
         .vocab_size(vocab_size)
-        .min_frequency(LEAST_FREQUENCY)
+        .min_frequency(MIN_FREQUENCY)
         .show_progress(false)
         .build();
     trainer
@@ -169,7 +172,7 @@ fn word_piece(
     hugging_face(tokenizer, &BERT_SPECIAL, path).map(Tokenizer::from)
 }
 
-/// The words that no token reaches across.
+/// Splits a text into words, which no token spans.
 fn split(
     splitter: &impl PreTokenizer,
     mut text: PreTokenizedString,

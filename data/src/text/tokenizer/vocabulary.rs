@@ -1,13 +1,13 @@
-//! A closed list of tokens: what words and characters are numbered by.
+//! Closed vocabularies of words and characters.
 
 use super::TokenPiece;
 use crate::error::DataError;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-/// What stands for every word that is not in the vocabulary.
+/// Token for words outside the vocabulary.
 pub(super) const UNKNOWN: &str = "<unk>";
-/// What stands for the end of a line.
+/// Token for the end of a line.
 pub(super) const END: &str = "<eos>";
 
 /// Tokens by id and ids by token.
@@ -19,7 +19,8 @@ pub(super) struct Vocabulary {
     end: Option<u32>,
 }
 
-/// A token that a closed vocabulary does not have, and where it stands (both counted from 1, the column in characters).
+/// A token that is not in a closed vocabulary, and its position (both counted from 1, the column in
+/// characters).
 pub(super) struct NotInVocabulary {
     pub(super) token: String,
     pub(super) line: usize,
@@ -27,10 +28,10 @@ pub(super) struct NotInVocabulary {
 }
 
 impl Vocabulary {
-    /// Ids in the order of the list.
+    /// Creates a vocabulary with ids in the order of the list.
     ///
     /// # Errors
-    /// If there is none, or one twice.
+    /// If the list is empty or has a token twice.
     pub(super) fn new(tokens: Vec<String>) -> Result<Self, DataError> {
         if tokens.is_empty() {
             return Err(DataError::config("vocabulary", "has no tokens"));
@@ -72,7 +73,7 @@ impl Vocabulary {
         self.end
     }
 
-    /// Words are what whitespace separates, and each newline gives `<eos>` where the vocabulary has it.
+    /// Encodes whitespace-separated words; each newline is `<eos>` if the vocabulary has it.
     pub(super) fn encode_words(&self, text: &str) -> Result<Vec<u32>, NotInVocabulary> {
         let mut ids = Vec::with_capacity(text.len() / 5);
         for (number, line) in text.split('\n').enumerate() {
@@ -94,7 +95,7 @@ impl Vocabulary {
         Ok(ids)
     }
 
-    /// Every character (Unicode scalar value) is a token, newlines too.
+    /// Encodes characters (Unicode scalar values), newlines included.
     pub(super) fn encode_characters(&self, text: &str) -> Result<Vec<u32>, NotInVocabulary> {
         let mut ids = Vec::with_capacity(text.len());
         let mut buffer = [0; 4];
@@ -115,7 +116,7 @@ impl Vocabulary {
         Ok(ids)
     }
 
-    /// What [`encode_words`](Self::encode_words) gives, with places; a newline is a word.
+    /// As [`encode_words`](Self::encode_words), with positions; a newline is a word.
     pub(super) fn word_pieces(&self, text: &str) -> Result<Vec<TokenPiece>, NotInVocabulary> {
         let ids = self.encode_words(text)?;
         let newline = |byte: usize| self.end.map(|_| byte..byte + 1);
@@ -134,7 +135,7 @@ impl Vocabulary {
         Ok(number(text, &ids, places))
     }
 
-    /// What [`encode_characters`](Self::encode_characters) gives, with places; each character is a word.
+    /// As [`encode_characters`](Self::encode_characters), with positions; each character is a word.
     pub(super) fn character_pieces(&self, text: &str) -> Result<Vec<TokenPiece>, NotInVocabulary> {
         let ids = self.encode_characters(text)?;
         let places = text
@@ -143,10 +144,10 @@ impl Vocabulary {
         Ok(number(text, &ids, places))
     }
 
-    /// Why a token has no id, and what to do. `first` is the number of the text's first line.
+    /// Message for a missing token. `first` is the number of the text's first line.
     pub(super) fn explain(&self, missing: &NotInVocabulary, first: usize) -> String {
         format!(
-            "line {}, column {}: {:?} is not in the vocabulary of {} tokens, which has no {UNKNOWN} to stand for it",
+            "line {}, column {}: {:?} is not in the vocabulary of {} tokens, which has no {UNKNOWN}",
             missing.line + first - 1,
             missing.column,
             missing.token,
@@ -155,12 +156,12 @@ impl Vocabulary {
     }
 }
 
-/// Where in `whole` its part `part` begins, in bytes: the difference of their addresses.
+/// Byte offset of the slice `part` in `whole`: the difference of their addresses.
 fn offset(whole: &str, part: &str) -> usize {
     part.as_ptr() as usize - whole.as_ptr() as usize
 }
 
-/// Ids with their places, each a word.
+/// Pairs ids with their positions, each a word.
 fn number(text: &str, ids: &[u32], places: impl Iterator<Item = Range<usize>>) -> Vec<TokenPiece> {
     (0..)
         .zip(ids.iter().zip(places))
@@ -168,7 +169,7 @@ fn number(text: &str, ids: &[u32], places: impl Iterator<Item = Range<usize>>) -
         .collect()
 }
 
-/// How often each word occurs, from which a vocabulary is made.
+/// Word counts, from which a vocabulary is made.
 #[derive(Default)]
 pub(super) struct WordCounts {
     words: HashMap<String, u64>,
@@ -179,7 +180,7 @@ impl WordCounts {
     pub(super) fn add(&mut self, text: &str) {
         self.lines += text.bytes().filter(|&byte| byte == b'\n').count() as u64;
         for word in text.split_whitespace() {
-            // Most words are there already; those must not cost an allocation.
+            // Most words are already counted and must not cost an allocation.
             match self.words.get_mut(word) {
                 Some(count) => *count += 1,
                 None => {
@@ -189,11 +190,11 @@ impl WordCounts {
         }
     }
 
-    /// The words by falling frequency, equally frequent ones by code point, which is the order of TensorFlow's reader of
-    /// the Penn Treebank. `<eos>` is always among them, counted by lines.
+    /// The words by descending frequency, then by code point, the order of TensorFlow's Penn
+    /// Treebank reader. `<eos>` is always included, counted by lines.
     ///
-    /// With a `limit` the vocabulary has at most so many entries: `<eos>`, `<unk>` and the most frequent words; `<unk>`
-    /// is counted as often as the words that it stands for.
+    /// With a `limit`, the vocabulary has at most that many entries: `<eos>`, `<unk>` and the most
+    /// frequent words; the count of `<unk>` is the sum over the words that it replaces.
     pub(super) fn vocabulary(mut self, limit: Option<usize>) -> Result<Vec<String>, DataError> {
         let ends = self.words.remove(END).unwrap_or(0) + self.lines;
         let mut unknown = self.words.remove(UNKNOWN);
@@ -220,13 +221,13 @@ impl WordCounts {
     }
 }
 
-/// The characters of texts by code point, as nanoGPT numbers them.
+/// Distinct characters by code point, as nanoGPT numbers them.
 #[derive(Default)]
 pub(super) struct CharacterSet(BTreeSet<char>);
 
 impl CharacterSet {
     pub(super) fn add(&mut self, text: &str) {
-        // A hash set of what is new is a fraction of the tree's look-ups.
+        // Collecting into a hash set first saves most look-ups in the tree.
         let new: HashSet<char> = text.chars().collect();
         self.0.extend(new);
     }

@@ -33,7 +33,7 @@ fn integers_of_every_encoding() {
 }
 
 #[test]
-fn a_container_that_is_memoized_before_it_is_filled_is_one() {
+fn a_container_memoized_before_it_is_filled_is_shared() {
     // {"a": d, "b": d} where d = {"x": 1} was put into the memo while it was empty.
     let pickle = load(b"}(U\x01a}q\x00U\x01xK\x01sU\x01bh\x00u.").unwrap();
     for key in ["a", "b"] {
@@ -53,7 +53,8 @@ fn the_last_value_of_a_key_counts() {
 
 #[test]
 fn objects_of_unknown_classes_are_names() {
-    // A dict subclass with an entry, a list subclass with an element, attributes, and a call: all at once in a list.
+    // A dict subclass with an entry, a list subclass with an element, attributes, and a call: all
+    // at once in a list.
     let pickle = load(
         b"](cpkg\nDict\n)\x81U\x01kK\x01scpkg\nList\n)\x81K\x02acpkg\nArgs\n)\x81}U\x01aK\x03sbcnumpy\nscalar\n(K\x01tRe.",
     )
@@ -74,7 +75,7 @@ fn objects_of_unknown_classes_are_names() {
 }
 
 #[test]
-fn functions_that_run_code_are_told_however_they_are_named() {
+fn functions_that_run_code_are_detected_however_they_are_named() {
     for (bytes, function) in [
         (&b"cos\nsystem\n(U\x02lstR."[..], "os.system"),
         (b"cposix\nsystem\n(U\x02lstR0}.", "posix.system"),
@@ -96,18 +97,18 @@ fn functions_that_run_code_are_told_however_they_are_named() {
 }
 
 #[test]
-fn what_is_no_pickle_is_told() {
+fn invalid_pickles_are_errors() {
     for (bytes, reason) in [
         (&b""[..], "ends too early"),
         (b"K", "ends too early"),
         (b"X\xff\xff\xff\xffab", "ends too early"),
-        (b".", "more values than it has"),
+        (b".", "pops more values than it has"),
         (b"K\x01(0.", ""),
         (b"(K\x01", "ends too early"),
-        (b"K\x01(a.", "more values than it has"),
+        (b"K\x01(a.", "pops more values than it has"),
         (b"t.", "lacks a mark"),
         (b"}(K\x01u.", "a key without a value"),
-        (b"h\x05.", "a value 5 that it lacks"),
+        (b"h\x05.", "value 5, which it does not have"),
         (b"\xff.", "0xff"),
         (b"U\x01aQ.", "storage"),
         (
@@ -127,7 +128,7 @@ fn what_is_no_pickle_is_told() {
 }
 
 #[test]
-fn a_short_pickle_cannot_ask_for_much() {
+fn a_short_pickle_cannot_cause_much_work() {
     let mut bytes = vec![b'}'; MAX_STEPS + 1];
     bytes.push(b'.');
     assert!(refusal(&bytes).contains("save the state dict alone"));

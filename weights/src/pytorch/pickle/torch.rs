@@ -1,11 +1,12 @@
-//! The calls that make weights.
+//! Calls that build tensors.
 
 use super::super::super::error::Refusal;
 use super::super::value::{Node, Storage, Tensor, Value};
 use super::{Machine, dict};
 
 impl<'a> Machine<'a> {
-    /// The persistent id `('storage', class, key, device, length)`, in old files with `(key, offset, length)` of a part.
+    /// Persistent id `('storage', class, key, device, length)`, in old files with `(key, offset,
+    /// length)` of a view.
     pub(super) fn storage(&mut self) -> Result<(), Refusal> {
         let id = self.pop()?;
         let storage = self.as_sequence(id).and_then(|fields| {
@@ -38,7 +39,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// A call of which only the name of the function decides what comes out.
+    /// A function call, whose result depends on the name of the function only.
     pub(super) fn call(
         &mut self,
         function: Value<'a>,
@@ -74,7 +75,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// From the arguments `storage, offset, shape, strides, ..`.
+    /// Tensor from the arguments `storage, offset, shape, strides, ..`.
     fn tensor(&self, arguments: &[Value<'a>]) -> Option<Tensor<'a>> {
         let [Value::Node(storage), offset, shape, strides, ..] = arguments else {
             return None;

@@ -1,0 +1,292 @@
+//! Inputs of encoder models: one or two texts between special tokens, at most as long as the model
+//! allows.
+//!
+//! ```text
+//! BERT:     [CLS] a [SEP]      [CLS] a [SEP] b [SEP]      token type 0 through the first [SEP], then 1
+//! RoBERTa:  <s> a </s>         <s> a </s> </s> b </s>     token type 0 throughout
+//! ```
+//!
+//! Longer inputs are truncated at the end, the longer of two texts first, as with Hugging Face's
+//! `truncation=True`; or they are split into overlapping windows, as with
+//! `return_overflowing_tokens` and a `stride`.
+
+mod special_tokens;
+mod truncation;
+
+use crate::error::DataError;
+use crate::text::tokenizer::{TokenPiece, Tokenizer};
+use special_tokens::SpecialTokens;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The input row of an encoder model. All vectors have the same length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoding {
+    /// Token ids, special tokens included.
+    pub ids: Vec<u32>,
+    /// Token type ids. For BERT, 1 for the second text and its `[SEP]`, 0 for everything else. For
+    /// RoBERTa all 0, as from Hugging Face's tokenizer.
+    pub token_type_ids: Vec<u8>,
+    /// Source of each token; `None` for special tokens.
+    pub origins: Vec<Option<TokenOrigin>>,
+    /// Number of tokens cut off. In a window, only those of the first text count, since the rest of
+    /// the second is in the other windows.
+    pub truncated: usize,
+}
+
+/// The part of a text that a token comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenOrigin {
+    /// 0 for the first text, 1 for the second.
+    pub text: u8,
+    /// Byte range in that text, at character boundaries.
+    pub range: Range<usize>,
+    /// Index of the word in that text.
+    pub word: u32,
+}
+
+/// Builds encoder inputs by adding special tokens, truncating and splitting into windows. Clones
+/// share the tokenizer.
+#[derive(Clone, Debug)]
+pub struct InputBuilder(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    tokenizer: Tokenizer,
+    special: SpecialTokens,
+    max_length: usize,
+}
+
+impl InputBuilder {
+    /// Creates a builder of rows of at most `max_length` tokens, special tokens included.
+    ///
+    /// # Errors
+    /// If the tokenizer has neither BERT's special tokens (`[CLS]`, `[SEP]`, `[PAD]`) nor RoBERTa's
+    /// (`<s>`, `</s>`, `<pad>`), or if `max_length` has no room for two texts of one token each.
+    pub fn new(tokenizer: Tokenizer, max_length: usize) -> Result<Self, DataError> {
+        let special = SpecialTokens::of(&tokenizer)?;
+        let least = special.around(true) + 2;
+        if max_length < least {
+            let reason = format!(
+                "{max_length} tokens are too few: two texts of one token each need {least}, special tokens included"
+            );
+            return Err(DataError::config("max_length", reason));
+        }
+        Ok(Self(Arc::new(Parts {
+            tokenizer,
+            special,
+            max_length,
+        })))
+    }
+
+    /// Encodes one text or a pair as one row. A pair that is too long loses tokens from the end of
+    /// the longer text until both are equally long, then from both in turn.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoding, DataError> {
+        let first = self.0.tokenizer.pieces(text)?;
+        let second = pair.map(|pair| self.0.tokenizer.pieces(pair)).transpose()?;
+        let room = self.capacity(second.is_some());
+        let lengths = [first.len(), second.as_ref().map_or(0, Vec::len)];
+        let [a, b] = truncation::longest_first(lengths, room);
+        let truncated = lengths.iter().sum::<usize>() - (a + b);
+        Ok(self.row(
+            first.get(..a).unwrap_or_default(),
+            second.as_ref().and_then(|second| second.get(..b)),
+            truncated,
+        ))
+    }
+
+    /// Encodes a pre-tokenized text (`is_split_into_words`) as one row. Each word is encoded on its
+    /// own: [`TokenOrigin::word`] is the index of a given word, and [`TokenOrigin::range`] is
+    /// relative to it. Longer texts are truncated.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_words<S: AsRef<str>>(&self, words: &[S]) -> Result<Encoding, DataError> {
+        let mut pieces = Vec::with_capacity(2 * words.len());
+        for (number, word) in (0..).zip(words) {
+            for mut piece in self.word(word.as_ref())? {
+                piece.word = number;
+                pieces.push(piece);
+            }
+        }
+        let kept = pieces.len().min(self.capacity(false));
+        let truncated = pieces.len() - kept;
+        Ok(self.row(pieces.get(..kept).unwrap_or_default(), None, truncated))
+    }
+
+    /// Tokenizes a single word. RoBERTa marks words by the preceding space, which is added here.
+    fn word(&self, word: &str) -> Result<Vec<TokenPiece>, DataError> {
+        if !self.0.special.space_before_words() {
+            return self.0.tokenizer.pieces(word);
+        }
+        let mut pieces = self.0.tokenizer.pieces(&format!(" {word}"))?;
+        for piece in &mut pieces {
+            let Range { start, end } = piece.range;
+            piece.range = start.saturating_sub(1)..end.saturating_sub(1);
+        }
+        Ok(pieces)
+    }
+
+    /// Splits a text into overlapping rows: each begins `stride` tokens before the end of the
+    /// previous one, and the last one ends with the text. One row if the text fits.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`], and if a row has no room for more than `stride` tokens.
+    pub fn windows(&self, text: &str, stride: usize) -> Result<Vec<Encoding>, DataError> {
+        let pieces = self.0.tokenizer.pieces(text)?;
+        let room = self.capacity(false);
+        self.check_stride(stride, room)?;
+        Ok(truncation::windows(pieces.len(), room, stride)
+            .map(|window| self.row(pieces.get(window).unwrap_or_default(), None, 0))
+            .collect())
+    }
+
+    /// Splits a pair into rows that each hold the whole first text and a window of the second;
+    /// windows overlap by `stride` tokens. This is how a question is asked about a long context
+    /// (`only_second` with `doc_stride`).
+    ///
+    /// If the first text leaves no room for more than `stride` tokens of the second, which is an
+    /// error in Hugging Face, it is cut to half of the room beside those.
+    ///
+    /// # Errors
+    /// As [`windows`](Self::windows).
+    pub fn pair_windows(
+        &self,
+        first: &str,
+        second: &str,
+        stride: usize,
+    ) -> Result<Vec<Encoding>, DataError> {
+        let first = self.0.tokenizer.pieces(first)?;
+        let second = self.0.tokenizer.pieces(second)?;
+        let room = self.capacity(true);
+        self.check_stride(stride, room)?;
+        let whole = first.len() + second.len() <= room || first.len() + stride < room;
+        let kept = if whole {
+            first.len()
+        } else {
+            (room - stride) / 2
+        };
+        let truncated = first.len() - kept;
+        let first = first.get(..kept).unwrap_or_default();
+        Ok(truncation::windows(second.len(), room - kept, stride)
+            .map(|window| self.row(first, second.get(window), truncated))
+            .collect())
+    }
+
+    fn check_stride(&self, stride: usize, room: usize) -> Result<(), DataError> {
+        if stride < room {
+            return Ok(());
+        }
+        let reason = format!(
+            "windows that overlap by {stride} tokens do not advance: rows of {} tokens have room for {room}",
+            self.0.max_length
+        );
+        Err(DataError::config("stride", reason))
+    }
+
+    /// Maximum number of text tokens per row.
+    pub(super) fn capacity(&self, pair: bool) -> usize {
+        self.0.max_length - self.0.special.around(pair)
+    }
+
+    /// Adds special tokens to texts that fit.
+    fn row(
+        &self,
+        first: &[TokenPiece],
+        second: Option<&[TokenPiece]>,
+        truncated: usize,
+    ) -> Encoding {
+        let special = &self.0.special;
+        let length = first.len() + second.map_or(0, <[_]>::len) + special.around(second.is_some());
+        let mut row = Encoding::with_capacity(length, truncated);
+        row.push_special(special.begin, 0);
+        row.push_text(first, 0, 0);
+        row.push_special(special.end, 0);
+        if let Some(second) = second {
+            let type_id = special.second_type_id();
+            if special.double_separator {
+                row.push_special(special.end, type_id);
+            }
+            row.push_text(second, 1, type_id);
+            row.push_special(special.end, type_id);
+        }
+        row
+    }
+
+    /// Special tokens before and after a single text.
+    pub(super) fn boundary_tokens(&self) -> [u32; 2] {
+        [self.0.special.begin, self.0.special.end]
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.0.tokenizer
+    }
+
+    /// Maximum length of a row, special tokens included.
+    pub fn max_length(&self) -> usize {
+        self.0.max_length
+    }
+
+    /// Id of the padding token.
+    pub fn pad_id(&self) -> u32 {
+        self.0.special.pad
+    }
+
+    /// Id of the mask token, if the tokenizer has one.
+    pub fn mask_id(&self) -> Option<u32> {
+        self.0.special.mask
+    }
+
+    /// True if the token is special: begin, end, padding, mask or unknown.
+    pub fn is_special(&self, id: u32) -> bool {
+        self.0.special.contains(id)
+    }
+
+    /// Vocabulary size, as [`Tokenizer::vocab_size`].
+    pub fn vocab_size(&self) -> usize {
+        self.0.tokenizer.vocab_size()
+    }
+}
+
+impl Encoding {
+    fn with_capacity(length: usize, truncated: usize) -> Self {
+        Self {
+            ids: Vec::with_capacity(length),
+            token_type_ids: Vec::with_capacity(length),
+            origins: Vec::with_capacity(length),
+            truncated,
+        }
+    }
+
+    fn push_special(&mut self, id: u32, type_id: u8) {
+        self.ids.push(id);
+        self.token_type_ids.push(type_id);
+        self.origins.push(None);
+    }
+
+    fn push_text(&mut self, pieces: &[TokenPiece], text: u8, type_id: u8) {
+        for piece in pieces {
+            self.ids.push(piece.id);
+            self.token_type_ids.push(type_id);
+            self.origins.push(Some(TokenOrigin {
+                text,
+                range: piece.range.clone(),
+                word: piece.word,
+            }));
+        }
+    }
+
+    /// Number of tokens, special tokens included.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Never true, since there are always special tokens.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+}

@@ -1,0 +1,21 @@
+//! Rows of a table of any format.
+
+/// A row of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableRow {
+    /// Number of its (first) line, from 1.
+    pub line: usize,
+    /// The text.
+    pub text: String,
+    /// Second text, if its column was requested.
+    pub pair: Option<String>,
+    /// The label, if there is one.
+    pub label: Option<String>,
+}
+
+/// Contents of a file.
+pub(super) struct Rows {
+    pub(super) rows: Vec<TableRow>,
+    /// True if there is a label column.
+    pub(super) has_labels: bool,
+}

@@ -1,0 +1,80 @@
+//! Trains a tiny LSTM on the characters of a string and lets it continue a prompt. Takes a few
+//! seconds.
+//!
+//! ```sh
+//! cargo run -p tinderbox-model-rnn --example char_lm
+//! ```
+#![allow(clippy::print_stdout)]
+
+use burn::module::Module;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::optim::{AdamWConfig, GradientsParams};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use tinderbox_model_rnn::{RnnLm, RnnLmConfig, num_parameters};
+
+const TEXT: &str = "she sells sea shells by the sea shore. ";
+const STEPS: usize = 80;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let device = Device::flex().autodiff();
+    device.seed(1);
+    let mut vocabulary: Vec<char> = TEXT.chars().collect();
+    vocabulary.sort_unstable();
+    vocabulary.dedup();
+    let encode = |text: &str| -> Vec<i64> {
+        let index = |c| vocabulary.binary_search(&c).map_or(0, |index| index as i64);
+        text.chars().map(index).collect()
+    };
+
+    let config = RnnLmConfig::default()
+        .with_vocab_size(vocabulary.len())
+        .with_embedding_size(32)
+        .with_hidden_size(64)
+        .with_dropout(0.0);
+    let mut model = config.init(&device)?;
+    println!("{} parameters", num_parameters(&model));
+
+    // One segment: every character predicts the next one.
+    let tokens = batch(&encode(&TEXT.repeat(2)), &device);
+    let [_, length] = tokens.dims();
+    let input = tokens.clone().narrow(1, 0, length - 1);
+    let target = tokens.narrow(1, 1, length - 1).flatten::<1>(0, 1);
+    let loss = CrossEntropyLossConfig::new().init(&device);
+    let mut optimizer = AdamWConfig::new().init();
+    let mut state = None;
+    for step in 1..=STEPS {
+        let output = model.forward(input.clone(), state);
+        let loss = loss.forward(output.logits.flatten::<2>(0, 1), target.clone());
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        model = optimizer.step(0.01, model, gradients);
+        // Truncated back-propagation through time: the next segment continues from this state.
+        state = Some(output.state.detach());
+        if step % 20 == 0 {
+            println!("step {step}: loss {:.3}", loss.into_scalar::<f32>());
+        }
+    }
+
+    let written = generate(&model.valid(), encode("she "), 35);
+    let written: String = written.iter().map(|&c| vocabulary[c as usize]).collect();
+    println!("she {written}");
+    Ok(())
+}
+
+/// Greedy decoding: `count` tokens after `prompt`.
+fn generate(model: &RnnLm, prompt: Vec<i64>, count: usize) -> Vec<i64> {
+    let (mut input, mut state, mut written) = (prompt, None, Vec::new());
+    for _ in 0..count {
+        let output = model.forward(batch(&input, &Device::flex()), state);
+        let [_, time, _] = output.logits.dims();
+        let next = output.logits.narrow(1, time - 1, 1).argmax(2);
+        let next: i64 = next.into_scalar();
+        written.push(next);
+        (input, state) = (vec![next], Some(output.state));
+    }
+    written
+}
+
+/// A batch of one sequence, `[1, time]`.
+fn batch(tokens: &[i64], device: &Device) -> Tensor<2, Int> {
+    Tensor::from_data(TensorData::new(tokens.to_vec(), [1, tokens.len()]), device)
+}

@@ -1,0 +1,65 @@
+//! Files of a text encoder besides its weights.
+
+use serde::{Deserialize, Serialize};
+use tinderbox_data::text::Tokenizer;
+use tinderbox_model_transformer::{Head, TextEncoderConfig};
+
+use super::recipe::EncoderDataRecipe;
+use crate::TrainError;
+use crate::run::{Bundle, LABELS, MODEL_CONFIG, RunDir, TOKENIZER};
+
+const ANSWERS: &str = "answers.json";
+
+/// Configuration, tokenizer and labels of a trained encoder.
+#[derive(Clone, Debug)]
+pub struct EncoderBundle {
+    /// Configuration of the model, head included.
+    pub config: TextEncoderConfig,
+    /// Tokenizer.
+    pub tokenizer: Tokenizer,
+    /// Names of its classes or tags, in the order of the logits; empty without any.
+    pub labels: Vec<String>,
+    /// Question answering: true if it was trained on questions without an answer.
+    pub can_be_impossible: bool,
+}
+
+/// `answers.json`, of question answering.
+#[derive(Default, Serialize, Deserialize)]
+struct Answers {
+    can_be_impossible: bool,
+}
+
+impl Bundle for EncoderBundle {
+    const FILES: &'static [&'static str] = &[MODEL_CONFIG, LABELS, ANSWERS, TOKENIZER];
+
+    fn write(&self, run: &RunDir) -> Result<(), TrainError> {
+        run.write_json(MODEL_CONFIG, &self.config)?;
+        run.write_json(LABELS, &self.labels)?;
+        if self.config.head() == Head::QuestionAnswering {
+            let can_be_impossible = self.can_be_impossible;
+            run.write_json(ANSWERS, &Answers { can_be_impossible })?;
+        }
+        run.write_tokenizer(&self.tokenizer)
+    }
+
+    fn read(run: &RunDir) -> Result<Self, TrainError> {
+        run.recipe_as::<EncoderDataRecipe>()?;
+        let config: TextEncoderConfig = run.read_json(MODEL_CONFIG)?;
+        let labels: Vec<String> = run.read_json(LABELS)?;
+        if labels.len() > config.num_labels() {
+            let (labels, outputs) = (labels.len(), config.num_labels());
+            let reason = format!("{labels} labels for a model with {outputs} outputs");
+            return Err(TrainError::corrupt(&run.path().join(LABELS), reason));
+        }
+        let answers = match config.head() {
+            Head::QuestionAnswering => run.read_json(ANSWERS)?,
+            _ => Answers::default(),
+        };
+        Ok(Self {
+            tokenizer: run.read_tokenizer(config.vocab_size())?,
+            config,
+            labels,
+            can_be_impossible: answers.can_be_impossible,
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! Configuration and tokenizer of an encoder, fitted to data.
+
+use std::path::Path;
+
+use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::encoder::InputBuilder;
+use tinderbox_data::text::generated::sentiment;
+use tinderbox_data::text::tokenizer::Algorithm;
+use tinderbox_model_transformer::{Head, TextEncoderConfig};
+
+use super::bundle::EncoderBundle;
+use super::inputs::check_tokens;
+use super::recipe::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe, model_config};
+use crate::TrainError;
+
+impl EncoderBundle {
+    /// The bundle, if the data have the labels that it was made for.
+    pub(super) fn with_same_labels(self, labels: &[String]) -> Result<Self, TrainError> {
+        if self.labels == labels {
+            return Ok(self);
+        }
+        Err(TrainError::Mismatch(format!(
+            "the data have the labels {}, but the run has {}: they are not the same data",
+            labels.join(", "),
+            self.labels.join(", ")
+        )))
+    }
+}
+
+/// Configuration and tokenizer of the model: those of the pretrained weights, else with the
+/// vocabulary of the `texts`.
+pub(super) fn fit<'a>(
+    recipe: &EncoderRecipe,
+    head: Head,
+    labels: Vec<String>,
+    texts: impl Iterator<Item = &'a str> + Send,
+) -> Result<EncoderBundle, TrainError> {
+    let data = &recipe.data;
+    let tokenizer = tokenizer(recipe, data, texts)?;
+    let mut model = recipe.model.clone();
+    if model.weights.is_none() {
+        let size = i64::try_from(tokenizer.vocab_size()).unwrap_or(i64::MAX);
+        let size = toml::Value::Integer(size);
+        model.options.entry("vocab_size").or_insert(size);
+    }
+    let config: TextEncoderConfig =
+        model_config(&model).map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
+    let mut config = config.with_head(head, labels.len());
+    if model.weights.is_none() {
+        let pad = InputBuilder::new(tokenizer.clone(), config.max_length())?.pad_id();
+        config = config.with_pad_token_id(pad as usize);
+    }
+    config.validate()?;
+    check_tokens(&tokenizer, &config)?;
+    if data.max_length > config.max_length() {
+        return Err(TrainError::Mismatch(format!(
+            "data.max_length is {}, but the model takes {} tokens at most; shorten it",
+            data.max_length,
+            config.max_length()
+        )));
+    }
+    Ok(EncoderBundle {
+        config,
+        tokenizer,
+        labels,
+        can_be_impossible: false,
+    })
+}
+
+fn tokenizer<'a>(
+    recipe: &EncoderRecipe,
+    data: &EncoderDataRecipe,
+    texts: impl Iterator<Item = &'a str> + Send,
+) -> Result<Tokenizer, TrainError> {
+    if let Some(given) = given_tokenizer(recipe)? {
+        return Ok(given);
+    }
+    let texts = texts.map(|text| Ok(text.to_string()));
+    let tokenizer = Tokenizer::train(Algorithm::WordPieceUncased, data.vocab_size, texts);
+    Ok(tokenizer?)
+}
+
+/// Tokenizer of a recipe: that of `data.tokenizer`, else of the weights' folder, else of the
+/// generated sentences. `None` if one is to be trained on the training texts.
+///
+/// # Errors
+/// It cannot be read, or is not known: the recipe names a weights file without a tokenizer.
+pub fn given_tokenizer(recipe: &EncoderRecipe) -> Result<Option<Tokenizer>, TrainError> {
+    let data = &recipe.data;
+    let weights = recipe.model.weights.as_ref().map(Path::new);
+    Ok(match (&data.tokenizer, weights) {
+        (Some(path), _) => Some(Tokenizer::open(path)?),
+        (None, Some(folder)) if folder.is_dir() => Some(Tokenizer::open(folder)?),
+        (None, Some(path)) => {
+            return Err(TrainError::Mismatch(format!(
+                "model.weights: {} is not a folder with a tokenizer; name one with data.tokenizer",
+                path.display()
+            )));
+        }
+        (None, None) if data.source == EncoderDataSource::Sentiment => {
+            Some(sentiment::tokenizer()?)
+        }
+        (None, None) => None,
+    })
+}
+
+/// Builder of the model's input from texts.
+pub(super) fn sequences(
+    data: &EncoderDataRecipe,
+    encoder: &EncoderBundle,
+) -> Result<InputBuilder, TrainError> {
+    Ok(InputBuilder::new(
+        encoder.tokenizer.clone(),
+        data.max_length,
+    )?)
+}
