@@ -65,10 +65,7 @@ impl Images {
         let dataset = ImageDataset::Folder(ImageFolder::open(&self.folder, Split::Train)?);
         // A set of shards has validation images too; one of each class will do.
         let few = Subset::new(dataset.clone(), None, f64::MIN_POSITIVE)?;
-        let options = ShardOptions {
-            max_side: Some(SHARD_SIDE),
-            ..ShardOptions::default()
-        };
+        let options = ShardOptions::default().with_max_side(Some(SHARD_SIDE));
         let (all, few) = (Arc::new(dataset), Arc::new(ImageDataset::Subset(few)));
         write_shards(&self.shards, all, few, &options, &mut |_, _| ())?;
         Ok(())

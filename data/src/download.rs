@@ -1,7 +1,7 @@
-//! Public data sets, fetched once into a folder and checked against their published checksums.
+//! Downloads of public data sets, verified against their published checksums.
 //!
-//! A file that is there and right is used without any network. What was interrupted goes on where it stopped when it is
-//! asked for again.
+//! Only these functions use the network, and only if a file is missing. A file that exists with the
+//! right checksum needs no network. An interrupted download is resumed by the next call.
 
 mod fetch;
 mod known;

@@ -1,4 +1,5 @@
-//! The error type of the crate. Every message names the place, and the remedy where it is not obvious.
+//! The error type of the crate. Every message names the place, and the remedy where it is not
+//! obvious.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -15,7 +15,8 @@ pub(crate) fn begin(path: &Path) -> Result<NamedTempFile, DataError> {
     builder.prefix(UNFINISHED);
     #[cfg(unix)]
     {
-        // Temporary files are private by default; this one becomes an ordinary file (less the umask).
+        // Temporary files are private by default; this one becomes an ordinary file (less the
+        // umask).
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
@@ -24,8 +25,8 @@ pub(crate) fn begin(path: &Path) -> Result<NamedTempFile, DataError> {
         .map_err(DataError::io("write", path))
 }
 
-/// Flushes the file to disk and renames it to `path`, so that `path` is complete whenever it exists,
-/// even after a power cut.
+/// Flushes the file to disk and renames it to `path`, so that `path` is complete whenever it
+/// exists, even after a power cut.
 pub(crate) fn finish(file: NamedTempFile, path: &Path) -> Result<(), DataError> {
     let write = || DataError::io("write", path);
     file.as_file().sync_all().map_err(write())?;

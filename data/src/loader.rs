@@ -1,8 +1,8 @@
 //! The data loader: items of a [`Source`] become batches, decoded ahead by worker threads.
 //!
 //! The batches depend on the source and the configuration alone: they are the same, in the same
-//! order, for any number of workers and from whichever batch an epoch is entered. At most two batches
-//! per worker are in progress or waiting, even while the next one in order is slow.
+//! order, for any number of workers and from whichever batch an epoch is entered. At most two
+//! batches per worker are in progress or waiting, even while the next one in order is slow.
 
 mod batch;
 mod batching;
@@ -42,9 +42,9 @@ pub trait Source: Send + Sync + 'static {
         Batching::Any
     }
 
-    /// The order in which a shuffled epoch visits the items: a permutation of `0..len()` that depends
-    /// on `(self, seed, epoch)` and nothing else. Uniform by default; a source whose random access is
-    /// slow, or which buckets items by length, overrides it.
+    /// The order in which a shuffled epoch visits the items: a permutation of `0..len()` that
+    /// depends on `(self, seed, epoch)` and nothing else. Uniform by default; a source whose random
+    /// access is slow, or which buckets items by length, overrides it.
     fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
         permutation(seed, epoch, self.len())
     }
@@ -74,8 +74,8 @@ impl<S: Source> Loader<S> {
     /// A loader over `source`. Starts no thread and decodes nothing yet.
     ///
     /// # Errors
-    /// If `config` contradicts [`Source::batching`], or an epoch would have no batch: the batch size
-    /// is 0, the source is empty, or `drop_last` would drop the only batch.
+    /// If `config` contradicts [`Source::batching`], or an epoch would have no batch: the batch
+    /// size is 0, the source is empty, or `drop_last` would drop the only batch.
     pub fn new(source: Arc<S>, config: LoaderConfig) -> Result<Self, DataError> {
         let len = source.len();
         if config.batch_size == 0 {
@@ -124,8 +124,8 @@ impl<S: Source> Loader<S> {
             .reasons()
     }
 
-    /// The batches of one epoch, starting at batch `first_batch`. Workers start at once and stop when
-    /// the iterator is dropped.
+    /// The batches of one epoch, starting at batch `first_batch`. Workers start at once and stop
+    /// when the iterator is dropped.
     pub fn epoch(&self, epoch: u64, first_batch: usize) -> Epoch<S> {
         let plan = batch::Plan {
             epoch,

@@ -1,6 +1,7 @@
-//! Stateless randomness: the same (seed, purpose, numbers) give the same stream, on every machine and
-//! in any order of calls. No generator's state is shared or saved, so results do not depend on the
-//! number of workers, and a resumed run draws the numbers that the uninterrupted one would have drawn.
+//! Stateless randomness: the same (seed, purpose, numbers) give the same stream, on every machine
+//! and in any order of calls. No generator's state is shared or saved, so results do not depend on
+//! the number of workers, and a resumed run draws the numbers that the uninterrupted one would have
+//! drawn.
 
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};

@@ -1,5 +1,5 @@
-//! Decoding against Pillow's `convert("RGB")`, which is torchvision's default loader. The fixture is made by
-//! `golden/make_decode.py`.
+//! Decoding, compared with Pillow's `convert("RGB")`, torchvision's default loader. The fixture is
+//! made by `golden/make_decode.py`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use base64::Engine;
@@ -13,13 +13,13 @@ use tinderbox_data::image::{Image, decode};
 #[derive(Clone, Debug, Deserialize)]
 struct Case {
     name: String,
-    /// Base64 of the file.
+    /// The file, in base64.
     file: String,
     #[serde(default)]
     width: usize,
     #[serde(default)]
     height: usize,
-    /// Base64 of zlib of the RGB samples; none where Pillow refuses the file.
+    /// The RGB samples, compressed with zlib, in base64; `None` if Pillow refuses the file.
     pixels: Option<String>,
 }
 
@@ -40,13 +40,13 @@ impl Case {
     }
 }
 
-/// The most that samples may differ, at the worst and on average.
+/// Largest maximum and mean difference of samples that is allowed.
 fn allowed(name: &str) -> (u8, f64) {
     match name {
-        // Pillow makes 16-bit grey above 255 white; ours is the picture. See the unit tests of `decode`.
+        // Pillow makes 16-bit grey above 255 white. See the unit tests of `decode`.
         "png grey of 16 bits" => (255, 255.0),
         _ if name.starts_with("png") => (0, 0.0),
-        // What is left to the general decoder.
+        // These use the general decoder.
         _ if ["progressive", "CMYK", "YCCK", "RGB"]
             .iter()
             .any(|kind| name.contains(kind)) =>
@@ -100,8 +100,8 @@ fn decoding_agrees_with_pillow() {
     }
 }
 
-/// What `decode_region` must give.
-fn cut(image: &Image, part: Rect) -> Vec<u8> {
+/// The expected result of `decode_region`.
+fn crop(image: &Image, part: Rect) -> Vec<u8> {
     let row = |y| {
         let start = (y * image.width + part.left) * image.channels;
         &image.pixels[start..start + part.width * image.channels]
@@ -110,13 +110,13 @@ fn cut(image: &Image, part: Rect) -> Vec<u8> {
     rows.flat_map(row).copied().collect()
 }
 
-/// A part of a side of `len` pixels: where it begins, and its length.
+/// A range of a side of `len` pixels: its start and its length.
 fn within(len: usize) -> impl Strategy<Value = (usize, usize)> {
     (0..len).prop_flat_map(move |start| (Just(start), 1..=len - start))
 }
 
 #[test]
-fn a_part_is_cut_out_of_the_whole() {
+fn a_region_equals_a_crop_of_the_whole() {
     for case in cases() {
         let (name, file) = (&case.name, base64(&case.file));
         let Ok(whole) = decode::decode_bytes(&file, name) else {
@@ -131,15 +131,15 @@ fn a_part_is_cut_out_of_the_whole() {
             })
             .unwrap();
             prop_assert_eq!((image.width, image.height, image.channels), (width, height, whole.channels));
-            prop_assert_eq!(image.pixels, cut(&whole, part), "{} of {}", format!("{part:?}"), name);
+            prop_assert_eq!(image.pixels, crop(&whole, part), "{} of {}", format!("{part:?}"), name);
         });
     }
 }
 
 proptest! {
-    /// Whatever bytes are wrong: an image, or an error.
+    /// Any damage gives an image or an error, and no panic.
     #[test]
-    fn damage_does_no_harm(
+    fn damage_does_not_panic(
         case in prop::sample::select(cases()),
         wrong in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         (top, left) in (0.0..1.0, 0.0..1.0),

@@ -1,5 +1,5 @@
-//! Resizing, cropping and the operations of augmentation against torchvision on Pillow images. The fixtures are made by
-//! `golden/transforms.py`.
+//! Resizing, cropping and the augmentation operations, compared with torchvision on Pillow images.
+//! The fixtures are made by `golden/transforms.py`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use base64::Engine;
@@ -35,7 +35,7 @@ struct Operated {
 struct Packed {
     width: usize,
     height: usize,
-    /// Base64 of zlib of the samples.
+    /// The samples, compressed with zlib, in base64.
     pixels: String,
 }
 
@@ -63,7 +63,7 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// The absolute difference of every sample.
+/// Absolute differences of the samples.
 fn differences(image: &Image, expected: &Image) -> Vec<u8> {
     assert_eq!(
         (image.width, image.height, image.channels),
@@ -84,7 +84,8 @@ fn transforms_agree_with_torchvision() {
         let image = decode::decode(&fixture(&case.input)).unwrap();
         let output = case.transform.apply(image.into(), &mut rng).unwrap().image;
         let differences = differences(&output, &case.output.image());
-        // Weights are a little less exact than Pillow's: now and then a sample is rounded the other way.
+        // The filter weights are less precise than Pillow's, so that a few samples round the other
+        // way.
         let (most, mean) = match &case.transform {
             Transform::Resize(resize) => match resize.interpolation {
                 Interpolation::Bilinear => (1, 0.05),

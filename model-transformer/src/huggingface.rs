@@ -81,8 +81,8 @@ pub enum HuggingFaceError {
 /// safetensors or PyTorch files, whole or sharded.
 ///
 /// # Errors
-/// See [`HuggingFaceError`]. Unsupported options that would change the result are errors; others, such
-/// as those of generation, are ignored.
+/// See [`HuggingFaceError`]. Unsupported options that would change the result are errors; others,
+/// such as those of generation, are ignored.
 pub fn open(folder: &Path, device: &Device) -> Result<CausalLm, HuggingFaceError> {
     let config = read_config(folder)?;
     let model = config

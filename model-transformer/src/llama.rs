@@ -8,9 +8,9 @@
 //!     -> norm -> lm_head -> logits [batch, time, vocab_size]
 //! ```
 //!
-//! Touvron et al. 2023, <https://arxiv.org/abs/2307.09288> (Llama 2: 6,738,415,616 parameters for 7B);
-//! Llama 3, 2024, <https://arxiv.org/abs/2407.21783> (8,030,261,248 for 8B). Names and layouts are
-//! those of Hugging Face's `LlamaForCausalLM`.
+//! Touvron et al. 2023, <https://arxiv.org/abs/2307.09288> (Llama 2: 6,738,415,616 parameters for
+//! 7B); Llama 3, 2024, <https://arxiv.org/abs/2407.21783> (8,030,261,248 for 8B). Names and layouts
+//! are those of Hugging Face's `LlamaForCausalLM`.
 
 mod config;
 

@@ -20,12 +20,8 @@ const PIXELS: usize = 3 * 24 * 24;
 
 fn loader(split: Split, len: usize, transform: Transform) -> Loader<ImageSource> {
     let shapes = ImageDataset::Shapes(Shapes::new(split, len, 32, 42));
-    let preprocess = Preprocess {
-        transforms: vec![transform],
-        channels: 3,
-        mean: vec![0.5; 3],
-        std: vec![0.25; 3],
-    };
+    let preprocess =
+        Preprocess::new(3, vec![0.5; 3], vec![0.25; 3]).with_transforms(vec![transform]);
     let source = ImageSource::new(Arc::new(shapes), preprocess, 42).unwrap();
     let mut config = LoaderConfig::new(100).with_workers(1).with_shuffle(42);
     config.shuffle = split == Split::Train;

@@ -47,10 +47,6 @@ fn preprocess(size: usize) -> anyhow::Result<Preprocess> {
         {"random_resized_crop": {"size": size}},
         {"random_horizontal_flip": {"probability": 0.5}},
     ]))?;
-    Ok(Preprocess {
-        transforms,
-        channels: 3,
-        mean: vec![0.485, 0.456, 0.406],
-        std: vec![0.229, 0.224, 0.225],
-    })
+    let (mean, std) = (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225]);
+    Ok(Preprocess::new(3, mean, std).with_transforms(transforms))
 }

@@ -1,4 +1,5 @@
-//! One file: downloaded beside its place, continued if it was interrupted, checked, and only then put into its place.
+//! Download of one file: to a temporary name, resumed if interrupted, verified, then renamed into
+//! place.
 
 use crate::error::DataError;
 use sha2::Digest;
@@ -11,7 +12,7 @@ use ureq::http::Response;
 use ureq::{Agent, Body};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// A server that says nothing for so long is taken for dead.
+/// Timeout of a silent server.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 const PARTIAL_CONTENT: u16 = 206;
 const RANGE_NOT_SATISFIABLE: u16 = 416;
@@ -19,24 +20,25 @@ const RANGE_NOT_SATISFIABLE: u16 = 416;
 /// A published file.
 #[derive(Clone, Copy, Debug)]
 pub struct RemoteFile<'a> {
-    /// Where it is.
+    /// Address.
     pub url: &'a str,
-    /// What it is called here.
+    /// Local file name.
     pub name: &'a str,
-    /// What it must be.
+    /// Published checksum.
     pub checksum: Checksum<'a>,
-    /// Its length, for progress where the server does not tell it.
+    /// Length, for progress if the server does not send it.
     pub bytes: Option<u64>,
 }
 
 /// A published checksum, in hexadecimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksum<'a> {
-    /// Guards against accidents, not against attackers; some data sets publish nothing better.
+    /// MD5, which protects against accidents only, not against attackers. Some data sets publish
+    /// nothing better.
     Md5(&'a str),
     /// SHA-256.
     Sha256(&'a str),
-    /// The first digits of a SHA-256, as PyTorch has them in the names of its weights files.
+    /// The first digits of a SHA-256, as in the names of PyTorch's weight files.
     Sha256Prefix(&'a str),
 }
 
@@ -51,7 +53,7 @@ impl fmt::Display for Checksum<'_> {
 }
 
 impl Checksum<'_> {
-    /// Whether `found`, of the same kind, is this checksum.
+    /// True if `found`, of the same kind, matches.
     fn is(&self, found: &str) -> bool {
         match self {
             Self::Md5(hex) | Self::Sha256(hex) => found.eq_ignore_ascii_case(hex),
@@ -61,7 +63,7 @@ impl Checksum<'_> {
         }
     }
 
-    /// The same kind of checksum, of a file on this machine, in hexadecimal.
+    /// The same kind of checksum of a local file, in hexadecimal.
     fn of(&self, path: &Path) -> Result<String, DataError> {
         match self {
             Self::Md5(_) => digest::<md5::Md5>(path),
@@ -94,15 +96,14 @@ fn digest<D: Digest>(path: &Path) -> Result<String, DataError> {
         .collect())
 }
 
-/// The path of `file` in the folder `cache`, downloaded if it is not there with the right checksum. `progress` is told
-/// the bytes so far and, where known, of how many.
-///
-/// While it is downloaded it is called `NAME.part`; a later call goes on with that. Two processes may ask for the same
-/// file: the second waits for the first.
+/// Returns the path of `file` in the folder `cache`, after downloading it unless it exists with the
+/// right checksum. `progress` is called with the bytes so far and, if known, their total. During
+/// the download the file is called `NAME.part`, which a later call resumes. If two processes
+/// request the same file, the second waits for the first.
 ///
 /// # Errors
-/// If the server cannot be reached or the download breaks off (the message says which file to put where by hand), if
-/// what came is not the published file, or `cache` cannot be written.
+/// If the server cannot be reached or the download is interrupted (the message says where to put
+/// the file by hand), if the checksum is wrong, or if `cache` cannot be written.
 pub fn fetch(
     cache: &Path,
     file: &RemoteFile<'_>,
@@ -128,7 +129,7 @@ fn fetch_with(
     }
     fs::create_dir_all(cache).map_err(DataError::io("create", cache))?;
     let _lock = lock(&cache.join(format!("{}.lock", file.name)))?;
-    // Whoever held the lock may have done the work.
+    // The previous holder of the lock may have downloaded it.
     if file.checksum.fits(&path)? {
         return Ok(path);
     }
@@ -145,14 +146,15 @@ fn fetch_with(
     finish(file, &part, &path)
 }
 
-/// Held until it is dropped. The file stays: deleting it would let a third process lock another one of that name.
+/// Locks `path` until the file is dropped. The file stays: if it were deleted, a third process
+/// could lock another one of that name.
 fn lock(path: &Path) -> Result<File, DataError> {
     let file = File::create(path).map_err(DataError::io("create", path))?;
     file.lock().map_err(DataError::io("lock", path))?;
     Ok(file)
 }
 
-/// Checks what was downloaded and puts it into its place.
+/// Verifies the download and renames it into place.
 fn finish(file: &RemoteFile<'_>, part: &Path, path: &Path) -> Result<PathBuf, DataError> {
     let found = file.checksum.of(part)?;
     if !file.checksum.is(&found) {
@@ -168,7 +170,7 @@ fn finish(file: &RemoteFile<'_>, part: &Path, path: &Path) -> Result<PathBuf, Da
     Ok(path.to_path_buf())
 }
 
-/// Appends to `part` what is missing, or begins anew where the server cannot continue.
+/// Appends the missing bytes to `part`, or restarts if the server cannot resume.
 fn download(
     agent: &Agent,
     file: &RemoteFile<'_>,
@@ -178,7 +180,7 @@ fn download(
     let have = fs::metadata(part).map_or(0, |metadata| metadata.len());
     let mut response = request(agent, file.url, have)?;
     if response.status().as_u16() == RANGE_NOT_SATISFIABLE {
-        // What is here is longer than what is there.
+        // The partial file is longer than the published one.
         response = request(agent, file.url, 0)?;
     }
     let status = response.status();
@@ -215,7 +217,7 @@ fn download(
 }
 
 fn request(agent: &Agent, url: &str, from: u64) -> Result<Response<Body>, String> {
-    // Compressed on the way, lengths and ranges would be of something else.
+    // Compression would change lengths and ranges.
     let request = agent.get(url).header("Accept-Encoding", "identity");
     let request = if from > 0 {
         request.header("Range", format!("bytes={from}-"))
@@ -225,7 +227,7 @@ fn request(agent: &Agent, url: &str, from: u64) -> Result<Response<Body>, String
     request.call().map_err(|error| error.to_string())
 }
 
-/// Whether a partial answer is the part that was asked for.
+/// True if a partial response begins at the requested offset.
 fn starts_at(response: &Response<Body>, from: u64) -> bool {
     let range = response.headers().get("Content-Range");
     let range = range.and_then(|value| value.to_str().ok()).unwrap_or("");

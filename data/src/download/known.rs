@@ -1,4 +1,4 @@
-//! The data sets whose addresses are known.
+//! Data sets with known addresses.
 
 use super::fetch::{Checksum, RemoteFile, fetch};
 use crate::error::DataError;
@@ -8,17 +8,17 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-/// As published on the data set's page.
+/// Checksum from the data set's page.
 const CIFAR10: RemoteFile<'static> = RemoteFile {
     url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
     name: "cifar-10-binary.tar.gz",
     checksum: Checksum::Md5("c32a1d4ab5d03f1284b67883e8d87530"),
     bytes: Some(170_052_171),
 };
-/// The folder in that archive.
+/// The folder in the archive.
 const CIFAR10_FOLDER: &str = "cifar-10-batches-bin";
 
-/// The four files of a data set in MNIST's layout. Checksums as torchvision pins them.
+/// The four files of a data set in MNIST's layout, with the checksums from torchvision.
 macro_rules! idx_files {
     ($base:literal, $([$name:literal, $md5:literal, $bytes:literal]),*) => {
         [$(RemoteFile {
@@ -78,21 +78,21 @@ const FASHION_MNIST: [RemoteFile<'static>; 4] = idx_files!(
     ]
 );
 
-/// Bytes so far, and of how many.
+/// Called with the bytes so far and, if known, their total.
 type Progress<'a> = &'a mut dyn FnMut(u64, Option<u64>);
 
-/// The folder with CIFAR-10's binary files, in `cache`; downloaded (170 MB) and unpacked if it is not there yet.
+/// Returns the folder with CIFAR-10's binary files in `cache`, after downloading (170 MB) and
+/// unpacking them if necessary.
 ///
 /// # Errors
-/// As [`fetch`]; if the archive cannot be unpacked; if the folder is there with some of the files missing.
+/// As [`fetch`]; also if the archive cannot be unpacked, or the folder exists but lacks files.
 pub fn cifar10(cache: &Path, progress: Progress<'_>) -> Result<PathBuf, DataError> {
     let folder = cache.join(CIFAR10_FOLDER);
     if has_cifar10(&folder) {
         return Ok(folder);
     }
     if folder.exists() {
-        let reason =
-            "is there, but some of its files are missing; delete it to download them again";
+        let reason = "exists, but some of its files are missing; delete it to download them again";
         return Err(DataError::file(&folder, reason));
     }
     let archive = fetch(cache, &CIFAR10, progress)?;
@@ -100,14 +100,12 @@ pub fn cifar10(cache: &Path, progress: Progress<'_>) -> Result<PathBuf, DataErro
     if has_cifar10(&folder) {
         Ok(folder)
     } else {
-        Err(DataError::file(
-            &folder,
-            "lacks files although it was unpacked just now",
-        ))
+        Err(DataError::file(&folder, "lacks files after unpacking"))
     }
 }
 
-/// The folder with MNIST's four `.gz` files, in `cache`; downloaded (12 MB) if they are not there yet.
+/// Returns the folder with MNIST's four `.gz` files in `cache`, after downloading them (12 MB) if
+/// necessary.
 ///
 /// # Errors
 /// As [`fetch`].
@@ -115,7 +113,8 @@ pub fn mnist(cache: &Path, progress: Progress<'_>) -> Result<PathBuf, DataError>
     idx(&cache.join("mnist"), &MNIST, progress)
 }
 
-/// The folder with Fashion-MNIST's four `.gz` files, in `cache`; downloaded (31 MB) if they are not there yet.
+/// Returns the folder with Fashion-MNIST's four `.gz` files in `cache`, after downloading them (31
+/// MB) if necessary.
 ///
 /// # Errors
 /// As [`fetch`].
@@ -129,7 +128,7 @@ fn idx(
     progress: Progress<'_>,
 ) -> Result<PathBuf, DataError> {
     for file in files {
-        // Somebody may have unpacked it.
+        // The file may have been unpacked by hand.
         if !folder.join(file.name.trim_end_matches(".gz")).is_file() {
             fetch(folder, file, progress)?;
         }
@@ -141,7 +140,7 @@ fn has_cifar10(folder: &Path) -> bool {
     Cifar10::file_names().all(|name| folder.join(name).is_file())
 }
 
-/// Unpacks the folder `name` of a `.tar.gz` into `cache`, whole or not at all.
+/// Unpacks the folder `name` of a `.tar.gz` into `cache` atomically.
 fn unpack(archive: &Path, cache: &Path, name: &str) -> Result<(), DataError> {
     let temporary = tempfile::tempdir_in(cache).map_err(DataError::io("write into", cache))?;
     let file = File::open(archive).map_err(DataError::io("read", archive))?;
@@ -157,7 +156,7 @@ fn unpack(archive: &Path, cache: &Path, name: &str) -> Result<(), DataError> {
     }
     let folder = cache.join(name);
     match fs::rename(&unpacked, &folder) {
-        // Another process was quicker.
+        // Another process was faster.
         Err(_) if folder.is_dir() => Ok(()),
         result => result.map_err(DataError::io("rename an unpacked folder to", &folder)),
     }
@@ -189,7 +188,7 @@ mod tests {
         archive(&path, CIFAR10_FOLDER);
         unpack(&path, cache.path(), CIFAR10_FOLDER).unwrap();
         assert!(has_cifar10(&cache.path().join(CIFAR10_FOLDER)));
-        // Nothing else is left, and what is there needs no network.
+        // No temporary files are left, and the folder needs no network.
         assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 2);
         let folder = cifar10(cache.path(), &mut |_, _| {}).unwrap();
         assert!(folder.ends_with(CIFAR10_FOLDER));
@@ -214,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_folder_is_an_error() {
+    fn an_incomplete_folder_is_an_error() {
         let cache = tempfile::tempdir().unwrap();
         fs::create_dir(cache.path().join(CIFAR10_FOLDER)).unwrap();
         let error = cifar10(cache.path(), &mut |_, _| {}).unwrap_err();

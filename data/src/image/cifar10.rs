@@ -1,5 +1,6 @@
-//! CIFAR-10 in its binary version (Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009): files of
-//! records, each a label byte and a 32x32 image as 1,024 red, 1,024 green and 1,024 blue bytes.
+//! CIFAR-10, binary version (Krizhevsky, "Learning Multiple Layers of Features from Tiny Images",
+//! 2009): files of records, each a label byte and a 32x32 image as 1,024 red, 1,024 green and 1,024
+//! blue bytes.
 
 use super::Image;
 use crate::Split;
@@ -30,7 +31,7 @@ const TRAIN: [&str; 5] = [
 ];
 const TEST: [&str; 1] = ["test_batch.bin"];
 
-/// CIFAR-10, held in memory as it is stored (3,073 bytes an image).
+/// CIFAR-10, held in memory as stored (3,073 bytes per image).
 #[derive(Clone, Debug)]
 pub struct Cifar10 {
     classes: Vec<String>,
@@ -38,7 +39,7 @@ pub struct Cifar10 {
     len: usize,
 }
 
-/// The records of one file, checked.
+/// The validated records of one file.
 #[derive(Clone, Debug)]
 struct Records {
     path: PathBuf,
@@ -49,11 +50,11 @@ impl Cifar10 {
     /// Width and height of every image, in pixels.
     pub const SIDE: usize = 32;
 
-    /// Reads `data_batch_1.bin` to `data_batch_5.bin`, or `test_batch.bin`, from `dir`. Class names are read from
-    /// `batches.meta.txt` where it is there.
+    /// Reads `data_batch_1.bin` to `data_batch_5.bin` from `dir`, or `test_batch.bin` for the
+    /// validation and test splits. Class names are read from `batches.meta.txt` if it exists.
     ///
     /// # Errors
-    /// If a file is missing, its length is no multiple of a record's, or a label is above 9.
+    /// If a file is missing, its length is not a multiple of a record's, or a label is above 9.
     pub fn open(dir: &Path, split: Split) -> Result<Self, DataError> {
         let names: &[&str] = match split {
             Split::Train => &TRAIN,
@@ -70,22 +71,22 @@ impl Cifar10 {
         })
     }
 
-    /// The names of all files of the data set.
+    /// Names of all files of the data set.
     pub(crate) fn file_names() -> impl Iterator<Item = &'static str> {
         TRAIN.into_iter().chain(TEST)
     }
 
-    /// How many images there are.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none (never: an empty file is refused).
+    /// Always false: an empty file is refused.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The ten class names, by label.
+    /// The ten class names, indexed by label.
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
@@ -96,13 +97,13 @@ impl Cifar10 {
         usize::from(file.record(record)[0])
     }
 
-    /// The file and record of image `index`.
+    /// File and record of image `index`, for messages.
     pub fn name(&self, index: usize) -> String {
         let (file, record) = self.locate(index);
         format!("{}, record {record}", file.path.display())
     }
 
-    /// Image `index`, RGB.
+    /// Image `index`, in RGB.
     pub fn image(&self, index: usize) -> Image {
         let (file, record) = self.locate(index);
         let planes = &file.record(record)[1..];
@@ -120,7 +121,10 @@ impl Cifar10 {
         }
     }
 
-    /// Panics beyond the end, as slices do.
+    /// The file of image `index`, and the record in it.
+    ///
+    /// # Panics
+    /// If `index` is out of bounds.
     fn locate(&self, index: usize) -> (&Records, usize) {
         assert!(index < self.len, "image {index} of {}", self.len);
         let mut record = index;
@@ -192,7 +196,7 @@ mod tests {
     use super::*;
     use tempfile::TempDir;
 
-    /// A record whose planes are filled with 10, 20, 30, but for the second pixel's red.
+    /// A record with planes of 10, 20 and 30, except for the second pixel's red.
     fn record(label: u8) -> Vec<u8> {
         let mut record = vec![label];
         for value in [10, 20, 30] {

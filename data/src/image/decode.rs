@@ -1,19 +1,20 @@
-//! Decoding of JPEG and PNG files, equivalent to Pillow's `Image.open(file).convert("RGB")`, which is
-//! torchvision's default loader.
+//! Decoding of JPEG and PNG files, equivalent to Pillow's `Image.open(file).convert("RGB")`, which
+//! is torchvision's default loader.
 //!
-//! The format is detected from the content, whatever the file's name; sizes are checked before anything
-//! is allocated; a truncated file is an error rather than a half-grey image; bytes after the end of the
-//! file are ignored.
+//! The format is detected from the content, whatever the file's name; sizes are checked before
+//! anything is allocated; a truncated file is an error rather than a half-grey image; bytes after
+//! the end of the file are ignored.
 //!
 //! EXIF orientation is not applied, as in torchvision: photographs taken sideways stay sideways, in
-//! training and in inference. Colour profiles and gamma are not applied either, and alpha is dropped.
+//! training and in inference. Colour profiles and gamma are not applied either, and alpha is
+//! dropped.
 //!
-//! Pixels equal Pillow's exactly, with two exceptions. 16-bit grey PNG samples keep their upper 8 bits,
-//! where Pillow makes everything above 255 white. And unusual JPEG files (progressive, CMYK, RGB without
-//! YCbCr) go through another decoder, whose rounding and chroma upsampling differ: on photographs by at
-//! most 5 from Pillow's (libjpeg-turbo's) and by less than 0.4 on average; by more on images that are
-//! only a few pixels wide or high, since beyond an edge libjpeg repeats the last row and zune-jpeg reads
-//! the padding.
+//! Pixels equal Pillow's exactly, with two exceptions. 16-bit grey PNG samples keep their upper 8
+//! bits, where Pillow makes everything above 255 white. And unusual JPEG files (progressive, CMYK,
+//! RGB without YCbCr) go through another decoder, whose rounding and chroma upsampling differ: on
+//! photographs by at most 5 from Pillow's (libjpeg-turbo's) and by less than 0.4 on average; by
+//! more on images that are only a few pixels wide or high, since beyond an edge libjpeg repeats the
+//! last row and zune-jpeg reads the padding.
 
 use super::Image;
 use super::transforms::Rect;
@@ -27,8 +28,8 @@ use tinderbox_jpeg::{Decoder, JpegError};
 /// Maximum number of pixels in an image: Pillow's limit for decompression bombs.
 pub const MAX_PIXELS: u64 = 178_956_970;
 
-/// Reads and decodes a JPEG or PNG file: grey stays grey, everything else (palettes, CMYK, YCCK) becomes
-/// RGB. Alpha is dropped; 16-bit samples keep their upper 8 bits.
+/// Reads and decodes a JPEG or PNG file: grey stays grey, everything else (palettes, CMYK, YCCK)
+/// becomes RGB. Alpha is dropped; 16-bit samples keep their upper 8 bits.
 ///
 /// # Errors
 /// If the file cannot be read, is neither JPEG nor PNG, has more than [`MAX_PIXELS`] pixels, or is
@@ -47,8 +48,8 @@ pub fn decode_bytes(bytes: &[u8], name: &str) -> Result<Image, DataError> {
 }
 
 /// Decodes the region that `choose` returns for the image's width and height: the pixels that
-/// [`decode_bytes`] and a crop would give, but most JPEG files are decoded no further than needed. Damage
-/// below the region may go unnoticed; truncated files are always errors.
+/// [`decode_bytes`] and a crop would give, but most JPEG files are decoded no further than needed.
+/// Damage below the region may go unnoticed; truncated files are always errors.
 ///
 /// # Errors
 /// As [`decode`].
@@ -125,7 +126,8 @@ fn jpeg(bytes: &[u8], choose: impl FnOnce(usize, usize) -> Rect) -> Result<Image
 }
 
 fn png(bytes: &[u8]) -> Result<Image, String> {
-    // Every PNG file begins with: signature (8 bytes), length (4), "IHDR" (4), width (4), height (4).
+    // Every PNG file begins with: signature (8 bytes), length (4), "IHDR" (4), width (4), height
+    // (4).
     let number = |at: usize| {
         let bytes = bytes.get(at..at + 4)?;
         Some(u64::from(u32::from_be_bytes(bytes.try_into().ok()?)))

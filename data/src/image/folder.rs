@@ -1,4 +1,5 @@
-//! The folder layout of ImageNet and many other sets: `root/train/CLASS/picture.jpg`, `root/val/CLASS/picture.jpg`.
+//! Image folders, with one folder per class: `root/train/CLASS/picture.jpg`,
+//! `root/val/CLASS/picture.jpg`. torchvision's `ImageFolder` reads each split in this layout.
 
 use super::{Image, decode};
 use crate::Split;
@@ -7,14 +8,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
-/// Any capitals do.
+/// File extensions of images, case-insensitive.
 const EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
 const TRAIN: &[&str] = &["train"];
 const TEST: &[&str] = &["test"];
-/// The first of these that is there.
+/// Folders for the validation split; the first that exists is used.
 const VALIDATION: &[&str] = &["val", "valid", "validation", "test"];
 
-/// Image files in a folder per class. They are listed when it is opened, and read when they are asked for.
+/// Image files in one folder per class. Opening lists them; each is read on access.
 #[derive(Clone, Debug)]
 pub struct ImageFolder {
     classes: Vec<String>,
@@ -22,12 +23,14 @@ pub struct ImageFolder {
 }
 
 impl ImageFolder {
-    /// Lists `root/train`, or `root/val` (also called `valid`, `validation` or `test`). Classes are the folders of
-    /// `root/train` in alphabetical order, for both splits; a class may have folders within. Links are followed, hidden
-    /// folders and files that are not `.jpg`, `.jpeg` or `.png` are passed over.
+    /// Lists `root/train`, `root/val` (or `valid`, `validation`, `test`), or `root/test`. For every
+    /// split, the classes are the folders of `root/train` in alphabetical order; a class may have
+    /// subfolders. Links are followed; hidden folders and files other than `.jpg`, `.jpeg` and
+    /// `.png` are ignored.
     ///
     /// # Errors
-    /// If a folder is missing or cannot be listed, a class has no image, or a validation class is not in `root/train`.
+    /// If a folder is missing or cannot be listed, a class has no images, or a class of another
+    /// split is not in `root/train`.
     pub fn open(root: &Path, split: Split) -> Result<Self, DataError> {
         if !root.is_dir() {
             return Err(DataError::file(root, "no such folder"));
@@ -35,7 +38,7 @@ impl ImageFolder {
         let train = subfolder(root, TRAIN)?;
         let classes = entries(&train)?.folders;
         if classes.is_empty() {
-            let reason = "has no class folders; images belong into one folder per class: train/CLASS/picture.jpg";
+            let reason = "has no class folders; images belong in one folder per class: train/CLASS/picture.jpg";
             return Err(DataError::file(&train, reason));
         }
         let folder = match split {
@@ -58,17 +61,17 @@ impl ImageFolder {
         Ok(Self { classes, files })
     }
 
-    /// How many images there are.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.files.len()
     }
 
-    /// Whether there are none (never: that is refused).
+    /// Always false: an empty folder is refused.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
     }
 
-    /// The names of the class folders, by label.
+    /// Names of the class folders, indexed by label.
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
@@ -78,12 +81,12 @@ impl ImageFolder {
         self.files[index].1
     }
 
-    /// The path of image `index`.
+    /// Path of image `index`.
     pub fn path(&self, index: usize) -> &Path {
         &self.files[index].0
     }
 
-    /// The path of image `index`, for messages.
+    /// Path of image `index`, for messages.
     pub fn name(&self, index: usize) -> String {
         self.path(index).display().to_string()
     }
@@ -109,14 +112,14 @@ fn subfolder(root: &Path, names: &[&str]) -> Result<PathBuf, DataError> {
     })
 }
 
-/// What lies directly in a folder: names, sorted.
+/// The sorted names of a folder's direct entries.
 #[derive(Default)]
 pub(super) struct Entries {
     pub(super) folders: Vec<String>,
     pub(super) images: Vec<String>,
 }
 
-/// The class folders in `folder`, and the image files beside them.
+/// Lists the class folders in `folder` and the image files beside them.
 pub(super) fn entries(folder: &Path) -> Result<Entries, DataError> {
     let list = || DataError::io("list", folder);
     let mut entries = Entries::default();
@@ -126,7 +129,7 @@ pub(super) fn entries(folder: &Path) -> Result<Entries, DataError> {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             return Err(not_utf8(&path));
         };
-        // A listing says what is a folder; only of a link does the file system have to be asked.
+        // The listing distinguishes files and folders; only links need another system call.
         let kind = entry.file_type().map_err(list())?;
         let is_folder = kind.is_dir() || kind.is_symlink() && path.is_dir();
         if is_folder && !name.starts_with('.') {
@@ -144,15 +147,15 @@ pub(super) fn not_utf8(path: &Path) -> DataError {
     DataError::file(path, "its name is not valid UTF-8; rename it")
 }
 
-/// What lies in a class folder, at any depth: sorted paths.
+/// The sorted paths of a class folder's entries, at any depth.
 #[derive(Default)]
 pub(super) struct ClassFiles {
     pub(super) images: Vec<PathBuf>,
-    /// The class folder itself, and those within.
+    /// The class folder and its subfolders.
     pub(super) folders: Vec<PathBuf>,
 }
 
-/// The image files of one class.
+/// Lists the image files of one class.
 pub(super) fn class_files(class: &Path) -> Result<ClassFiles, DataError> {
     let mut files = ClassFiles::default();
     for entry in WalkDir::new(class).follow_links(true) {
@@ -176,7 +179,7 @@ pub(super) fn class_files(class: &Path) -> Result<ClassFiles, DataError> {
 }
 
 pub(super) fn is_image(path: &Path) -> bool {
-    // macOS leaves files like "._picture.jpg" on foreign disks.
+    // macOS writes files like "._picture.jpg" to foreign disks.
     let hidden = path
         .file_name()
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
@@ -240,7 +243,7 @@ mod tests {
         assert_eq!(names, ["c.jpg", "a.JPEG", "b.PNG"]);
         assert_eq!((train.label(0), train.label(2)), (0, 1));
         assert_eq!(train.image(1).unwrap().pixels, [7, 9]);
-        // A split without some of the classes keeps the labels.
+        // A split that lacks some classes keeps the labels.
         let validation = ImageFolder::open(dir.path(), Split::Validation).unwrap();
         assert_eq!((validation.len(), validation.label(0)), (1, 1));
         assert_eq!(validation.classes(), train.classes());

@@ -1,5 +1,5 @@
-//! IDX, the file format of MNIST, Fashion-MNIST and EMNIST: a big-endian header (magic number, sizes), then bytes. Read
-//! plain or compressed with gzip.
+//! IDX, the file format of MNIST, Fashion-MNIST and EMNIST: a big-endian header (magic number,
+//! sizes), then bytes; plain or compressed with gzip.
 
 use super::Image;
 use crate::Split;
@@ -9,13 +9,13 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// `0x08` is "unsigned byte", the last digit the number of sizes that follow.
+/// `0x08` means unsigned bytes; the last digit is the number of dimensions.
 const IMAGES_MAGIC: u32 = 0x0803;
 const LABELS_MAGIC: u32 = 0x0801;
-/// Data sets in this format have their digits' names by default.
-const LEAST_CLASSES: usize = 10;
+/// Minimum number of classes: the ten digits.
+const MIN_CLASSES: usize = 10;
 
-/// Grey images from a pair of IDX files, held in memory.
+/// Grey images and labels from a pair of IDX files, held in memory.
 #[derive(Clone, Debug)]
 pub struct Idx {
     path: PathBuf,
@@ -27,13 +27,14 @@ pub struct Idx {
 }
 
 impl Idx {
-    /// Reads `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, or their `t10k-` counterparts, from `dir`; each
-    /// may end in `.gz`, and may be written with a dot (`train-images.idx3-ubyte`). Classes are called "0", "1", ...;
-    /// there are at least ten, and as many as the training labels ask for, in both splits.
+    /// Reads `train-images-idx3-ubyte` and `train-labels-idx1-ubyte` from `dir`, or their `t10k-`
+    /// counterparts for the validation and test splits. A name may end in `.gz`, and may be written
+    /// with a dot (`train-images.idx3-ubyte`). Classes are called "0", "1", ...; in every split
+    /// there are as many as the training labels need, but at least ten.
     ///
     /// # Errors
-    /// If a file is missing, is not IDX, its length is not what its header says, images and labels differ in number,
-    /// or a validation label does not occur among the training labels' range.
+    /// If a file is missing or not IDX, its length contradicts its header, images and labels differ
+    /// in number, or a label is out of the training labels' range.
     pub fn open(dir: &Path, split: Split) -> Result<Self, DataError> {
         let prefix = match split {
             Split::Train => "train",
@@ -60,17 +61,17 @@ impl Idx {
         })
     }
 
-    /// How many images there are.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there are none (never: an empty file is refused).
+    /// Always false: an empty file is refused.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// The names of the classes, by label.
+    /// Class names, indexed by label.
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
@@ -85,12 +86,12 @@ impl Idx {
         usize::from(self.labels[index])
     }
 
-    /// The file and record of image `index`.
+    /// File and record of image `index`, for messages.
     pub fn name(&self, index: usize) -> String {
         format!("{}, record {index}", self.path.display())
     }
 
-    /// Image `index`, grey.
+    /// Image `index`, in grey.
     pub fn image(&self, index: usize) -> Image {
         let size = self.width * self.height;
         Image {
@@ -102,7 +103,7 @@ impl Idx {
     }
 }
 
-/// The first of the file's spellings that is there.
+/// The first spelling of the file's name that exists.
 fn find(dir: &Path, prefix: &str, what: &str, sizes: usize) -> Result<PathBuf, DataError> {
     let name = format!("{prefix}-{what}-idx{sizes}-ubyte");
     let dotted = format!("{prefix}-{what}.idx{sizes}-ubyte");
@@ -120,7 +121,7 @@ fn find(dir: &Path, prefix: &str, what: &str, sizes: usize) -> Result<PathBuf, D
     ))
 }
 
-/// Path, sizes and content of one file.
+/// Path, sizes and data of one file.
 type Content = (PathBuf, Vec<usize>, Vec<u8>);
 
 fn read(path: &Path, magic: u32) -> Result<Content, DataError> {
@@ -147,7 +148,7 @@ fn read(path: &Path, magic: u32) -> Result<Content, DataError> {
         .try_fold(1usize, |product, &size| product.checked_mul(size))
         .filter(|&product| product > 0)
         .ok_or_else(|| DataError::file(path, format!("its header says sizes {sizes:?}")))?;
-    // One byte more is asked for than there should be, to notice it; nothing is allocated on the header's word.
+    // Reads up to one byte too many, to detect it; nothing is allocated on the header's word alone.
     let mut bytes = Vec::new();
     reader
         .take(expected as u64 + 1)
@@ -180,7 +181,8 @@ fn broken(path: &Path, error: &io::Error) -> DataError {
     )
 }
 
-/// Class names for both splits alike: the training labels decide how many there are, where they are there.
+/// Class names, the same for all splits: their number comes from the training labels, if they
+/// exist.
 fn classes(
     dir: &Path,
     split: Split,
@@ -207,7 +209,7 @@ fn classes(
 
 fn class_count(labels: &[u8]) -> usize {
     let highest = labels.iter().copied().max().map_or(0, usize::from);
-    (highest + 1).max(LEAST_CLASSES)
+    (highest + 1).max(MIN_CLASSES)
 }
 
 #[cfg(test)]

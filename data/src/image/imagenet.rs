@@ -1,5 +1,5 @@
-//! ImageNet (ILSVRC 2012; Russakovsky et al. 2015, <https://arxiv.org/abs/1409.0575>) and Tiny-ImageNet, as they lie on
-//! people's disks.
+//! ImageNet (ILSVRC 2012; Russakovsky et al. 2015, <https://arxiv.org/abs/1409.0575>) and
+//! Tiny-ImageNet, in the layouts that are in common use.
 
 mod archive;
 mod cache;
@@ -21,22 +21,21 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// ImageNet's images. They are listed when it is opened, and read when they are asked for.
-///
-/// Classes are in the order of their WordNet ids (`n01440764`, ...), which is torchvision's, and are called what a list
-/// of names that lies with them says: `LOC_synset_mapping.txt`, `synset_words.txt`, `words.txt`,
-/// `imagenet_class_index.json` or the devkit's `meta.mat`.
+/// ImageNet's images. Opening lists them; each is read on access. Classes are ordered by their
+/// WordNet ids (`n01440764`, ...), as in torchvision. Their names come from a list beside the
+/// images: `LOC_synset_mapping.txt`, `synset_words.txt`, `words.txt`, `imagenet_class_index.json`
+/// or the devkit's `meta.mat`.
 #[derive(Clone, Debug)]
 pub struct ImageNet {
     wnids: Vec<String>,
     classes: Vec<String>,
     index: Arc<Index>,
-    /// The archive, if the index is of one.
+    /// The open archive, if the images are in one.
     archive: Option<Arc<File>>,
     items: Vec<Item>,
 }
 
-/// One image: where in the index it is, and its class.
+/// An image: its position in the index, and its class.
 #[derive(Clone, Copy, Debug)]
 struct Item {
     group: u32,
@@ -45,19 +44,21 @@ struct Item {
 }
 
 impl ImageNet {
-    /// Opens ImageNet in the folder `root`: `train/nXXXXXXXX/*.JPEG` or `ILSVRC2012_img_train.tar`; and for validation
-    /// `val/nXXXXXXXX/*.JPEG`, or `val/*.JPEG` or `ILSVRC2012_img_val.tar` with a list of labels:
-    /// `LOC_val_solution.csv`, `ILSVRC2012_validation_ground_truth.txt` with `meta.mat` (both also within
-    /// `ILSVRC2012_devkit_t12.tar.gz`), `imagenet_2012_validation_synset_labels.txt`, or `val.txt` with lines like
-    /// `ILSVRC2012_val_00000001.JPEG 65`. Kaggle's `ILSVRC/Data/CLS-LOC` may lie between. Validation images can be had
-    /// without training images if they are in class folders or a list names all classes.
-    ///
-    /// With a `cache` folder, what was listed is kept there, and listed again only when a time or size of the folders
-    /// and archives has changed.
+    /// Opens ImageNet in the folder `root`: `train/nXXXXXXXX/*.JPEG` or `ILSVRC2012_img_train.tar`;
+    /// and for validation `val/nXXXXXXXX/*.JPEG`, or `val/*.JPEG` or `ILSVRC2012_img_val.tar` with
+    /// a list of labels: `LOC_val_solution.csv`, `ILSVRC2012_validation_ground_truth.txt` with
+    /// `meta.mat` (both also within `ILSVRC2012_devkit_t12.tar.gz`),
+    /// `imagenet_2012_validation_synset_labels.txt`, or `val.txt` with lines like
+    /// `ILSVRC2012_val_00000001.JPEG 65`. All may be below Kaggle's `ILSVRC/Data/CLS-LOC`.
+    /// Validation images can be opened without training images if they are in class folders or a
+    /// list names all classes. The test images have no labels. The listing is kept in the folder
+    /// `cache`, if given, and renewed when the modification time or size of a folder or archive has
+    /// changed.
     ///
     /// # Errors
-    /// If something of this is missing, cannot be listed, is cut off, or contradicts the rest: an empty class, a class
-    /// without training images, a label for an image that is not there, a number that is no class.
+    /// If a part is missing, cannot be listed, is truncated, or contradicts another: an empty
+    /// class, a class without training images, a label for a missing image, a number that is not a
+    /// class. Also for [`Split::Test`].
     pub fn open(root: &Path, split: Split, cache: Option<&Path>) -> Result<Self, DataError> {
         check_split(split)?;
         let paths = Paths::under(root)?;
@@ -66,7 +67,7 @@ impl ImageNet {
             return if split == Split::Train {
                 Err(paths.no_train())
             } else {
-                Self::validation_alone(&paths, &words, cache)
+                Self::open_validation_alone(&paths, &words, cache)
             };
         };
         let train = Index::open(&train, cache)?;
@@ -80,8 +81,9 @@ impl ImageNet {
         Self::new(wnids, &words, validation, items)
     }
 
-    /// Without training images, the classes are those that have a folder or a name.
-    fn validation_alone(
+    /// Opens the validation split without training images; the classes are those with a folder or a
+    /// name.
+    fn open_validation_alone(
         paths: &Paths,
         words: &HashMap<String, String>,
         cache: Option<&Path>,
@@ -96,9 +98,10 @@ impl ImageNet {
         Self::new(wnids, words, validation, items)
     }
 
-    /// Opens Tiny-ImageNet in the folder `root`: `train/nXXXXXXXX/images/*.JPEG`, `val/images/*.JPEG` with
-    /// `val/val_annotations.txt` (or validation images in class folders), `words.txt`, and `wnids.txt`, which must list
-    /// the classes if it is there. `cache` as in [`open`](Self::open).
+    /// Opens Tiny-ImageNet in the folder `root`: `train/nXXXXXXXX/images/*.JPEG`,
+    /// `val/images/*.JPEG` with `val/val_annotations.txt` (or validation images in class folders),
+    /// `words.txt`, and, optionally, `wnids.txt`, which must list the classes. `cache` is as in
+    /// [`open`](Self::open).
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -131,9 +134,10 @@ impl ImageNet {
         index: Index,
         items: Vec<Item>,
     ) -> Result<Self, DataError> {
-        let archive = match index.root.is_dir() {
-            true => None,
-            false => Some(File::open(&index.root).map_err(DataError::io("read", &index.root))?),
+        let archive = if index.root.is_dir() {
+            None
+        } else {
+            Some(File::open(&index.root).map_err(DataError::io("read", &index.root))?)
         };
         Ok(Self {
             classes: names::readable(&wnids, words),
@@ -144,22 +148,22 @@ impl ImageNet {
         })
     }
 
-    /// How many images there are.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether there are none (never: that is refused).
+    /// Always false: an empty data set is refused.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// What the classes are called, by label: no two alike.
+    /// Unique class names, indexed by label.
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
 
-    /// The WordNet ids of the classes, by label.
+    /// WordNet ids of the classes, indexed by label.
     pub fn wnids(&self) -> &[String] {
         &self.wnids
     }
@@ -169,15 +173,15 @@ impl ImageNet {
         self.items[index].label as usize
     }
 
-    /// The path of image `index`, for messages; in an archive, the archive's and the one within it.
+    /// Path of image `index` for messages, including the path within an archive.
     pub fn name(&self, index: usize) -> String {
         self.path(index).display().to_string()
     }
 
-    /// The bytes of image `index`, as they are stored.
+    /// Reads the file of image `index`.
     ///
     /// # Errors
-    /// If they cannot be read.
+    /// If it cannot be read.
     pub fn file(&self, index: usize) -> Result<Vec<u8>, DataError> {
         let path = self.path(index);
         let (group, file) = self.locate(index);
@@ -219,7 +223,7 @@ fn check_split(split: Split) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Whether `name` is a WordNet id as ImageNet writes them: `n` and eight digits.
+/// True for WordNet ids as ImageNet writes them: `n` and eight digits.
 fn is_wnid(name: &str) -> bool {
     matches!(name.as_bytes(), [b'n', digits @ ..] if digits.len() == 8 && digits.iter().all(u8::is_ascii_digit))
 }
@@ -230,7 +234,7 @@ fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
     names
 }
 
-/// The classes that have a folder, or an archive within the archive, in order.
+/// The classes with a folder, or with an archive within the archive, in order.
 fn class_folders(index: &Index) -> Result<Vec<String>, DataError> {
     let classes = index.groups.iter().map(|group| group.class().to_owned());
     let mut classes = sorted(classes.filter(|class| !class.is_empty()));
@@ -242,31 +246,32 @@ fn class_folders(index: &Index) -> Result<Vec<String>, DataError> {
         None => Ok(classes),
         Some(class) => Err(DataError::file(
             &index.root.join(class),
-            "is no WordNet id (`n` and eight digits); folders with other names are classes to the data source `folder`",
+            "is not a WordNet id (`n` and eight digits); the data source `folder` reads folders with other names",
         )),
     }
 }
 
 fn no_class_folders(index: &Index) -> DataError {
     let root = &index.root;
-    let reason = match root.is_dir() {
-        true => format!(
+    let reason = if root.is_dir() {
+        format!(
             "has no class folders; expected n01440764/*.JPEG ({})",
             found_in(root)
-        ),
-        false => "has no archives n01440764.tar in it, one for each class".to_owned(),
+        )
+    } else {
+        "has no archives n01440764.tar in it, one per class".to_owned()
     };
     DataError::file(root, reason)
 }
 
-/// The images of a split that is not in class folders.
+/// The images of a split without class folders.
 fn flat_images(index: &Index) -> Result<Option<&Group>, DataError> {
     let flat = index.groups.iter().find(|group| group.path.is_empty());
     match flat {
         Some(flat) if index.groups.len() > 1 => Err(DataError::file(
             &index.root.join(flat.names.get(0)),
             format!(
-                "lies beside class folders with images, as do {} others; move them in or out",
+                "is beside class folders with images, as do {} others; move them in or out",
                 flat.names.len() - 1
             ),
         )),
@@ -284,7 +289,7 @@ fn validation_items(
         None if matches!(&index.groups[..], [only] if only.path == "images") => {
             Err(DataError::file(
                 &index.root.join("images"),
-                "is Tiny-ImageNet's way to keep validation images, which the data source `tiny_imagenet` reads",
+                "is Tiny-ImageNet's folder for validation images, which the data source `tiny_imagenet` reads",
             ))
         }
         None => items_in_class_folders(index, wnids),
@@ -299,7 +304,7 @@ fn flat<'a>(place: &'a Path, images: &'a Group, wnids: &'a [String]) -> Flat<'a>
     }
 }
 
-/// The items of the only group of an index.
+/// The items of an index with a single group.
 fn flat_items(labels: &[u32]) -> Vec<Item> {
     let item = |(&label, file)| Item {
         group: 0,
@@ -309,7 +314,7 @@ fn flat_items(labels: &[u32]) -> Vec<Item> {
     labels.iter().zip(0..).map(item).collect()
 }
 
-/// Each image has the class of its folder; images beside the folders are passed over.
+/// Items with the classes of their folders; images beside the folders are ignored.
 fn items_in_class_folders(index: &Index, wnids: &[String]) -> Result<Vec<Item>, DataError> {
     let mut items = Vec::new();
     for (group, number) in index.groups.iter().zip(0..) {
@@ -333,13 +338,13 @@ fn items_in_class_folders(index: &Index, wnids: &[String]) -> Result<Vec<Item>, 
             label: label as u32,
         }));
     }
-    match items.is_empty() {
-        false => Ok(items),
-        true => Err(no_class_folders(index)),
+    if items.is_empty() {
+        return Err(no_class_folders(index));
     }
+    Ok(items)
 }
 
-/// Tiny-ImageNet's list of its classes against their folders.
+/// Compares Tiny-ImageNet's list of classes with the folders.
 fn check_listed(paths: &Paths, train: &Index, wnids: &[String]) -> Result<(), DataError> {
     let Some(list) = paths.find("wnids.txt")? else {
         return Ok(());

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 /// The preprocessing of an image. Samples become `(value / 255 - mean) / std`, per channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Preprocess {
     /// Transforms, in this order.
     pub transforms: Vec<Transform>,
@@ -22,6 +23,22 @@ pub struct Preprocess {
 }
 
 impl Preprocess {
+    /// Normalisation of images with `channels` channels, without transforms.
+    pub fn new(channels: usize, mean: Vec<f32>, std: Vec<f32>) -> Self {
+        Self {
+            transforms: Vec::new(),
+            channels,
+            mean,
+            std,
+        }
+    }
+
+    /// Replaces the transforms.
+    #[must_use]
+    pub fn with_transforms(self, transforms: Vec<Transform>) -> Self {
+        Self { transforms, ..self }
+    }
+
     /// Checks the settings.
     ///
     /// # Errors

@@ -1,9 +1,8 @@
-//! Ten drawn shapes on textured backgrounds: a data set that needs no file and no network, easy to look at, hard for a
-//! linear model and learnable by a small convolutional network.
-//!
-//! Nothing but a shape's outline tells its class: colours, background, place, size, turn, noise and stray strokes are drawn
-//! independently of it. An image is a function of (seed, split, index) and is drawn when asked for, with arithmetic
-//! that every machine rounds alike (no sine, no exponential).
+//! Ten shapes drawn on textured backgrounds: a data set that needs no files and no network, is easy
+//! to look at, hard for a linear model, and learnable by a small convolutional network. Only the
+//! outline depends on the class: colours, background, position, size, rotation, noise and stray
+//! strokes are independent of it. An image is a function of (seed, split, index), drawn on access
+//! with arithmetic that every machine rounds alike (no sine, no exponential).
 
 mod background;
 mod outline;
@@ -16,7 +15,8 @@ use outline::OUTLINES;
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 
-/// Drawn shapes: circle, square, triangle, star, cross, ring, crescent, heart, hourglass, arrow.
+/// Generated shapes: circle, square, triangle, star, cross, ring, crescent, heart, hourglass,
+/// arrow.
 #[derive(Clone, Debug)]
 pub struct Shapes {
     classes: Vec<String>,
@@ -27,7 +27,9 @@ pub struct Shapes {
 }
 
 impl Shapes {
-    /// `len` images of `size` x `size` pixels, the classes in turn. Made for sizes from 16 up; 32 is usual.
+    /// `len` images of `size` x `size` pixels, with the classes in turn. Meant for sizes from 16
+    /// up, usually
+    /// 32.
     pub fn new(split: Split, len: usize, size: usize, seed: u64) -> Self {
         Self {
             classes: OUTLINES.map(|(name, _)| name.to_owned()).to_vec(),
@@ -42,12 +44,12 @@ impl Shapes {
         }
     }
 
-    /// How many images there are.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// True if there are no images.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -57,7 +59,7 @@ impl Shapes {
         self.size
     }
 
-    /// The names of the ten classes, by label.
+    /// The ten class names, indexed by label.
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
@@ -67,15 +69,15 @@ impl Shapes {
         index % OUTLINES.len()
     }
 
-    /// What to call image `index`.
+    /// Name of image `index` in messages.
     pub fn name(&self, index: usize) -> String {
         format!("{} {index}", self.purpose)
     }
 
-    /// Draws image `index`, RGB.
+    /// Draws image `index`, in RGB.
     ///
     /// # Panics
-    /// If there is no such image.
+    /// If `index` is out of bounds.
     pub fn image(&self, index: usize) -> Image {
         assert!(index < self.len, "image {index} of {}", self.len);
         let mut rng = random::rng(self.seed, self.purpose, index as u64, 0);
@@ -85,33 +87,34 @@ impl Shapes {
     }
 }
 
-/// Red, green, blue, 0 to 255.
+/// Red, green and blue, 0 to 255.
 type Color = [f32; 3];
-/// In the image's coordinates: x to the right and y down, -1 to 1 within the image.
+/// A point: x to the right, y down, -1 to 1 within the image.
 type Point = [f32; 2];
 
-/// The least difference between the shape's colour and either of the background's, summed over red, green and blue.
+/// Minimum difference between the shape's colour and both background colours, summed over red,
+/// green and blue.
 const CONTRAST: f32 = 150.0;
-/// The shape's circumscribed radius.
+/// Range of the shape's circumradius.
 const RADIUS: (f32, f32) = (0.42, 0.6);
-/// How far the shape's centre is from the image's, at most, in either direction.
+/// Maximum distance of the shape's centre from the image's, along each axis.
 const OFFSET: f32 = 0.18;
-/// Standard deviation of the noise on every sample.
+/// Range of the noise's standard deviation.
 const NOISE: (f32, f32) = (4.0, 18.0);
-/// How often there is a stray stroke.
+/// Probability of a stray stroke.
 const STROKE_PROBABILITY: f32 = 0.3;
-/// The tangent of half the angle by which a shape is turned at most, either way: 23 degrees.
-const HALF_TURN: f32 = 0.2;
+/// Tangent of half the maximum rotation, 23 degrees either way.
+const TAN_HALF_ROTATION: f32 = 0.2;
 
-/// Everything that is drawn, before there are pixels.
+/// Everything in an image, before rasterisation.
 struct Scene {
     background: Background,
     outline: fn(Point) -> f32,
     center: Point,
-    /// Cosine and sine.
-    turn: Point,
+    /// Cosine and sine of the rotation.
+    rotation: Point,
     radius: f32,
-    /// Across the shape the colour goes from the first to the second.
+    /// Colours at the two sides of the shape's gradient.
     fill: [Color; 2],
     stroke: Option<Stroke>,
     noise: f32,
@@ -123,7 +126,7 @@ struct Stroke {
     to: Point,
     half_width: f32,
     color: Color,
-    /// Whether it crosses the shape or passes behind it.
+    /// True if it crosses the shape instead of passing behind it.
     on_top: bool,
 }
 
@@ -135,7 +138,7 @@ impl Scene {
             background: Background::draw(colors, rng),
             outline,
             center: [uniform(rng, -OFFSET, OFFSET), uniform(rng, -OFFSET, OFFSET)],
-            turn: turn(rng),
+            rotation: rotation(rng),
             radius: uniform(rng, RADIUS.0, RADIUS.1),
             fill: [fill, fill.map(|value| value + uniform(rng, -30.0, 30.0))],
             stroke: chance(rng, STROKE_PROBABILITY).then(|| Stroke::draw(rng)),
@@ -151,7 +154,7 @@ impl Scene {
                 let at = [x, y].map(|i| (i as f32 + 0.5) * pixel - 1.0);
                 for value in self.color(at, pixel) {
                     let noisy = value + self.noise * gaussian(rng) + 0.5;
-                    // Saturates at 0 and 255.
+                    // The cast saturates at 0 and 255.
                     pixels.push(noisy as u8);
                 }
             }
@@ -171,7 +174,7 @@ impl Scene {
             color = mix(color, stroke.color, stroke.cover(at, pixel));
         }
         let [dx, dy] = [at[0] - self.center[0], at[1] - self.center[1]];
-        let [cos, sin] = self.turn;
+        let [cos, sin] = self.rotation;
         let local = [cos * dx + sin * dy, cos * dy - sin * dx].map(|value| value / self.radius);
         let cover = coverage((self.outline)(local) * self.radius, pixel);
         if cover > 0.0 {
@@ -203,7 +206,8 @@ impl Stroke {
     }
 }
 
-/// How much of a pixel lies inside of an outline that is `distance` away from its middle (negative inside).
+/// Share of a pixel inside of an outline at signed distance `distance` from its centre (negative
+/// inside).
 fn coverage(distance: f32, pixel: f32) -> f32 {
     (0.5 - distance / pixel).clamp(0.0, 1.0)
 }
@@ -216,9 +220,9 @@ fn color(rng: &mut ChaCha8Rng) -> Color {
     [0, 1, 2].map(|_| uniform(rng, 15.0, 240.0))
 }
 
-/// A colour that can be told from `other`.
+/// Draws a colour that contrasts with `other`.
 fn color_unlike(other: Color, rng: &mut ChaCha8Rng) -> Color {
-    // Most colours are far enough away, so this ends soon.
+    // Most colours contrast, so this ends soon.
     loop {
         let color = color(rng);
         let difference: f32 = (0..3).map(|i| (color[i] - other[i]).abs()).sum();
@@ -236,7 +240,7 @@ fn chance(rng: &mut ChaCha8Rng, probability: f32) -> bool {
     rng.random::<f32>() < probability
 }
 
-/// A point on the unit circle: a random direction, without a sine.
+/// Draws a point on the unit circle by rejection, without a sine.
 fn direction(rng: &mut ChaCha8Rng) -> Point {
     loop {
         let point = [uniform(rng, -1.0, 1.0), uniform(rng, -1.0, 1.0)];
@@ -247,14 +251,14 @@ fn direction(rng: &mut ChaCha8Rng) -> Point {
     }
 }
 
-/// Cosine and sine of a small random angle, by the tangent half-angle formula: without a sine.
-fn turn(rng: &mut ChaCha8Rng) -> Point {
-    let tangent = uniform(rng, -HALF_TURN, HALF_TURN);
+/// Draws the cosine and sine of a small angle by the tangent half-angle formula, without a sine.
+fn rotation(rng: &mut ChaCha8Rng) -> Point {
+    let tangent = uniform(rng, -TAN_HALF_ROTATION, TAN_HALF_ROTATION);
     let squared = tangent * tangent;
     [1.0 - squared, 2.0 * tangent].map(|value| value / (1.0 + squared))
 }
 
-/// Roughly normal with mean 0 and standard deviation 1: the sum of four uniform bytes, from one draw.
+/// Approximately standard normal: the scaled sum of four uniform bytes, from one draw.
 fn gaussian(rng: &mut ChaCha8Rng) -> f32 {
     const MEAN: f32 = 4.0 * 127.5;
     const STD: f32 = 147.8;
@@ -287,9 +291,9 @@ mod tests {
         assert_eq!((image.width, image.height, image.channels), (32, 32, 3));
     }
 
-    /// Written down so that every machine, and every later version, is known to draw the same pictures.
+    /// Catches a machine or a version that draws other images.
     #[test]
-    fn pictures_are_pinned() {
+    fn images_are_pinned() {
         let mut hasher = Sha256::new();
         let shapes = shapes(Split::Train, 42);
         (0..40).for_each(|index| hasher.update(shapes.image(index).pixels));

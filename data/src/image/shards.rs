@@ -1,21 +1,19 @@
-//! Images in tar shards, in WebDataset's layout: a few large files instead of millions of small ones.
+//! Images in tar shards, in WebDataset's layout: few large files instead of millions of small ones.
 //!
 //! ```text
-//! train-000000.tar   00000042-tench.jpg  the image file, as it was
-//!                    00000042-tench.cls  its class, as a decimal number
+//! train-000000.tar   00000042-tench.jpg  image file, unchanged
+//!                    00000042-tench.cls  class, as a decimal number
 //!                    00000007-church.jpg ...
 //! train-000001.tar   ...
 //! val-000000.tar     ...
-//! shards.json        the names of the classes, and every shard's length and SHA-256
+//! shards.json        class names, and the length and SHA-256 of every shard
 //! ```
-//!
-//! [`write_shards`] makes them of any image data set, and [`Shards`] reads them. What other tools wrote in this layout,
-//! without `shards.json`, is read as well.
-//!
-//! Images are read from their places in the shard, which the tar headers tell once. A shard is read through from its
-//! beginning to its end when its first image is asked for: so the disk is read in large pieces, and what follows, image
-//! by image in shuffled order, comes from the system's cache of files, which costs no process any memory and is shared
-//! by all. An epoch goes through a few shards at a time, so that little of it is needed.
+//! [`write_shards`] converts any image data set, and [`Shards`] reads the result. Shards written by
+//! other tools, without `shards.json`, are read as well. Images are read at their offsets, which
+//! come from the tar headers. When the first image of a shard is requested, the whole shard is read
+//! sequentially: the disk sees large reads, and the images, in shuffled order, then come from the
+//! system's page cache, which is shared by all processes. An epoch visits a few shards at a time,
+//! so that little cache is needed.
 
 mod encode;
 mod find;
@@ -41,38 +39,40 @@ pub use manifest::verify_shards;
 pub use tar_writer::ShardSize;
 pub use write::{ShardOptions, WrittenShards, WrittenSplit, write_shards};
 
-/// Shards whose images are shuffled among each other.
+/// Number of shards whose images are shuffled together.
 const GROUP: usize = 4;
-/// Where one group ends and the next one begins, loader threads read from both.
+/// Number of shards kept open: where a group ends and the next begins, loader threads read from
+/// both.
 const MOST_OPEN: usize = 2 * GROUP;
-/// Shards of more bytes are not read through: the first image would come late, and four of them may not fit in memory.
+/// Larger shards are not read ahead: the first image would be late, and four of them may not fit
+/// into memory.
 const MOST_READ_THROUGH: u64 = 512 << 20;
 
-/// Images in tar shards. Where they lie is listed when the set is opened; they are read when they are asked for.
+/// Images in tar shards. Opening indexes them; each is read on access.
 #[derive(Clone, Debug)]
 pub struct Shards {
     root: PathBuf,
     classes: Vec<String>,
-    /// The shards' paths, relative to `root`.
+    /// Paths of the shards, relative to `root`.
     shards: Vec<String>,
     /// The images, shard by shard.
     samples: Vec<Sample>,
-    /// The index of each shard's first image, and at the end how many there are.
+    /// Index of each shard's first image, followed by the number of images.
     starts: Vec<usize>,
     open: Arc<OpenShards>,
 }
 
 impl Shards {
-    /// The shards that `root/shards.json` lists. Without that file: all `.tar` files in `root` or its folders with the
-    /// word `train`, or `val` (`valid`, `validation`, `test`), in their name or their folder's name, as in
-    /// `imagenet-train-0001.tar`; the classes are then called by their number, up to the highest in the training shards.
-    ///
-    /// The places of the images are read from the shards once and then kept in `root/train.index.json`, or in
-    /// `root/val.index.json`, until a shard changes. Where `root` cannot be written they are read each time.
+    /// Opens the shards listed in `root/shards.json`. Without that file: all `.tar` files in `root`
+    /// and its folders with the word `train`, `val` (or `valid`, `validation`, `test`) or `test` in
+    /// their name or their folder's name, as in `imagenet-train-0001.tar`; the classes are then
+    /// named by their number, up to the highest in the training shards. The index is read from the
+    /// shards once and kept in `root/train.index.json` (or `val`, `test`) until a shard changes. If
+    /// `root` is read-only, it is read each time.
     ///
     /// # Errors
-    /// If there is no shard, one is not as long as `shards.json` says or is damaged, an image has no class, a class is
-    /// out of range, or [`write_shards`] was interrupted.
+    /// If there are no shards, one is damaged or differs in length from `shards.json`, an image has
+    /// no class, a class is out of range, or [`write_shards`] was interrupted.
     pub fn open(root: &Path, split: Split) -> Result<Self, DataError> {
         if !root.is_dir() {
             return Err(DataError::file(root, "no such folder"));
@@ -152,17 +152,17 @@ impl Shards {
         })
     }
 
-    /// How many images there are.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.samples.len()
     }
 
-    /// Whether there are none (never: that is refused).
+    /// Always false: an empty data set is refused.
     pub fn is_empty(&self) -> bool {
         self.samples.is_empty()
     }
 
-    /// The names of the classes, by label.
+    /// Class names, indexed by label.
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
@@ -172,13 +172,13 @@ impl Shards {
         self.samples[index].label
     }
 
-    /// The shard's path and the image's name in it, for messages.
+    /// Shard and name of image `index`, for messages.
     pub fn name(&self, index: usize) -> String {
         let path = self.path(self.shard(index));
         format!("{}: {}", path.display(), self.samples[index].name)
     }
 
-    /// The JPEG or PNG file that image `index` is.
+    /// Reads the JPEG or PNG file of image `index`.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -198,15 +198,15 @@ impl Shards {
     /// Reads and decodes image `index`.
     ///
     /// # Errors
-    /// As [`decode::decode`], with the shard and the name.
+    /// As [`decode::decode`]; the error names the shard and the image.
     pub fn image(&self, index: usize) -> Result<Image, DataError> {
         decode::decode_bytes(&self.file(index)?, &self.name(index))
     }
 
-    /// The order in which a shuffled epoch visits the images: the shards in random order, and the images of each four
-    /// consecutive ones in random order among themselves. So an epoch reads the disk from a few large files at a time,
-    /// and each of them only once; how well it mixes depends on how well the shards are mixed themselves
-    /// ([`write_shards`] mixes them completely).
+    /// Order in which a shuffled epoch visits the images: the shards in random order, and the
+    /// images of every four consecutive shards shuffled together. An epoch thus reads from few
+    /// large files at a time, and each only once. The quality of the shuffle depends on how well
+    /// the shards themselves are shuffled ([`write_shards`] shuffles them completely).
     pub fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
         let mut shards: Vec<usize> = (0..self.shards.len()).collect();
         shards.shuffle(&mut random::rng(seed, "shards", epoch, 0));
@@ -222,7 +222,7 @@ impl Shards {
         order
     }
 
-    /// The shard that image `index` is in.
+    /// The shard of image `index`.
     fn shard(&self, index: usize) -> usize {
         self.starts.partition_point(|&start| start <= index) - 1
     }
@@ -232,8 +232,8 @@ impl Shards {
     }
 }
 
-/// The shards that were read from last, the latest first. To open one for each image would be slow on network file
-/// systems, and to keep all open would exceed what a process may have.
+/// The shards that were read last, latest first. Opening one per image would be slow on network
+/// file systems, and keeping all open would exceed the limit of open files.
 #[derive(Debug, Default)]
 struct OpenShards(Mutex<Vec<(usize, Arc<OpenShard>)>>);
 
@@ -245,7 +245,7 @@ impl OpenShards {
         } else {
             let open = OpenShard {
                 file: File::open(path())?,
-                read_through: OnceLock::new(),
+                read_ahead: OnceLock::new(),
             };
             shards.truncate(MOST_OPEN - 1);
             shards.insert(0, (shard, Arc::new(open)));
@@ -257,18 +257,19 @@ impl OpenShards {
 #[derive(Debug)]
 struct OpenShard {
     file: File,
-    read_through: OnceLock<()>,
+    read_ahead: OnceLock<()>,
 }
 
 impl OpenShard {
     fn read(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
-        // Who comes while another thread reads through waits for it, instead of making the disk jump.
-        self.read_through.get_or_init(|| self.read_through());
+        // Waits while another thread reads ahead, instead of making the disk seek.
+        self.read_ahead.get_or_init(|| self.read_ahead());
         files::read_exact_at(&self.file, bytes, offset)
     }
 
-    /// Brings the shard into the system's cache. An error shows again where an image is read.
-    fn read_through(&self) {
+    /// Brings the shard into the page cache. Errors are ignored here: reading an image reports
+    /// them.
+    fn read_ahead(&self) {
         let length = self.file.metadata().map_or(0, |metadata| metadata.len());
         let mut buffer = vec![0; 1 << 20];
         let mut offset = 0;
@@ -281,7 +282,7 @@ impl OpenShard {
     }
 }
 
-/// What the names of a split's files begin with.
+/// Prefix of the names of a split's files.
 fn prefix(split: Split) -> &'static str {
     match split {
         Split::Train => "train",

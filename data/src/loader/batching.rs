@@ -10,11 +10,11 @@ pub enum Batching {
     /// Independent items: any batch size, shuffled or in order.
     #[default]
     Any,
-    /// Items in their final order, such as rows sorted by length for evaluation: any batch size, not
-    /// shuffled.
+    /// Items in their final order, such as rows sorted by length for evaluation: any batch size,
+    /// not shuffled.
     InOrder,
-    /// [`Source::order`](super::Source::order) composes the batches itself, such as rows bucketed by
-    /// length: this batch size, shuffled.
+    /// [`Source::order`](super::Source::order) composes the batches itself, such as rows bucketed
+    /// by length: this batch size, shuffled.
     Bucketed {
         /// Items in a batch.
         batch_size: usize,

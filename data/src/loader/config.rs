@@ -16,7 +16,8 @@ pub struct LoaderConfig {
     pub batch_size: usize,
     /// Threads that decode ahead; 0 decodes on the calling thread.
     pub workers: usize,
-    /// Visit the items of each epoch in a new random order ([`Source::order`](super::Source::order)).
+    /// Visit the items of each epoch in a new random order
+    /// ([`Source::order`](super::Source::order)).
     pub shuffle: bool,
     /// Drop the last batch of an epoch if it is incomplete.
     pub drop_last: bool,
@@ -27,8 +28,8 @@ pub struct LoaderConfig {
 }
 
 impl LoaderConfig {
-    /// Batches of `batch_size` items, in order, decoded on the calling thread; an unusable item is an
-    /// error.
+    /// Batches of `batch_size` items, in order, decoded on the calling thread; an unusable item is
+    /// an error.
     pub fn new(batch_size: usize) -> Self {
         Self {
             batch_size,

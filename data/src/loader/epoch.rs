@@ -7,7 +7,8 @@ use super::workers::Workers;
 use crate::error::DataError;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The batches of one epoch, in order. Ends after an error. Dropping it stops and joins its threads.
+/// The batches of one epoch, in order. Ends after an error. Dropping it stops and joins its
+/// threads.
 pub struct Epoch<S: Source> {
     source: Arc<S>,
     plan: Arc<Plan>,

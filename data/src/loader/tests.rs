@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Numbers, of which some are bad, slow or panic.
+/// Numbers, of which some are bad, slow or panicking.
 #[derive(Default)]
 struct Numbers {
     len: usize,

@@ -33,8 +33,9 @@ struct Shared<S: Source> {
 struct Queue<S: Source> {
     /// The next batch that no worker has claimed.
     unclaimed: usize,
-    /// The next batch that the consumer will take. No batch at or beyond `wanted + ahead` is claimed,
-    /// which bounds both the batches in progress and those that wait for an earlier, slower one.
+    /// The next batch that the consumer will take. No batch at or beyond `wanted + ahead` is
+    /// claimed, which bounds both the batches in progress and those that wait for an earlier,
+    /// slower one.
     wanted: usize,
     finished: BTreeMap<usize, Outcome<S>>,
     running: usize,

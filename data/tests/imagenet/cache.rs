@@ -1,4 +1,4 @@
-//! What was listed is kept, and used only as long as it is true.
+//! The cached index, and its invalidation.
 
 use crate::disk::{self, TENCH, put, train};
 use std::fs;
@@ -12,7 +12,7 @@ struct Disk {
 }
 
 impl Disk {
-    /// Training images in class folders that have not changed for an hour, opened once.
+    /// Training images in class folders that are an hour old, opened once.
     fn new() -> Self {
         let disk = Self {
             dir: tempfile::tempdir().unwrap(),
@@ -39,13 +39,13 @@ impl Disk {
         ImageNet::open(&self.root(), Split::Train, Some(&self.cache())).unwrap()
     }
 
-    /// The files in the cache.
+    /// Files in the cache.
     fn kept(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.cache()).into_iter().flatten();
         entries.map(|entry| entry.unwrap().path()).collect()
     }
 
-    /// Puts another file name into what is kept: only who reads that will see it.
+    /// Changes a file name in the cache, to detect that it is read.
     fn mark(&self) {
         let [kept] = &self.kept()[..] else {
             panic!("one file is kept")
@@ -67,7 +67,7 @@ fn replace(path: &Path, from: &str, to: &str) {
 }
 
 #[test]
-fn what_has_not_changed_is_not_listed_again() {
+fn unchanged_folders_are_not_listed_again() {
     let disk = Disk::new();
     let first: Vec<String> = (0..6).map(|index| disk.open().name(index)).collect();
     let again: Vec<String> = (0..6).map(|index| disk.open().name(index)).collect();
@@ -78,7 +78,7 @@ fn what_has_not_changed_is_not_listed_again() {
 type Change = fn(&Disk);
 
 #[test]
-fn every_change_of_the_folders_is_noticed() {
+fn every_change_of_the_folders_is_detected() {
     let changes: [(&str, Change); 5] = [
         ("an image more", |disk| {
             put(&disk.train().join(TENCH).join("new.JPEG"), disk::jpeg(7));
@@ -104,7 +104,7 @@ fn every_change_of_the_folders_is_noticed() {
         let listed = disk::open(&disk.root(), Split::Train);
         assert!(!disk.is_marked(), "{change}");
         assert_eq!(disk::seen(&cached), disk::seen(&listed), "{change}");
-        // And that is kept in its turn.
+        // The new listing is cached.
         disk::age(&disk.root());
         disk.open();
         disk.mark();
@@ -112,7 +112,7 @@ fn every_change_of_the_folders_is_noticed() {
 }
 
 #[test]
-fn a_change_in_a_folder_within_a_class_is_noticed() {
+fn a_change_in_a_subfolder_of_a_class_is_detected() {
     let disk = Disk::new();
     let within = disk.train().join(TENCH).join("more");
     put(&within.join("a.JPEG"), disk::jpeg(7));
@@ -124,7 +124,7 @@ fn a_change_in_a_folder_within_a_class_is_noticed() {
 }
 
 #[test]
-fn folders_that_still_change_are_not_kept() {
+fn folders_that_changed_just_now_are_not_cached() {
     let disk = Disk::new();
     put(&disk.train().join(TENCH).join("new.JPEG"), disk::jpeg(7));
     let before = fs::read(&disk.kept()[0]).unwrap();
@@ -133,7 +133,7 @@ fn folders_that_still_change_are_not_kept() {
 }
 
 #[test]
-fn an_archive_that_was_replaced_is_noticed() {
+fn a_replaced_archive_is_detected() {
     let disk = Disk::new();
     fs::remove_dir_all(disk.train()).unwrap();
     fs::remove_dir_all(disk.cache()).unwrap();
@@ -146,14 +146,14 @@ fn an_archive_that_was_replaced_is_noticed() {
     pictures.pop();
     put(&archive, disk::train_archive(&pictures));
     disk::age(&disk.root());
-    // The same time, and another size.
+    // The same time, but another size.
     assert_eq!(disk::seen(&disk.open()), disk::expected(&pictures));
 }
 
 type Damage = fn(&str) -> String;
 
 #[test]
-fn what_is_damaged_or_of_another_version_is_made_again() {
+fn a_damaged_or_outdated_cache_is_rebuilt() {
     let damages: [(&str, Damage); 5] = [
         ("cut off", |text| text[..text.len() / 2].to_owned()),
         ("empty", |_| String::new()),
@@ -184,7 +184,7 @@ fn what_is_damaged_or_of_another_version_is_made_again() {
 }
 
 #[test]
-fn a_folder_of_another_place_does_not_share_it() {
+fn each_root_has_its_own_cache_file() {
     let disk = Disk::new();
     disk.mark();
     let moved = disk.dir.path().join("moved");
@@ -196,7 +196,7 @@ fn a_folder_of_another_place_does_not_share_it() {
 }
 
 #[test]
-fn a_cache_that_cannot_be_written_is_done_without() {
+fn a_cache_that_cannot_be_written_is_ignored() {
     let disk = Disk::new();
     let file = disk.dir.path().join("file");
     put(&file, "no folder");

@@ -1,4 +1,4 @@
-//! A few images, and the ways to put them on a disk.
+//! A few images, written in the various layouts.
 
 use flate2::{Compression, write::GzEncoder};
 use image::codecs::jpeg::JpegEncoder;
@@ -12,7 +12,7 @@ pub(crate) const TENCH: &str = "n01440764";
 pub(crate) const CASSETTE_PLAYER: &str = "n02979186";
 pub(crate) const PARACHUTE: &str = "n03888257";
 
-/// Where the devkit's lists are in its archive.
+/// Folder of the lists in the devkit's archive.
 const DEVKIT: &str = "ILSVRC2012_devkit_t12/data";
 /// Made by `golden/make_meta_mat.py`: cassette player is 1, tench is 2, parachute is 3.
 pub(crate) const META: &[u8] = include_bytes!("../fixtures/meta.mat");
@@ -23,7 +23,7 @@ pub(crate) struct Picture {
     pub(crate) jpeg: Vec<u8>,
 }
 
-/// Two, one and three images of the three classes.
+/// Two, one and three images of three classes.
 pub(crate) fn train() -> Vec<Picture> {
     let classes = [
         PARACHUTE,
@@ -42,7 +42,7 @@ pub(crate) fn train() -> Vec<Picture> {
     classes.zip(1..).map(picture).collect()
 }
 
-/// Four images, named as the official ones, classes in no order.
+/// Four images with official names, and classes in no order.
 pub(crate) fn validation() -> Vec<Picture> {
     let classes = [PARACHUTE, TENCH, TENCH, CASSETTE_PLAYER].into_iter();
     let picture = |(wnid, number): (&'static str, u8)| Picture {
@@ -53,7 +53,7 @@ pub(crate) fn validation() -> Vec<Picture> {
     classes.zip(1..).map(picture).collect()
 }
 
-/// A plain image, of another colour for each `shade`.
+/// A single-coloured image, different for each `shade`.
 pub(crate) fn jpeg(shade: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let pixels = [shade, 255 - shade, 90].repeat(9 * 7);
@@ -69,7 +69,7 @@ pub(crate) fn put(path: &Path, bytes: impl AsRef<[u8]>) {
     fs::write(path, bytes).unwrap();
 }
 
-/// `folder/nXXXXXXXX/*.JPEG`
+/// Writes `folder/nXXXXXXXX/*.JPEG`.
 pub(crate) fn class_folders(folder: &Path, pictures: &[Picture]) {
     for picture in pictures {
         put(
@@ -79,14 +79,14 @@ pub(crate) fn class_folders(folder: &Path, pictures: &[Picture]) {
     }
 }
 
-/// `folder/*.JPEG`
+/// Writes `folder/*.JPEG`.
 pub(crate) fn flat(folder: &Path, pictures: &[Picture]) {
     for picture in pictures {
         put(&folder.join(&picture.name), &picture.jpeg);
     }
 }
 
-/// Files as the bytes of a tar archive.
+/// A tar archive of `files`.
 pub(crate) fn tar<'a>(files: impl IntoIterator<Item = (String, &'a [u8])>) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     for (name, bytes) in files {
@@ -98,7 +98,7 @@ pub(crate) fn tar<'a>(files: impl IntoIterator<Item = (String, &'a [u8])>) -> Ve
     archive.into_inner().unwrap()
 }
 
-/// The official archive of training images: one within it for each class.
+/// The official archive of training images, with an inner archive per class.
 pub(crate) fn train_archive(pictures: &[Picture]) -> Vec<u8> {
     let class = |wnid: &'static str| {
         let pictures = pictures.iter().filter(|picture| picture.wnid == wnid);
@@ -116,7 +116,7 @@ pub(crate) fn validation_archive(pictures: &[Picture]) -> Vec<u8> {
         .map(|picture| (picture.name.clone(), &picture.jpeg[..])))
 }
 
-/// The devkit's number of a class, as in [`META`].
+/// The devkit's class numbers, as in [`META`].
 pub(crate) fn ground_truth(pictures: &[Picture]) -> String {
     let number = |picture: &Picture| match picture.wnid {
         CASSETTE_PLAYER => "1\n",
@@ -147,14 +147,15 @@ pub(crate) fn with_train() -> TempDir {
     dir
 }
 
-/// A folder with training images in class folders and flat validation images, which no list describes yet.
+/// A folder with training images in class folders and flat validation images without a list of
+/// labels.
 pub(crate) fn with_flat_validation() -> TempDir {
     let dir = with_train();
     flat(&dir.path().join("val"), &validation());
     dir
 }
 
-/// Tiny-ImageNet.
+/// A Tiny-ImageNet folder.
 pub(crate) fn tiny() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let at = |path: &str| dir.path().join(path);
@@ -180,7 +181,7 @@ pub(crate) fn tiny() -> TempDir {
     dir
 }
 
-/// WordNet id and pixels of each image, in an order that says nothing of the layout.
+/// WordNet id and pixels of each image, sorted.
 pub(crate) fn seen(dataset: &ImageNet) -> Vec<(String, Vec<u8>)> {
     let item = |index| {
         let wnid = dataset.wnids()[dataset.label(index)].clone();
@@ -191,7 +192,7 @@ pub(crate) fn seen(dataset: &ImageNet) -> Vec<(String, Vec<u8>)> {
     seen
 }
 
-/// What [`seen`] must be.
+/// The expected result of [`seen`].
 pub(crate) fn expected(pictures: &[Picture]) -> Vec<(String, Vec<u8>)> {
     let item = |picture: &Picture| {
         let image = decode::decode_bytes(&picture.jpeg, &picture.name).unwrap();

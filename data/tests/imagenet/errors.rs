@@ -1,4 +1,4 @@
-//! What is wrong is told with the place, what was found, and what belongs there.
+//! Errors name the path, what was found, and what was expected.
 
 use crate::disk::{self, PARACHUTE, TENCH, put, validation};
 use std::fs;
@@ -25,7 +25,7 @@ fn assert_validation_error(root: &Path, words: &[&str]) {
 }
 
 #[test]
-fn no_images_where_they_belong() {
+fn missing_images() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();
     assert_train_error(&root.join("nowhere"), &["nowhere: no such folder"]);
@@ -58,7 +58,7 @@ fn no_images_where_they_belong() {
 }
 
 #[test]
-fn folders_that_are_no_classes() {
+fn folders_that_are_not_classes() {
     let dir = disk::with_train();
     let root = dir.path();
     fs::create_dir(root.join("train/n00000001")).unwrap();
@@ -67,11 +67,11 @@ fn folders_that_are_no_classes() {
     put(&root.join("val/n00000002/a.JPEG"), disk::jpeg(1));
     assert_validation_error(root, &["val/n00000002: this class is not one of the 3"]);
     put(&root.join("val/a.JPEG"), disk::jpeg(1));
-    assert_validation_error(root, &["val/a.JPEG: lies beside class folders"]);
+    assert_validation_error(root, &["val/a.JPEG: is beside class folders"]);
     put(&root.join("train/tench/a.JPEG"), disk::jpeg(1));
     assert_train_error(
         root,
-        &["train/tench: is no WordNet id", "data source `folder`"],
+        &["train/tench: is not a WordNet id", "data source `folder`"],
     );
 }
 
@@ -107,10 +107,10 @@ fn flat_validation_images_without_a_list() {
         &["map_clsloc.txt: line 1: expected `n02119789 1 kit_fox`"],
     );
     put(&dir.path().join("meta.mat"), "MATLAB 5.0");
-    assert_validation_error(dir.path(), &["meta.mat: is no MAT-file"]);
+    assert_validation_error(dir.path(), &["meta.mat: is not a MAT-file"]);
 }
 
-/// Each of these lists is wrong for the four validation images.
+/// Lists that do not fit the four validation images.
 #[test]
 fn lists_that_do_not_fit() {
     let name = |number: usize| validation()[number - 1].name.clone();
@@ -146,12 +146,12 @@ fn lists_that_do_not_fit() {
         (
             "val.txt",
             format!("{} 0\n{} 3\n", name(1), name(2)),
-            &["val.txt: line 2: `3` is no class: there are 3"],
+            &["val.txt: line 2: `3` is not a class: there are 3"],
         ),
         (
             "val.txt",
             format!("{} -1\n", name(1)),
-            &["line 1: `-1` is no class"],
+            &["line 1: `-1` is not a class"],
         ),
         (
             "val.txt",
@@ -193,10 +193,10 @@ fn lists_that_do_not_fit() {
     put(&truth, "1\n2\n3\n4\n");
     assert_validation_error(
         dir.path(),
-        &["line 4: `4` is none of the devkit's class numbers"],
+        &["line 4: `4` is not one of the devkit's class numbers"],
     );
     put(&truth, "1\n2\n3\n1\n");
-    // As many images as labels, and still one of them is missing.
+    // As many images as labels, but one image is missing.
     let last = dir.path().join("val").join(name(4));
     fs::rename(&last, last.with_file_name("ILSVRC2012_val_00000005.JPEG")).unwrap();
     assert_validation_error(
@@ -232,17 +232,17 @@ fn names_that_cannot_be_read() {
 }
 
 #[test]
-fn archives_that_are_cut_off_anywhere() {
+fn truncated_archives() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ILSVRC2012_img_train.tar");
     let whole = disk::train_archive(&disk::train());
-    // Up to the two empty blocks that end it.
+    // At any length up to the end mark of two empty blocks.
     for length in (0..=whole.len() - 1024).step_by(128) {
         put(&path, &whole[..length]);
         assert_train_error(
             dir.path(),
             &[
-                "ILSVRC2012_img_train.tar: is no tar archive, or not all of it",
+                "ILSVRC2012_img_train.tar: is not a tar archive, or truncated",
                 "again",
             ],
         );
@@ -252,7 +252,7 @@ fn archives_that_are_cut_off_anywhere() {
 }
 
 #[test]
-fn archives_of_something_else() {
+fn archives_of_other_files() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ILSVRC2012_img_train.tar");
     put(&path, disk::validation_archive(&validation()));
@@ -271,16 +271,16 @@ fn archives_of_something_else() {
 }
 
 #[test]
-fn tiny_imagenet_that_is_not_whole() {
+fn incomplete_tiny_imagenet() {
     let tiny_error = |root: &Path, words: &[&str]| {
         assert_error(ImageNet::open_tiny(root, Split::Validation, None), words);
     };
     let dir = disk::tiny();
     let root = dir.path();
-    // Told to the people who take one for the other.
+    // The error names the other data source.
     assert_validation_error(
         root,
-        &["val/images: is Tiny-ImageNet's way", "`tiny_imagenet`"],
+        &["val/images: is Tiny-ImageNet's folder", "`tiny_imagenet`"],
     );
     put(&root.join("wnids.txt"), format!("{TENCH}\nn00000001\n"));
     tiny_error(

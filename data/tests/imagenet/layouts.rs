@@ -16,7 +16,7 @@ fn assert_complete(root: &Path) {
     }
 }
 
-/// One line for each validation image.
+/// One line per validation image.
 fn lines(line: impl Fn(&Picture) -> String) -> String {
     validation().iter().map(line).collect()
 }
@@ -26,7 +26,7 @@ fn position(picture: &Picture) -> usize {
     wnids.iter().position(|wnid| *wnid == picture.wnid).unwrap()
 }
 
-/// `LOC_val_solution.csv`, in another order than the images'.
+/// `LOC_val_solution.csv`, not in the order of the images.
 fn kaggle_list() -> String {
     let mut rows: Vec<String> = validation()
         .iter()
@@ -48,7 +48,7 @@ fn class_folders() {
     let dir = disk::with_train();
     disk::class_folders(&dir.path().join("val"), &validation());
     assert_complete(dir.path());
-    // What else lies there does no harm.
+    // Other files are ignored.
     put(&dir.path().join("train").join(TENCH).join("notes.txt"), "");
     put(&dir.path().join("train/README"), "");
     put(&dir.path().join("val/.DS_Store"), "");
@@ -56,7 +56,7 @@ fn class_folders() {
 }
 
 #[test]
-fn any_extension_and_case_does() {
+fn extensions_are_case_insensitive() {
     let dir = tempfile::tempdir().unwrap();
     for (name, shade) in [
         ("a.JPEG", 1),
@@ -65,7 +65,7 @@ fn any_extension_and_case_does() {
         ("d.JPG", 4),
         ("e.png", 5),
     ] {
-        // What an image is follows from its content.
+        // The format is detected from the content.
         put(
             &dir.path().join("train").join(TENCH).join(name),
             disk::jpeg(shade),
@@ -144,7 +144,7 @@ fn the_devkit_is_read_unpacked_and_packed() {
 }
 
 #[test]
-fn kaggles_folders_from_the_top_and_from_within() {
+fn kaggles_folders_from_the_top_and_from_inside() {
     let dir = tempfile::tempdir().unwrap();
     let images = dir.path().join("ILSVRC/Data/CLS-LOC");
     disk::class_folders(&images.join("train"), &train());
@@ -154,7 +154,7 @@ fn kaggles_folders_from_the_top_and_from_within() {
     assert_complete(&images);
 }
 
-/// The three files that image-net.org gives.
+/// The three archives from image-net.org.
 fn archives() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
@@ -174,7 +174,7 @@ fn archives() -> TempDir {
 }
 
 #[test]
-fn the_official_archives_as_they_are() {
+fn the_official_archives() {
     let dir = archives();
     assert_complete(dir.path());
     let name = disk::open(dir.path(), Split::Train).name(2);
@@ -204,7 +204,7 @@ fn threads_read_from_one_archive() {
 }
 
 #[test]
-fn validation_images_can_be_alone() {
+fn validation_images_without_training_images() {
     let dir = tempfile::tempdir().unwrap();
     disk::class_folders(&dir.path().join("val"), &validation());
     let alone = disk::open(dir.path(), Split::Validation);
@@ -222,7 +222,7 @@ fn validation_images_can_be_alone() {
 }
 
 #[test]
-fn classes_are_called_what_a_list_says() {
+fn class_names_come_from_a_list() {
     let lines = format!("{TENCH} tench, Tinca tinca\n{PARACHUTE} parachute, chute\n");
     let keras = format!(r#"{{"0": ["{TENCH}", "tench"], "2": ["{PARACHUTE}", "gas_pump"]}}"#);
     for (path, text, last) in [
@@ -245,7 +245,7 @@ fn tiny_imagenet() {
         assert_eq!(dataset.classes(), ["tench", CASSETTE_PLAYER, PARACHUTE]);
         assert_eq!(disk::seen(&dataset), disk::expected(&pictures));
     }
-    // Many people sort its validation images into class folders.
+    // Its validation images are often sorted into class folders.
     let val = dir.path().join("val");
     std::fs::remove_dir_all(&val).unwrap();
     disk::class_folders(&val, &validation());
@@ -256,9 +256,9 @@ fn tiny_imagenet() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Any names in any classes: the archive's index is the folder's.
+    /// The index of an archive equals the folder's, for any names in any classes.
     #[test]
-    fn an_archive_is_read_as_a_folder_is(
+    fn an_archive_equals_a_folder(
         files in proptest::collection::btree_map(
             (0usize..3, "[A-Za-z0-9_ é.-]{1,90}"), any::<u8>(), 1..12,
         ),
@@ -270,7 +270,7 @@ proptest! {
             jpeg: disk::jpeg(*shade),
         };
         let mut pictures: Vec<Picture> = files.iter().map(picture).collect();
-        // The archive that is written here has all three classes in it.
+        // The archive always has all three classes.
         pictures.extend((0..3).map(|class| Picture { wnid: wnid(class), name: "x.jpg".into(), jpeg: disk::jpeg(0) }));
         let (folder, archive) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         disk::class_folders(&folder.path().join("train"), &pictures);

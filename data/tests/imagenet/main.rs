@@ -1,4 +1,4 @@
-//! ImageNet and Tiny-ImageNet in every shape that people keep them in, written small into a temporary folder.
+//! ImageNet and Tiny-ImageNet in every supported layout, small and in a temporary folder.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod cache;

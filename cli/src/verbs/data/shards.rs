@@ -76,16 +76,16 @@ impl Args {
     fn options(&self, seed: u64) -> ShardOptions {
         let processors = || thread::available_parallelism().map_or(1, usize::from);
         let bytes = self.shard_size.saturating_mul(1 << 20);
-        ShardOptions {
-            size: self
-                .per_shard
-                .map_or(ShardSize::Bytes(bytes), ShardSize::Images),
-            max_side: self.max_side,
-            quality: self.quality,
-            workers: self.workers.unwrap_or_else(processors),
-            seed,
-            skip_bad: self.skip_bad,
-        }
+        let size = self
+            .per_shard
+            .map_or(ShardSize::Bytes(bytes), ShardSize::Images);
+        ShardOptions::default()
+            .with_size(size)
+            .with_max_side(self.max_side)
+            .with_quality(self.quality)
+            .with_workers(self.workers.unwrap_or_else(processors))
+            .with_seed(seed)
+            .with_skip_bad(self.skip_bad)
     }
 }
 

@@ -7,23 +7,24 @@ use tempfile::TempDir;
 const CONTENT: &[u8] = b"a small file that pretends to be a data set";
 const MD5: &str = "8974d7b610e3832dd4fc855e20d6cd89";
 
-/// How the server behaves.
+/// Behaviour of the server.
 #[derive(Clone, Copy, PartialEq)]
 enum Server {
     Ranges,
     NoRanges,
-    /// Sends half of what it promised.
+    /// Sends half of the announced bytes.
     BreaksOff,
     Missing,
 }
 
-/// A server on this machine that answers every request the same way. Returns its address and the `Range` headers it got.
+/// Starts a local server that answers every request the same way. Returns its address and the
+/// `Range` headers it receives.
 fn serve(server: Server) -> (String, Arc<Mutex<Vec<Option<String>>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/set.bin", listener.local_addr().unwrap());
     let ranges = Arc::new(Mutex::new(Vec::new()));
     let seen = ranges.clone();
-    // Ends with the test's process.
+    // The thread ends with the test's process.
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
@@ -79,7 +80,7 @@ fn answer(stream: &mut TcpStream, server: Server, range: Option<&str>) {
     stream.write_all(sent).unwrap();
 }
 
-/// Goes to this machine whatever proxy the environment asks for.
+/// Fetches without the environment's proxy.
 fn get(cache: &TempDir, url: &str, checksum: Checksum<'_>) -> Result<Vec<u8>, DataError> {
     let agent = Agent::config_builder()
         .http_status_as_error(false)
@@ -122,7 +123,7 @@ fn downloads_once_and_then_needs_no_network() {
 }
 
 #[test]
-fn continues_what_was_interrupted() {
+fn an_interrupted_download_is_resumed() {
     let cache = tempfile::tempdir().unwrap();
     let (breaking, _) = serve(Server::BreaksOff);
     let error = get(&cache, &breaking, Checksum::Md5(MD5))
@@ -145,12 +146,12 @@ fn continues_what_was_interrupted() {
 }
 
 #[test]
-fn begins_anew_where_the_server_cannot_continue() {
+fn a_download_restarts_if_the_server_cannot_resume() {
     let cache = tempfile::tempdir().unwrap();
     fs::write(part(&cache), &CONTENT[..9]).unwrap();
     let (url, _) = serve(Server::NoRanges);
     assert_eq!(get(&cache, &url, Checksum::Md5(MD5)).unwrap(), CONTENT);
-    // And where the part is longer than the file.
+    // Also if the partial file is longer than the published one.
     fs::remove_file(cache.path().join("set.bin")).unwrap();
     fs::write(part(&cache), [CONTENT, CONTENT].concat()).unwrap();
     let (url, requests) = serve(Server::Ranges);
@@ -159,7 +160,7 @@ fn begins_anew_where_the_server_cannot_continue() {
 }
 
 #[test]
-fn a_complete_part_is_only_checked() {
+fn a_complete_partial_file_is_only_verified() {
     let cache = tempfile::tempdir().unwrap();
     fs::write(part(&cache), CONTENT).unwrap();
     assert_eq!(
@@ -199,7 +200,7 @@ fn the_first_digits_of_a_checksum_are_enough() {
         .collect();
     let right = Checksum::Sha256Prefix(&prefix);
     assert_eq!(get(&cache, &url, right).unwrap(), CONTENT);
-    // A file that is there and wrong is fetched again, and what comes is wrong, too.
+    // A wrong local file is fetched again, and the download is wrong too.
     for wrong in ["00000000", ""] {
         let error = get(&cache, &url, Checksum::Sha256Prefix(wrong)).unwrap_err();
         assert!(matches!(error, DataError::Checksum { .. }), "{error}");
@@ -207,9 +208,9 @@ fn the_first_digits_of_a_checksum_are_enough() {
 }
 
 #[test]
-fn without_a_server_the_error_says_what_to_put_where() {
+fn without_a_server_the_error_says_where_to_put_the_file() {
     let cache = tempfile::tempdir().unwrap();
-    // A port that was free a moment ago.
+    // A port that nobody listens on.
     let free = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

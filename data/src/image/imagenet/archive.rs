@@ -1,5 +1,5 @@
-//! Tar archives of images, and of archives of images, read where they are: the official `ILSVRC2012_img_train.tar` is
-//! 1,000 archives `nXXXXXXXX.tar` in one of 138 GB.
+//! Tar archives of images, or of archives of images, read in place. The official
+//! `ILSVRC2012_img_train.tar` has 1,000 archives `nXXXXXXXX.tar` in 138 GB.
 
 use super::index::{Group, Span};
 use crate::error::DataError;
@@ -10,23 +10,23 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use tar::Archive;
 
-/// The unit of an archive; an empty one marks its end.
+/// Block size of tar; a block of zeros marks the end of an archive.
 const BLOCK: u64 = 512;
 
-/// The images in the archive at `path`, in its order: those of an archive `NAME.tar` within as group `NAME`, and those
-/// beside such archives as a group without a name.
+/// Lists the images in the archive at `path`, in its order: those of an inner archive `NAME.tar` as
+/// group `NAME`, those beside such archives as a group without a name.
 pub(super) fn list(path: &Path) -> Result<Vec<Group>, DataError> {
     let file = File::open(path).map_err(DataError::io("read", path))?;
     let damaged = |error: io::Error| {
         let reason =
-            format!("is no tar archive, or not all of it ({error}); copy or download it again");
+            format!("is not a tar archive, or truncated ({error}); copy or download it again");
         DataError::file(path, reason)
     };
     let length = file.metadata().map_err(damaged)?.len();
     let mut groups = Vec::new();
     let mut beside = Vec::new();
     let whole = Contents::read(&file, Span(0, length)).map_err(damaged)?;
-    // Without its end, whatever was to come after the last whole file would be missed in silence.
+    // Without the end mark, entries after the last whole file would be missed silently.
     if whole.end + BLOCK > length {
         return Err(damaged(io::Error::other("its end is missing")));
     }
@@ -54,7 +54,7 @@ pub(super) fn list(path: &Path) -> Result<Vec<Group>, DataError> {
     Ok(groups)
 }
 
-/// The images among `files`.
+/// A group of the images among `files`.
 fn group(path: &str, files: Vec<(String, Span)>) -> Group {
     let mut images = files;
     images.retain(|(name, _)| folder::is_image(Path::new(name)));
@@ -67,16 +67,16 @@ fn group(path: &str, files: Vec<(String, Span)>) -> Group {
     }
 }
 
-/// What is in an archive.
+/// The entries of an archive.
 struct Contents {
-    /// Names without folders, and paths in the file on the disk.
+    /// File names without folders, and their spans in the file on disk.
     files: Vec<(String, Span)>,
-    /// Where the last entry ends, from the beginning of the archive on.
+    /// End of the last entry, relative to the start of the archive.
     end: u64,
 }
 
 impl Contents {
-    /// Of the archive that `within` holds.
+    /// Reads the entries of the archive in `within`.
     fn read(file: &File, within: Span) -> io::Result<Self> {
         let mut archive = Archive::new(Section::new(file, within));
         let mut contents = Self {
@@ -102,17 +102,18 @@ impl Contents {
     }
 }
 
-/// The bytes of `span`. Any number of threads may read from one file.
+/// Reads the bytes of `span`. Thread-safe.
 pub(super) fn read(file: &File, span: Span) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = Section::new(file, span).read_to_end(&mut bytes)?;
-    match read as u64 == span.1 {
-        true => Ok(bytes),
-        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    if read as u64 == span.1 {
+        Ok(bytes)
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
     }
 }
 
-/// A part of a file as a file of its own, whose position is its own too.
+/// A reader of part of a file, with its own position.
 struct Section<'a> {
     file: &'a File,
     span: Span,

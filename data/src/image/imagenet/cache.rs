@@ -1,7 +1,6 @@
-//! An index kept between starts, and checked against the times and sizes of the folders and archives that it describes.
-//!
-//! A file of it that cannot be read, is of another version, or is out of date counts as absent, and one that cannot be
-//! written is done without: it only saves time.
+//! Cache of an index on disk, validated by the modification times and sizes of the folders and
+//! archives. A cache file that is unreadable, of another version or out of date counts as absent,
+//! and a failure to write one is ignored: it only saves time.
 
 use super::index::{Group, Listing, Stamp};
 use serde::{Deserialize, Serialize};
@@ -12,10 +11,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Raised with every change of the format or of what is listed.
+/// Incremented with every change of the format or of the listing.
 const VERSION: u32 = 1;
-/// File systems count time in steps, of up to two seconds. Whatever was changed within one step of being listed may be
-/// changed again without its time telling.
+/// Coarsest resolution of file times. A file modified this shortly before it was listed may change
+/// again without a new modification time.
 const STEP: Duration = Duration::from_secs(2);
 
 #[derive(Serialize, Deserialize)]
@@ -26,7 +25,7 @@ struct Kept<'a> {
     groups: Cow<'a, [Group]>,
 }
 
-/// What was stored for `root`, if it is there and nothing has changed.
+/// Loads the listing of `root`, if it is cached and nothing has changed.
 pub(super) fn load(cache: &Path, root: &Path) -> Option<Vec<Group>> {
     let root = std::path::absolute(root).ok()?;
     let bytes = fs::read(file(cache, &root)).ok()?;
@@ -34,7 +33,7 @@ pub(super) fn load(cache: &Path, root: &Path) -> Option<Vec<Group>> {
     let fresh = kept.version == VERSION
         && kept.root == root
         && kept.stamps.iter().all(|(path, stamp)| {
-            // Joining nothing would add a slash at the end, and an archive is no folder.
+            // Joining an empty path would append a slash, which fails for an archive.
             let path = if path.is_empty() {
                 root.clone()
             } else {
@@ -46,7 +45,7 @@ pub(super) fn load(cache: &Path, root: &Path) -> Option<Vec<Group>> {
     (fresh && whole).then(|| kept.groups.into_owned())
 }
 
-/// Keeps the listing of `root` that was begun at `started`, unless what is listed was still changing.
+/// Stores the listing of `root` that was begun at `started`, unless something was still changing.
 pub(super) fn store(cache: &Path, root: &Path, listing: &Listing, started: SystemTime) {
     let settled = |stamp: &Stamp| {
         started
@@ -58,7 +57,7 @@ pub(super) fn store(cache: &Path, root: &Path, listing: &Listing, started: Syste
     }
 }
 
-/// Beside its place first, so that no other process finds a part of it.
+/// Writes to a temporary file first, so that no other process reads an incomplete one.
 fn write(cache: &Path, root: &Path, listing: &Listing) -> io::Result<()> {
     let root = std::path::absolute(root)?;
     fs::create_dir_all(cache)?;

@@ -1,4 +1,4 @@
-//! What lies where in a folder or an archive of images.
+//! Index of the images in a folder or an archive.
 
 use super::{archive, cache};
 use crate::error::DataError;
@@ -16,38 +16,39 @@ pub(super) struct Index {
     pub(super) groups: Vec<Group>,
 }
 
-/// The images of one folder, or of one archive within the archive.
+/// The images of one folder, or of one inner archive.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Group {
-    /// Where they are, from the root on: "n01440764", "n01440764/images", or nothing for the root itself.
+    /// Path relative to the root: "n01440764", "n01440764/images", or empty for the root itself.
     pub(super) path: String,
     pub(super) names: Names,
-    /// Where each image is in the archive; nothing for folders.
+    /// The images' spans in the archive; empty for folders.
     pub(super) spans: Vec<Span>,
 }
 
-/// Bytes of a file: where they begin, and how many.
+/// A range of bytes in a file: offset and length.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Span(pub(super) u64, pub(super) u64);
 
-/// File names in one piece of memory: ImageNet has more than a million.
+/// File names in one allocation: ImageNet has more than a million.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub(super) struct Names {
-    /// Separated by slashes, which no file name has.
+    /// The names, separated by slashes, which no file name contains.
     text: String,
-    /// Where each name ends.
+    /// End of each name.
     ends: Vec<usize>,
 }
 
-/// What a folder or a file looked like when it was read.
+/// State of a folder or file when it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Stamp {
     pub(super) modified: SystemTime,
     length: u64,
 }
 
-/// An index, and the stamps of everything that it was read from, by path from its root on.
+/// The groups of an index, and the stamps of everything that was read, by path relative to the
+/// root.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub(super) stamps: Vec<(String, Stamp)>,
@@ -55,8 +56,8 @@ pub(super) struct Listing {
 }
 
 impl Index {
-    /// The index of the folder or archive at `root`: the one kept in `cache` if nothing has changed since, or a new one,
-    /// which is kept there.
+    /// Opens the index of the folder or archive at `root`: from `cache` if nothing has changed,
+    /// else by listing it and updating the cache.
     pub(super) fn open(root: &Path, cache: Option<&Path>) -> Result<Self, DataError> {
         let started = SystemTime::now();
         let groups = match cache {
@@ -76,12 +77,12 @@ impl Index {
 }
 
 impl Group {
-    /// The class folder: the first part of the path.
+    /// The class folder: the first component of the path.
     pub(super) fn class(&self) -> &str {
         self.path.split('/').next().unwrap_or_default()
     }
 
-    /// Whether there is a place for each name, or for none: what is read from a file may be anything.
+    /// True if every name has a span or none has: a cache file may be corrupt.
     pub(super) fn is_whole(&self) -> bool {
         self.spans.is_empty() || self.spans.len() == self.names.len()
     }
@@ -137,7 +138,7 @@ impl Stamp {
     }
 }
 
-/// `path` from `root` on, with slashes on every system.
+/// `path` relative to `root`, with slashes on every system.
 fn below(root: &Path, path: &Path) -> Result<String, DataError> {
     let parts = path.strip_prefix(root).unwrap_or(path).iter();
     let parts: Option<Vec<&str>> = parts.map(|part| part.to_str()).collect();

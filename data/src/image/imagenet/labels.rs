@@ -1,4 +1,5 @@
-//! What is on the images of a flat folder: the lists of labels that go around with ImageNet's validation images.
+//! Labels of images in a flat folder: the label lists distributed with ImageNet's validation
+//! images.
 
 use super::paths::{Found, Paths};
 use super::{index::Names, is_wnid, synsets};
@@ -7,29 +8,31 @@ use crate::image::folder;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Kaggle's: `ILSVRC2012_val_00048981,n03995372 85 1 499 272 ` after a header; boxes follow the class.
+/// Kaggle's list: lines like `ILSVRC2012_val_00048981,n03995372 85 1 499 272 ` after a header;
+/// boxes follow the class.
 const KAGGLE: &str = "LOC_val_solution.csv";
-/// The devkit's: a line an image, with a number whose meaning the devkit's `meta.mat` tells.
+/// The devkit's list: one line per image, with a number that the devkit's `meta.mat` defines.
 const DEVKIT: &str = "ILSVRC2012_validation_ground_truth.txt";
-/// TensorFlow's: a line an image, with its WordNet id.
+/// TensorFlow's list: one line per image, with its WordNet id.
 const TENSORFLOW: &str = "imagenet_2012_validation_synset_labels.txt";
-/// Caffe's: `ILSVRC2012_val_00000001.JPEG 65`, counting the WordNet ids in alphabetical order from 0.
+/// Caffe's list: lines like `ILSVRC2012_val_00000001.JPEG 65`, where 65 is the index of the WordNet
+/// id in alphabetical order.
 const CAFFE: &str = "val.txt";
-/// Tiny-ImageNet's: file name, WordNet id and a box, with tabs between.
+/// Tiny-ImageNet's list: file name, WordNet id and a box, separated by tabs.
 const TINY: &str = "val_annotations.txt";
 
-/// Images that lie in one folder or archive, whatever they show.
+/// Images of all classes in one folder or archive.
 pub(super) struct Flat<'a> {
-    /// That folder or archive.
+    /// The folder or archive.
     pub(super) place: &'a Path,
-    /// In alphabetical order.
+    /// File names, in alphabetical order.
     pub(super) images: &'a Names,
-    /// The classes, in alphabetical order.
+    /// WordNet ids of the classes, in alphabetical order.
     pub(super) wnids: &'a [String],
 }
 
 impl Flat<'_> {
-    /// The class of each image, from the first list under `paths` that tells it.
+    /// Reads the class of each image from the first list under `paths`.
     pub(super) fn labels(&self, paths: &Paths) -> Result<Vec<u32>, DataError> {
         if let Some(list) = paths.find(KAGGLE)? {
             return self.by_name(&list, |line| {
@@ -64,7 +67,7 @@ impl Flat<'_> {
         }
         Err(match devkit {
             Some(list) => list.error(
-                "has the devkit's numbers, whose classes its meta.mat tells: put that beside it (or map_clsloc.txt, or \
+                "has the devkit's class numbers, which its meta.mat defines: put that beside it (or map_clsloc.txt, or \
                  the whole ILSVRC2012_devkit_t12.tar.gz into the data folder)",
             ),
             None => DataError::file(
@@ -83,7 +86,7 @@ impl Flat<'_> {
         let list = paths.find(TINY)?.ok_or_else(|| {
             DataError::file(
                 self.place,
-                format!("its images are not in class folders, and there is no val/{TINY} that tells their classes"),
+                format!("its images are not in class folders, and there is no val/{TINY} with their classes"),
             )
         })?;
         self.by_name(&list, |line| {
@@ -96,7 +99,7 @@ impl Flat<'_> {
         })
     }
 
-    /// A list with a line an image, in the order of their names.
+    /// Reads a list with one line per image, in the order of the images' names.
     fn by_order(
         &self,
         list: &Found,
@@ -123,7 +126,7 @@ impl Flat<'_> {
             .collect()
     }
 
-    /// A list whose lines name their image, with or without its extension.
+    /// Reads a list whose lines name their image, with or without its extension.
     fn by_name<'t>(
         &self,
         list: &'t Found,
@@ -179,7 +182,9 @@ impl Flat<'_> {
     ) -> Result<u32, String> {
         let number = text.parse().ok();
         let wnid = number.and_then(|number: usize| numbering.get(&number));
-        self.class(wnid.ok_or_else(|| format!("`{text}` is none of the devkit's class numbers"))?)
+        self.class(
+            wnid.ok_or_else(|| format!("`{text}` is not one of the devkit's class numbers"))?,
+        )
     }
 
     fn position(&self, text: &str) -> Result<u32, String> {
@@ -189,14 +194,14 @@ impl Flat<'_> {
             .filter(|&class: &u32| (class as usize) < self.wnids.len());
         class.ok_or_else(|| {
             format!(
-                "`{text}` is no class: there are {} of them, counted from 0 in the order of their WordNet ids",
+                "`{text}` is not a class: there are {}, counted from 0 in the order of their WordNet ids",
                 self.wnids.len()
             )
         })
     }
 }
 
-/// A file name without folders before and an image's extension behind it.
+/// A file name without its folders and an image's extension.
 fn stem(name: &str) -> &str {
     let name = name
         .trim_matches('"')

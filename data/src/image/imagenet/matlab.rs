@@ -1,11 +1,12 @@
-//! The part of MATLAB's MAT-file format, level 5, that the devkit's `meta.mat` is written in: an array of structs of
-//! numbers and strings (<https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf>).
+//! Reader of the part of MATLAB's MAT-file format, level 5, that the devkit's `meta.mat` uses: an
+//! array of structs of numbers and strings
+//! (<https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf>).
 
 use flate2::read::ZlibDecoder;
 use std::collections::HashMap;
 use std::io::Read;
 
-/// The types of data elements.
+/// Types of data elements.
 const INT8: u32 = 1;
 const UINT8: u32 = 2;
 const INT16: u32 = 3;
@@ -20,12 +21,12 @@ const MATRIX: u32 = 14;
 const COMPRESSED: u32 = 15;
 const UTF8: u32 = 16;
 const UTF16: u32 = 17;
-/// The classes of arrays.
+/// Classes of arrays.
 const STRUCT: u8 = 2;
 const CHAR: u8 = 4;
 
 const HEADER: usize = 128;
-/// More than the largest devkit's, unpacked; a file may claim anything.
+/// Limit of the unpacked size, above the largest devkit's, as a file may claim any size.
 const MAX_UNPACKED: u64 = 1 << 26;
 
 /// A field of a struct.
@@ -34,17 +35,17 @@ pub(super) enum Value {
     /// The first number of an array.
     Number(f64),
     Text(String),
-    /// Empty, or of a kind that is not read.
+    /// An empty value, or one of an unsupported kind.
     Other,
 }
 
-/// The structs of the array variable called `name`: their fields by name.
+/// Reads the structs of the array variable called `name`, each as its fields by name.
 pub(super) fn structs(bytes: &[u8], name: &str) -> Result<Vec<HashMap<String, Value>>, String> {
     let header = bytes
         .get(..HEADER)
-        .ok_or("is no MAT-file: it is too short")?;
+        .ok_or("is not a MAT-file: it is too short")?;
     if header[124..128] != *b"\x00\x01IM" {
-        return Err("is no MAT-file of MATLAB 5 to 7 with little-endian numbers".to_owned());
+        return Err("is not a MAT-file of MATLAB 5 to 7 with little-endian numbers".to_owned());
     }
     let mut elements = Elements(&bytes[HEADER..]);
     while !elements.0.is_empty() {
@@ -74,7 +75,7 @@ fn unpack(data: &[u8]) -> Result<Vec<u8>, String> {
     Ok(unpacked)
 }
 
-/// Data elements, one after the other: a type, a length, and that many bytes.
+/// Consecutive data elements: a type, a length, and that many bytes.
 struct Elements<'a>(&'a [u8]);
 
 impl<'a> Elements<'a> {
@@ -84,12 +85,12 @@ impl<'a> Elements<'a> {
             bytes.try_into().ok().map(u32::from_le_bytes)
         };
         let (tag, length) = word(0).zip(word(4)).ok_or("ends too early")?;
-        // Up to four bytes may share eight with their type and length.
+        // Up to four bytes may be packed into eight with their type and length.
         let small = tag >> 16;
         let (kind, start, length, end) = match small {
             0 => {
                 let length = length as usize;
-                // Compressed data are the only ones that are not filled up to eight bytes.
+                // Only compressed data are not padded to eight bytes.
                 let filled = if tag == COMPRESSED {
                     length
                 } else {
@@ -108,14 +109,12 @@ impl<'a> Elements<'a> {
     fn expect(&mut self, expected: u32) -> Result<&'a [u8], String> {
         match self.next()? {
             (kind, data) if kind == expected => Ok(data),
-            (kind, _) => Err(format!(
-                "has data of type {kind} where type {expected} belongs"
-            )),
+            (kind, _) => Err(format!("has data of type {kind} instead of {expected}")),
         }
     }
 }
 
-/// An array: its class and name, how many values it has, and the elements that hold them.
+/// An array: its class, name, number of values and data elements.
 struct Array<'a> {
     class: u8,
     len: usize,
@@ -166,7 +165,8 @@ fn value(data: &[u8]) -> Result<Value, String> {
         return Ok(Value::Other);
     }
     let mut array = Array::read(data)?;
-    // Strings are rows of characters, numbers of any class may be stored as any type that holds them.
+    // Strings are rows of characters; numbers of any class may be stored as any type that holds
+    // them.
     let value = match array.class {
         CHAR if array.len > 0 => {
             let (kind, data) = array.rest.next()?;
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Made by `golden/make_meta_mat.py`, with SciPy, in the shape of the devkit's.
+    /// Made by `golden/make_meta_mat.py` with SciPy, in the structure of the devkit's.
     const META: &[u8] = include_bytes!("../../../tests/fixtures/meta.mat");
 
     #[test]
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn errors_describe_the_problem() {
         assert!(structs(META, "nets").unwrap_err().contains("called nets"));
         assert!(
             structs(&META[..99], "synsets")
@@ -263,12 +263,12 @@ mod tests {
         assert!(
             structs(&[7; 200], "synsets")
                 .unwrap_err()
-                .contains("is no MAT-file")
+                .contains("is not a MAT-file")
         );
     }
 
     proptest! {
-        /// A panic or an endless loop would fail this.
+        /// Damage must not panic or loop forever.
         #[test]
         fn damage_is_an_error_or_harmless(at in 0..META.len(), byte: u8, length in 0..META.len()) {
             let mut bytes = META.to_vec();

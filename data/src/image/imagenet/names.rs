@@ -1,18 +1,18 @@
-//! What people call ImageNet's classes.
+//! Names of ImageNet's classes.
 
 use super::paths::{Found, Paths};
 use super::{is_wnid, synsets};
 use crate::error::DataError;
 use std::collections::HashMap;
 
-/// Kaggle's and Caffe's, with lines like `n01440764 tench, Tinca tinca`.
+/// Kaggle's and Caffe's lists, with lines like `n01440764 tench, Tinca tinca`.
 const LISTS: [&str; 2] = ["LOC_synset_mapping.txt", "synset_words.txt"];
-/// Keras': `{"0": ["n01440764", "tench"], ...}`.
+/// Keras's list: `{"0": ["n01440764", "tench"], ...}`.
 const KERAS: &str = "imagenet_class_index.json";
-/// Tiny-ImageNet's: lines of the same form, for all of WordNet.
+/// Tiny-ImageNet's list: lines of the same form, for all of WordNet.
 const TINY: &str = "words.txt";
 
-/// The words for each WordNet id of ImageNet, from the first list that is there; nothing without one.
+/// Words for each WordNet id of ImageNet, from the first list that exists; empty without one.
 pub(super) fn words(paths: &Paths) -> Result<HashMap<String, String>, DataError> {
     for name in LISTS {
         if let Some(list) = paths.find(name)? {
@@ -27,7 +27,7 @@ pub(super) fn words(paths: &Paths) -> Result<HashMap<String, String>, DataError>
     Ok(synsets.map(|synset| (synset.wnid, synset.words)).collect())
 }
 
-/// The words for each WordNet id, where Tiny-ImageNet has them.
+/// Words for each WordNet id, from Tiny-ImageNet's list.
 pub(super) fn tiny_words(paths: &Paths) -> Result<HashMap<String, String>, DataError> {
     match paths.find(TINY)? {
         Some(list) => listed(&list),
@@ -64,8 +64,9 @@ fn keras(list: &Found) -> Result<HashMap<String, String>, DataError> {
         .collect())
 }
 
-/// A short name for each class, no two alike: the first of its words; where classes share that (`maillot`), all of them;
-/// where they share these too (`crane`), the WordNet id behind it. A class without words is called by its id.
+/// A short unique name for each class: its first word; if classes share that (`maillot`), all its
+/// words; if they share these too (`crane`), followed by the WordNet id. A class without words is
+/// named by its id.
 pub(super) fn readable(wnids: &[String], words: &HashMap<String, String>) -> Vec<String> {
     let all: Vec<&str> = wnids
         .iter()
@@ -89,7 +90,7 @@ pub(super) fn readable(wnids: &[String], words: &HashMap<String, String>) -> Vec
     (0..wnids.len()).map(name).collect()
 }
 
-/// Whether each name occurs more than once.
+/// For each name, true if it occurs more than once.
 fn shared<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<&'a str, bool> {
     let mut seen = HashMap::new();
     for name in names {
@@ -107,7 +108,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn shared_names_are_told_apart() {
+    fn shared_names_are_disambiguated() {
         let words = [
             ("n01440764", "tench, Tinca tinca"),
             ("n02012849", "crane"),
@@ -136,7 +137,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_two_classes_are_called_alike(words in proptest::collection::vec("[ab]{0,1}(, ?[ab]{0,1})?", 1..12)) {
+        fn names_are_unique(words in proptest::collection::vec("[ab]{0,1}(, ?[ab]{0,1})?", 1..12)) {
             let wnids: Vec<String> = (0..words.len()).map(|i| format!("n{i:08}")).collect();
             let words = wnids.iter().cloned().zip(words).collect();
             let names = readable(&wnids, &words);

@@ -1,4 +1,4 @@
-//! Where people keep the parts of ImageNet under one folder.
+//! Paths of the parts of ImageNet under its root folder, in the layouts that are in common use.
 
 use crate::error::DataError;
 use flate2::read::GzDecoder;
@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 const TRAIN_ARCHIVE: &str = "ILSVRC2012_img_train.tar";
 const VALIDATION_ARCHIVE: &str = "ILSVRC2012_img_val.tar";
 const DEVKIT_ARCHIVE: &str = "ILSVRC2012_devkit_t12.tar.gz";
-/// Some people's, and not `test`: ImageNet's test images have no labels.
+/// Common names of the validation folder. Not `test`: ImageNet's test images have no labels.
 const VALIDATION: [&str; 3] = ["val", "valid", "validation"];
-/// Where Kaggle's archive has the images; its lists are at its top.
+/// The images' folder in Kaggle's archive, whose lists are at the top.
 const KAGGLE: &str = "ILSVRC/Data/CLS-LOC";
-/// Where lists of labels and names are looked for.
+/// Folders that are searched for lists of labels and names.
 const LISTS: [&str; 6] = [
     "",
     "ILSVRC2012_devkit_t12/data",
@@ -24,18 +24,18 @@ const LISTS: [&str; 6] = [
     "val",
 ];
 
-/// The paths under one root.
+/// Paths under one root.
 pub(super) struct Paths {
     root: PathBuf,
-    /// Where `train` and `val` are.
+    /// The folder of `train` and `val`.
     images: PathBuf,
-    /// Where lists may be.
+    /// Folders that may have lists.
     lists: Vec<PathBuf>,
 }
 
-/// A file that lies beside the images.
+/// A list file.
 pub(super) struct Found {
-    /// As errors call it.
+    /// Path in messages.
     pub(super) path: PathBuf,
     pub(super) bytes: Vec<u8>,
 }
@@ -45,7 +45,7 @@ impl Paths {
         if root.is_file() {
             return Err(DataError::file(
                 root,
-                "is a file; give the folder that it lies in",
+                "is a file; give the folder that it is in",
             ));
         }
         if !root.is_dir() {
@@ -68,19 +68,19 @@ impl Paths {
         &self.root
     }
 
-    /// The folder or the archive with the training images, if there is one.
+    /// Folder or archive of the training images, if it exists.
     pub(super) fn train(&self) -> Option<PathBuf> {
         self.images_in(&["train"], TRAIN_ARCHIVE)
     }
 
-    /// What to say where there is none.
+    /// Error for missing training images.
     pub(super) fn no_train(&self) -> DataError {
         self.nothing_there(&format!(
             "has no folder train and no {TRAIN_ARCHIVE}; expected train/n01440764/*.JPEG"
         ))
     }
 
-    /// The folder or the archive with the validation images.
+    /// Folder or archive of the validation images.
     pub(super) fn validation(&self) -> Result<PathBuf, DataError> {
         let place = self.images_in(&VALIDATION, VALIDATION_ARCHIVE);
         place.ok_or_else(|| {
@@ -105,7 +105,7 @@ impl Paths {
         )
     }
 
-    /// The file called `name`, in the first place that has it.
+    /// Reads the file called `name` from the first folder that has it.
     pub(super) fn find(&self, name: &str) -> Result<Option<Found>, DataError> {
         let mut paths = self.lists.iter().map(|folder| folder.join(name));
         let Some(path) = paths.find(|path| path.is_file()) else {
@@ -115,7 +115,7 @@ impl Paths {
         Ok(Some(Found { path, bytes }))
     }
 
-    /// Like [`find`](Self::find), and in the devkit's archive as it is published.
+    /// Like [`find`](Self::find), but also searches the devkit's published archive.
     pub(super) fn find_in_devkit(&self, name: &str) -> Result<Option<Found>, DataError> {
         if let Some(found) = self.find(name)? {
             return Ok(Some(found));
@@ -130,7 +130,7 @@ impl Paths {
     }
 }
 
-/// The first file called `name` in a compressed archive.
+/// Unpacks the first file called `name` from a compressed archive.
 fn unpack(archive: &Path, name: &str) -> std::io::Result<Option<Vec<u8>>> {
     let mut archive = tar::Archive::new(GzDecoder::new(File::open(archive)?));
     for entry in archive.entries()? {
@@ -151,7 +151,7 @@ impl Found {
         Ok(text.trim_start_matches('\u{feff}'))
     }
 
-    /// The lines that have something on them, trimmed, with their numbers.
+    /// The non-empty lines, trimmed, with their numbers.
     pub(super) fn lines(&self) -> Result<impl Iterator<Item = (usize, &str)>, DataError> {
         let lines = self.text()?.lines().map(str::trim).zip(1..);
         Ok(lines
@@ -168,7 +168,7 @@ impl Found {
     }
 }
 
-/// "found a, b, c and 7 more", for messages about a folder that holds something else.
+/// "found a, b, c and 7 more", for messages about a folder with unexpected contents.
 pub(super) fn found_in(folder: &Path) -> String {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries

@@ -1,4 +1,4 @@
-//! The devkit's numbers for classes (ILSVRC2012_ID), which follow no order that could be computed.
+//! The devkit's class numbers (ILSVRC2012_ID), which follow no computable order.
 
 use super::is_wnid;
 use super::matlab::{self, Value};
@@ -6,14 +6,14 @@ use super::paths::{Found, Paths};
 use crate::error::DataError;
 use std::collections::HashMap;
 
-/// What the devkit says of one class.
+/// A class in the devkit.
 pub(super) struct Synset {
     pub(super) number: usize,
     pub(super) wnid: String,
     pub(super) words: String,
 }
 
-/// The WordNet id of each of the devkit's numbers, from whichever file tells it, if any does.
+/// WordNet id of each of the devkit's numbers, from the first file that defines them, if any.
 pub(super) fn numbering(paths: &Paths) -> Result<Option<HashMap<usize, String>>, DataError> {
     let synsets = if let Some(synsets) = meta(paths)? {
         synsets
@@ -30,7 +30,7 @@ pub(super) fn numbering(paths: &Paths) -> Result<Option<HashMap<usize, String>>,
     Ok(Some(pairs.collect()))
 }
 
-/// The classes of the devkit's `meta.mat`; it also has the synsets above them.
+/// The classes in the devkit's `meta.mat`, without the synsets above them.
 pub(super) fn meta(paths: &Paths) -> Result<Option<Vec<Synset>>, DataError> {
     let Some(file) = paths.find_in_devkit("meta.mat")? else {
         return Ok(None);
@@ -62,7 +62,7 @@ pub(super) fn meta(paths: &Paths) -> Result<Option<Vec<Synset>>, DataError> {
     Ok(Some(synsets))
 }
 
-/// Lines like `n02119789 1 kit_fox`.
+/// Reads lines like `n02119789 1 kit_fox`.
 fn numbered(list: &Found) -> Result<Vec<Synset>, DataError> {
     let mut synsets = Vec::new();
     for (line, text) in list.lines()? {
@@ -82,7 +82,8 @@ fn numbered(list: &Found) -> Result<Vec<Synset>, DataError> {
     Ok(synsets)
 }
 
-/// A WordNet id a line: the first has number 1. The file of this name that Caffe's users have is in another order.
+/// Reads one WordNet id per line, numbered from 1. Caffe's file of the same name is in another
+/// order.
 fn in_order(list: &Found) -> Result<Vec<Synset>, DataError> {
     let lines: Vec<&str> = list.lines()?.map(|(_, text)| text).collect();
     if lines.iter().any(|text| text.contains(char::is_whitespace)) {

@@ -2,7 +2,7 @@ use super::*;
 use crate::random;
 use burn::tensor::Device;
 
-/// Two channels of 4x5 pixels; image i is i throughout the first channel and 10 + i throughout the
+/// Images with two channels of 4x5 pixels; image i is i in the first channel and 10 + i in the
 /// second.
 fn batch(len: usize) -> ImageBatch {
     let pixels = (0..len).flat_map(|i| [i as f32; 20].into_iter().chain([10.0 + i as f32; 20]));
@@ -39,7 +39,7 @@ fn mixup_is_a_weighted_sum_with_the_image_before() {
 }
 
 #[test]
-fn cutmix_takes_a_rectangle_from_the_image_before_and_counts_its_area() {
+fn cutmix_pastes_a_rectangle_of_the_image_before_and_weighs_its_area() {
     let mixing = mixing(0.0, 1.0);
     let mut largest = 0;
     for number in 0..50 {
@@ -50,7 +50,7 @@ fn cutmix_takes_a_rectangle_from_the_image_before_and_counts_its_area() {
         let area = cut.iter().filter(|&&cut| cut).count();
         assert!((share - (1.0 - area as f64 / 20.0)).abs() < 1e-12);
         largest = largest.max(area);
-        // The same rectangle in every image and channel, and it is a rectangle.
+        // The pixels form a rectangle, the same in every image and channel.
         for (i, image) in mixed.pixels.chunks_exact(40).enumerate() {
             for (at, &sample) in image.iter().enumerate() {
                 let source = if cut[at % 20] { partners[i] } else { i };
@@ -93,7 +93,7 @@ fn shares_follow_the_beta_distribution() {
 }
 
 #[test]
-fn both_are_drawn_equally_often_where_both_are_wanted() {
+fn both_methods_are_drawn_equally_often() {
     let mixing = mixing(1.0, 1.0);
     let cut = (0..1000).filter(|&number| {
         let mut batch = batch(2);
@@ -105,7 +105,7 @@ fn both_are_drawn_equally_often_where_both_are_wanted() {
 }
 
 #[test]
-fn extreme_alphas_give_shares_and_impossible_ones_errors() {
+fn extreme_alphas_are_valid_and_negative_ones_are_errors() {
     for alpha in [1e-6, 1e6] {
         let mixing = mixing(alpha, alpha);
         for number in 0..50 {
@@ -126,7 +126,7 @@ fn extreme_alphas_give_shares_and_impossible_ones_errors() {
 }
 
 #[test]
-fn soft_targets_sum_to_one_and_the_larger_share_is_the_main_label() {
+fn soft_targets_sum_to_one_and_the_main_label_has_the_larger_share() {
     let device = Device::flex();
     let mut two = batch(2);
     assert!(two.soft_targets(3, &device).is_none());

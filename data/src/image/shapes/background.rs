@@ -1,4 +1,4 @@
-//! What the shapes lie on: two colours, mixed by a texture.
+//! Backgrounds: two colours, mixed by a texture.
 
 use super::{Color, Point, direction, mix, uniform};
 use rand::RngExt;
@@ -7,21 +7,21 @@ use rand_chacha::ChaCha8Rng;
 /// Lattice points per side of the noise texture.
 const LATTICE: usize = 6;
 
-/// A textured background.
+/// A background.
 pub(super) struct Background {
     colors: [Color; 2],
     texture: Texture,
 }
 
-/// Where which of the two colours is, from 0 to 1.
+/// Share of the second colour at each point, from 0 to 1.
 enum Texture {
-    /// From one side to the other.
+    /// From one side to the opposite one.
     Gradient { along: Point },
-    /// Bands across a direction: `along` is as long as there are bands per unit.
+    /// Bands across a direction; the length of `along` is the number of bands per unit.
     Stripes { along: Point, phase: f32 },
-    /// Random values between which is interpolated.
+    /// Random values on a lattice, interpolated.
     Noise([[f32; LATTICE]; LATTICE]),
-    /// Soft discs: centre and radius.
+    /// Soft discs, given as centre and radius.
     Blobs([(Point, f32); 4]),
 }
 
@@ -56,13 +56,13 @@ impl Texture {
     fn share(&self, [x, y]: Point) -> f32 {
         match self {
             Self::Gradient { along } => {
-                // The corners are 1.42 away from the middle.
+                // The corners are 1.42 away from the centre.
                 (0.5 + (x * along[0] + y * along[1]) * 0.4).clamp(0.0, 1.0)
             }
             Self::Stripes { along, phase } => {
                 let turns = x * along[0] + y * along[1] + phase;
                 let triangle_wave = (2.0 * (turns - turns.floor()) - 1.0).abs();
-                // Flat bands with soft borders.
+                // Flat bands with soft edges.
                 (triangle_wave * 3.0 - 1.0).clamp(0.0, 1.0)
             }
             Self::Noise(lattice) => interpolate(lattice, [x, y]),
@@ -75,7 +75,7 @@ impl Texture {
     }
 }
 
-/// Fades from 1 in the middle to 0 at the radius.
+/// Fades from 1 at the centre to 0 at the radius.
 fn disc(&([cx, cy], radius): &(Point, f32), [x, y]: Point) -> f32 {
     let squared = ((x - cx) * (x - cx) + (y - cy) * (y - cy)) / (radius * radius);
     let rest = (1.0 - squared).max(0.0);

@@ -1,12 +1,12 @@
-//! The outlines, as signed distances: negative inside, positive outside, about as large as the way to the outline.
-//! Each fits into the unit circle. x to the right, y down.
+//! Outlines as approximate signed distance functions: negative inside, positive outside. Each fits
+//! into the unit circle, with x to the right and y down.
 
 use super::Point;
 
-/// The distance of a point to an outline.
+/// Signed distance from a point to an outline.
 pub(super) type Outline = fn(Point) -> f32;
 
-/// Name and outline of every class, by label.
+/// Name and outline of every class, indexed by label.
 pub(super) const OUTLINES: [(&str, Outline); 10] = [
     ("circle", circle),
     ("square", square),
@@ -31,7 +31,7 @@ fn dot(a: Point, b: Point) -> f32 {
     a[0] * b[0] + a[1] * b[1]
 }
 
-/// The distance to the line from `from` to `to`.
+/// Distance to the line segment from `from` to `to`.
 pub(super) fn segment(at: Point, from: Point, to: Point) -> f32 {
     let along = [to[0] - from[0], to[1] - from[1]];
     let way = [at[0] - from[0], at[1] - from[1]];
@@ -51,7 +51,7 @@ fn triangle([x, y]: Point) -> f32 {
     (SIN_60 * x.abs() - 0.5 * y).max(y) - 0.5
 }
 
-/// Five points. The plane is folded until one edge is left (after Inigo Quilez's `sdStar5`).
+/// Five-pointed star. The plane is folded until one edge is left (after Inigo Quilez's `sdStar5`).
 fn star([x, y]: Point) -> f32 {
     const INNER: f32 = 0.42;
     const COS_36: f32 = 0.809_017;
@@ -87,7 +87,7 @@ fn crescent([x, y]: Point) -> f32 {
     (length([x, y]) - 0.95).max(0.72 - length([x - 0.48, y]))
 }
 
-/// A square on its corner with a half circle on either upper side.
+/// A square on its corner with a half circle on each upper side.
 fn heart([x, y]: Point) -> f32 {
     const SQRT_HALF: f32 = 0.707_106_77;
     let x = x.abs();
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn every_outline_fits_into_the_unit_circle_and_has_an_inside() {
+    fn every_outline_fits_into_the_unit_circle_and_is_not_empty() {
         for (name, outline) in OUTLINES {
             let beyond = grid()
                 .filter(|&p| length(p) > 1.06 && outline(p) < 0.0)
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_is_near_its_ends_and_middle() {
+    fn a_segment_contains_its_ends_and_middle() {
         let distance = |at| segment(at, [-1.0, 0.0], [1.0, 0.0]);
         assert!((distance([0.3, 0.5]) - 0.5).abs() < 1e-6);
         assert!((distance([2.0, 0.0]) - 1.0).abs() < 1e-6);

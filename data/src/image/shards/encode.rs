@@ -1,4 +1,4 @@
-//! Images on their way into a shard: checked, and scaled where they must be.
+//! Preparation of images for a shard: verified, and downscaled if necessary.
 
 use crate::error::DataError;
 use crate::image::{Image, ImageDataset, Interpolation, Resize, contact_sheet, decode};
@@ -6,20 +6,21 @@ use crate::loader::Source;
 use image::codecs::jpeg::JpegEncoder;
 use std::sync::Arc;
 
-/// Tar headers have room for 100 bytes of name, and the number and the extension need some.
+/// Longest file stem in a key: a tar header has 100 bytes for the name, with its number and
+/// extension.
 const LONGEST_STEM: usize = 64;
 
-/// An image on its way into a shard.
+/// An image of a shard.
 pub(super) struct Member {
-    /// Without dots.
+    /// Name in the shard, without dots.
     pub(super) key: String,
     pub(super) extension: &'static str,
     pub(super) file: Vec<u8>,
     pub(super) label: usize,
 }
 
-/// Makes members of images. It is a [`Source`], so that the loader's threads do it, and in order. An image that cannot
-/// be used is passed on as an error for the writer to count.
+/// Makes [`Member`]s. It is a [`Source`], so that the loader runs it on threads and in order. An
+/// unusable image is returned as an error, which the writer counts.
 pub(super) struct Encoder {
     pub(super) dataset: Arc<ImageDataset>,
     pub(super) max_side: Option<usize>,
@@ -80,7 +81,7 @@ impl Encoder {
     }
 }
 
-/// The image with a longer side of at most `side` pixels (unless the shorter one would vanish).
+/// Scales down to at most `side` pixels on the longer side, and at least one on the shorter.
 fn scale_down(image: Image, side: usize) -> Result<Image, DataError> {
     let (short, long) = (image.width.min(image.height), image.width.max(image.height));
     let resize = Resize {
@@ -105,7 +106,7 @@ fn encode_jpeg(image: &Image, quality: u8) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Unique by its number; the rest, what the file was called, is for people.
+/// Key of an image: its index makes it unique, the file's stem makes it readable.
 fn key(index: usize, name: &str) -> String {
     let file = name.rsplit(['/', '\\', ' ']).next().unwrap_or_default();
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);

@@ -1,14 +1,15 @@
-//! Which tar files are shards of a split, where no `shards.json` says it.
+//! Search for the shards of a split without a `shards.json`.
 
 use crate::Split;
 use crate::error::DataError;
 use std::path::Path;
 use walkdir::{DirEntry, WalkDir};
 
-/// The shards of `split` under `root`, as sorted paths relative to it, with `/` between folders.
+/// Finds the shards of `split` under `root`: sorted relative paths with `/` between folders.
 pub(super) fn shards(root: &Path, split: Split) -> Result<Vec<String>, DataError> {
     let all = tar_files(root)?;
-    // The first of these that there is: who has shards called `val` and `test` validates on the former.
+    // The first word that is found: with shards called `val` and `test`, the former are for
+    // validation.
     let words: &[&str] = match split {
         Split::Train => &["train"],
         Split::Validation => &["val", "valid", "validation", "test"],
@@ -23,8 +24,8 @@ pub(super) fn shards(root: &Path, split: Split) -> Result<Vec<String>, DataError
     let found = words.iter().map(of_word).find(|found| !found.is_empty());
     found.ok_or_else(|| {
         let reason = format!(
-            "has no shard for {}: neither a shards.json, nor a .tar file whose name, or whose folder's name, has the \
-             word {} in it ({} .tar files there)",
+            "has no shards for {}: neither a shards.json, nor a .tar file with the word {} in its name or its \
+             folder's name ({} .tar files there)",
             if split == Split::Train { "training" } else { "validation" },
             words.join(" or "),
             all.len()
@@ -64,7 +65,7 @@ fn tar_files(root: &Path) -> Result<Vec<String>, DataError> {
     Ok(files)
 }
 
-/// Whether `word` stands in `path` by itself: in "imagenet-train-01.tar", not in "constrained.tar".
+/// True if `path` has `word` as a whole word: "imagenet-train-01.tar", not "constrained.tar".
 fn has_word(path: &str, word: &str) -> bool {
     path.split(|c: char| !c.is_alphanumeric())
         .any(|part| part.eq_ignore_ascii_case(word))

@@ -1,4 +1,4 @@
-//! Where the images of shards are. The tar headers are read once, and what they say is kept beside the shards.
+//! Index of the images in shards, read from the tar headers once and cached beside the shards.
 
 use super::prefix;
 use crate::Split;
@@ -13,25 +13,26 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 use tar::{Archive, Entry};
 
-/// Raised with every change of the kept file, or of what is taken for an image.
+/// Incremented with every change of the cache file's format, or of the rules for images.
 const VERSION: u32 = 1;
-/// File systems count time in steps of up to two seconds. What was changed within one step of being read may be changed
-/// again without its time telling.
+/// Coarsest resolution of file times. A shard modified this shortly before it was read may change
+/// again without a new modification time.
 const STEP: Duration = Duration::from_secs(2);
-/// More than any data set has; a number beyond it is no class, and names for all below it are no use.
+/// Limit of the number of classes, above any data set's, so that a bad number does not create names
+/// for all classes below it.
 const MOST_CLASSES: usize = 1_000_000;
-/// Of a class in a .cls file, with spaces and a line's end.
+/// Maximum length of a .cls file, with spaces and a line break.
 const LONGEST_LABEL: u64 = 64;
 const BLOCK: u64 = 512;
 
 /// An image in a shard.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Sample {
-    /// Of the image in the tar file.
+    /// Name of the image in the tar file.
     pub(super) name: Box<str>,
-    /// Of the image's first byte in the tar file.
+    /// Offset of the image in the tar file.
     pub(super) offset: u64,
-    /// In bytes.
+    /// Length in bytes.
     pub(super) length: u64,
     pub(super) label: usize,
 }
@@ -42,7 +43,7 @@ struct Kept<S> {
     shards: Vec<S>,
 }
 
-/// What was found in a shard, and how to tell that it is still the same.
+/// The samples of a shard, with the stamp that validates them.
 #[derive(Serialize, Deserialize)]
 struct KeptShard {
     file: String,
@@ -51,7 +52,7 @@ struct KeptShard {
     samples: Vec<Sample>,
 }
 
-/// The images of each of `shards`, in their order there.
+/// Loads the samples of each of `shards`, in their order.
 pub(super) fn load(
     root: &Path,
     split: Split,
@@ -89,13 +90,13 @@ pub(super) fn load(
     };
     let settled: Vec<&KeptShard> = current.iter().filter(settled).collect();
     if !unknown.is_empty() && !settled.is_empty() {
-        // Only saves time: where it cannot be written, headers are read again next time.
+        // A failure is ignored: the headers are then read again next time.
         let _ = write_kept(&place, settled);
     }
     Ok(current.into_iter().map(|shard| shard.samples).collect())
 }
 
-/// By file. One that cannot be read or makes no sense counts as absent.
+/// Reads the cache, by shard. An unreadable or invalid one counts as absent.
 fn read_kept(place: &Path) -> HashMap<String, KeptShard> {
     let kept = fs::read(place)
         .ok()
@@ -131,7 +132,7 @@ fn write_kept(place: &Path, shards: Vec<&KeptShard>) -> Result<(), DataError> {
     files::finish(file, place)
 }
 
-/// `work` on every item, on as many threads as there are processors.
+/// Applies `work` to every item, on one thread per processor.
 fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let part = items.len().div_ceil(threads).max(1);
@@ -151,23 +152,23 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
     })
 }
 
-/// What of a sample has been seen.
+/// The members of a sample found so far.
 #[derive(Default)]
 struct Parts {
-    /// Name, offset, length.
+    /// Name, offset and length.
     image: Option<(Box<str>, u64, u64)>,
     label: Option<usize>,
 }
 
-/// The images in the shard at `path`, in its order. Members belong together if their names are the same up to the first
-/// dot after the folder, as in WebDataset: `a/b.jpg`, `a/b.cls`, `a/b.json`. Of these the image (.jpg, .jpeg, .png, any
-/// capitals) and the class (.cls) are used.
+/// Reads the samples of the shard at `path`, in its order. As in WebDataset, the members of a
+/// sample share their name up to the first dot after the folder: `a/b.jpg`, `a/b.cls`, `a/b.json`.
+/// The image (.jpg, .jpeg, .png, case-insensitive) and the class (.cls) are used.
 fn scan(path: &Path) -> Result<Vec<Sample>, DataError> {
     let file = File::open(path).map_err(DataError::io("read", path))?;
     let bytes = file.metadata().map_err(DataError::io("read", path))?.len();
     let mut samples: HashMap<String, Parts> = HashMap::new();
     let mut last = String::new();
-    // Of everything that was found, without the blocks of zeros at the end.
+    // End of the last member, before the blocks of zeros.
     let mut end = 0;
     let mut archive = Archive::new(file);
     let damaged = |last: &str, error: std::io::Error| {
@@ -175,7 +176,7 @@ fn scan(path: &Path) -> Result<Vec<Sample>, DataError> {
             "" => "at its beginning".to_owned(),
             last => format!("after {last}"),
         };
-        let reason = format!("is no tar file, or damaged, {after}: {error}; copy it again");
+        let reason = format!("is not a tar file, or damaged, {after}: {error}; copy it again");
         DataError::file(path, reason)
     };
     let entries = archive
@@ -197,11 +198,11 @@ fn scan(path: &Path) -> Result<Vec<Sample>, DataError> {
         }
         last = name;
     }
-    // Without its mark, whatever was to come after the last whole member would be missed in silence.
+    // Without the end mark, members after the last whole one would be missed silently.
     if end + BLOCK > bytes {
         return Err(DataError::file(
             path,
-            "has no end mark, so it is not all there; copy it again",
+            "has no end mark, so it is truncated; copy it again",
         ));
     }
     finish(samples).map_err(|reason| DataError::file(path, reason))
@@ -218,7 +219,7 @@ fn member_name(entry: &Entry<'_, impl Read>) -> Result<String, String> {
     }
 }
 
-/// Notes an image or a class; passes over everything else.
+/// Records an image or a class; ignores other members.
 fn add(
     samples: &mut HashMap<String, Parts>,
     name: &str,
@@ -242,10 +243,10 @@ fn add(
         }
         _ => false,
     };
-    match again {
-        true => Err(format!("is the second image or class of the sample {key}")),
-        false => Ok(()),
+    if again {
+        return Err(format!("is the second image or class of the sample {key}"));
     }
+    Ok(())
 }
 
 fn label(entry: &mut Entry<'_, impl Read>) -> Result<usize, String> {
@@ -263,8 +264,8 @@ fn label(entry: &mut Entry<'_, impl Read>) -> Result<usize, String> {
     label.ok_or_else(|| format!("says {:?}, which is not the number of a class", text.trim()))
 }
 
-/// Everything that has an image and a class, in the order of the images. Neither is no sample at all, only one is an
-/// error.
+/// The samples in the order of their images. A sample with only an image or only a class is an
+/// error; one with neither is ignored.
 fn finish(parts: HashMap<String, Parts>) -> Result<Vec<Sample>, String> {
     let mut samples = Vec::with_capacity(parts.len());
     for (key, parts) in parts {

@@ -1,4 +1,4 @@
-//! `shards.json`: what [`write_shards`](super::write_shards) wrote, and whether it came to its end.
+//! `shards.json`, the manifest that [`write_shards`](super::write_shards) writes.
 
 use super::tar_writer::Hashing;
 use crate::Split;
@@ -15,7 +15,7 @@ const VERSION: u32 = 1;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Manifest {
     version: u32,
-    /// False from the beginning of a conversion to its end.
+    /// False until the conversion is finished.
     pub(super) complete: bool,
     pub(super) classes: Vec<String>,
     pub(super) train: SplitFiles,
@@ -25,18 +25,18 @@ pub(super) struct Manifest {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct SplitFiles {
     pub(super) images: usize,
-    /// Images of each class, by label.
+    /// Number of images in each class, indexed by label.
     pub(super) class_counts: Vec<usize>,
     pub(super) shards: Vec<ShardFile>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ShardFile {
-    /// Relative to the folder of `shards.json`.
+    /// Path relative to the folder of `shards.json`.
     pub(super) file: String,
     pub(super) images: usize,
     pub(super) bytes: u64,
-    /// In hexadecimal.
+    /// In hexadecimal, of the whole file.
     pub(super) sha256: String,
 }
 
@@ -61,10 +61,10 @@ impl Manifest {
         }
     }
 
-    /// That of the folder `root`, if it has one.
+    /// Reads the manifest of the folder `root`, if it has one.
     ///
     /// # Errors
-    /// If it cannot be used, or the conversion that wrote it was interrupted.
+    /// If it is invalid, or the conversion was interrupted.
     pub(super) fn read(root: &Path) -> Result<Option<Self>, DataError> {
         let manifest = Self::read_unfinished(root)?;
         match manifest {
@@ -76,7 +76,7 @@ impl Manifest {
         }
     }
 
-    /// Like [`read`](Self::read), but an interrupted conversion's is no error.
+    /// Like [`read`](Self::read), but accepts the manifest of an interrupted conversion.
     pub(super) fn read_unfinished(root: &Path) -> Result<Option<Self>, DataError> {
         let path = root.join(FILE);
         let bytes = match fs::read(&path) {
@@ -85,7 +85,7 @@ impl Manifest {
             Err(error) => return Err(DataError::io("read", &path)(error)),
         };
         let manifest: Self = serde_json::from_slice(&bytes).map_err(|error| {
-            DataError::file(&path, format!("is not what a conversion writes: {error}"))
+            DataError::file(&path, format!("is not a manifest of shards: {error}"))
         })?;
         if manifest.version != VERSION {
             let reason = format!(
@@ -120,7 +120,7 @@ impl Manifest {
 }
 
 impl SplitFiles {
-    /// That every shard is there, and as long as it was written: what an interrupted copy would not give.
+    /// Checks that every shard exists and has its full length, which an interrupted copy has not.
     pub(super) fn check_lengths(&self, root: &Path) -> Result<(), DataError> {
         for shard in &self.shards {
             let path = root.join(&shard.file);
@@ -139,14 +139,14 @@ impl SplitFiles {
     }
 }
 
-/// Reads every shard under `root` and compares it with its checksum in `shards.json`. `progress` is told the bytes so
-/// far, and of how many.
+/// Reads every shard under `root` and compares it with its checksum in `shards.json`. `progress` is
+/// called with the bytes read so far and their total.
 ///
 /// # Errors
-/// If there is no `shards.json`, or a shard is not the one that was written.
+/// If there is no `shards.json`, or a shard differs from its checksum.
 pub fn verify_shards(root: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<(), DataError> {
     let Some(manifest) = Manifest::read(root)? else {
-        let reason = format!("has no {FILE}, so nothing says what its shards should be");
+        let reason = format!("has no {FILE} with the checksums of its shards");
         return Err(DataError::file(root, reason));
     };
     let shards = || manifest.train.shards.iter().chain(&manifest.val.shards);

@@ -1,4 +1,4 @@
-//! The tar files of one split, one after the other.
+//! Writer of the tar files of one split.
 
 use super::encode::Member;
 use super::manifest::ShardFile;
@@ -12,17 +12,17 @@ use std::path::Path;
 use tar::{Builder, EntryType, Header};
 use tempfile::NamedTempFile;
 
-/// Of a tar file: one for a member's header, and as many as its content fills.
+/// Block size of tar: a member takes one block for its header, and its content padded to blocks.
 const BLOCK: u64 = 512;
-/// Two blocks of zeros.
+/// Length of the end mark: two blocks of zeros.
 const END: u64 = 2 * BLOCK;
 
-/// When a shard is full.
+/// Maximum size of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShardSize {
-    /// Before it would have more than this many bytes; one image always fits.
+    /// Maximum number of bytes; a shard has at least one image.
     Bytes(u64),
-    /// When it has this many images.
+    /// Number of images.
     Images(usize),
 }
 
@@ -38,7 +38,7 @@ pub(super) struct ShardWriter<'a> {
 struct BegunShard {
     tar: Builder<Hashing<BufWriter<NamedTempFile>>>,
     images: usize,
-    /// Without the end.
+    /// Bytes written, without the end mark.
     bytes: u64,
 }
 
@@ -87,13 +87,13 @@ impl<'a> ShardWriter<'a> {
         Ok(())
     }
 
-    /// Ends the last shard. All that were written.
+    /// Finishes the last shard and returns all of them.
     pub(super) fn finish(mut self) -> Result<Vec<ShardFile>, DataError> {
         self.end_shard()?;
         Ok(self.done)
     }
 
-    /// Gives the shard that has been begun its name, if there is one.
+    /// Finishes the current shard, if any, and renames it into place.
     fn end_shard(&mut self) -> Result<(), DataError> {
         let Some(shard) = self.begun.take() else {
             return Ok(());
@@ -115,13 +115,13 @@ impl<'a> ShardWriter<'a> {
         Ok(())
     }
 
-    /// Of the shard that is written, or of the next one.
+    /// Name of the current shard, or of the next one.
     fn file_name(&self) -> String {
         format!("{}-{:06}.tar", prefix(self.split), self.done.len())
     }
 }
 
-/// With no time and no owner in the header, so that the same images give the same bytes.
+/// Appends a member without time and owner, so that the same images give the same bytes.
 fn append(tar: &mut Builder<impl Write>, name: &str, content: &[u8]) -> io::Result<()> {
     let mut header = Header::new_ustar();
     header.set_path(name)?;
@@ -135,7 +135,7 @@ fn append(tar: &mut Builder<impl Write>, name: &str, content: &[u8]) -> io::Resu
     tar.append(&header, content)
 }
 
-/// Counts and hashes what is written through it.
+/// A writer that counts and hashes the bytes written through it.
 pub(super) struct Hashing<W> {
     inner: W,
     sha256: Sha256,
@@ -151,7 +151,7 @@ impl<W> Hashing<W> {
         }
     }
 
-    /// The writer, the SHA-256 in hexadecimal, and how many bytes there were.
+    /// Returns the writer, the SHA-256 in hexadecimal, and the number of bytes.
     pub(super) fn finish(self) -> (W, String, u64) {
         let digest = self.sha256.finalize();
         let hex = digest.iter().map(|byte| format!("{byte:02x}")).collect();

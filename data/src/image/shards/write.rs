@@ -1,4 +1,4 @@
-//! Any image data set, written as tar shards.
+//! Conversion of image data sets to tar shards.
 
 use super::encode::Encoder;
 use super::manifest::{self, Manifest, SplitFiles};
@@ -13,25 +13,27 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Images that a thread prepares at a time; two such lots a thread are in memory.
+/// Images per batch of the loader; two batches per thread are in memory.
 const LOT: usize = 8;
 const LOCK: &str = ".lock";
 
-/// How [`write_shards`] converts.
+/// Options of [`write_shards`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ShardOptions {
-    /// When a shard is full.
+    /// Maximum size of a shard.
     pub size: ShardSize,
-    /// Images with a longer side than this many pixels are scaled down until it is this long (bilinear, antialiased);
-    /// all others stay as they are, byte for byte.
+    /// Maximum length of the longer side in pixels. Larger images are scaled down (bilinear,
+    /// antialiased); all others are copied byte for byte.
     pub max_side: Option<usize>,
-    /// Of JPEG files that are scaled down, 1 to 100 as in libjpeg, colours not subsampled. PNG files stay PNG files.
+    /// JPEG quality of images that are scaled down, 1 to 100 as in libjpeg, without chroma
+    /// subsampling. PNG files stay PNG files.
     pub quality: u8,
-    /// Threads that read, check and scale. The shards are the same for any number.
+    /// Threads that read, verify and scale. The shards are the same for any number.
     pub workers: usize,
-    /// Of the order of the training images.
+    /// Seed for the order of the training images.
     pub seed: u64,
-    /// How many images that cannot be decoded may be left out, in both splits together.
+    /// Maximum number of undecodable images to leave out, in both splits together.
     pub skip_bad: usize,
 }
 
@@ -49,6 +51,42 @@ impl Default for ShardOptions {
 }
 
 impl ShardOptions {
+    /// Sets the maximum size of a shard.
+    #[must_use]
+    pub fn with_size(self, size: ShardSize) -> Self {
+        Self { size, ..self }
+    }
+
+    /// Sets the maximum length of the longer side of an image.
+    #[must_use]
+    pub fn with_max_side(self, max_side: Option<usize>) -> Self {
+        Self { max_side, ..self }
+    }
+
+    /// Sets the JPEG quality of images that are scaled down.
+    #[must_use]
+    pub fn with_quality(self, quality: u8) -> Self {
+        Self { quality, ..self }
+    }
+
+    /// Sets the number of threads.
+    #[must_use]
+    pub fn with_workers(self, workers: usize) -> Self {
+        Self { workers, ..self }
+    }
+
+    /// Sets the seed for the order of the training images.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// Sets the maximum number of undecodable images to leave out.
+    #[must_use]
+    pub fn with_skip_bad(self, skip_bad: usize) -> Self {
+        Self { skip_bad, ..self }
+    }
+
     fn validate(&self) -> Result<(), DataError> {
         let above_0 = match self.size {
             ShardSize::Bytes(bytes) => bytes > 0,
@@ -70,40 +108,40 @@ impl ShardOptions {
     }
 }
 
-/// What [`write_shards`] wrote.
+/// Summary of [`write_shards`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct WrittenShards {
     /// The training images.
     pub train: WrittenSplit,
     /// The validation images.
     pub validation: WrittenSplit,
-    /// Names and reasons of the images that were left out.
+    /// Names and errors of the images that were left out.
     pub skipped: Vec<String>,
 }
 
-/// What was written of one split.
+/// Summary of one split.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WrittenSplit {
-    /// How many images.
+    /// Number of images.
     pub images: usize,
-    /// How many shards.
+    /// Number of shards.
     pub shards: usize,
-    /// Of all shards together.
+    /// Total size of the shards.
     pub bytes: u64,
 }
 
-/// Writes `train` and `validation`, which have the same classes, as shards into the folder `output`, in the layout that
-/// [`Shards`] reads. Training images are mixed completely, so that any few consecutive shards are a fair sample;
-/// validation images keep their order. Every image is decoded once, to be sure that it can be. What is stored as JPEG or
-/// PNG is copied unless it must be scaled; other images become PNG files.
-///
-/// A shard gets its name when it is whole, and the set is refused by [`Shards::open`] until its last shard is there. The
-/// conversion that was interrupted is begun again by calling this again. The bytes written depend on the data and the
-/// options alone. `progress` is told how many images are done, and of how many.
+/// Writes `train` and `validation`, which have the same classes, as shards into the folder
+/// `output`, in the layout that [`Shards`] reads. Training images are shuffled completely, so that
+/// any few consecutive shards are a fair sample; validation images keep their order. Every image is
+/// decoded once, as a check. JPEG and PNG files are copied unless they are scaled; other images
+/// become PNG files. Shards are written atomically, and [`Shards::open`] refuses the folder until
+/// the last one is finished. Calling this again restarts an interrupted conversion. The bytes
+/// depend on the data and the options alone. `progress` is called with the number of images done
+/// and the total.
 ///
 /// # Errors
-/// If `output` has other files in it, finished shards for example, or another process is writing there; if it cannot be
-/// written; if an option makes no sense; and for the first image too many that cannot be decoded.
+/// If `output` has other files in it, such as finished shards, if another process is writing there,
+/// if it cannot be written, if an option is invalid, or if too many images cannot be decoded.
 pub fn write_shards(
     output: &Path,
     train: Arc<ImageDataset>,
@@ -117,7 +155,7 @@ pub fn write_shards(
         return Err(DataError::config("classes", reason));
     }
     fs::create_dir_all(output).map_err(DataError::io("create", output))?;
-    // Asked first, so that nothing is written into a folder of other things.
+    // First, so that nothing is written into a folder with other files.
     leftovers(output)?;
     let _lock = lock(output)?;
     for path in leftovers(output)? {
@@ -155,13 +193,14 @@ pub fn write_shards(
         skipped,
     };
     Manifest::complete(classes, train, validation).write(output)?;
-    // Reads the headers back, which proves them, and saves the first training run from most of it.
+    // Reads the headers back as a check, and writes the index for the first training run.
     Shards::open(output, Split::Train)?;
     Shards::open(output, Split::Validation)?;
     Ok(written)
 }
 
-/// Held until it is dropped. The file stays: deleting it would let a third process lock another one of that name.
+/// Locks `output` until the file is dropped. The file stays: if it were deleted, a third process
+/// could lock another one of that name.
 fn lock(output: &Path) -> Result<File, DataError> {
     let path = output.join(LOCK);
     let file = File::create(&path).map_err(DataError::io("create", &path))?;
@@ -170,15 +209,15 @@ fn lock(output: &Path) -> Result<File, DataError> {
             output,
             "another process is writing shards there",
         )),
-        // Some network file systems know no locks; converting there is still possible, unguarded.
+        // Some network file systems have no locks; the conversion then runs unguarded.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
     }
 }
 
-/// What an interrupted conversion left in `output`.
+/// Lists the remains of an interrupted conversion in `output`.
 ///
 /// # Errors
-/// If there is anything else.
+/// If there are other files.
 fn leftovers(output: &Path) -> Result<Vec<PathBuf>, DataError> {
     let manifest = Manifest::read_unfinished(output)?;
     if manifest.as_ref().is_some_and(|manifest| manifest.complete) {
@@ -193,14 +232,14 @@ fn leftovers(output: &Path) -> Result<Vec<PathBuf>, DataError> {
         if manifest.is_some() && (name.starts_with(files::UNFINISHED) || is_shard(&name)) {
             leftovers.push(path);
         } else if !name.starts_with('.') && name != manifest::FILE {
-            let reason = format!("has {name} in it; shards are written into a folder of their own");
+            let reason = format!("has {name} in it; write shards to a folder of their own");
             return Err(DataError::file(output, reason));
         }
     }
     Ok(leftovers)
 }
 
-/// Whether a file is called as the shards that are written here.
+/// True for the names of shards that are written here.
 fn is_shard(name: &str) -> bool {
     let stem = name.strip_suffix(".tar").unwrap_or_default();
     stem.rsplit_once('-').is_some_and(|(split, number)| {

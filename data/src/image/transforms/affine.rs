@@ -22,7 +22,7 @@ fn angle(magnitude: f64) -> f64 {
     magnitude.atan().to_degrees().to_radians()
 }
 
-/// Moves to the right and down.
+/// Translates to the right and down.
 pub(super) fn translate(image: &Image, right: i64, down: i64) -> Image {
     transform(image, [1.0, 0.0, -(right as f64), 0.0, 1.0, -(down as f64)])
 }

@@ -142,15 +142,15 @@ mod tests {
             assert!((-1.25..1.25).contains(&ratio), "{rect:?}");
             ratios += ratio;
         }
-        // Of 60,000 draws of torchvision's `RandomErasing.get_params`: high rectangles are drawn
-        // again more often.
+        // The mean over 60,000 draws of torchvision's `RandomErasing.get_params`, which redraws tall
+        // rectangles more often.
         let mean = ratios / rects.len() as f64;
         assert!((mean - TORCHVISIONS_LOG_RATIO).abs() < 0.05, "{mean}");
     }
     const TORCHVISIONS_LOG_RATIO: f64 = -0.028;
 
     #[test]
-    fn noise_is_normal_and_zero_is_nothing() {
+    fn noise_is_standard_normal_and_zeros_need_no_noise() {
         let image = numbered(40, 40, 3);
         let random = draws(&erasing(1.0, ErasedWith::Random), &image, 20);
         let noise: Vec<f32> = random
@@ -171,9 +171,9 @@ mod tests {
     }
 
     #[test]
-    fn an_image_too_small_to_erase_stays_whole() {
+    fn an_image_too_small_to_erase_is_unchanged() {
         let draws = draws(&erasing(1.0, ErasedWith::Zero), &numbered(1, 1, 1), 20);
-        // A rectangle of no pixels is what torchvision finds too.
+        // torchvision draws an empty rectangle too.
         for erased in draws.into_iter().flatten() {
             assert_eq!(erased.rect.width * erased.rect.height, 0);
         }

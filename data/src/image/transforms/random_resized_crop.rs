@@ -10,11 +10,11 @@ use crate::image::Image;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// Cuts out a random part of random size and shape, and scales it to a square.
+/// Crops a rectangle of random area and aspect ratio, and resizes it to a square.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RandomResizedCrop {
-    /// Width and height afterwards, in pixels.
+    /// Width and height of the output, in pixels.
     pub size: usize,
     /// `[min, max]` of the crop's share of the image's area.
     #[serde(default = "default_scale")]

@@ -134,13 +134,10 @@ impl ImageRun {
         let train = Arc::new(open_dataset(data, recipe.seed, Split::Train, access)?);
         let validation = open_dataset(data, recipe.seed, Split::Validation, access)?;
         let classifier = classifier(recipe, &train)?;
-        let augmented = Preprocess {
-            transforms: data
-                .train_transforms
-                .clone()
-                .unwrap_or_else(|| classifier.preprocess.transforms.clone()),
-            ..classifier.preprocess.clone()
-        };
+        let mut augmented = classifier.preprocess.clone();
+        if let Some(transforms) = &data.train_transforms {
+            augmented.transforms.clone_from(transforms);
+        }
         let config = loader_config(recipe);
         let mixing = Mixing::new(data.mixup_alpha, data.cutmix_alpha)?;
         let train = ImageSource::new(train, augmented, recipe.seed)?.with_mixing(mixing);
@@ -206,12 +203,7 @@ fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<ImageBundle, Trai
         None => resize_and_crop(&input, train.image_size()),
     };
     let (mean, std) = normalisation(recipe.images()?, &config, &input);
-    let preprocess = Preprocess {
-        transforms,
-        channels: config.in_channels(),
-        mean,
-        std,
-    };
+    let preprocess = Preprocess::new(config.in_channels(), mean, std).with_transforms(transforms);
     preprocess.validate()?;
     Ok(ImageBundle {
         config,
@@ -223,12 +215,7 @@ fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<ImageBundle, Trai
 /// The preprocessing that a model's weights were made for.
 pub fn preprocess(input: &InputInfo, config: &ImageClassifierConfig) -> Preprocess {
     let (mean, std) = own_normalisation(input, config);
-    Preprocess {
-        transforms: resize_and_crop(input, None),
-        channels: config.in_channels(),
-        mean,
-        std,
-    }
+    Preprocess::new(config.in_channels(), mean, std).with_transforms(resize_and_crop(input, None))
 }
 
 /// What the model called `name` expects as input.

@@ -1,5 +1,4 @@
-//! Shards in WebDataset's layout that other tools wrote, whole and damaged.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+//! Shards in WebDataset's layout as other tools write them, whole and damaged.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +7,7 @@ use tempfile::TempDir;
 use tinderbox_data::Split;
 use tinderbox_data::image::{Image, Shards, write_png};
 
-/// A PNG file whose only pixel is `value`.
+/// A PNG file with one pixel.
 fn png(value: u8) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.png");
@@ -30,11 +29,11 @@ fn gnu(content: &[u8]) -> Header {
     header
 }
 
-/// A tar file with these members.
+/// A tar file with the given members.
 fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = Builder::new(Vec::new());
     for (name, content) in members {
-        // Names of more than 100 bytes get GNU's extension.
+        // Names above 100 bytes use GNU's extension.
         builder
             .append_data(&mut gnu(content), name, *content)
             .unwrap();
@@ -42,7 +41,7 @@ fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-/// A folder with these files.
+/// A folder with the given files.
 fn folder(files: &[(&str, Vec<u8>)]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, content) in files {
@@ -61,7 +60,7 @@ fn open(root: &Path, split: Split) -> Result<Shards, String> {
     Shards::open(root, split).map_err(|error| error.to_string())
 }
 
-/// Label and pixel of every image.
+/// Label and first sample of every image.
 fn contents(shards: &Shards) -> Vec<(usize, u8)> {
     (0..shards.len())
         .map(|index| (shards.label(index), shards.image(index).unwrap().pixels[0]))
@@ -69,7 +68,7 @@ fn contents(shards: &Shards) -> Vec<(usize, u8)> {
 }
 
 #[test]
-fn members_belong_together_by_their_name_up_to_the_first_dot() {
+fn members_are_grouped_by_their_name_up_to_the_first_dot() {
     let long = format!("{}/{}", "f".repeat(80), "n".repeat(90));
     let (long_png, long_cls) = (format!("{long}.png"), format!("{long}.cls"));
     let pictures: Vec<Vec<u8>> = (0..6).map(png).collect();
@@ -77,7 +76,7 @@ fn members_belong_together_by_their_name_up_to_the_first_dot() {
         ("./a/one.JPEG", &pictures[0]),
         ("./a/one.cls", b"3\n"),
         ("./a/one.json", b"{\"label\": 7}"),
-        // The class may come first, and the same name in another folder is another sample.
+        // The class may come first; the same name in another folder is another sample.
         ("b/one.cls", b" 0 "),
         ("b/one.jpeg", &pictures[1]),
         (&long_png, &pictures[2]),
@@ -102,7 +101,7 @@ fn members_belong_together_by_their_name_up_to_the_first_dot() {
 }
 
 #[test]
-fn pax_headers_and_members_that_are_no_files() {
+fn pax_headers_are_read_and_members_that_are_not_files_ignored() {
     let long = format!("{}/{}", "f".repeat(120), "n".repeat(160));
     let (image_name, label_name) = (format!("{long}.jpg"), format!("{long}.cls"));
     let mut builder = Builder::new(Vec::new());
@@ -134,7 +133,7 @@ fn pax_headers_and_members_that_are_no_files() {
 }
 
 #[test]
-fn splits_are_told_by_words() {
+fn splits_are_found_by_words_in_paths() {
     for (train, validation) in [
         ("train-000000.tar", "val-000000.tar"),
         ("imagenet1k-train-0000.tar", "imagenet1k-validation-00.tar"),
@@ -152,23 +151,25 @@ fn splits_are_told_by_words() {
         assert_eq!(contents(&of_train), [(1, 1)], "{train}");
         let of_validation = open(dir.path(), Split::Validation).unwrap();
         assert_eq!(contents(&of_validation), [(0, 1)], "{validation}");
-        // The validation images alone have one class.
+        // The validation images alone would have one class.
         assert_eq!(of_validation.classes(), ["0", "1"]);
     }
     let dir = folder(&[("train-1.tar", small("1")), ("train-0.tar", small("0"))]);
     let shards = open(dir.path(), Split::Train).unwrap();
     assert_eq!(contents(&shards), [(0, 1), (1, 1)]);
     let error = open(dir.path(), Split::Validation).unwrap_err();
-    assert!(error.contains("has no shard for validation"), "{error}");
+    assert!(error.contains("has no shards for validation"), "{error}");
     assert!(
-        error.contains("the word val or valid or validation or test in it (2 .tar"),
+        error.contains(
+            "the word val or valid or validation or test in its name or its folder's name (2 .tar"
+        ),
         "{error}"
     );
     let error = open(&dir.path().join("nowhere"), Split::Train).unwrap_err();
     assert!(error.ends_with("nowhere: no such folder"), "{error}");
 }
 
-/// What is said about a shard with these bytes.
+/// The error for a shard with these bytes.
 fn refusal(shard: Vec<u8>) -> String {
     let dir = folder(&[("train-7.tar", shard)]);
     let error = open(dir.path(), Split::Train).unwrap_err();
@@ -180,7 +181,7 @@ fn refusal(shard: Vec<u8>) -> String {
 }
 
 #[test]
-fn samples_that_are_not_whole() {
+fn incomplete_samples_are_errors() {
     let image = png(1);
     for (members, reason) in [
         (
@@ -229,7 +230,7 @@ fn samples_that_are_not_whole() {
 }
 
 #[test]
-fn a_validation_class_beyond_the_training_classes() {
+fn a_validation_class_beyond_the_training_classes_is_an_error() {
     let dir = folder(&[("train.tar", small("2")), ("val.tar", small("3"))]);
     let error = open(dir.path(), Split::Validation).unwrap_err();
     assert!(
@@ -239,7 +240,7 @@ fn a_validation_class_beyond_the_training_classes() {
 }
 
 #[test]
-fn damaged_tar_files() {
+fn damaged_tar_files_are_errors() {
     let (a, b) = (png(1), png(2));
     let whole = tar(&[
         ("a.png", &a),
@@ -247,7 +248,7 @@ fn damaged_tar_files() {
         ("b.png", &b),
         ("b.cls", b"1"),
     ]);
-    // Each member is two blocks, the second of which it does not fill; two more end the file.
+    // Each member takes two blocks; two more end the file.
     assert_eq!(whole.len(), 10 * 512);
     let dir = folder(&[("train.tar", whole[..9 * 512].to_vec())]);
     assert!(
@@ -259,12 +260,12 @@ fn damaged_tar_files() {
     flipped[2 * 1024 + 5] ^= 4;
     let found = refusal(flipped);
     assert!(
-        found.starts_with("is no tar file, or damaged, after a.cls: "),
+        found.starts_with("is not a tar file, or damaged, after a.cls: "),
         "{found}"
     );
     let found = refusal(b"no tar file at all".repeat(99));
     assert!(
-        found.starts_with("is no tar file, or damaged, at its beginning: "),
+        found.starts_with("is not a tar file, or damaged, at its beginning: "),
         "{found}"
     );
 
