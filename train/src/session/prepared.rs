@@ -1,4 +1,4 @@
-//! A run that is ready: written down, taken up where it stopped, and trained.
+//! A prepared run: written to its directory, resumed where it stopped, and trained.
 
 use std::collections::BTreeMap;
 
@@ -10,30 +10,33 @@ use super::{SessionContext, StartMode};
 use crate::TrainError;
 use crate::metrics::MetricInfo;
 use crate::params::adapters;
-use crate::recipe::Recipe;
+use crate::recipe::{DataSection, Recipe};
 use crate::report::{Reporter, ViewInfo};
 use crate::run::{Bundle, RunDir};
 use crate::task::Task;
 use crate::trainer::state::State;
-use crate::trainer::{Outcome, Trainer};
+use crate::trainer::{Loaders, Outcome, Trainer};
 
-/// One kind of work, opened and checked, with the model that training begins with.
+/// Validation batches of a dry run.
+const DRY_RUN_BATCHES: usize = 2;
+
+/// Task, data and initial model of a run, checked against each other.
 pub(crate) struct Prepared<T: Task, B> {
     pub(crate) task: T,
     pub(crate) model: T::Model,
     pub(crate) train: Loader<T::Source>,
     pub(crate) validation: Loader<T::Source>,
     pub(crate) bundle: B,
-    /// What the learning rate of a parameter is multiplied by, where it is not 1.
+    /// Factors of the learning rate by parameter, where they are not 1.
     pub(crate) rate_scales: BTreeMap<String, f64>,
 }
 
 impl<T: Task, B: Bundle> Prepared<T, B> {
-    pub(crate) fn run(
+    pub(crate) fn run<D: DataSection>(
         self,
-        recipe: &Recipe,
+        recipe: &Recipe<D>,
         start: &StartMode,
-        context: SessionContext,
+        mut context: SessionContext,
     ) -> Result<Outcome, TrainError> {
         let Self {
             task,
@@ -54,7 +57,7 @@ impl<T: Task, B: Bundle> Prepared<T, B> {
             }
             StartMode::Resume { path, .. } => {
                 let run = RunDir::resume(path)?;
-                // It begins anew, and the weights that it begins with may have changed since.
+                // It starts anew, and its initial weights may have changed since.
                 if run.checkpoints().steps()?.is_empty() {
                     adapters::write_base(run.path(), &model)?;
                 }
@@ -74,7 +77,7 @@ impl<T: Task, B: Bundle> Prepared<T, B> {
             run.write_recipe(recipe)?;
         }
         let sizes = [&train, &validation].map(|loader| task.size(loader.source()));
-        let view = (context.view)(&ViewInfo {
+        let view = context.view(&ViewInfo {
             name: &recipe.name,
             metrics: task.metrics(),
             items: task.items(),
@@ -96,28 +99,27 @@ impl<T: Task, B: Bundle> Prepared<T, B> {
             )?,
             None => Reporter::without_files(view, task.metrics()),
         };
-        let trainer = Trainer {
-            task: &task,
-            state,
-            train,
-            items_per_epoch: sizes[0] as u64,
-            validation,
-            recipe,
-            device,
-            checkpoints: run.as_ref().map(RunDir::checkpoints),
-            reporter,
-            interrupter: context.interrupter,
+        let loaders = Loaders { train, validation };
+        let mut trainer = Trainer::new(&task, state, loaders, &recipe.train, &device)
+            .with_schedule(recipe.schedule.clone())
+            .with_seed(recipe.seed)
+            .with_reporter(reporter)
+            .with_interrupter(context.interrupter);
+        trainer = match &run {
+            Some(run) => trainer.with_checkpoints(run.checkpoints()),
+            None => trainer.with_validation_batches(DRY_RUN_BATCHES),
         };
         trainer.run()
     }
 }
 
-/// The state at the checkpoint of `step`, by default the newest. A run that was killed before its first one begins anew.
-fn restore<M: Module>(
+/// Restores the state at the checkpoint of `step`, by default the newest. A run that was killed
+/// before its first checkpoint starts anew.
+fn restore<M: Module, D>(
     run: &RunDir,
     step: Option<u64>,
     model: M,
-    recipe: &Recipe,
+    recipe: &Recipe<D>,
     device: &Device,
 ) -> Result<State<M>, TrainError> {
     let checkpoints = run.checkpoints();
@@ -137,14 +139,14 @@ fn restore<M: Module>(
     Ok(state)
 }
 
-fn check_best_metric(recipe: &Recipe, metrics: &[MetricInfo]) -> Result<(), TrainError> {
+fn check_best_metric<D>(recipe: &Recipe<D>, metrics: &[MetricInfo]) -> Result<(), TrainError> {
     let name = &recipe.train.best_metric;
     if metrics.iter().any(|info| info.name == name) {
         return Ok(());
     }
     let names: Vec<&str> = metrics.iter().map(|info| info.name).collect();
     Err(TrainError::Mismatch(format!(
-        "train.best_metric is `{name}`, which is not measured; there are: {}",
+        "train.best_metric is `{name}`, which is not a metric of this task; the metrics are: {}",
         names.join(", ")
     )))
 }
