@@ -90,7 +90,7 @@ impl LoadedLanguageModel {
     ) -> Result<LanguageEvaluation, TrainError> {
         let unknown = || TrainError::Usage("only models of runs can be evaluated".into());
         let config = self.config.as_ref().ok_or_else(unknown)?;
-        let task = LanguageModelingTask::new(recipe, &self.tokenizer)?;
+        let task = LanguageModelingTask::new(recipe, &self.tokenizer);
         let start = self.tokenizer.end_of_text();
         let loader = evaluation_loader(recipe, config, tokens, start)?;
         let mut tally = Tally::default();
