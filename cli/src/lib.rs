@@ -1,7 +1,15 @@
 //! The `tinderbox` command: parses arguments, calls the library, prints the answers.
 //!
+//! A verb is one file in `verbs/`: its arguments, a call, its output. What it computes is done by
+//! [`tinderbox_train::kinds`], which any program can call.
+//!
 //! It is a library so that the benchmark can share its device arguments, tables and exit codes, and
-//! so that tests and packagers can get at the parser: [`command`] returns it.
+//! so that tests and packagers can use the parser:
+//!
+//! ```
+//! let help = tinderbox_cli::command().render_help().to_string();
+//! assert!(help.contains("fill-mask"));
+//! ```
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 #[macro_use]

@@ -21,7 +21,7 @@ use tinderbox_kernels::linear::linear_transposed;
 use tinderbox_kernels::nn;
 
 use crate::ConfigError;
-use crate::attention::{Heads, Mask, attention, packed_attention, thirds};
+use crate::attention::{Heads, Mask, attention, packed_attention, split_qkv};
 use crate::cache::{self, Cache, Slot};
 use crate::layers::{Activation, Conv1D, LayerNorm, positions, residual};
 
@@ -374,7 +374,7 @@ impl Attention {
         let mixed = match slot {
             None => packed_attention(qkv, self.n_head, mask, &self.attn_dropout),
             Some(slot) => {
-                let [q, k, v] = thirds(&qkv); // [batch, time, n_embd] each
+                let [q, k, v] = split_qkv(&qkv); // [batch, time, n_embd] each
                 let (k, v) = slot.append(k, v); // [batch, cached + time, n_embd] each
                 let heads = Heads::new(self.n_head);
                 attention(q, k, v, heads, mask, &self.attn_dropout)

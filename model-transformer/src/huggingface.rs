@@ -47,7 +47,7 @@ pub enum HuggingFaceError {
     Json {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Problem with the file.
         reason: String,
     },
     /// The model, or an option that changes its results, is not supported.
@@ -55,7 +55,7 @@ pub enum HuggingFaceError {
     Unsupported {
         /// The file that asks for it.
         path: PathBuf,
-        /// What is not supported.
+        /// The unsupported model or option.
         reason: String,
     },
     /// The configuration is invalid.

@@ -204,7 +204,7 @@ impl Attention {
         let q = nn::linear(&self.q_proj, x.clone()); // [batch, time, heads * head_dim]
         let k = nn::linear(&self.k_proj, x.clone()); // [batch, time, kv_heads * head_dim]
         let v = nn::linear(&self.v_proj, x); // [batch, time, kv_heads * head_dim]
-        let heads = Heads::shared(q.dims()[2] / self.head_dim, k.dims()[2] / self.head_dim);
+        let heads = Heads::grouped(q.dims()[2] / self.head_dim, k.dims()[2] / self.head_dim);
         let q = rotation.forward(q, self.head_dim);
         let k = rotation.forward(k, self.head_dim);
         let (k, v) = match slot {

@@ -45,7 +45,7 @@ pub enum Llama2cError {
     Format {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Problem with the file.
         reason: String,
     },
     /// The weights are not finite.

@@ -18,6 +18,7 @@ use crate::recipe::{DataSection, Recipe, RecipeError, RecipeToml, nearest, sourc
 use crate::run::RunDir;
 use crate::session::{SessionContext, StartMode, Work};
 use crate::trainer::Outcome;
+
 pub use classes::{ClassProbability, ranked, read_logits};
 
 /// The kind of work of a recipe or a run.
@@ -134,7 +135,8 @@ impl Recipe {
     /// The recipe called `name`: built in, or a TOML file at that path. Each of `sets` is
     /// `key=value` with a dotted key.
     ///
-    /// # Errors An unknown name, a file that is not TOML, and all unknown keys and values out of
+    /// # Errors
+    /// An unknown name, a file that is not TOML, and all unknown keys and values out of
     /// range together.
     pub fn load(name: &str, sets: &[String]) -> Result<Self, RecipeError> {
         checked(RecipeToml::open(name, sets)?)
@@ -206,7 +208,8 @@ fn is_hugging_face_folder(path: &Path) -> bool {
 
 /// Trains a model as `recipe` says.
 ///
-/// # Errors Whatever keeps the run from starting or ends it early; data and recipe are checked
+/// # Errors
+/// Whatever keeps the run from starting or ends it early; data and recipe are checked
 /// before anything is written.
 pub fn train(
     recipe: &Recipe,

@@ -231,9 +231,10 @@ pub fn update<M: Module>(model: M, new_value: impl FnMut(Parameter) -> Tensor<1>
                 value: flat(tensor.inner()),
             });
             let value = value.reshape(shape);
-            let value = match autodiff {
-                true => Tensor::from_inner(value),
-                false => value,
+            let value = if autodiff {
+                Tensor::from_inner(value)
+            } else {
+                value
             };
             Param::from_mapped_value(id, value.set_require_grad(require_grad), mapper)
         }
@@ -252,9 +253,10 @@ pub fn take<M: Module>(model: &mut M) -> M {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
             // Clones always share running statistics, which are not trainable; they must not
             // change.
-            match param.is_require_grad() {
-                true => param.map(|tensor| Tensor::empty([0; D], &tensor.device())),
-                false => param,
+            if param.is_require_grad() {
+                param.map(|tensor| Tensor::empty([0; D], &tensor.device()))
+            } else {
+                param
             }
         }
     }
@@ -299,9 +301,12 @@ mod tests {
 
     #[test]
     fn an_update_keeps_parameters_trainable() {
-        let model = update(model(), |parameter| match parameter.name == "fc2.bias" {
-            true => parameter.value.zeros_like() + 3.0,
-            false => parameter.value,
+        let model = update(model(), |parameter| {
+            if parameter.name == "fc2.bias" {
+                parameter.value.zeros_like() + 3.0
+            } else {
+                parameter.value
+            }
         });
         let values = values(&model);
         let bias = values["fc2.bias"].clone().try_into_vec_as::<f32>().unwrap();

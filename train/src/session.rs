@@ -1,6 +1,6 @@
 //! Sessions: starting, resuming or trying out a run.
 
-mod prepared;
+pub(crate) mod prepared;
 
 use std::path::Path;
 
@@ -13,8 +13,6 @@ use crate::recipe::{DataSection, Recipe};
 use crate::report::{View, ViewInfo};
 use crate::run::RunDir;
 use crate::trainer::Outcome;
-
-pub(crate) use prepared::Prepared;
 
 /// Start of a session.
 pub enum StartMode<'a> {

@@ -18,16 +18,15 @@
 pub mod ema;
 mod evaluation;
 pub mod gradients;
+mod loaders;
 pub mod optimizer;
 mod outcome;
 pub mod schedule;
 pub mod state;
 
-use std::sync::Arc;
-
 use burn::tensor::Device;
 use burn::train::Interrupter;
-use tinderbox_data::loader::{InMemory, Loader, LoaderConfig, Source};
+use tinderbox_data::loader::Source;
 
 use crate::TrainError;
 use crate::checkpoint::Checkpoints;
@@ -38,40 +37,13 @@ use crate::report::{Reporter, StepReport, View};
 use crate::task::Task;
 use gradients::{Accumulator, clip_by_global_norm};
 
+pub use loaders::Loaders;
 pub use outcome::{End, Outcome, StepTimes};
 use outcome::{Session, Stopwatch};
 use schedule::Schedule;
 use state::State;
 
 type Batch<T> = <<T as Task>::Source as Source>::Batch;
-
-/// Training and validation batches.
-pub struct Loaders<S: Source> {
-    /// Training batches.
-    pub train: Loader<S>,
-    /// Validation batches, in order.
-    pub validation: Loader<S>,
-}
-
-impl<T: Clone + Send + Sync + 'static> Loaders<InMemory<T>> {
-    /// Loads items from memory, in batches of `batch_size`; training items are shuffled.
-    ///
-    /// # Errors
-    /// There are no items, or `batch_size` is 0.
-    pub fn in_memory(
-        train: Vec<T>,
-        validation: Vec<T>,
-        batch_size: usize,
-        seed: u64,
-    ) -> Result<Self, TrainError> {
-        let config = LoaderConfig::new(batch_size);
-        let loader = |items, config| Loader::new(Arc::new(InMemory::new(items)), config);
-        Ok(Self {
-            train: loader(train, config.clone().with_shuffle(seed))?,
-            validation: loader(validation, config)?,
-        })
-    }
-}
 
 /// A training run, ready to go.
 pub struct Trainer<'a, T: Task> {
@@ -162,7 +134,8 @@ impl<'a, T: Task> Trainer<'a, T> {
 
     /// Takes steps until the run is complete or something stops it.
     ///
-    /// # Errors Data that cannot be read, a loss that is not finite, a checkpoint that cannot be
+    /// # Errors
+    /// Data that cannot be read, a loss that is not finite, a checkpoint that cannot be
     /// written. Checkpoints written before that are good.
     pub fn run(mut self) -> Result<Outcome, TrainError> {
         let schedule = self.schedule();

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use clap::{ArgAction, Args};
 use tinderbox_train::kinds::image_classification::{self, LoadedImageClassifier};
 use tinderbox_train::kinds::{encoder, language_modeling};
-use tinderbox_train::pretrained::not_loaded;
+use tinderbox_train::pretrained::{DataAccess, not_loaded};
 use tinderbox_train::run::Which;
 
 use crate::download::with_data;
@@ -106,7 +106,13 @@ impl WeightsFileArgs {
         options.weights.clone_from(&self.weights);
         options.model.clone_from(&self.model);
         options.labels.clone_from(&self.labels);
-        let loaded = with_data(|mut access| Ok(options.open(path, device, &mut access)?))?;
+        // A run needs no cache folder, which a system may not have.
+        let is_run = self.weights.is_none() && self.model.is_none() && path.is_dir();
+        let loaded = if is_run {
+            options.open(path, device, &mut DataAccess::new(PathBuf::new()))?
+        } else {
+            with_data(|mut access| Ok(options.open(path, device, &mut access)?))?
+        };
         if !loaded.not_loaded.is_empty() {
             eprintln!("{}: {}", loaded.origin, not_loaded(&loaded.not_loaded));
         }

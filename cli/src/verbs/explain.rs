@@ -17,13 +17,13 @@ use crate::exit::CliResult;
 use encoder::TextMethod;
 use image::ImageMethod;
 
-/// Show which pixels or words speak for a class.
+/// Show which pixels or words support a class.
 ///
 /// For each image a PNG file is written: on the left what the network saw, on the right the same
 /// under a heat map. An image that cannot be read is reported and the others are still explained;
 /// the exit code is then 1.
 ///
-/// A text is printed with the words that speak for its class in green and those against in red;
+/// A text is printed with the words that support its class in green and those against it in red;
 /// without colours, as a table.
 #[derive(clap::Args)]
 #[command(after_help = "\

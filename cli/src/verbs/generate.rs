@@ -33,7 +33,7 @@ Examples:
 pub(crate) struct Args {
     /// Model to generate with: run directory, model folder or file.
     model: PathBuf,
-    /// Text to continue [default: start of text].
+    /// Prompt to continue [default: start of text].
     #[arg(long, conflicts_with = "prompts", help_heading = "Input")]
     prompt: Option<String>,
     /// File with one prompt per line.

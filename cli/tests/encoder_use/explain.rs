@@ -24,7 +24,7 @@ fn words_are_shown_with_their_scores() {
     let (html, name) = output(path, "html");
     let arguments = ["--text", text, "--class", "positive", "--output", &name];
     let (table, _) = shown(run("explain", path, &arguments));
-    assert!(table.contains("what speaks for positive"), "{table}");
+    assert!(table.contains("evidence for positive"), "{table}");
     // Not a terminal: a table, with the tokens of a word joined.
     let words: Vec<&str> = table
         .lines()
@@ -109,7 +109,7 @@ fn attention_is_drawn_as_maps() {
     };
     let (out, all) = draw("svg", &["--method", "attention"]);
     assert!(
-        out.contains("what [CLS] looks at in the mean over layers and heads"),
+        out.contains("attention of [CLS] in the mean over layers and heads"),
         "{out}"
     );
     assert_eq!(all.matches("<g transform=\"translate(").count(), 4);

@@ -23,7 +23,7 @@ pub fn attention(
     dropout: &Dropout,
 ) -> Tensor<4> {
     let [batch, heads, queries, head_dim] = q.dims();
-    let shared = Heads::shared(heads, k.dims()[1]);
+    let shared = Heads::grouped(heads, k.dims()[1]);
     let [q, k, v] = [q, k, v].map(|x| x.swap_dims(1, 2).flatten(2, 3));
     let mixed = tinderbox_model_transformer::attention::attention(q, k, v, shared, mask, dropout);
     mixed

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::read::{Unknown, nearest};
+use super::names::{Unknown, nearest};
 use super::sections::{LoraRecipe, ModelRecipe};
 
 impl ModelRecipe {

@@ -1,17 +1,14 @@
 //! From TOML to a [`Recipe`], with all problems reported at once.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
-use serde::de::value::Error as NoValue;
-use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde_json::Value;
 
+use super::builtin::{builtin, builtin_names};
+use super::error::RecipeError;
+use super::names::{Unknown, nearest, sources_of};
 use super::sections::{DataSection, Recipe};
-
-// `BUILTIN`, name and text of every file under `recipes/`, written by `build.rs`.
-include!(concat!(env!("OUT_DIR"), "/builtin_recipes.rs"));
 
 /// Former names of keys, which are still accepted. Recipes are written with the present names.
 const FORMER_KEYS: [(&str, &str, &str); 4] = [
@@ -20,85 +17,6 @@ const FORMER_KEYS: [(&str, &str, &str); 4] = [
     ("train", "activation_decay", "ar_alpha"),
     ("train", "slowness_decay", "tar_beta"),
 ];
-
-/// Names of the built-in recipes, in alphabetical order.
-pub fn builtin_names() -> impl Iterator<Item = &'static str> {
-    BUILTIN.iter().map(|(name, _)| *name)
-}
-
-/// Text of the built-in recipe `name`.
-pub fn builtin(name: &str) -> Option<&'static str> {
-    BUILTIN
-        .iter()
-        .find(|(builtin, _)| *builtin == name)
-        .map(|(_, text)| *text)
-}
-
-/// Error of reading a recipe.
-#[derive(Debug, thiserror::Error)]
-pub enum RecipeError {
-    /// Neither a built-in name nor a file.
-    #[error("there is no recipe `{name}`, built in or as a file{}", hint(.nearest))]
-    Unknown {
-        /// Requested name.
-        name: String,
-        /// Most similar built-in name.
-        nearest: Option<String>,
-    },
-    /// Unreadable file.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// Path of the file.
-        path: PathBuf,
-        /// Error of the operating system.
-        source: std::io::Error,
-    },
-    /// Not TOML, or a value too large for TOML.
-    #[error("{origin}: {reason}")]
-    Syntax {
-        /// File or built-in name.
-        origin: String,
-        /// Message of the parser.
-        reason: String,
-    },
-    /// `--set` without `=`.
-    #[error("--set takes key=value, such as --set optimizer.learning_rate=0.1; got `{0}`")]
-    BadSet(String),
-    /// `--set` with a list or table that is not TOML.
-    #[error(
-        "--set {key}: {reason}, in the value `{text}`; write it as in a recipe, such as `[{{ resize = {{ size = 28 }} }}]`"
-    )]
-    BadSetValue {
-        /// Key.
-        key: String,
-        /// Value as given.
-        text: String,
-        /// Message of the parser.
-        reason: String,
-    },
-    /// Unknown keys and values out of range, all at once.
-    #[error("{origin}: {}", join(.problems))]
-    Problems {
-        /// File or built-in name.
-        origin: String,
-        /// A sentence each, beginning with the key.
-        problems: Vec<String>,
-    },
-}
-
-fn hint(nearest: &Option<String>) -> String {
-    match nearest {
-        Some(name) => format!("; did you mean `{name}`?"),
-        None => format!(
-            "; built in: {}",
-            builtin_names().collect::<Vec<_>>().join(", ")
-        ),
-    }
-}
-
-fn join(problems: &[String]) -> String {
-    problems.join("; ")
-}
 
 /// Contents of a recipe file, before its kind of work is known.
 #[derive(Debug)]
@@ -258,66 +176,6 @@ impl<D: Serialize> Recipe<D> {
             reason: error.to_string(),
         }
     }
-}
-
-/// An unknown name, with the most similar known one.
-pub(super) struct Unknown<'a> {
-    pub(super) what: &'a str,
-    pub(super) given: &'a str,
-    pub(super) nearest: Option<String>,
-}
-
-impl fmt::Display for Unknown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} `{}`", self.what, self.given)?;
-        match &self.nearest {
-            Some(name) => write!(f, "; did you mean `{name}`?"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Returns the most similar of `names`, if any is similar.
-pub fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
-    names
-        .map(|name| (strsim::jaro_winkler(given, name), name))
-        .filter(|(similarity, _)| *similarity > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name.to_string())
-}
-
-/// Names of the variants of an enum, as serde reads them.
-pub fn sources_of<S: DeserializeOwned>() -> &'static [&'static str] {
-    /// A format without values: it only takes note of what is asked for.
-    struct Variants<'a>(&'a mut &'static [&'static str]);
-
-    impl<'de> Deserializer<'de> for Variants<'_> {
-        type Error = NoValue;
-
-        fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, NoValue> {
-            Err(NoValue::custom("not an enum"))
-        }
-
-        fn deserialize_enum<V: Visitor<'de>>(
-            self,
-            _name: &'static str,
-            variants: &'static [&'static str],
-            _visitor: V,
-        ) -> Result<V::Value, NoValue> {
-            *self.0 = variants;
-            Err(NoValue::custom("its variants are known now"))
-        }
-
-        serde::forward_to_deserialize_any! {
-            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
-            unit_struct newtype_struct seq tuple tuple_struct map struct identifier ignored_any
-        }
-    }
-
-    let mut variants: &'static [&'static str] = &[];
-    // It always fails; `variants` is what it leaves behind.
-    let _ = S::deserialize(Variants(&mut variants));
-    variants
 }
 
 /// Sets one dotted key. A value that is not TOML is taken as text, so that paths and names need no

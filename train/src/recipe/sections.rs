@@ -169,6 +169,7 @@ pub enum OptimizerName {
 /// unless `decay_all` is set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct OptimizerRecipe {
     /// Optimizer.
     pub name: OptimizerName,
@@ -191,6 +192,17 @@ pub struct OptimizerRecipe {
     /// Adam's epsilon.
     pub eps: f64,
 }
+
+tinderbox_model::setters!(OptimizerRecipe {
+    with_learning_rate => learning_rate: f64,
+    with_momentum => momentum: f64,
+    with_nesterov => nesterov: bool,
+    with_weight_decay => weight_decay: f64,
+    with_layer_decay => layer_decay: f64,
+    with_decay_all => decay_all: bool,
+    with_betas => betas: [f64; 2],
+    with_eps => eps: f64,
+});
 
 impl OptimizerRecipe {
     /// An optimizer with this learning rate and PyTorch's defaults otherwise.
@@ -241,6 +253,7 @@ pub enum ScheduleName {
 /// a checkpoint records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct ScheduleRecipe {
     /// Shape.
     pub name: ScheduleName,
@@ -262,6 +275,27 @@ pub struct ScheduleRecipe {
     pub plateau_patience: u64,
 }
 
+tinderbox_model::setters!(ScheduleRecipe {
+    with_warmup_steps => warmup_steps: u64,
+    with_warmup_epochs => warmup_epochs: f64,
+    with_min_learning_rate => min_learning_rate: f64,
+    with_step_epochs => step_epochs: f64,
+    with_first_step_epochs => first_step_epochs: Option<f64>,
+    with_milestones => milestones: Vec<f64>,
+    with_gamma => gamma: f64,
+    with_plateau_patience => plateau_patience: u64,
+});
+
+impl ScheduleRecipe {
+    /// A schedule of this shape.
+    pub fn new(name: ScheduleName) -> Self {
+        Self {
+            name,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for ScheduleRecipe {
     fn default() -> Self {
         Self {
@@ -281,6 +315,7 @@ impl Default for ScheduleRecipe {
 /// Length of a run, batches, evaluation and checkpoints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct TrainRecipe {
     /// Passes over the training data.
     pub epochs: u64,
@@ -331,6 +366,11 @@ tinderbox_model::setters!(TrainRecipe {
     with_max_steps => max_steps: Option<u64>,
     with_batch_size => batch_size: usize,
     with_gradient_accumulation => gradient_accumulation: usize,
+    with_clip_norm => clip_norm: Option<f64>,
+    with_ema_decay => ema_decay: Option<f64>,
+    with_eval_every => eval_every: Option<u64>,
+    with_checkpoint_every => checkpoint_every: Option<u64>,
+    with_patience => patience: Option<u64>,
     with_keep_last => keep_last: usize,
     with_log_every => log_every: u64,
 });

@@ -320,9 +320,10 @@ impl Tick {
         if y.abs() < 0.1_f64.powi(self.last_place + 1) {
             return "0".to_owned();
         }
-        let exponent = match self.scientific {
-            true => y.abs().log10().floor() as i32,
-            false => 0,
+        let exponent = if self.scientific {
+            y.abs().log10().floor() as i32
+        } else {
+            0
         };
         let places = (self.last_place + exponent).max(0) as usize;
         match plain(y / 10_f64.powi(exponent), places) {

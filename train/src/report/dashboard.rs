@@ -194,9 +194,10 @@ impl Dashboard {
                 SerializedEntry::new(text, value.to_string()),
             );
             // Not `Numeric` for a non-finite value: the axes of the plot could not be computed.
-            Some(match value.abs() <= LARGEST_PLOTTED {
-                true => MetricState::Numeric(entry, Some(NumericEntry::Value(value))),
-                false => MetricState::Generic(entry),
+            Some(if value.abs() <= LARGEST_PLOTTED {
+                MetricState::Numeric(entry, Some(NumericEntry::Value(value)))
+            } else {
+                MetricState::Generic(entry)
             })
         };
         values.iter().filter_map(state).collect()

@@ -147,9 +147,10 @@ pub fn read(path: &Path) -> Result<Vec<Record>, TrainError> {
 }
 
 fn panel(records: &[Record], info: MetricInfo) -> Panel {
-    let (scale, y_label) = match info.is_fraction {
-        true => (100.0, format!("{} (%)", info.name.replace('_', " "))),
-        false => (1.0, info.name.replace('_', " ")),
+    let (scale, y_label) = if info.is_fraction {
+        (100.0, format!("{} (%)", info.name.replace('_', " ")))
+    } else {
+        (1.0, info.name.replace('_', " "))
     };
     Panel {
         title: info.name.replace('_', " "),

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use super::{EvaluationReport, Speed, StepReport, ViewInfo};
+use super::records::{EvaluationReport, Speed, StepReport, ViewInfo};
 use crate::metrics::{MetricInfo, Values};
 
 /// Interval between lines.
@@ -103,9 +103,10 @@ pub fn format_values(values: &Values, metrics: &[MetricInfo]) -> String {
             continue;
         };
         let name = info.name.replace('_', " ");
-        parts.push(match info.is_fraction {
-            true => format!("{name} {:.2} %", value * 100.0),
-            false => format!("{name} {value:.4}"),
+        parts.push(if info.is_fraction {
+            format!("{name} {:.2} %", value * 100.0)
+        } else {
+            format!("{name} {value:.4}")
         });
     }
     parts.join("  ")

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use burn::module::Module;
 
-use super::RunDir;
+use super::directory::RunDir;
 use crate::TrainError;
 use crate::checkpoint::{EMA, MODEL};
 use crate::params::adapters;
@@ -53,7 +53,7 @@ impl RunDir {
                     .unwrap_or(newest)
             }
         };
-        let mut files = adapters::complete(checkpoints.load(step)?, &self.path)?;
+        let mut files = adapters::complete(checkpoints.load(step)?, self.path())?;
         let averaged = files.contains_key(EMA) && !live;
         let name = if averaged { EMA } else { MODEL };
         let path = checkpoints.path(step).join(name);
@@ -71,7 +71,7 @@ impl RunDir {
     fn newest_step(&self) -> Result<u64, TrainError> {
         let steps = self.checkpoints().steps()?;
         steps.last().copied().ok_or_else(|| TrainError::NoRun {
-            path: self.path.clone(),
+            path: self.path().to_path_buf(),
             reason: "it has no checkpoint yet; it stopped before its first one".into(),
         })
     }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use tinderbox_data::loader::Loader;
 
 use super::{SessionContext, StartMode};
 use crate::TrainError;
@@ -24,47 +23,30 @@ const DRY_RUN_BATCHES: usize = 2;
 pub(crate) struct Prepared<T: Task, B> {
     pub(crate) task: T,
     pub(crate) model: T::Model,
-    pub(crate) train: Loader<T::Source>,
-    pub(crate) validation: Loader<T::Source>,
+    pub(crate) loaders: Loaders<T::Source>,
     pub(crate) bundle: B,
     /// Factors of the learning rate by parameter, where they are not 1.
     pub(crate) rate_scales: BTreeMap<String, f64>,
 }
 
 impl<T: Task, B: Bundle> Prepared<T, B> {
+    /// Runs the session.
     pub(crate) fn run<D: DataSection>(
         self,
         recipe: &Recipe<D>,
         start: &StartMode,
         mut context: SessionContext,
     ) -> Result<Outcome, TrainError> {
+        check_best_metric(recipe, self.task.metrics())?;
+        let device = context.device.clone().autodiff();
+        let run = self.open_run(recipe, start)?;
         let Self {
             task,
             model,
-            train,
-            validation,
-            bundle,
+            loaders,
             rate_scales,
+            ..
         } = self;
-        let device = context.device.clone().autodiff();
-        check_best_metric(recipe, task.metrics())?;
-        let run = match start {
-            StartMode::New { path, overwrite } => {
-                let run = RunDir::create::<B>(path, *overwrite)?;
-                adapters::write_base(run.path(), &model)?;
-                run.write_description(recipe, &bundle)?;
-                Some(run)
-            }
-            StartMode::Resume { path, .. } => {
-                let run = RunDir::resume(path)?;
-                // It starts anew, and its initial weights may have changed since.
-                if run.checkpoints().steps()?.is_empty() {
-                    adapters::write_base(run.path(), &model)?;
-                }
-                Some(run)
-            }
-            StartMode::DryRun => None,
-        };
         let mut state = match (start, &run) {
             (StartMode::Resume { step, .. }, Some(run)) => {
                 restore(run, *step, model, recipe, &device)?
@@ -76,41 +58,71 @@ impl<T: Task, B: Bundle> Prepared<T, B> {
             run.checkpoints().clean()?;
             run.write_recipe(recipe)?;
         }
-        let sizes = [&train, &validation].map(|loader| task.size(loader.source()));
-        let view = context.view(&ViewInfo {
-            name: &recipe.name,
-            metrics: task.metrics(),
-            items: task.items(),
-            epochs: recipe.train.epochs,
-            epoch: state.progress.epoch,
-            step: state.progress.step,
-            model: &recipe.model.name,
-            parameters: tinderbox_model::num_parameters(&state.model),
-            sizes,
-        });
-        let progress = &state.progress;
-        let reporter = match &run {
-            Some(run) => Reporter::new(
-                view,
-                task.metrics(),
-                run.report_files(),
-                progress.step,
-                progress.metrics_bytes,
-            )?,
-            None => Reporter::without_files(view, task.metrics()),
-        };
-        let loaders = Loaders { train, validation };
-        let mut trainer = Trainer::new(&task, state, loaders, &recipe.train, &device)
+        let reporter = reporter(&task, &state, &loaders, recipe, run.as_ref(), &mut context)?;
+        let trainer = Trainer::new(&task, state, loaders, &recipe.train, &device)
             .with_schedule(recipe.schedule.clone())
             .with_seed(recipe.seed)
             .with_reporter(reporter)
             .with_interrupter(context.interrupter);
-        trainer = match &run {
-            Some(run) => trainer.with_checkpoints(run.checkpoints()),
-            None => trainer.with_validation_batches(DRY_RUN_BATCHES),
-        };
-        trainer.run()
+        match &run {
+            Some(run) => trainer.with_checkpoints(run.checkpoints()).run(),
+            None => trainer.with_validation_batches(DRY_RUN_BATCHES).run(),
+        }
     }
+
+    /// Creates or opens the run directory; a dry run has none.
+    fn open_run<D: DataSection>(
+        &self,
+        recipe: &Recipe<D>,
+        start: &StartMode,
+    ) -> Result<Option<RunDir>, TrainError> {
+        Ok(match start {
+            StartMode::New { path, overwrite } => {
+                let run = RunDir::create::<B>(path, *overwrite)?;
+                adapters::write_base(run.path(), &self.model)?;
+                run.write_description(recipe, &self.bundle)?;
+                Some(run)
+            }
+            StartMode::Resume { path, .. } => {
+                let run = RunDir::resume(path)?;
+                // Without a checkpoint the run starts anew, and its initial weights may have
+                // changed since.
+                if run.checkpoints().steps()?.is_empty() {
+                    adapters::write_base(run.path(), &self.model)?;
+                }
+                Some(run)
+            }
+            StartMode::DryRun => None,
+        })
+    }
+}
+
+/// Reports to the view of `context`, and to the files of `run`.
+fn reporter<T: Task, D>(
+    task: &T,
+    state: &State<T::Model>,
+    loaders: &Loaders<T::Source>,
+    recipe: &Recipe<D>,
+    run: Option<&RunDir>,
+    context: &mut SessionContext,
+) -> Result<Reporter, TrainError> {
+    let (progress, metrics) = (&state.progress, task.metrics());
+    let view = context.view(&ViewInfo {
+        name: &recipe.name,
+        metrics,
+        items: task.items(),
+        epochs: recipe.train.epochs,
+        epoch: progress.epoch,
+        step: progress.step,
+        model: &recipe.model.name,
+        parameters: tinderbox_model::num_parameters(&state.model),
+        sizes: [&loaders.train, &loaders.validation].map(|loader| task.size(loader.source())),
+    });
+    let Some(run) = run else {
+        return Ok(Reporter::without_files(view, metrics));
+    };
+    let (step, metrics_bytes) = (progress.step, progress.metrics_bytes);
+    Reporter::new(view, metrics, run.report_files(), step, metrics_bytes)
 }
 
 /// Restores the state at the checkpoint of `step`, by default the newest. A run that was killed

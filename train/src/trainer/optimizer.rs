@@ -86,12 +86,10 @@ impl Optimizer {
         rate: f64,
         weight_decay: f64,
     ) -> Tensor<1> {
-        let options = optim::Sgd {
-            rate,
-            momentum: self.recipe.momentum,
-            nesterov: self.recipe.nesterov,
-            weight_decay,
-        };
+        let options = optim::Sgd::new(rate)
+            .with_momentum(self.recipe.momentum)
+            .with_nesterov(self.recipe.nesterov)
+            .with_weight_decay(weight_decay);
         let key = format!("{name}.momentum_buffer");
         let buffer = self.state.remove(&key);
         let (value, buffer) = optim::sgd(value, gradient, buffer, &options);
@@ -107,14 +105,11 @@ impl Optimizer {
         rate: f64,
         weight_decay: f64,
     ) -> Tensor<1> {
-        let options = optim::Adam {
-            rate,
-            betas: self.recipe.betas,
-            eps: self.recipe.eps,
-            weight_decay,
-            decoupled: self.recipe.name == OptimizerName::AdamW,
-            step: self.steps,
-        };
+        let decoupled = self.recipe.name == OptimizerName::AdamW;
+        let options = optim::Adam::new(rate, self.steps)
+            .with_betas(self.recipe.betas)
+            .with_eps(self.recipe.eps)
+            .with_weight_decay(weight_decay, decoupled);
         let keys = ["exp_avg", "exp_avg_sq"].map(|state| format!("{name}.{state}"));
         let [first, second] = keys.each_ref().map(|key| self.state.remove(key));
         let (value, first, second) = optim::adam(value, gradient, first, second, &options);

@@ -163,21 +163,21 @@ fn meaning(explanation: &TextExplanation, method: &TextExplainMethod) -> String 
     let looking = looking.map_or("", String::as_str);
     match (method, &explanation.target) {
         (TextExplainMethod::IntegratedGradients { .. }, ExplainTarget::Class { name, .. }) => {
-            format!("what speaks for {name}, by its logit")
+            format!("evidence for {name}, by its logit")
         }
         (TextExplainMethod::IntegratedGradients { .. }, _) => {
-            "what speaks for this answer, by the logits of its first and last token".into()
+            "evidence for this answer, by the logits of its first and last token".into()
         }
         (TextExplainMethod::Attention { layer, head }, _) => {
             let place = match (layer, head) {
                 (Some(layer), Some(head)) => format!("in layer {layer}, head {head}"),
-                (Some(layer), None) => format!("in layer {layer}, in the mean over its heads"),
-                (None, Some(head)) => format!("in head {head}, in the mean over the layers"),
+                (Some(layer), None) => format!("in layer {layer}, mean over its heads"),
+                (None, Some(head)) => format!("in head {head}, mean over the layers"),
                 (None, None) => "in the mean over layers and heads".into(),
             };
-            format!("what {looking} looks at {place}")
+            format!("attention of {looking} {place}")
         }
-        (TextExplainMethod::Rollout, _) => format!("what {looking} looks at through all layers"),
+        (TextExplainMethod::Rollout, _) => format!("attention of {looking} through all layers"),
     }
 }
 

@@ -55,7 +55,7 @@ struct Explanation {
     method: ImageMethod,
     layer: Option<String>,
     picture: PathBuf,
-    /// True if nothing at all speaks for the class.
+    /// True if there is no evidence for the class at all.
     #[serde(rename = "empty")]
     is_empty: bool,
 }
@@ -118,15 +118,15 @@ pub(super) fn run(args: &Args) -> CliResult {
 }
 
 impl Explanation {
-    /// A line such as `photo.grad-cam.png: what speaks for star in layer4`.
+    /// A line such as `photo.grad-cam.png: evidence for star in layer4`.
     fn line(&self) -> String {
         let (picture, class) = (self.picture.display(), &self.explained);
         let place = match &self.layer {
             Some(layer) => format!(" in {layer}"),
             None => String::new(),
         };
-        let what = if self.is_empty { "nothing" } else { "what" };
-        format!("{picture}: {what} speaks for {class}{place}")
+        let no = if self.is_empty { "no " } else { "" };
+        format!("{picture}: {no}evidence for {class}{place}")
     }
 }
 

@@ -7,7 +7,7 @@ use tinderbox_data::text::encoder::question_answering::{
     self, Prediction, QuestionBatch, QuestionWindows,
 };
 
-use super::LoadedEncoder;
+use super::open::LoadedEncoder;
 use super::question_answering::{Answering, span_logits};
 use crate::TrainError;
 use crate::kinds::classes::read_logits;

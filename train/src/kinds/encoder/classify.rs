@@ -2,7 +2,7 @@
 
 use tinderbox_data::text::encoder::Encoding;
 
-use super::LoadedEncoder;
+use super::open::LoadedEncoder;
 use crate::TrainError;
 use crate::kinds::classes::{ClassProbability, named, probabilities};
 

@@ -8,7 +8,8 @@ use tinderbox_data::text::encoder::{EncoderBatch, Encoding, InputBuilder};
 use tinderbox_model_transformer::sentence::{Pooling, SentenceEncoder, transformer_folder};
 
 use super::forward::{BATCH_SIZE, forward_rows};
-use super::{OpenOptions, check_tokens, input};
+use super::inputs::{check_tokens, input};
+use super::open::OpenOptions;
 use crate::TrainError;
 
 /// Turns texts into vectors.

@@ -5,11 +5,10 @@ use tinderbox_data::Split;
 use tinderbox_data::loader::Loader;
 use tinderbox_model_transformer::TextEncoder;
 
+use super::open::LoadedEncoder;
+use super::recipe::{EncoderDataSource, EncoderRecipe};
 use super::score::{ClassScore, per_class};
-use super::{
-    EncoderDataSource, EncoderRecipe, LoadedEncoder, masked_lm, question_answering,
-    sequence_classification, token_classification,
-};
+use super::{masked_lm, question_answering, sequence_classification, token_classification};
 use crate::TrainError;
 use crate::metrics::{Tally, Values};
 use crate::task::{HiddenState, Task};

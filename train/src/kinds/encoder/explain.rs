@@ -8,8 +8,8 @@ use tinderbox_model_transformer::explain::{
 };
 use tinderbox_model_transformer::{EncoderInput, Head};
 
-use super::LoadedEncoder;
-use super::TextInput;
+use super::classify::TextInput;
+use super::open::LoadedEncoder;
 use crate::TrainError;
 use crate::kinds::classes::{ClassProbability, named, ranked, read_logits};
 

@@ -6,7 +6,7 @@ use burn::tensor::{Int, Tensor};
 use serde::Serialize;
 use tinderbox_data::text::encoder::{Encoding, InputBuilder};
 
-use super::LoadedEncoder;
+use super::open::LoadedEncoder;
 use crate::TrainError;
 use crate::kinds::classes::{ranked, read_logits};
 

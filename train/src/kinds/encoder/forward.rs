@@ -4,7 +4,8 @@ use burn::tensor::Tensor;
 use tinderbox_data::text::encoder::{EncoderBatch, Encoding, InputBuilder};
 use tinderbox_model_transformer::{EncoderInput, TextEncoderConfig};
 
-use super::{LoadedEncoder, input};
+use super::inputs::input;
+use super::open::LoadedEncoder;
 use crate::TrainError;
 use crate::kinds::classes::read_logits;
 

@@ -9,7 +9,9 @@ use tinderbox_data::text::encoder::InputBuilder;
 use tinderbox_model_transformer::huggingface::{self, OpenedEncoder};
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
-use super::{EncoderBundle, EncoderDataRecipe, check_tokens};
+use super::bundle::EncoderBundle;
+use super::inputs::check_tokens;
+use super::recipe::EncoderDataRecipe;
 use crate::TrainError;
 use crate::kinds::classes::class_name;
 use crate::kinds::is_hugging_face_folder;

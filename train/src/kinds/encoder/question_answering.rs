@@ -373,9 +373,10 @@ fn span_task(
     has_impossible: bool,
 ) -> QuestionAnsweringTask {
     let can_be_impossible = encoder.can_be_impossible;
-    let version = match can_be_impossible || has_impossible {
-        true => Version::V2,
-        false => Version::V1,
+    let version = if can_be_impossible || has_impossible {
+        Version::V2
+    } else {
+        Version::V1
     };
     let answering = Answering::new(section, can_be_impossible);
     QuestionAnsweringTask::new(encoder.config.clone(), answering, version)

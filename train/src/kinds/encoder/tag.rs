@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::Serialize;
 use tinderbox_data::text::encoder::Encoding;
 
-use super::LoadedEncoder;
+use super::open::LoadedEncoder;
 use super::score::{self, entities};
 use crate::TrainError;
 use crate::kinds::classes::ranked;

@@ -9,12 +9,12 @@ use super::{
     masked_lm, pretrained, question_answering, sequence_classification, token_classification,
 };
 use crate::TrainError;
-use crate::params::adaptation;
-use crate::params::init_model;
+use crate::params::{adaptation, init_model};
 use crate::run::{Bundle, RunDir};
-use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew};
+use crate::session::prepared::Prepared;
+use crate::session::{SessionContext, StartMode, Work, begins_anew};
 use crate::task::Task;
-use crate::trainer::Outcome;
+use crate::trainer::{Loaders, Outcome};
 
 /// Text encoders: sequence and token classification, question answering, masked language modelling.
 pub struct Encoder;
@@ -88,8 +88,7 @@ fn run_encoder<T: Task<Model = TextEncoder>>(
         task,
         rate_scales: adaptation::rate_scales(&model, recipe.optimizer.layer_decay),
         model,
-        train,
-        validation,
+        loaders: Loaders { train, validation },
         bundle: encoder,
     };
     prepared.run(recipe, start, context)

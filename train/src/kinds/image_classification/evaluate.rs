@@ -4,7 +4,8 @@ use serde::Serialize;
 use tinderbox_data::Split;
 
 use super::data::{loader_config, open_dataset, validation_loader};
-use super::{ImageRecipe, LoadedImageClassifier};
+use super::open::LoadedImageClassifier;
+use super::recipe::ImageRecipe;
 use crate::TrainError;
 use crate::kinds::classes::{ranked, read_logits};
 use crate::pretrained::DataAccess;

@@ -9,9 +9,10 @@ use tinderbox_model_cnn::registry::{self, InputInfo};
 use tinderbox_model_cnn::weights::known;
 use tinderbox_weights::{LoadOptions, Mismatch, StateDict};
 
+use super::bundle::ImageBundle;
 use super::data::preprocess;
 use super::pretrained::locate;
-use super::{ImageBundle, ImageDataRecipe};
+use super::recipe::ImageDataRecipe;
 use crate::TrainError;
 use crate::kinds::classes::class_name;
 use crate::pretrained::DataAccess;
@@ -60,10 +61,7 @@ pub fn open(path: impl AsRef<Path>, device: &Device) -> Result<LoadedImageClassi
 /// use tinderbox_train::kinds::image_classification::OpenOptions;
 /// use tinderbox_train::pretrained::DataAccess;
 ///
-/// let mut access = DataAccess {
-///     cache: "cache".into(),
-///     progress: &mut |_, _| (),
-/// };
+/// let mut access = DataAccess::new("cache".into());
 /// // Published weights, downloaded into the cache folder.
 /// let model = OpenOptions::default().open("resnet18.imagenet1k_v1", &Device::flex(), &mut access)?;
 /// // A weights file in place of the checkpoint; classes and preprocessing are still the run's.

@@ -8,7 +8,7 @@ use tinderbox_data::image::{Image, decode};
 use tinderbox_data::{DataError, random};
 use tinderbox_model_cnn::explain::{self, SmoothGrad};
 
-use super::LoadedImageClassifier;
+use super::open::LoadedImageClassifier;
 use crate::TrainError;
 use crate::kinds::classes::{ClassProbability, named, ranked, read_logits};
 
@@ -38,7 +38,7 @@ pub enum ImageExplainMethod {
     SmoothGrad(SmoothGrad),
 }
 
-/// Regions of an image that speak for a class.
+/// Regions of an image that support a class.
 #[derive(Clone, Debug)]
 pub struct ImageExplanation {
     /// Predicted classes, most probable first.

@@ -9,8 +9,9 @@ use super::recipe::{ImageDataRecipe, ImageRecipe};
 use super::task::ImageClassificationTask;
 use crate::TrainError;
 use crate::params::init_model;
-use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew};
-use crate::trainer::Outcome;
+use crate::session::prepared::Prepared;
+use crate::session::{SessionContext, StartMode, Work, begins_anew};
+use crate::trainer::{Loaders, Outcome};
 
 /// Image classification.
 pub struct ImageClassification;
@@ -52,8 +53,7 @@ fn prepare(
     Ok(Prepared {
         task: ImageClassificationTask::new(config.num_classes(), smoothing),
         model,
-        train,
-        validation,
+        loaders: Loaders { train, validation },
         bundle: classifier,
         rate_scales: BTreeMap::new(),
     })

@@ -7,7 +7,9 @@ use tinderbox_data::Split;
 use tinderbox_data::text::language::{Corpus, Tokens};
 
 use super::data::{evaluation_loader, open_corpus};
-use super::{LanguageModelingTask, LanguageRecipe, LoadedLanguageModel};
+use super::open::LoadedLanguageModel;
+use super::recipe::LanguageRecipe;
+use super::task::LanguageModelingTask;
 use crate::TrainError;
 use crate::metrics::Tally;
 use crate::task::{HiddenState, Task};
@@ -88,7 +90,7 @@ impl LoadedLanguageModel {
     ) -> Result<LanguageEvaluation, TrainError> {
         let unknown = || TrainError::Usage("only models of runs can be evaluated".into());
         let config = self.config.as_ref().ok_or_else(unknown)?;
-        let task = LanguageModelingTask::new(recipe, &self.tokenizer)?;
+        let task = LanguageModelingTask::new(recipe, &self.tokenizer);
         let start = self.tokenizer.end_of_text();
         let loader = evaluation_loader(recipe, config, tokens, start)?;
         let mut tally = Tally::default();

@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 use tinderbox_generate::{Choice, GenerateError, PredictError, Sampler, Sampling, generate};
 
+use super::open::LoadedLanguageModel;
+use super::predictor::Predictor;
 use super::stop::StopText;
-use super::{LoadedLanguageModel, Predictor};
 use crate::TrainError;
 
 /// Settings of [`LoadedLanguageModel::generate`].

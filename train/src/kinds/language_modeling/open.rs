@@ -6,7 +6,8 @@ use burn::tensor::Device;
 use tinderbox_data::text::Tokenizer;
 use tinderbox_model_transformer::{CausalLm, huggingface, llama2c};
 
-use super::{LanguageBundle, LanguageModel, LanguageModelConfig};
+use super::bundle::LanguageBundle;
+use super::model::{LanguageModel, LanguageModelConfig};
 use crate::TrainError;
 use crate::kinds::is_hugging_face_folder;
 use crate::run::{Bundle, RunDir, Which};

@@ -37,24 +37,21 @@ pub struct LanguageModelingOutput {
 
 impl LanguageModelingTask {
     /// The task of `recipe`, with the tokenizer of its text.
-    ///
-    /// # Errors
-    /// Never, at present.
-    pub fn new(recipe: &LanguageRecipe, tokenizer: &Tokenizer) -> Result<Self, TrainError> {
+    pub fn new(recipe: &LanguageRecipe, tokenizer: &Tokenizer) -> Self {
         let data = &recipe.data;
         let is_by_character = tokenizer.is_by_character();
         let mut metrics = vec![MetricInfo::lower("loss"), MetricInfo::lower("perplexity")];
         if is_by_character {
             metrics.push(MetricInfo::lower(BITS));
         }
-        Ok(Self {
+        Self {
             metrics,
             label_smoothing: recipe.train.label_smoothing,
             ar_alpha: recipe.train.ar_alpha,
             tar_beta: recipe.train.tar_beta,
             usual_length: data.vary_length.then_some(data.sequence_length),
             is_by_character,
-        })
+        }
     }
 
     fn regularisation(&self, activations: &tinderbox_model_rnn::Activations) -> Option<Tensor<1>> {
@@ -228,7 +225,7 @@ mod tests {
         let recipe: LanguageRecipe = recipe.typed().unwrap();
         let letters = ["a", "b"].map(String::from).to_vec();
         let tokenizer = Tokenizer::from_characters(letters).unwrap();
-        LanguageModelingTask::new(&recipe, &tokenizer).unwrap()
+        LanguageModelingTask::new(&recipe, &tokenizer)
     }
 
     #[test]

@@ -9,8 +9,9 @@ use super::recipe::{LanguageDataRecipe, LanguageRecipe};
 use super::task::LanguageModelingTask;
 use crate::TrainError;
 use crate::params::init_model;
-use crate::session::{Prepared, SessionContext, StartMode, Work, begins_anew};
-use crate::trainer::Outcome;
+use crate::session::prepared::Prepared;
+use crate::session::{SessionContext, StartMode, Work, begins_anew};
+use crate::trainer::{Loaders, Outcome};
 
 /// Language modelling: the next token.
 pub struct LanguageModeling;
@@ -46,10 +47,9 @@ fn prepare(
         model = pretrained::load(model, &recipe.model, &mut |note| context.note(note))?;
     }
     Ok(Prepared {
-        task: LanguageModelingTask::new(recipe, &text_model.tokenizer)?,
+        task: LanguageModelingTask::new(recipe, &text_model.tokenizer),
         model,
-        train,
-        validation,
+        loaders: Loaders { train, validation },
         bundle: text_model,
         rate_scales: BTreeMap::new(),
     })
