@@ -31,6 +31,26 @@ fn a_configuration_survives_json() {
 }
 
 #[test]
+fn heads_have_short_names_in_json_and_hugging_faces_are_read() {
+    for (head, short, long) in [
+        (Head::None, "none", "none"),
+        (Head::MaskedLm, "masked_lm", "masked_lm"),
+        (
+            Head::SequenceClassification,
+            "sequence",
+            "sequence_classification",
+        ),
+        (Head::TokenClassification, "token", "token_classification"),
+        (Head::QuestionAnswering, "span", "question_answering"),
+    ] {
+        assert_eq!(serde_json::to_value(head).unwrap(), short);
+        for name in [short, long] {
+            assert_eq!(serde_json::from_value::<Head>(name.into()).unwrap(), head);
+        }
+    }
+}
+
+#[test]
 fn invalid_options_are_named() {
     for (json, option) in [
         (r#"{"family": "bert", "hidden_size": 100}"#, "hidden_size"),

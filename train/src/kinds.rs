@@ -135,7 +135,8 @@ impl Recipe {
     /// The recipe called `name`: built in, or a TOML file at that path. Each of `sets` is
     /// `key=value` with a dotted key.
     ///
-    /// # Errors An unknown name, a file that is not TOML, and all unknown keys and values out of
+    /// # Errors
+    /// An unknown name, a file that is not TOML, and all unknown keys and values out of
     /// range together.
     pub fn load(name: &str, sets: &[String]) -> Result<Self, RecipeError> {
         checked(RecipeToml::open(name, sets)?)
@@ -207,7 +208,8 @@ fn is_hugging_face_folder(path: &Path) -> bool {
 
 /// Trains a model as `recipe` says.
 ///
-/// # Errors Whatever keeps the run from starting or ends it early; data and recipe are checked
+/// # Errors
+/// Whatever keeps the run from starting or ends it early; data and recipe are checked
 /// before anything is written.
 pub fn train(
     recipe: &Recipe,

@@ -134,7 +134,8 @@ impl<'a, T: Task> Trainer<'a, T> {
 
     /// Takes steps until the run is complete or something stops it.
     ///
-    /// # Errors Data that cannot be read, a loss that is not finite, a checkpoint that cannot be
+    /// # Errors
+    /// Data that cannot be read, a loss that is not finite, a checkpoint that cannot be
     /// written. Checkpoints written before that are good.
     pub fn run(mut self) -> Result<Outcome, TrainError> {
         let schedule = self.schedule();

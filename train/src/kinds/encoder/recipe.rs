@@ -148,7 +148,8 @@ impl DataSection for EncoderDataRecipe {
 /// The model of a recipe: its defaults, overridden by the options of the section. The model
 /// `pretrained` is read from the folder `model.weights`.
 ///
-/// # Errors A sentence per problem: an unknown name, an unknown option, a value of the wrong type,
+/// # Errors
+/// A sentence per problem: an unknown name, an unknown option, a value of the wrong type,
 /// an unreadable folder.
 pub fn model_config(model: &ModelRecipe) -> Result<TextEncoderConfig, Vec<String>> {
     if model.name == PRETRAINED {
