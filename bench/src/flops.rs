@@ -1,13 +1,13 @@
-//! How many floating-point operations a step is, by formula.
+//! Floating-point operations of a step, by formula.
 //!
-//! Two for each multiplication with its addition, in convolutions, linear layers and attention; the rest (norms,
-//! activations, pools, the optimizer) is not counted. A training step counts as three forward passes: the output, the
-//! gradient of the input and that of the weight are one product each. (The first layer needs no gradient of its input,
-//! so this is a little too much.) Causal attention counts the pairs of tokens that it looks at.
+//! A multiply-add counts as two, in convolutions, linear layers and attention; norms, activations,
+//! pooling and the optimizer are not counted. A training step counts as three forward passes: output,
+//! input gradient and weight gradient are one product each. (The first layer needs no input gradient,
+//! so this is slightly too much.) Causal attention counts only the unmasked pairs of tokens.
 
 use super::workload::{Kind, PROMPT, Shape, VOCAB, Workload};
 
-/// Of a step; `None` where there is next to no arithmetic.
+/// Operations of a step; `None` for workloads with next to no arithmetic.
 pub(super) fn per_step(workload: Workload, kind: Kind, shape: Shape) -> Option<f64> {
     let Shape { batch, size } = shape;
     let products = match workload {
@@ -20,7 +20,7 @@ pub(super) fn per_step(workload: Workload, kind: Kind, shape: Shape) -> Option<f
         Workload::Lstm2x650 => lstm(650, size),
         Workload::Gpt6x384 => gpt(size, size),
         Workload::BertSmall => bert(4, 512, size),
-        // The last token is written and not read.
+        // The last generated token is not read.
         Workload::Generation => gpt(PROMPT + size - 1, size),
         Workload::LoadFolder | Workload::LoadShards => return None,
     };
@@ -31,7 +31,7 @@ pub(super) fn per_step(workload: Workload, kind: Kind, shape: Shape) -> Option<f
     Some((2 * passes * batch * products) as f64)
 }
 
-/// A square convolution that gives maps of `side` x `side`.
+/// Multiply-adds of a square convolution with an output of `side` x `side`.
 fn conv(side: usize, kernel: usize, from: usize, to: usize) -> usize {
     side * side * kernel * kernel * from * to
 }
@@ -83,17 +83,17 @@ fn vgg11(side: usize) -> usize {
     sum
 }
 
-/// Two layers, each four gates of what comes in and what was remembered.
+/// Two layers, each with four gates of input and hidden state, and the head.
 fn lstm(width: usize, tokens: usize) -> usize {
     tokens * (2 * 4 * width * 2 * width + width * VOCAB)
 }
 
-/// The weights of attention and of a feed-forward layer four times as wide: `4 w²` and `8 w²`.
+/// Weights of attention, `4 w²`, and of a feed-forward layer four times as wide, `8 w²`.
 fn layer(width: usize) -> usize {
     12 * width * width
 }
 
-/// `tokens` are read, and for `heads` of them the next one is guessed.
+/// A GPT that reads `tokens` and predicts a next token after `heads` of them.
 fn gpt(tokens: usize, heads: usize) -> usize {
     let (layers, width) = (6, 384);
     let pairs = tokens * (tokens + 1) / 2;
@@ -109,9 +109,9 @@ fn bert(layers: usize, width: usize, tokens: usize) -> usize {
 mod tests {
     use super::*;
 
-    /// Multiplications and additions that torchvision and the papers give for one image.
+    /// Multiply-adds of one image, from torchvision and the papers.
     #[test]
-    fn the_formulas_give_what_is_published() {
+    fn the_formulas_agree_with_published_counts() {
         for (found, published) in [
             (resnet18(224), 1.814e9),
             (vgg11(224), 7.609e9),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_read_costs_no_head() {
+    fn the_head_is_computed_for_generated_tokens_only() {
         let shape = Workload::Generation.facts().shape;
         let written = per_step(Workload::Generation, Kind::Infer, shape);
         let shape = Shape {

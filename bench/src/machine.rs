@@ -1,12 +1,12 @@
-//! What a measurement was made on, and how much memory it took.
+//! The machine of a measurement, and the memory of a process.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Burn's version, which the workspace pins.
+/// Version of Burn that the workspace pins.
 pub(super) const BURN: &str = "0.22.1";
 
-/// The processor's name, where the system tells it.
+/// Name of the processor (Linux), or operating system and architecture.
 pub(super) fn cpu() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = info
@@ -25,7 +25,7 @@ pub(super) fn today() -> String {
     date(seconds.map_or(0, |time| time.as_secs()) / 86_400)
 }
 
-/// The date so many days after 1970-01-01. Years that begin with March have their leap day at the end
+/// Date of a day counted from 1970-01-01. Years that start in March have their leap day at the end
 /// (<https://howardhinnant.github.io/date_algorithms.html>).
 fn date(days: u64) -> String {
     // Counted from 0000-03-01, in eras of 400 years.
@@ -45,14 +45,14 @@ fn date(days: u64) -> String {
 /// Memory of a process in MiB.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Memory {
-    /// Now.
+    /// Current memory.
     pub(super) resident: Option<f64>,
-    /// The most there has been. Only Linux tells it.
+    /// Peak memory (Linux only).
     pub(super) peak: Option<f64>,
 }
 
 impl Memory {
-    /// Of this process.
+    /// Memory of this process.
     pub(super) fn now() -> Self {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let resident = memory_stats::memory_stats().map(|m| m.physical_mem as f64 / MIB);
@@ -91,14 +91,14 @@ mod tests {
     }
 
     #[test]
-    fn this_is_the_burn_that_the_workspace_pins() {
+    fn the_version_is_that_of_the_workspace() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
         let manifest = fs::read_to_string(path).unwrap();
         assert!(manifest.contains(&format!("burn = {{ version = \"={BURN}\"")));
     }
 
     #[test]
-    fn a_process_knows_its_memory() {
+    fn memory_is_read_from_the_status_file() {
         let status = "Name:\tx\nVmHWM:\t    2048 kB\n";
         assert_eq!(line_of(status, "VmHWM:"), Some(2.0));
         assert_eq!(line_of(status, "VmRSS:"), None);

@@ -1,7 +1,8 @@
-//! The benchmark: `tinderbox-bench`.
+//! The benchmark, `tinderbox-bench`: speed and memory of training, inference and loading, alone or
+//! against PyTorch.
 //!
-//! Every workload and kind runs in a process of its own, so that its memory can be told: this program again, as
-//! [`serve`], and the peer. [`measure`] drives them alike.
+//! Every workload and kind of step runs in its own process, so that its memory can be measured: this
+//! program again, as [`serve`], and the peer. [`measure`] drives both in the same way.
 
 #![allow(clippy::print_stderr)]
 
@@ -32,12 +33,18 @@ use measure::Measurement;
 use photographs::Images;
 use real_run::Shares;
 use report::{LEGEND, Report};
-use tinderbox_cli::exit::{self, Done};
-use tinderbox_cli::shared::{DeviceArgs, table};
+use tinderbox_cli::args::DeviceArgs;
+use tinderbox_cli::exit::{self, CliResult};
+use tinderbox_cli::table::table;
 use work::Job;
 use workload::{Kind, Shape, Workload};
 
-/// Measure the speed of training, inference and loading, alone or against PyTorch.
+/// Measure speed and memory of training, inference and loading.
+///
+/// Bare steps on one fixed batch are timed, in blocks that alternate with the same steps in the peer
+/// process. For article-cnn a real run follows (loader, metrics, logging, everything but
+/// evaluation), which gives the share of a step spent outside the model. Compare ratios, not times:
+/// machines differ and are noisy.
 #[derive(Parser)]
 #[command(
     name = "tinderbox-bench",
@@ -46,68 +53,87 @@ use workload::{Kind, Shape, Workload};
 Examples:
   tinderbox-bench --list
   tinderbox-bench lstm-2x200 gpt-6x384 --peer \"python3 bench/peer.py\"
-  tinderbox-bench resnet18 --kind train --scaling
-
-Bare steps on one fixed batch, in blocks that alternate with the same steps in the peer process. For the article's network
-there is a real run besides (loader, metrics, logging, everything but evaluation), which gives the share of a step spent
-outside the model. Compare ratios, not times: machines differ and are noisy."
+  tinderbox-bench resnet18 --kind train --scaling"
 )]
 struct Args {
-    /// What to measure; everything if nothing is said.
+    /// Workloads to measure [default: all].
+    #[arg(hide_possible_values = true)]
     workloads: Vec<Workload>,
-    /// Say what can be measured.
-    #[arg(long)]
+    /// List the workloads.
+    #[arg(long, help_heading = "Workload")]
     list: bool,
-    /// Only steps of this kind.
-    #[arg(long)]
+    /// Kind of step to measure [default: all].
+    #[arg(long, help_heading = "Workload")]
     kind: Option<Kind>,
-    /// The command that starts the peer.
-    #[arg(long, value_name = "COMMAND", overrides_with = "peer")]
+    /// Command that starts the peer process.
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        overrides_with = "peer",
+        help_heading = "Comparison"
+    )]
     peer: Option<String>,
-    /// Measure Burn's own operations too, without our kernels.
-    #[arg(long)]
+    /// Also measure Burn's own operations, without our kernels.
+    #[arg(long, help_heading = "Comparison")]
     plain: bool,
-    /// Threads of both sides; by default one for each processor.
-    #[arg(long, value_name = "N")]
+    /// Threads of both processes [default: all processors].
+    #[arg(long, value_name = "N", help_heading = "Measurement")]
     threads: Option<usize>,
-    /// Images or texts in a batch, in place of each workload's own number.
-    #[arg(long, value_name = "N")]
+    /// Batch size, instead of each workload's own.
+    #[arg(long, value_name = "N", help_heading = "Workload")]
     batch_size: Option<usize>,
-    /// Height and width of images, length of texts, in place of each workload's own.
-    #[arg(long, value_name = "N")]
+    /// Image side or text length, instead of each workload's own.
+    #[arg(long, value_name = "N", help_heading = "Workload")]
     size: Option<usize>,
-    /// Measure with one thread and with all, and with batches and images (or texts) that become larger.
-    #[arg(long)]
+    /// Vary threads, batch size and size of images or texts.
+    #[arg(long, help_heading = "Measurement")]
     scaling: bool,
     /// Blocks of steps on each side.
-    #[arg(long, default_value_t = 6, value_name = "N")]
+    #[arg(
+        long,
+        default_value_t = 6,
+        value_name = "N",
+        help_heading = "Measurement"
+    )]
     rounds: usize,
-    /// Steps in a block; by default half a second's, at least 4.
-    #[arg(long, value_name = "N")]
+    /// Steps per block [default: half a second's, 4 to 50].
+    #[arg(long, value_name = "N", help_heading = "Measurement")]
     steps: Option<usize>,
-    /// Steps of the real run of the article's network; 0 leaves it out.
-    #[arg(long, default_value_t = 300, value_name = "N")]
+    /// Steps of the real run of article-cnn; 0 skips it.
+    #[arg(
+        long,
+        default_value_t = 300,
+        value_name = "N",
+        help_heading = "Measurement"
+    )]
     run_steps: u64,
-    /// Load these images, FOLDER/train/CLASS/NAME.jpg, in place of generated ones. A few hundred are enough.
-    #[arg(long, value_name = "FOLDER")]
+    /// Images to load instead of generated ones.
+    ///
+    /// FOLDER/train/CLASS/NAME.jpg; a few hundred are enough.
+    #[arg(long, value_name = "FOLDER", help_heading = "Workload")]
     images: Option<PathBuf>,
-    /// Print JSON.
-    #[arg(long)]
+    /// Print JSON instead of a table.
+    #[arg(long, help_heading = "Output")]
     json: bool,
-    /// Keep the result in a section of this Markdown file.
-    #[arg(long, value_name = "FILE")]
+    /// Markdown file with a section to replace with the result.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
     markdown: Option<PathBuf>,
-    /// The section's name; by default `results`, or `scaling`.
-    #[arg(long, value_name = "NAME", requires = "markdown")]
+    /// Name of the section [default: results, or scaling].
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "markdown",
+        help_heading = "Output"
+    )]
     section: Option<String>,
-    /// Be one side of a measurement: take steps of this kind on request.
+    /// Serve one side of a measurement: take steps of this kind on request.
     #[arg(long, hide = true, value_name = "KIND")]
     serve: Option<Kind>,
     #[command(flatten)]
     device: DeviceArgs,
 }
 
-// As in the command: what is measured is what people run.
+// The command's allocator: the benchmark measures what users run.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -115,7 +141,7 @@ fn main() -> ExitCode {
     exit::finish(run(&Args::parse()))
 }
 
-fn run(args: &Args) -> Done {
+fn run(args: &Args) -> CliResult {
     if args.list {
         print_list();
         return Ok(ExitCode::SUCCESS);
@@ -146,9 +172,9 @@ fn print_list() {
     println!("{}", list.trim_fmt());
 }
 
-/// The one job of a side.
+/// The job of a process started with `--serve`.
 fn served(args: &Args, kind: Kind) -> anyhow::Result<Job> {
-    let workload = args.workloads.first().context("which workload?")?;
+    let workload = args.workloads.first().context("name a workload")?;
     let usual = workload.facts().shape;
     Ok(Job {
         workload: *workload,
@@ -160,13 +186,17 @@ fn served(args: &Args, kind: Kind) -> anyhow::Result<Job> {
     })
 }
 
-fn compare(args: &Args) -> Done {
+fn compare(args: &Args) -> CliResult {
     let plan = plan::plan(args)?;
-    ensure!(!plan.is_empty(), "no workload has steps of this kind");
-    let (report, all_well) = measured(&plan, args)?;
-    let run = match is_real_run_wanted(args) {
-        true => Some(Shares::measure(args.run_steps, &args.device.open()?)?),
-        false => None,
+    ensure!(
+        !plan.is_empty(),
+        "none of the workloads has steps of this kind"
+    );
+    let (report, all_succeeded) = run_all(&plan, args)?;
+    let run = if is_real_run_wanted(args) {
+        Some(Shares::measure(args.run_steps, &args.device.open()?)?)
+    } else {
+        None
     };
     if args.json {
         let all = json!({
@@ -187,9 +217,10 @@ fn compare(args: &Args) -> Done {
         let section = args.section.as_deref().unwrap_or(usual);
         results::replace_section(path, section, &markdown(&report, run.as_ref()))?;
     }
-    Ok(match all_well {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
+    Ok(if all_succeeded {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }
 
@@ -198,13 +229,14 @@ fn is_real_run_wanted(args: &Args) -> bool {
     is_selected && !args.scaling && args.kind.is_none() && args.run_steps > 0
 }
 
-/// What could be measured, and whether that is all. A measurement that fails, of a large model on a small machine
-/// perhaps, does not cost the others.
-fn measured(plan: &[Measurement], args: &Args) -> anyhow::Result<(Report, bool)> {
+/// Runs the measurements; returns the successful ones, and true if that is all. A failed measurement,
+/// perhaps of a large model on a small machine, does not end the others.
+fn run_all(plan: &[Measurement], args: &Args) -> anyhow::Result<(Report, bool)> {
     let loads_images = |m: &Measurement| m.job.workload.loads_images();
-    let images = match plan.iter().any(loads_images) {
-        true => Some(Images::make(args.images.as_deref())?),
-        false => None,
+    let images = if plan.iter().any(loads_images) {
+        Some(Images::make(args.images.as_deref())?)
+    } else {
+        None
     };
     let mut rows = Vec::new();
     for (number, measurement) in plan.iter().enumerate() {
@@ -219,12 +251,12 @@ fn measured(plan: &[Measurement], args: &Args) -> anyhow::Result<(Report, bool)>
             Err(error) => eprintln!("\nerror: {name}: {error:#}"),
         }
     }
-    let all_well = rows.len() == plan.len();
+    let all_succeeded = rows.len() == plan.len();
     let is_scaling = args.scaling;
-    Ok((Report { rows, is_scaling }, all_well))
+    Ok((Report { rows, is_scaling }, all_succeeded))
 }
 
-/// The section of a file: what was measured, on what, and how.
+/// Section of the Markdown file: results, machine, versions and command line.
 fn markdown(report: &Report, run: Option<&Shares>) -> String {
     let mut versions: Vec<&str> = Vec::new();
     for row in &report.rows {
@@ -236,7 +268,7 @@ fn markdown(report: &Report, run: Option<&Shares>) -> String {
     }
     let words: Vec<String> = std::env::args().skip(1).map(quoted).collect();
     let mut text = format!(
-        "{}, {}; {}; `tinderbox {}`\n\n{}\n\n{LEGEND}\n",
+        "{}, {}; {}; `tinderbox-bench {}`\n\n{}\n\n{LEGEND}\n",
         machine::today(),
         machine::cpu(),
         versions.join(", "),
@@ -249,10 +281,11 @@ fn markdown(report: &Report, run: Option<&Shares>) -> String {
     text
 }
 
-/// As it is written in a shell.
+/// Quotes a word for a shell.
 fn quoted(word: String) -> String {
-    match word.contains(' ') {
-        true => format!("\"{word}\""),
-        false => word,
+    if word.contains(' ') {
+        format!("\"{word}\"")
+    } else {
+        word
     }
 }

@@ -1,4 +1,4 @@
-//! Steps of both sides, timed in blocks that alternate.
+//! Timed steps of both sides, in alternating blocks.
 
 use std::fmt;
 use std::process::Command;
@@ -13,16 +13,17 @@ use super::side::Side;
 use super::work::Job;
 use super::workload::{Kind, Shape, Workload};
 
-/// Steps before anything is measured, on every side.
+/// Warm-up steps of each side.
 const WARM_UP: usize = 5;
-/// A block is as many steps as fit into this time, in seconds, on the slowest side.
+/// Duration of a block on the slowest side, in seconds.
 const BLOCK: f64 = 0.5;
-/// But at least and at most so many.
+/// Minimum and maximum steps of a block.
 const BLOCK_STEPS: [usize; 2] = [4, 50];
-/// A side's threads may wait actively for more work for some milliseconds; the other side is not to see that.
+/// Pause between blocks: the threads of a side may spin for some milliseconds after a block, which
+/// must not disturb the other side.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A job and the number of threads for it.
+/// A job and its number of threads.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Measurement {
     pub(super) job: Job,
@@ -48,29 +49,29 @@ impl fmt::Display for Measurement {
     }
 }
 
-/// What was measured.
+/// Result of a measurement.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) measurement: Measurement,
     pub(super) ours: Times,
-    /// Without our kernels.
+    /// Burn's own operations, without our kernels.
     pub(super) plain: Option<Times>,
-    /// The fastest of the peers.
+    /// Fastest variant of the peer.
     pub(super) peer: Option<Times>,
 }
 
-/// The steps of one side.
+/// Step times of one side.
 #[derive(Debug)]
 pub(super) struct Times {
-    /// What ran, with its version.
+    /// Program and version.
     pub(super) version: String,
-    /// Which of several ways to do the same, if there are several.
+    /// Name of the variant, if the peer has several.
     pub(super) variant: Option<&'static str>,
-    /// Of each step.
+    /// Seconds of each step.
     pub(super) seconds: Vec<f64>,
-    /// Before the first step, in MiB.
+    /// Memory before the first step, in MiB.
     pub(super) before_mb: Option<f64>,
-    /// In MiB.
+    /// Peak memory, in MiB.
     pub(super) peak_mb: Option<f64>,
 }
 
@@ -84,7 +85,7 @@ impl Times {
     }
 }
 
-/// Measures all sides together.
+/// Measures all sides of a job.
 pub(super) fn measure(
     measurement: Measurement,
     args: &Args,
@@ -111,7 +112,7 @@ pub(super) fn measure(
     alternate(&mut sides, args)?;
 
     let mut times = sides.into_iter().map(|side| side.times);
-    let ours = times.next().context("nothing was measured")?;
+    let ours = times.next().context("no side was measured")?;
     let plain = if has_plain { times.next() } else { None };
     Ok(Row {
         measurement,
@@ -138,7 +139,7 @@ fn alternate(sides: &mut [Timed], args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A side and what it has done so far.
+/// A side with its step times so far.
 struct Timed {
     side: Side,
     times: Times,
@@ -165,7 +166,7 @@ impl Timed {
     }
 }
 
-/// This program, which serves.
+/// Command of our own side: this program with `--serve`.
 fn ours(
     Measurement { job, threads }: Measurement,
     args: &Args,
@@ -178,7 +179,7 @@ fn ours(
         .args(["--batch-size", &job.shape.batch.to_string()])
         .args(["--size", &job.shape.size.to_string()])
         .args(args.device.repeated().split_whitespace())
-        // The CPU backends' own, and the matrix products'.
+        // Threads of the CPU backends and of gemm.
         .env("RAYON_NUM_THREADS", threads.to_string());
     if plain {
         command.arg("--plain");
@@ -193,7 +194,7 @@ fn ours(
     Ok(command)
 }
 
-/// The ways in which a peer may do it.
+/// Variants of the peer: image loading with Pillow and with libjpeg-turbo.
 fn variants(kind: Kind) -> &'static [Option<&'static str>] {
     match kind {
         Kind::Train | Kind::Infer => &[None],

@@ -1,7 +1,7 @@
-//! JPEG files to load: a person's own, or drawn from a seed.
+//! JPEG files to load: given ones, or drawn from a seed.
 //!
-//! What is drawn is as hard to decode as a photograph: smooth shading with detail at every scale, weaker the finer it
-//! is, and objects with sharp edges.
+//! The drawings are as hard to decode as photographs: smooth shading with detail at every scale,
+//! weaker the finer it is, and objects with sharp edges.
 
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -16,24 +16,24 @@ use tinderbox_data::Split;
 use tinderbox_data::image::{ImageDataset, ImageFolder, ShardOptions, Subset, write_shards};
 use tinderbox_data::random;
 
-/// ImageNet's usual size in pixels, and its quality.
+/// Usual size in pixels and JPEG quality of ImageNet.
 const SIZE: [u32; 2] = [500, 375];
 const QUALITY: u8 = 90;
 const CLASSES: usize = 8;
 const PER_CLASS: usize = 24;
-/// The longer side of what is put into shards, in pixels.
+/// Longer side of the images in shards, in pixels.
 const SHARD_SIDE: usize = 256;
 
-/// A class folder and shards of it.
+/// A class folder, and shards made from it.
 pub(super) struct Images {
     folder: PathBuf,
     shards: PathBuf,
-    /// What was made; it is removed with this.
+    /// Folder of generated files, removed on drop.
     _made: TempDir,
 }
 
 impl Images {
-    /// The images in `folder/train`, or new ones.
+    /// Uses the images in `folder/train`, or draws new ones.
     pub(super) fn make(folder: Option<&Path>) -> anyhow::Result<Self> {
         let made = tempfile::tempdir()?;
         let folder = match folder {
@@ -63,7 +63,7 @@ impl Images {
 
     fn write_shards(&self) -> anyhow::Result<()> {
         let dataset = ImageDataset::Folder(ImageFolder::open(&self.folder, Split::Train)?);
-        // A set of shards has validation images too; one of each class will do.
+        // Shards need validation images too; one of each class is enough.
         let few = Subset::new(dataset.clone(), None, f64::MIN_POSITIVE)?;
         let options = ShardOptions::default().with_max_side(Some(SHARD_SIDE));
         let (all, few) = (Arc::new(dataset), Arc::new(ImageDataset::Subset(few)));
@@ -88,7 +88,7 @@ fn draw_all(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One picture.
+/// Draws one image.
 fn draw(seed: u64) -> RgbImage {
     let [width, height] = SIZE;
     let light = noise(seed, &[256, 128, 64, 32, 16, 8, 4, 2]);
@@ -110,12 +110,13 @@ fn draw(seed: u64) -> RgbImage {
     })
 }
 
-/// Random values on lattices of these distances in pixels, interpolated and added up. `[height, width]`, about -1 to 1.
+/// Value noise: the sum of random lattices with these distances in pixels, interpolated.
+/// `[height, width]`, about -1 to 1.
 fn noise(seed: u64, distances: &[u32]) -> Vec<f32> {
     let [width, height] = SIZE;
     let mut sum = vec![0.0; (width * height) as usize];
     for &distance in distances {
-        // Photographs have less of what is finer.
+        // Finer detail is weaker, as in photographs.
         let strength = 0.7 * (distance as f32 / distances[0] as f32).powf(0.2);
         let columns = (width / distance + 2) as usize;
         let rows = (height / distance + 2) as usize;
@@ -137,7 +138,7 @@ fn noise(seed: u64, distances: &[u32]) -> Vec<f32> {
     sum
 }
 
-/// Something with an edge.
+/// A disc, for its sharp edge.
 struct Disc {
     center: [f32; 2],
     radius: f32,
@@ -164,12 +165,12 @@ impl Disc {
     }
 }
 
-/// -1 to 1.
+/// Maps a hash to -1 to 1.
 fn signed(hash: u64) -> f32 {
     (hash >> 40) as f32 / (1u64 << 23) as f32 - 1.0
 }
 
-/// SplitMix64's mixing of two numbers (Steele et al. 2014, <https://doi.org/10.1145/2660193.2660195>).
+/// SplitMix64's hash of two numbers (Steele et al. 2014, <https://doi.org/10.1145/2660193.2660195>).
 fn hash(seed: u64, number: u64) -> u64 {
     let mut z = seed.wrapping_add((number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,4 +1,4 @@
-//! What is measured, in which order.
+//! Measurements of a call, in order.
 
 use std::thread;
 
@@ -9,8 +9,8 @@ use super::measure::Measurement;
 use super::work::Job;
 use super::workload::{Kind, Shape, Workload};
 
-/// All measurements that are asked for. The matrix product comes first, with every number of threads: its speed is what
-/// the others are held against.
+/// All requested measurements. The matrix product comes first, with every number of threads: the
+/// other workloads are compared with its speed.
 pub(super) fn plan(args: &Args) -> anyhow::Result<Vec<Measurement>> {
     let threads = match args.threads {
         Some(threads) => threads,
@@ -49,8 +49,8 @@ fn selected(args: &Args) -> impl Iterator<Item = Workload> {
         .filter(|&workload| workload != Workload::Matmul)
 }
 
-/// One, or with `--scaling` several: with one thread, with all, and with all when there is twice and four times as much
-/// in a batch, and when images or texts are twice as large.
+/// One measurement or, with `--scaling`, several: with one thread, with all, and with all for batches
+/// of twice and four times the size and for images or texts of twice the size.
 fn measurements(workload: Workload, kind: Kind, threads: usize, args: &Args) -> Vec<Measurement> {
     let Shape { batch, size } = workload.facts().shape;
     let batch = args.batch_size.unwrap_or(batch);
@@ -64,14 +64,14 @@ fn measurements(workload: Workload, kind: Kind, threads: usize, args: &Args) -> 
         threads,
     };
     match kind {
-        // Measured for one core: every further one loads as much.
+        // Measured on one core: loading scales with the number of cores.
         Kind::Load => vec![measurement(1, batch, size)],
         Kind::Train | Kind::Infer if args.scaling => {
             let mut all = vec![measurement(1, batch, size)];
             if threads > 1 {
                 all.push(measurement(threads, batch, size));
             }
-            // Texts are written one after the other.
+            // Texts are generated one after the other.
             if workload != Workload::Generation {
                 all.push(measurement(threads, 2 * batch, size));
                 all.push(measurement(threads, 4 * batch, size));

@@ -1,19 +1,17 @@
-//! A real run beside the bare steps: how much of a step is spent outside of the model.
+//! A real run, for the share of a step spent outside the model.
 
 use burn::tensor::Device;
-use burn::train::Interrupter;
 use serde_json::{Value, json};
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds;
 use tinderbox_train::recipe::Recipe;
-use tinderbox_train::report::View;
 use tinderbox_train::report::plain::thousands;
 use tinderbox_train::session::{SessionContext, StartMode};
 use tinderbox_train::trainer::StepTimes;
 
-use tinderbox_cli::shared::with_data;
+use tinderbox_cli::download::with_data;
 
-/// Where the time of a real run's steps went.
+/// Shares of a step's time in a real run.
 pub(super) struct Shares {
     images_per_second: f64,
     loading: f64,
@@ -21,7 +19,7 @@ pub(super) struct Shares {
 }
 
 impl Shares {
-    /// The recipe `cnn` as it is, for so many steps, in a folder that is thrown away.
+    /// Runs the recipe `cnn` for `steps` steps in a temporary folder.
     pub(super) fn measure(steps: u64, device: &Device) -> anyhow::Result<Self> {
         let sets = [format!("train.max_steps={steps}")];
         let recipe = Recipe::load("cnn", &sets).map_err(TrainError::from)?;
@@ -32,13 +30,7 @@ impl Shares {
             overwrite: false,
         };
         with_data(|access| {
-            let context = SessionContext {
-                device: device.clone(),
-                access,
-                view: &mut |_| View::Quiet,
-                note: &mut |_| (),
-                interrupter: Interrupter::new(),
-            };
+            let context = SessionContext::new(device.clone(), access);
             Ok(Self::of(&kinds::train(&recipe, &begin, context)?.times))
         })
     }

@@ -7,14 +7,14 @@ use super::flops;
 use super::measure::{Row, Times};
 use super::workload::Workload;
 
-/// Everything that was measured.
+/// All results.
 pub(super) struct Report {
     pub(super) rows: Vec<Row>,
-    /// Whether rows of one workload differ in threads, batch or size.
+    /// True if rows of one workload differ in threads, batch or size.
     pub(super) is_scaling: bool,
 }
 
-/// A column: its header, what stands in it, and whether it holds numbers.
+/// A column of the table.
 struct Column {
     header: &'static str,
     cell: fn(&Report, &Row) -> String,
@@ -22,12 +22,12 @@ struct Column {
 }
 
 impl Report {
-    /// For a terminal.
+    /// Table for a terminal.
     pub(super) fn table(&self) -> String {
         self.filled(presets::NOTHING)
     }
 
-    /// For a file.
+    /// Table for a Markdown file.
     pub(super) fn markdown(&self) -> String {
         self.filled(presets::ASCII_MARKDOWN)
     }
@@ -103,7 +103,7 @@ impl Report {
         columns
     }
 
-    /// What a matrix product reaches with as many threads, in GFLOP/s.
+    /// Speed of the matrix product with this number of threads, in GFLOP/s.
     pub(super) fn peak(&self, threads: usize) -> Option<f64> {
         let is_it = |row: &&Row| {
             row.measurement.job.workload == Workload::Matmul && row.measurement.threads == threads
@@ -112,7 +112,7 @@ impl Report {
         Some(operations(product)? / product.ours.best() / 1e9)
     }
 
-    /// GFLOP/s, and the share of the peak.
+    /// GFLOP/s, and their share of the matrix product's.
     fn arithmetic(&self, row: &Row) -> String {
         let Some(speed) = gflops(row, &row.ours) else {
             return String::new();
@@ -200,7 +200,7 @@ fn speed(row: &Row) -> String {
     format!("{speed:.0} {}", job.workload.facts().items)
 }
 
-/// A row on a line, for whoever waits for the others.
+/// A row on one line, for progress output.
 pub(super) fn in_short(row: &Row) -> String {
     let mut line = format!("{} ms", milliseconds(&row.ours));
     for (name, other) in [("plain Burn", &row.plain), ("PyTorch", &row.peer)] {
@@ -212,7 +212,7 @@ pub(super) fn in_short(row: &Row) -> String {
     line
 }
 
-/// The peak, and what there was before the first step.
+/// Peak memory, and that before the first step.
 fn memory(times: &Times) -> String {
     match (times.peak_mb, times.before_mb) {
         (Some(peak), Some(before)) => format!("{peak:.0} ({before:.0})"),
@@ -221,8 +221,8 @@ fn memory(times: &Times) -> String {
     }
 }
 
-/// How to read the table.
+/// Legend of the table.
 pub(super) const LEGEND: &str = "\
-Medians of single steps. GFLOP/s in parentheses: the share of what a matrix product of 2048 x 2048 reaches. Memory is the
-most that the process held, and in parentheses what it held before its first step, with its model, its batch and its
-program: for PyTorch that is also what importing it takes.";
+Medians of single steps. In parentheses after GFLOP/s: the share of the speed of a 2048 x 2048 matrix product. MiB is the
+peak memory of the process and, in parentheses, its memory before the first step, with program, model and batch; for
+PyTorch that includes importing it.";

@@ -1,5 +1,5 @@
-//! The file that keeps the last result. A person writes around the sections; only what lies between a section's marks
-//! is replaced.
+//! The Markdown file with the latest results. Only the text between a section's marks is replaced;
+//! the rest is written by hand.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -7,7 +7,8 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 
-/// Puts `text` between the marks of `section` in the file at `path`; at its end if it has none.
+/// Replaces the text between the marks of `section` in the file at `path`; appends the section if
+/// there is none.
 pub(super) fn replace_section(path: &Path, section: &str, text: &str) -> anyhow::Result<()> {
     let name = path.display();
     let old = match fs::read_to_string(path) {

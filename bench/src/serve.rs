@@ -1,4 +1,5 @@
-//! Our own side: the process behind `--serve`, which takes steps on request; see [`side`](super::side).
+//! Our own side: the process behind `--serve`, which takes steps on request; see
+//! [`side`](super::side) for the protocol.
 
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
@@ -10,14 +11,14 @@ use serde_json::{Value, json};
 
 use super::machine::{BURN, Memory};
 use super::work::{Job, Step};
-use super::{Args, Done};
+use super::{Args, CliResult};
 
-/// Answers lines until `quit` or the end of the input.
-pub(super) fn serve(args: &Args, job: Job) -> Done {
+/// Answers requests until `quit` or the end of the input.
+pub(super) fn serve(args: &Args, job: Job) -> CliResult {
     tinderbox_kernels::compose_only(args.plain);
     let device: Device = args.device.open()?;
     let mut step = job.step(&device, args.images.as_deref())?;
-    say(&json!({
+    send(&json!({
         "version": format!("Tinderbox {} (Burn {BURN})", env!("CARGO_PKG_VERSION")),
         "rss_mb": Memory::now().resident,
     }))?;
@@ -26,19 +27,19 @@ pub(super) fn serve(args: &Args, job: Job) -> Done {
         match line.split_whitespace().collect::<Vec<_>>().as_slice() {
             [] | ["quit"] => break,
             ["steps", count] => {
-                let count = count.parse().context("how many steps?")?;
+                let count = count.parse().context("expected a number of steps")?;
                 let seconds = take(&mut step, count)?;
                 let memory = Memory::now();
                 let peak = memory.peak.or(memory.resident);
-                say(&json!({"seconds": seconds, "peak_mb": peak}))?;
+                send(&json!({"seconds": seconds, "peak_mb": peak}))?;
             }
-            _ => say(&json!({"error": format!("expected `steps N` or `quit`, got `{line}`")}))?,
+            _ => send(&json!({"error": format!("expected `steps N` or `quit`, got `{line}`")}))?,
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Seconds of each of `count` steps.
+/// Takes `count` steps; returns the seconds of each.
 fn take(step: &mut Step, count: usize) -> anyhow::Result<Vec<f64>> {
     let timed = |_| {
         let start = Instant::now();
@@ -48,7 +49,7 @@ fn take(step: &mut Step, count: usize) -> anyhow::Result<Vec<f64>> {
     (0..count).map(timed).collect()
 }
 
-fn say(message: &Value) -> anyhow::Result<()> {
+fn send(message: &Value) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{message}")?;
     Ok(out.flush()?)

@@ -1,8 +1,8 @@
 //! One side of a comparison: a process that takes steps on request.
 //!
-//! Both sides speak the same lines. The process says that it is ready, `{"version": .., "rss_mb": ..}`, when it has its
-//! model and its batch; `steps N` on its input asks for so many steps, and the answer is
-//! `{"seconds": [..], "peak_mb": ..}`; `quit` or the end of its input ends it.
+//! Both sides speak the same protocol, in lines. With model and batch in place, the process prints
+//! `{"version": .., "rss_mb": ..}`. On its input `steps N` asks for N steps, answered by
+//! `{"seconds": [..], "peak_mb": ..}`; `quit` or the end of the input ends it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -11,7 +11,7 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// A process that takes steps.
+/// The process.
 pub(super) struct Side {
     process: Child,
     input: ChildStdin,
@@ -19,20 +19,20 @@ pub(super) struct Side {
     pub(super) ready: Ready,
 }
 
-/// What it says first.
+/// First line of the process.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Ready {
     pub(super) version: String,
-    /// Its memory before the first step, in MiB.
+    /// Memory before the first step, in MiB.
     pub(super) rss_mb: Option<f64>,
 }
 
-/// What it says of some steps.
+/// Answer to `steps N`.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Block {
-    /// Of each step.
+    /// Seconds of each step.
     pub(super) seconds: Vec<f64>,
-    /// The most memory that it has had so far, in MiB.
+    /// Peak memory so far, in MiB.
     pub(super) peak_mb: Option<f64>,
 }
 
@@ -72,7 +72,7 @@ impl Side {
         let block: Block = self.read()?;
         ensure!(
             block.seconds.len() == steps,
-            "{steps} steps were asked for and {} taken",
+            "{steps} steps were requested and {} taken",
             block.seconds.len()
         );
         Ok(block)
@@ -81,17 +81,17 @@ impl Side {
     fn read<T: DeserializeOwned>(&mut self) -> anyhow::Result<T> {
         let mut line = String::new();
         self.output.read_line(&mut line)?;
-        ensure!(!line.is_empty(), "it ended without an answer");
+        ensure!(!line.is_empty(), "the process ended without an answer");
         if let Ok(Failure { error }) = serde_json::from_str(&line) {
             bail!(error);
         }
-        serde_json::from_str(&line).with_context(|| format!("it said {line:?}"))
+        serde_json::from_str(&line).with_context(|| format!("unexpected answer {line:?}"))
     }
 }
 
 impl Drop for Side {
     fn drop(&mut self) {
-        // It may have ended by itself already; either way it is to be gone.
+        // It may have ended already; either way it must be gone.
         let _ = writeln!(self.input, "quit");
         let _ = self.process.kill();
         let _ = self.process.wait();

@@ -1,4 +1,4 @@
-//! What a step is, on one fixed random batch.
+//! Steps of the workloads, on one fixed random batch.
 
 mod encoder;
 mod generation;
@@ -16,10 +16,10 @@ use tinderbox_train::TrainError;
 
 use super::workload::{Kind, Shape, Workload};
 
-/// A step that can be taken again and again. When it returns, its work is done, also on a device that works by itself.
+/// A step that can be repeated. When it returns, its work is done, on asynchronous devices too.
 pub(super) type Step = Box<dyn FnMut() -> anyhow::Result<()>>;
 
-/// What is to be done in a step.
+/// Workload, kind of step, and sizes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Job {
     pub(super) workload: Workload,
@@ -28,7 +28,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// The step on `device`, a plain one; `images` is where those lie that are to be loaded.
+    /// Prepares the step on `device`, one without autodiff; `images` is the folder to load from.
     pub(super) fn step(self, device: &Device, images: Option<&Path>) -> anyhow::Result<Step> {
         let device = match self.kind {
             Kind::Train => device.clone().autodiff(),
@@ -46,7 +46,7 @@ impl Job {
             Workload::BertSmall => encoder::step(self, &device),
             Workload::Generation => generation::step(self.shape, &device),
             Workload::LoadFolder | Workload::LoadShards => {
-                let images = images.context("where do the images lie? (--images)")?;
+                let images = images.context("give the image folder with --images")?;
                 loading::step(self, images)
             }
         }
@@ -62,7 +62,7 @@ fn matmul(side: usize, device: Device) -> Step {
     })
 }
 
-/// Waits until `device` has done what it was told.
+/// Waits until `device` has finished its work.
 fn finished(device: &Device) -> anyhow::Result<()> {
     let done = device.sync();
     Ok(done.map_err(|e| TrainError::Execution(e.to_string()))?)

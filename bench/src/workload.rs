@@ -1,16 +1,16 @@
-//! What can be measured, and at which sizes.
+//! The workloads and their sizes.
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-/// Words that the language models know, as many as Penn Treebank has.
+/// Vocabulary size of the language models, that of Penn Treebank.
 pub(super) const VOCAB: usize = 10_000;
-/// Word pieces that BERT knows.
+/// Vocabulary size of BERT.
 pub(super) const WORD_PIECES: usize = 30_522;
-/// Tokens that generation begins with.
+/// Prompt length of generation, in tokens.
 pub(super) const PROMPT: usize = 16;
 
-/// What can be measured.
+/// A workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Workload {
     Matmul,
@@ -27,35 +27,35 @@ pub(super) enum Workload {
     LoadShards,
 }
 
-/// What a step does with a workload.
+/// Kind of step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Kind {
-    /// Forward, backward, optimizer.
+    /// Forward pass, backward pass, optimizer.
     Train,
-    /// Forward, without gradients.
+    /// Forward pass without gradients.
     Infer,
-    /// Files become a batch.
+    /// Decoding and augmenting files into a batch.
     Load,
 }
 
-/// A workload in words and numbers.
+/// Description of a workload.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
-    /// As on the command line, and as the peer knows it.
+    /// Name on the command line, also the peer's.
     pub(super) name: &'static str,
     pub(super) summary: &'static str,
     pub(super) kinds: &'static [Kind],
-    /// What an item is called.
+    /// Name of the items, as in "images/s".
     pub(super) items: &'static str,
     pub(super) shape: Shape,
 }
 
-/// How much there is in a step.
+/// Size of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
-    /// Images or texts.
+    /// Batch size, in images or texts.
     pub(super) batch: usize,
-    /// Height and width of an image in pixels, length of a text in tokens, rows and columns of a matrix.
+    /// Side of an image in pixels, length of a text in tokens, or side of a matrix.
     pub(super) size: usize,
 }
 
@@ -65,18 +65,18 @@ impl Workload {
     #[rustfmt::skip]
     pub(super) const fn facts(self) -> Facts {
         match self {
-            Self::Matmul => facts("matmul", "a product of two square matrices: what the processor can do", &[Kind::Infer], "products", [1, 2048]),
-            Self::ArticleCnn => facts("article-cnn", "the article's network of two convolutions", STEPS, "images", [64, 24]),
+            Self::Matmul => facts("matmul", "product of two square matrices: the speed of the processor", &[Kind::Infer], "products", [1, 2048]),
+            Self::ArticleCnn => facts("article-cnn", "the article's CNN of two convolutions", STEPS, "images", [64, 24]),
             Self::Resnet20 => facts("resnet20", "ResNet-20, for CIFAR-10", STEPS, "images", [128, 32]),
             Self::Resnet18 => facts("resnet18", "ResNet-18, for ImageNet", STEPS, "images", [8, 224]),
             Self::Vgg11 => facts("vgg11", "VGG-11, for ImageNet", STEPS, "images", [4, 224]),
-            Self::Lstm2x200 => facts("lstm-2x200", "a language model of two LSTM layers of 200 units", STEPS, "tokens", [20, 20]),
-            Self::Lstm2x650 => facts("lstm-2x650", "a language model of two LSTM layers of 650 units", STEPS, "tokens", [20, 35]),
-            Self::Gpt6x384 => facts("gpt-6x384", "a GPT of 6 layers of width 384", STEPS, "tokens", [4, 256]),
-            Self::BertSmall => facts("bert-small", "BERT-small (4 layers of width 512) with a classifier", STEPS, "texts", [16, 128]),
-            Self::Generation => facts("generation", "the same GPT writes, with its cache, from a prompt of 16 tokens", &[Kind::Infer], "tokens", [1, 128]),
+            Self::Lstm2x200 => facts("lstm-2x200", "language model of two LSTM layers, 200 units each", STEPS, "tokens", [20, 20]),
+            Self::Lstm2x650 => facts("lstm-2x650", "language model of two LSTM layers, 650 units each", STEPS, "tokens", [20, 35]),
+            Self::Gpt6x384 => facts("gpt-6x384", "GPT of 6 layers, width 384", STEPS, "tokens", [4, 256]),
+            Self::BertSmall => facts("bert-small", "BERT-small (4 layers, width 512) with a classification head", STEPS, "texts", [16, 128]),
+            Self::Generation => facts("generation", "generation with the same GPT and KV cache, prompt of 16 tokens", &[Kind::Infer], "tokens", [1, 128]),
             Self::LoadFolder => facts("load-folder", "JPEG files in class folders: random crops, flips, batches", &[Kind::Load], "images", [32, 224]),
-            Self::LoadShards => facts("load-shards", "the same from shards of images of at most 256 pixels", &[Kind::Load], "images", [32, 224]),
+            Self::LoadShards => facts("load-shards", "the same from shards, images of at most 256 pixels", &[Kind::Load], "images", [32, 224]),
         }
     }
 
@@ -88,7 +88,7 @@ impl Workload {
         matches!(self, Self::LoadFolder | Self::LoadShards)
     }
 
-    /// Items in a step.
+    /// Items per step.
     pub(super) fn items_per_step(self, Shape { batch, size }: Shape) -> usize {
         match self.facts().items {
             "tokens" => batch * size,
@@ -138,7 +138,7 @@ impl ValueEnum for Workload {
 }
 
 impl Kind {
-    /// As in the peer's options.
+    /// Name in options, also the peer's.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
@@ -147,7 +147,7 @@ impl Kind {
         }
     }
 
-    /// As in a table.
+    /// Name in tables.
     pub(super) const fn label(self) -> &'static str {
         match self {
             Self::Train => "training",

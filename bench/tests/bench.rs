@@ -1,4 +1,5 @@
-//! `tinderbox-bench` without a peer, on the smallest workloads: what it measures and how it tells, never how long it takes.
+//! `tinderbox-bench` on the smallest workloads: which measurements it makes and how it reports them,
+//! never how fast they are.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -6,7 +7,7 @@ use std::fs;
 use assert_cmd::Command;
 use serde_json::Value;
 
-/// As few steps as there can be.
+/// The fewest possible steps.
 const FEW: [&str; 6] = ["--rounds", "2", "--steps", "1", "--run-steps", "0"];
 
 fn json(arguments: &[&str]) -> Value {
@@ -52,8 +53,8 @@ fn both_kinds_of_step_are_measured_with_and_without_kernels() {
 }
 
 #[test]
-fn a_peer_is_driven_like_ourselves() {
-    // This program speaks the same lines; a shell puts its words in order.
+fn a_peer_is_driven_like_our_own_process() {
+    // This program speaks the same protocol; a shell script reorders the arguments.
     let program = assert_cmd::cargo::cargo_bin("tinderbox-bench");
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("peer.sh");
@@ -78,7 +79,7 @@ fn a_peer_is_driven_like_ourselves() {
 }
 
 #[test]
-fn images_are_made_and_loaded_from_both_formats() {
+fn images_are_drawn_and_loaded_from_both_formats() {
     let report = json(&[
         "load-folder",
         "load-shards",
@@ -97,7 +98,7 @@ fn images_are_made_and_loaded_from_both_formats() {
 }
 
 #[test]
-fn the_result_is_kept_in_its_section() {
+fn the_result_replaces_its_section() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("RESULTS.md");
     fs::write(&path, "# Ours\n").unwrap();
@@ -123,7 +124,7 @@ fn the_result_is_kept_in_its_section() {
 }
 
 #[test]
-fn a_failing_peer_costs_its_measurement_and_is_told() {
+fn a_failing_peer_is_reported_and_fails_its_measurement() {
     let output = Command::new(env!("CARGO_BIN_EXE_tinderbox-bench"))
         .args(["article-cnn", "--kind", "infer", "--peer", "false"])
         .args(FEW)
@@ -135,7 +136,7 @@ fn a_failing_peer_costs_its_measurement_and_is_told() {
 }
 
 #[test]
-fn the_list_has_what_can_be_measured() {
+fn the_list_has_all_workloads() {
     let output = Command::new(env!("CARGO_BIN_EXE_tinderbox-bench"))
         .args(["--list"])
         .output()

@@ -1,17 +1,17 @@
-//! Exit codes, and the one line that an error is printed as.
+//! Exit codes and one-line error messages.
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use tinderbox_train::TrainError;
 
-/// Result of a verb: the exit code, or the error that ended it.
-pub type Done = anyhow::Result<ExitCode>;
+/// Result of a verb: its exit code, or the error that ended it.
+pub type CliResult = anyhow::Result<ExitCode>;
 
-/// Prints the error of a verb, if there is one, and turns it into an exit code.
-pub fn finish(done: Done) -> ExitCode {
-    done.unwrap_or_else(|error| {
-        // A reader that went away (`| head`) is no failure worth a message.
+/// Prints the error of a verb, if any, and turns the result into an exit code.
+pub fn finish(result: CliResult) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        // A closed pipe (`| head`) is not a failure.
         if is_broken_pipe(&error) {
             return ExitCode::SUCCESS;
         }
@@ -20,7 +20,8 @@ pub fn finish(done: Done) -> ExitCode {
     })
 }
 
-/// The error and its causes on one line. A cause that its parent's message already contains is not repeated.
+/// Formats an error and its causes on one line. A cause that the message before it contains is not
+/// repeated.
 pub fn one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain() {

@@ -1,19 +1,25 @@
 //! The `tinderbox` command: parses arguments, calls the library, prints the answers.
 //!
+//! A verb is one file in `verbs/`: its arguments, a call, its output. What it computes is done by
+//! [`tinderbox_train::kinds`], which any program can call.
+//!
 //! It is a library so that the benchmark can share its device arguments, tables and exit codes, and
-//! so that tests and packagers can get at the parser: [`command`] returns it.
+//! so that tests and packagers can use the parser:
+//!
+//! ```
+//! let help = tinderbox_cli::command().render_help().to_string();
+//! assert!(help.contains("fill-mask"));
+//! ```
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 #[macro_use]
 pub mod output;
 
-mod encoder;
+pub mod args;
+pub mod download;
 pub mod exit;
-mod kind;
-mod language;
-pub mod shared;
-mod texts;
-mod trained;
+mod pictures;
+pub mod table;
 mod usage;
 mod verbs;
 
@@ -21,7 +27,6 @@ use std::process::ExitCode;
 
 use clap::{FromArgMatches, Parser, Subcommand};
 
-use exit::Done;
 pub use usage::command;
 
 /// Train, evaluate and use deep-learning models.

@@ -11,7 +11,7 @@ use assert_cmd::Command;
 use common::{assert_one_line_error, cifar10, class_folder, image, tinderbox, train_tiny};
 use tinderbox_data::image::write_png;
 
-/// `tinderbox train cnn-folder` on `data`, small, into `run`.
+/// `tinderbox train cnn-folder` on `data` for one epoch, into `run`.
 fn train_folder(data: &Path, run: &Path) -> Command {
     let mut command = tinderbox();
     command
@@ -46,7 +46,7 @@ fn good_input_is_good() {
 }
 
 #[test]
-fn data_that_are_not_there() {
+fn missing_data() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     let nowhere = folder.path().join("nowhere");
@@ -56,7 +56,7 @@ fn data_that_are_not_there() {
 }
 
 #[test]
-fn a_set_that_is_not_downloaded_says_how_to_get_it() {
+fn a_data_set_that_is_not_downloaded_says_how_to_get_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = tinderbox();
     command
@@ -78,7 +78,7 @@ fn an_empty_class() {
     assert!(!run.exists());
 }
 
-/// Training on a folder with this bad file stops and names it, or leaves it out if that is allowed.
+/// Asserts that training on a folder with this bad file names it, or skips it if that is allowed.
 fn assert_bad_image(name: &str, bytes: &[u8], reason: &str) {
     let folder = tempfile::tempdir().unwrap();
     let (data, run) = (folder.path().join("data"), folder.path().join("run"));
@@ -153,7 +153,7 @@ fn a_cifar_file_of_the_wrong_length_or_with_a_label_out_of_range() {
 }
 
 #[test]
-fn recipes_that_make_no_sense() {
+fn wrong_recipes() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     let set = |set: &str| train_tiny(&run, &[set]);
@@ -221,7 +221,7 @@ fn a_folder_that_is_no_run() {
 }
 
 #[test]
-fn a_picture_that_cannot_be_read_does_not_keep_the_others_from_being_predicted() {
+fn an_unreadable_image_does_not_keep_the_others_from_being_classified() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     train_tiny(&run, &["train.max_steps=2"]).assert().success();
@@ -254,7 +254,7 @@ fn a_run_directory_that_cannot_be_written() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "not a folder");
 }
 
-/// Permissions do not bind the superuser, for whom there is nothing to test.
+/// Permissions do not bind the superuser, who has nothing to test here.
 #[test]
 #[cfg(unix)]
 fn a_read_only_folder() {
@@ -273,7 +273,7 @@ fn a_read_only_folder() {
     );
 }
 
-/// A limit on the size of files stands for a full disk: writes fail in the same places.
+/// A limit on file sizes stands in for a full disk: writes fail in the same places.
 #[test]
 #[cfg(unix)]
 fn a_full_disk() {
@@ -303,9 +303,9 @@ fn a_full_disk() {
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// `tinderbox ... | head` without a reader from the beginning.
+/// `tinderbox ... | head`, with the reader gone from the start.
 #[test]
-fn a_reader_that_goes_away_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     for verb in [["models", "--json"], ["recipes", "cnn"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);

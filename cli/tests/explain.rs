@@ -1,4 +1,4 @@
-//! `tinderbox explain` through the real binary.
+//! `tinderbox explain` of images.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -13,7 +13,7 @@ use common::{assert_one_line_error, image, tinderbox, train_tiny};
 use tempfile::TempDir;
 use tinderbox_data::image::{decode::decode, write_png};
 
-/// A folder with a trained run in `run` and a photograph, `photo.png`.
+/// A folder with a trained run, `run`, and an image, `photo.png`.
 fn workplace() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     train_tiny(&folder.path().join("run"), &["train.max_steps=3"])
@@ -34,7 +34,7 @@ fn explain(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// What the command prints when it succeeds.
+/// Standard output of a command that succeeds.
 fn shown(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
@@ -42,7 +42,7 @@ fn shown(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The names of the files in `folder`.
+/// Names of the files in `folder`.
 fn names(folder: &Path) -> BTreeSet<OsString> {
     let entries = fs::read_dir(folder).unwrap();
     entries.map(|entry| entry.unwrap().file_name()).collect()
@@ -82,7 +82,7 @@ fn json_says_what_was_explained() {
     let picture = value["picture"].as_str().unwrap();
     assert_eq!(picture, "a/b/photo.grad-cam.png");
     assert!(folder.path().join(picture).exists());
-    // A class can be called by its name as well; the picture is the same.
+    // The class by its name, the layer by the default's: the picture is the same.
     let bytes = fs::read(folder.path().join(picture)).unwrap();
     let again = ["photo.png", "--class", &labels[3], "--layer", "conv1"];
     shown(explain(folder.path(), &again).args(["--output", "again.png"]));
@@ -126,7 +126,7 @@ fn an_image_that_cannot_be_read_does_not_keep_the_others_from_being_explained() 
 }
 
 #[test]
-fn wrong_questions_are_told_and_nothing_is_written() {
+fn wrong_options_are_errors_and_nothing_is_written() {
     let folder = workplace();
     let folder = folder.path();
     fs::create_dir(folder.join("other")).unwrap();

@@ -1,4 +1,4 @@
-//! ImageNet and Tiny-ImageNet through the command, and parts of them.
+//! ImageNet and Tiny-ImageNet through the command, whole and in parts.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -50,11 +50,11 @@ impl Disk {
     fn put(&self, path: &str, picture: &tinderbox_data::image::Image) {
         let path = self.data().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        // What an image is follows from its content: one of ImageNet's own .JPEG files is PNG.
+        // The format follows from the content: one of ImageNet's own .JPEG files is PNG.
         write_png(&path, picture).unwrap();
     }
 
-    /// The command with a cache folder of its own.
+    /// The command with its own cache folder.
     fn tinderbox(&self) -> Command {
         let mut command = tinderbox();
         command.env("XDG_CACHE_HOME", self.0.path().join("cache"));
@@ -62,7 +62,7 @@ impl Disk {
         command
     }
 
-    /// `tinderbox VERB... cnn-folder` on these data, with these settings.
+    /// `tinderbox VERB... cnn-folder` on these data, with these overrides.
     fn recipe(&self, verb: &[&str], sets: &[&str]) -> Command {
         let mut command = self.tinderbox();
         command
@@ -101,11 +101,11 @@ fn stdout(command: &mut Command) -> String {
 }
 
 #[test]
-fn a_dry_run_goes_through_and_leaves_nothing() {
+fn a_dry_run_succeeds_and_leaves_nothing() {
     let disk = Disk::imagenet();
     let shown = stdout(disk.train(&[]).arg("--dry-run"));
     assert!(
-        shown.contains("dry run: two steps and an evaluation went through"),
+        shown.contains("dry run: two steps and an evaluation succeeded"),
         "{shown}"
     );
     assert!(!disk.run().exists());
@@ -128,7 +128,7 @@ fn classes_are_called_by_name_from_info_to_predict() {
         .arg(disk.run())
         .assert()
         .success();
-    // Without the names the same folders are other classes to the run.
+    // Without the names, the same folders are other classes to the run.
     fs::remove_file(disk.data().join("LOC_synset_mapping.txt")).unwrap();
     let words = ["other classes", "class 0 is `n01440764`, not `tench`"];
     assert_one_line_error(disk.tinderbox().arg("eval").arg(disk.run()), 1, &words);
@@ -185,7 +185,7 @@ fn parts_have_the_same_classes_in_both_splits() {
         "data.val_fraction=1.0",
     ];
     assert_eq!(counts(&sets), (json(&[1; 2]), json(&[4; 2])));
-    // A recipe with parts in it is a recipe like any other: it is recorded, and read again by `eval`.
+    // A recipe with parts is recorded like any other and read again by `eval`.
     disk.train(&sets).assert().success();
     disk.tinderbox()
         .arg("eval")
@@ -242,7 +242,7 @@ fn files(root: &Path, name: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_is_missing_is_said_in_one_line() {
+fn missing_files_are_named_in_one_line() {
     let disk = Disk::imagenet();
     fs::remove_file(disk.data().join("LOC_val_solution.csv")).unwrap();
     let words = [

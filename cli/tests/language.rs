@@ -1,4 +1,4 @@
-//! Language models through the command: training, measuring, writing, and what is said when something is wrong.
+//! Language models through the command: training, evaluation, generation, errors.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -10,7 +10,7 @@ use common::{assert_one_line_error, tinderbox, train_tiny_text};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A trained run of the recipe, in a folder that lives as long as the first value.
+/// A trained run of the recipe, in a folder that is removed with the first value.
 fn run(recipe: &str, more: &[&str]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
@@ -35,7 +35,7 @@ fn generated(run: &Path, more: &[&str]) -> Vec<Value> {
 const TEXT: &str = "the dog sees a cat\n";
 
 #[test]
-fn both_kinds_write_and_are_measured() {
+fn both_architectures_generate_and_are_evaluated() {
     for recipe in ["rnn", "transformer"] {
         let (folder, run) = run(recipe, &[]);
         assert!(run.join("tokenizer.json").is_file());
@@ -65,7 +65,7 @@ fn both_kinds_write_and_are_measured() {
             assert!(run.join(format!("eval-{split}.json")).is_file());
         }
         let text = folder.path().join("text.txt");
-        // As Windows ends lines, and without an end of the last one.
+        // CRLF line ends, and none after the last line.
         fs::write(&text, TEXT.trim_end().to_owned() + "\r\n" + TEXT.trim_end()).unwrap();
         let shown = tinderbox()
             .arg("eval")
@@ -76,14 +76,14 @@ fn both_kinds_write_and_are_measured() {
             .assert()
             .success();
         let report: Value = serde_json::from_slice(&shown.get_output().stdout).unwrap();
-        // Twice five words and the end of the line; the first word is predicted from the end of another.
+        // Twice five words and the end of the line; the first word is predicted from an end of text.
         assert_eq!(report["tokens"], 12);
     }
 }
 
-/// The windows of an evaluation, and the streams, may lie anywhere: every token counts once.
+/// Every token counts once, whatever the windows or streams of an evaluation.
 #[test]
-fn every_token_is_measured_once_however_the_text_is_cut() {
+fn every_token_is_evaluated_once_however_the_text_is_cut() {
     for (recipe, sets) in [
         ("transformer", ["data.eval_stride=12", "data.eval_stride=5"]),
         ("rnn", ["data.eval_streams=1", "data.eval_streams=7"]),
@@ -148,7 +148,7 @@ fn prompts_from_a_file_stop_strings_and_log_probabilities() {
     assert_eq!(length[0]["tokens"].as_array().unwrap().len(), 3);
 }
 
-/// What is exported as a Hugging Face folder writes the same text.
+/// A run exported as a Hugging Face folder generates the same text.
 #[test]
 fn an_exported_folder_is_the_same_model() {
     let (folder, run) = run("transformer", &["train.max_steps=20"]);
@@ -179,7 +179,7 @@ fn an_exported_folder_is_the_same_model() {
     assert_eq!(generated(&run, &greedy), generated(&exported, &greedy));
 }
 
-/// An attention model goes on when its context is full.
+/// An attention model continues when its context is full.
 #[test]
 fn a_text_can_be_longer_than_the_context_and_a_prompt_cannot() {
     let (_folder, run) = run(
@@ -200,7 +200,7 @@ fn a_text_can_be_longer_than_the_context_and_a_prompt_cannot() {
 }
 
 #[test]
-fn what_is_wrong_with_a_command_is_told() {
+fn wrong_options_are_errors() {
     let (folder, run) = run("rnn", &["train.max_steps=2"]);
     let generate = |more: &[&str]| {
         let mut command = tinderbox();
@@ -226,7 +226,7 @@ fn what_is_wrong_with_a_command_is_told() {
         1,
         &["no prompts"],
     );
-    // Verbs for images, on a run of text, and the other way round.
+    // Verbs for images on a language model, and the other way round.
     for (verb, words) in [
         ("predict", ["language model", "tinderbox generate"]),
         ("explain", ["language model", "images"]),
@@ -253,7 +253,7 @@ fn what_is_wrong_with_a_command_is_told() {
 }
 
 #[test]
-fn text_that_cannot_be_used_is_told_with_its_place() {
+fn errors_in_text_name_the_file_and_place() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("text.txt");
     let train = |unit: &str| {
@@ -284,13 +284,13 @@ fn text_that_cannot_be_used_is_told_with_its_place() {
 }
 
 #[test]
-fn recipes_that_do_not_fit_are_told() {
+fn recipes_that_do_not_fit_the_model_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     for (recipe, set, words) in [
         ("transformer", "data.sequence_length=65", &["65", "64"][..]),
         ("transformer", "data.vary_length=true", &["recurrent"]),
-        ("transformer", "train.slowness_decay=1", &["recurrent"]),
+        ("transformer", "train.tar_beta=1", &["recurrent"]),
         ("rnn", "data.eval_stride=5", &["attention"]),
         ("transformer", "data.eval_stride=65", &["eval_stride"]),
         ("rnn", "model.name=resnet18", &["unknown model", "resnet18"]),
@@ -383,7 +383,7 @@ fn token_shards_are_written_trained_from_and_checked() {
         .arg(path("others"));
     assert_one_line_error(&mut eval, 1, &["other tokens"]);
 
-    // A flipped bit is found by who reads it.
+    // A flipped bit is detected on reading.
     let shard = path("tokens").join("train-00000.tokens");
     let mut bytes = fs::read(&shard).unwrap();
     bytes[150] ^= 4;

@@ -1,4 +1,4 @@
-//! Exactness: a run that is killed and resumed ends byte for byte where an undisturbed one does.
+//! A run that is killed and resumed ends with the same bytes as an undisturbed one.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use common::kill::{Killable, metrics_lines};
 use common::{assert_one_line_error, resume, tinderbox, train_tiny};
 
-/// Everything that is saved, often: steps of two batches, averaged weights, clipping, evaluations between checkpoints; and
-/// everything that is drawn at random.
+/// Everything that a checkpoint holds: gradient accumulation, averaged weights, clipping, evaluations
+/// between checkpoints; and everything that is drawn at random.
 const SETTINGS: &[&str] = &[
     "train.max_steps=300",
     "train.epochs=100",
-    "train.accumulate=2",
+    "train.gradient_accumulation=2",
     "train.ema_decay=0.98",
     "train.clip_norm=1.0",
     "train.label_smoothing=0.1",
@@ -28,7 +28,7 @@ const SETTINGS: &[&str] = &[
     "data.cutmix_alpha=1.0",
 ];
 
-/// A run of the recipe `cnn` with these settings.
+/// A run of the recipe `cnn` with these overrides.
 fn killable(settings: &[&'static str]) -> Killable<'static> {
     Killable {
         recipe: "cnn",
@@ -58,7 +58,7 @@ fn the_same_seed_gives_the_same_run_and_another_does_not() {
 }
 
 #[test]
-fn ctrl_c_writes_a_checkpoint_and_says_how_to_go_on() {
+fn ctrl_c_writes_a_checkpoint_and_says_how_to_resume() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tinderbox"));
@@ -156,7 +156,7 @@ fn a_resumed_run_can_be_longer_but_not_another_one() {
 }
 
 #[test]
-fn a_flipped_bit_in_a_checkpoint_is_told_and_the_one_before_still_works() {
+fn a_flipped_bit_in_a_checkpoint_is_detected_and_the_one_before_still_works() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     train_tiny(&run, &["train.max_steps=8", "train.checkpoint_every=4"])
@@ -210,4 +210,35 @@ fn a_dry_run_writes_nothing() {
         .assert()
         .success();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_run_recorded_with_former_keys_resumes_exactly() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let settings = [
+        "train.accumulate=2",
+        "train.max_steps=6",
+        "train.checkpoint_every=3",
+    ];
+    train_tiny(&run, &settings).assert().success();
+    let model = || fs::read(run.join("checkpoints/step-00000006/model.safetensors")).unwrap();
+    let undisturbed = model();
+
+    let path = run.join("recipe.toml");
+    let mut recipe = fs::read_to_string(&path).unwrap();
+    assert!(recipe.contains("gradient_accumulation = 2"), "{recipe}");
+    for (present, former) in [
+        ("gradient_accumulation", "accumulate"),
+        ("ar_alpha", "activation_decay"),
+        ("tar_beta", "slowness_decay"),
+    ] {
+        recipe = recipe.replace(present, former);
+    }
+    fs::write(&path, recipe).unwrap();
+    tinderbox().arg("eval").arg(&run).assert().success();
+    resume(&run, "--resume=3", &[]).assert().success();
+    assert!(model() == undisturbed);
+    let recipe = fs::read_to_string(&path).unwrap();
+    assert!(recipe.contains("gradient_accumulation = 2"), "{recipe}");
 }

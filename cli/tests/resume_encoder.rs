@@ -1,4 +1,4 @@
-//! Exactness of encoders: killed and resumed runs end byte for byte where undisturbed ones do.
+//! Runs of text encoders that are killed and resumed end with the same bytes as undisturbed ones.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -6,7 +6,7 @@ mod common;
 use common::encoder::{TINY_BERT, TINY_SENTIMENT};
 use common::kill::Killable;
 
-/// Saved often, between and within epochs, with evaluations in between.
+/// Checkpoints between and within epochs, with evaluations in between.
 const SETTINGS: &[&str] = &[
     "train.max_steps=300",
     "train.epochs=100",
@@ -18,12 +18,12 @@ const SETTINGS: &[&str] = &[
 ];
 
 #[test]
-fn fine_tuning_goes_on_with_the_batches_that_were_next() {
+fn fine_tuning_resumes_with_the_next_batches() {
     let settings: &[&str] = &[
         "optimizer.layer_decay=0.8",
         "model.freeze_layers=1",
         "train.ema_decay=0.99",
-        "train.accumulate=2",
+        "train.gradient_accumulation=2",
         "train.label_smoothing=0.1",
     ];
     let run = Killable {
@@ -35,7 +35,7 @@ fn fine_tuning_goes_on_with_the_batches_that_were_next() {
 }
 
 #[test]
-fn adapters_go_on_with_their_base() {
+fn adapters_resume_with_their_base() {
     let settings: &[&str] = &["model.lora.rank=2", "train.ema_decay=0.99"];
     let run = Killable {
         recipe: "bert",
@@ -47,7 +47,7 @@ fn adapters_go_on_with_their_base() {
 }
 
 #[test]
-fn words_are_hidden_as_they_would_have_been() {
+fn masking_resumes_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("text.txt");
     let line = "the cat sat on the mat and the dog saw it\nbirds sing in old trees at dawn\n";

@@ -1,12 +1,12 @@
-//! Exactness of language models: killed and resumed runs end byte for byte where undisturbed ones do, in the middle of an
-//! epoch, with the hidden state that was there.
+//! Runs of language models that are killed and resumed, also in the middle of an epoch with its hidden
+//! state, end with the same bytes as undisturbed ones.
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
 use common::kill::Killable;
 
-/// Saved often, between and within epochs, with evaluations in between.
+/// Checkpoints between and within epochs, with evaluations in between.
 const SETTINGS: &[&str] = &[
     "train.max_steps=300",
     "train.epochs=100",
@@ -17,19 +17,19 @@ const SETTINGS: &[&str] = &[
 ];
 
 #[test]
-fn a_recurrent_run_goes_on_with_its_hidden_state() {
+fn a_recurrent_run_resumes_with_its_hidden_state() {
     let settings: &[&str] = &[
-        // Everything that is drawn or remembered: lengths, all five dropouts, penalties, an average that begins when
-        // perplexity rises, a rate that drops then.
+        // Everything random or stateful: lengths, all five dropouts, penalties, an average that
+        // starts when perplexity rises, a learning rate that drops then.
         "data.vary_length=true",
         "data.sequence_length=20",
         "model.dropout=0.2",
         "model.weight_drop=0.3",
         "model.locked_dropout=true",
         "model.dropout_words=0.1",
-        "train.activation_decay=2.0",
-        "train.slowness_decay=1.0",
-        "train.average_after=1",
+        "train.ar_alpha=2.0",
+        "train.tar_beta=1.0",
+        "train.nt_asgd_window=1",
         "train.eval_every=10",
         "optimizer.name=sgd",
         "optimizer.learning_rate=8.0",
@@ -42,19 +42,19 @@ fn a_recurrent_run_goes_on_with_its_hidden_state() {
     };
     let ended = run.assert_exact(&[0, 4]);
     assert!(ended.contains_key("carry.safetensors"));
-    // The average has begun, or it would not have been tested.
+    // Averaging has started; otherwise it would not be tested.
     assert!(ended.contains_key("ema.safetensors"));
     let state = String::from_utf8(ended["state.json"].clone()).unwrap();
     assert!(!state.contains("\"drops\": 0"), "{state}");
 }
 
 #[test]
-fn an_attention_run_goes_on_with_the_windows_that_were_next() {
+fn an_attention_run_resumes_with_the_next_windows() {
     let settings: &[&str] = &[
         "model.embd_pdrop=0.1",
         "model.attn_pdrop=0.1",
         "model.resid_pdrop=0.1",
-        "train.accumulate=2",
+        "train.gradient_accumulation=2",
         "train.label_smoothing=0.1",
     ];
     let run = Killable {
@@ -62,6 +62,6 @@ fn an_attention_run_goes_on_with_the_windows_that_were_next() {
         settings: [common::TINY_TEXT, common::TINY_GPT, SETTINGS, settings].concat(),
     };
     let ended = run.assert_exact(&[0, 1, 4]);
-    // There is no state that windows would carry.
+    // Windows have no hidden state.
     assert!(!ended.contains_key("carry.safetensors"));
 }

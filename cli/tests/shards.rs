@@ -1,4 +1,4 @@
-//! `tinderbox data shards`, and training on what it wrote.
+//! `tinderbox data shards`, and training on its output.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -91,7 +91,7 @@ fn a_folder_becomes_shards_that_can_be_trained_on() {
     stdout(train.arg("--run-dir").arg(&run));
     assert!(run.join("checkpoints").is_dir());
 
-    // Shards can be made of shards.
+    // Shards can be made from shards.
     let again = dir.path().join("again");
     stdout(
         on_shards(&["data", "shards"], &shards)
@@ -102,7 +102,7 @@ fn a_folder_becomes_shards_that_can_be_trained_on() {
 }
 
 #[test]
-fn wrong_input() {
+fn wrong_input_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let (data, shards) = (dir.path().join("data"), dir.path().join("shards"));
     class_folder(&data);

@@ -1,4 +1,4 @@
-//! Running statistics of batch norms through the command: resumed exactly, averaged, and left alone where they are frozen.
+//! Running statistics of batch norms: resumed exactly, averaged, and unchanged in frozen layers.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -10,7 +10,7 @@ use assert_cmd::Command;
 use common::tinderbox;
 use safetensors::SafeTensors;
 
-/// A thin residual network on shapes, at a constant rate.
+/// A thin residual network on shapes, at a constant learning rate.
 const SETTINGS: &[&str] = &[
     "model.name=resnet20",
     "model.width=2",
@@ -73,7 +73,7 @@ fn a_resumed_run_has_the_statistics_of_an_undisturbed_one() {
 }
 
 #[test]
-fn only_the_head_of_a_frozen_network_learns() {
+fn only_the_head_of_a_frozen_network_is_trained() {
     let folder = tempfile::tempdir().unwrap();
     let (first, frozen) = (folder.path().join("first"), folder.path().join("frozen"));
     train(&first, &["train.max_steps=4"]).assert().success();

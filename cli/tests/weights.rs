@@ -1,4 +1,4 @@
-//! Weights from outside of a run, through the real command.
+//! Weights from files and by name, instead of a run's own.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -39,7 +39,7 @@ fn train(run: &Path, weights: &Path, more: &[&str]) -> Command {
     command
 }
 
-/// The command succeeds; what it said on standard output and standard error.
+/// Standard output and standard error of a command that succeeds.
 fn said(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let text = [output.stdout, output.stderr].concat();
@@ -56,10 +56,10 @@ fn assert_says(command: &mut Command, words: &[&str]) {
 }
 
 #[test]
-fn a_run_begins_with_weights_and_leaves_a_head_for_other_classes_new() {
+fn a_run_starts_from_weights_and_a_head_for_other_classes_is_new() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
-    // So small a learning rate that what was loaded is what is saved.
+    // A learning rate so small that the saved weights are those that were loaded.
     let still = ["--set", "optimizer.learning_rate=1e-30"];
     assert_says(
         &mut train(&run, &fixture("training.pth"), &still),
@@ -82,7 +82,7 @@ fn a_run_begins_with_weights_and_leaves_a_head_for_other_classes_new() {
         tensor(&exported, "fc2.weight").len(),
         tensor(&given, "fc2.weight").len()
     );
-    // A run that goes on has its own weights.
+    // A resumed run has its own weights.
     let text = said(&mut resume(&run, "--resume", &["train.epochs=2"]));
     assert!(!text.contains("beginning with"), "{text}");
     let mut both = resume(&run, "--resume", &[]);
@@ -90,7 +90,7 @@ fn a_run_begins_with_weights_and_leaves_a_head_for_other_classes_new() {
 }
 
 #[test]
-fn weights_that_cannot_be_used_stop_a_run_before_it_begins() {
+fn weights_that_cannot_be_used_stop_a_run_before_it_starts() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     for (weights, words) in [
@@ -130,7 +130,7 @@ fn weights_that_cannot_be_used_stop_a_run_before_it_begins() {
 }
 
 #[test]
-fn a_run_is_measured_and_used_with_other_weights() {
+fn a_run_is_evaluated_and_used_with_other_weights() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     train(&run, &fixture("bare.pth"), &[]).assert().success();
@@ -159,7 +159,7 @@ fn a_run_is_measured_and_used_with_other_weights() {
 }
 
 #[test]
-fn a_file_of_pytorch_is_exported_without_a_run() {
+fn a_pytorch_file_is_exported_without_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("out.safetensors");
     let mut export = tinderbox();

@@ -30,7 +30,6 @@ const PHRASES: &[(&str, &str)] = &[
     ("what is to be", "a noun phrase"),
     ("what there is", "a noun phrase"),
     ("what is not there", "missing, or: out of range"),
-    ("text to continue", "language modelling"),
     ("text to understand", "encoder"),
     ("texts to understand", "encoder"),
     ("text to be understood", "encoder"),

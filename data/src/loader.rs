@@ -8,6 +8,7 @@ mod batch;
 mod batching;
 mod config;
 mod epoch;
+mod in_memory;
 mod skip;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ mod workers;
 pub use batching::Batching;
 pub use config::LoaderConfig;
 pub use epoch::Epoch;
+pub use in_memory::InMemory;
 
 use crate::error::DataError;
 use crate::random::permutation;

@@ -241,7 +241,7 @@ fn shards_that_do_not_belong_together_are_refused() {
     };
     assert!(
         replaced(&write(40, &ids(99, 40), 1000))
-            .contains("has 99 tokens, and tokens.json says 100")
+            .contains("has 99 tokens, but tokens.json says 100")
     );
     assert!(replaced(&write(41, &ids(100, 40), 1000)).contains("vocabulary of 41"));
     let other = tempfile::tempdir().unwrap();

@@ -27,8 +27,8 @@
 //! ```
 //!
 //! Nothing here has state besides the tokens: what is drawn is a function of the seed, the sample
-//! number, the position and the logits, so a text can be continued from anywhere and several samples
-//! of one seed are independent.
+//! number, the position and the logits, so a text can be continued from anywhere and several
+//! samples of one seed are independent.
 
 mod generation;
 mod next_token;
@@ -37,3 +37,8 @@ mod sampler;
 pub use generation::{GenerateError, Generation, generate};
 pub use next_token::{NextToken, PredictError};
 pub use sampler::{Choice, Sampler, Sampling, SamplingError};
+
+/// Compiles the examples in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,83 +1,55 @@
-//! Functions of each number, and sums of two tensors.
+//! Activation functions, and element-wise sums of two tensors.
+
+#[cfg(feature = "flex")]
+mod kernel;
 
 use burn::tensor::{Tensor, activation};
 
-#[cfg(feature = "flex")]
-mod pairs;
-#[cfg(feature = "flex")]
-mod single;
-#[cfg(feature = "flex")]
-use single::Function;
-
 /// `max(x, 0)`.
 pub fn relu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = single::apply(Function::Relu, &x) {
-        return output;
-    }
+    try_kernel!(kernel::unary(kernel::Function::Relu, &x));
     activation::relu(x)
 }
 
-/// `x Φ(x)`, `Φ` being the normal distribution: `x (1 + erf(x / √2)) / 2`. Hendrycks and Gimpel 2016,
-/// <https://arxiv.org/abs/1606.08415>.
+/// `x Φ(x)` with the standard normal distribution `Φ`: `x (1 + erf(x / √2)) / 2`. Hendrycks and
+/// Gimpel 2016, <https://arxiv.org/abs/1606.08415>.
 pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = single::apply(Function::Gelu, &x) {
-        return output;
-    }
+    try_kernel!(kernel::unary(kernel::Function::Gelu, &x));
     activation::gelu(x)
 }
 
-/// [`gelu`] as GPT-2 approximates it: `x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2`.
+/// GPT-2's tanh approximation of [`gelu`]: `x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2`.
 pub fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = single::apply(Function::GeluTanh, &x) {
-        return output;
-    }
+    try_kernel!(kernel::unary(kernel::Function::GeluTanh, &x));
     activation::gelu_approximate(x)
 }
 
 /// `x sigmoid(x)`, also called swish.
 pub fn silu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = single::apply(Function::Silu, &x) {
-        return output;
-    }
+    try_kernel!(kernel::unary(kernel::Function::Silu, &x));
     activation::silu(x)
 }
 
 /// The hyperbolic tangent.
 pub fn tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = single::apply(Function::Tanh, &x) {
-        return output;
-    }
+    try_kernel!(kernel::unary(kernel::Function::Tanh, &x));
     x.tanh()
 }
 
 /// `1 / (1 + e^-x)`.
 pub fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = single::apply(Function::Sigmoid, &x) {
-        return output;
-    }
+    try_kernel!(kernel::unary(kernel::Function::Sigmoid, &x));
     activation::sigmoid(x)
 }
 
-/// `a + b`.
+/// `a + b`. Without broadcasting the gradient is passed to both sides without a copy.
 pub fn add<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = pairs::add(&a, &b) {
-        return output;
-    }
+    try_kernel!(kernel::add(&a, &b));
     a + b
 }
 
-/// `silu(gate) * up`: the gated unit of Shazeer 2020, <https://arxiv.org/abs/2002.05202>.
+/// `silu(gate) * up`, the gated linear unit of Shazeer 2020, <https://arxiv.org/abs/2002.05202>.
 pub fn swiglu<const D: usize>(gate: Tensor<D>, up: Tensor<D>) -> Tensor<D> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = pairs::swiglu(&gate, &up) {
-        return output;
-    }
+    try_kernel!(kernel::swiglu(&gate, &up));
     activation::silu(gate) * up
 }

@@ -1,16 +1,20 @@
-//! Scaled dot-product attention, `softmax(scale q kᵀ + mask) v`, with masks, shared key heads and dropout.
+//! Scaled dot-product attention, `softmax(scale q kᵀ + mask) v` (Vaswani et al. 2017,
+//! <https://arxiv.org/abs/1706.03762>), with masks, grouped-query attention (Ainslie et al. 2023,
+//! <https://arxiv.org/abs/2305.13245>) and dropout.
 //!
-//! Vaswani et al. 2017, <https://arxiv.org/abs/1706.03762>; shared key heads: Ainslie et al. 2023,
-//! <https://arxiv.org/abs/2305.13245>. The kernel never makes the matrix of scores: it goes through it in blocks, in the
-//! backward pass as well, as Dao et al. do, <https://arxiv.org/abs/2205.14135> and <https://arxiv.org/abs/2307.08691>.
+//! The kernel is FlashAttention (Dao et al. 2022, <https://arxiv.org/abs/2205.14135>): the scores
+//! are computed in blocks that stay in the cache, normalised by an online softmax (Milakov &
+//! Gimelshein 2018, <https://arxiv.org/abs/1805.02867>) and never stored. The backward pass
+//! computes them again from the saved log-sum-exp of each row, as FlashAttention-2 does (Dao 2023,
+//! <https://arxiv.org/abs/2307.08691>).
 //!
-//! Queries, keys and values come as the matrices before attention leave them, `[batch, time, heads * head_dim]`, all heads
-//! of a token side by side, and so does what is made of them: nothing is moved on the way in or out, and slices of a larger
-//! tensor are read where they lie.
+//! Queries, keys and values have the layout in which the projections before attention produce them,
+//! `[batch, time, heads * head_dim]`, and so has the output. Nothing is transposed or copied on the
+//! way in or out: slices of a larger tensor are read in place.
 
 mod composed;
 #[cfg(feature = "flex")]
-mod fast;
+mod kernel;
 mod mask;
 
 use burn::tensor::Tensor;
@@ -18,44 +22,52 @@ use burn::tensor::Tensor;
 use crate::linear::linear;
 pub use mask::Mask;
 
-/// How a token's numbers are cut into heads.
+/// Numbers of heads, and the scale of the scores.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Heads {
-    /// Number of heads of the queries.
+    /// Query heads.
     pub query: usize,
-    /// Number of heads of keys and values; each serves `query / key_value` consecutive heads of the queries.
+    /// Key and value heads; each is shared by `query / key_value` consecutive query heads.
     pub key_value: usize,
-    /// What the products of queries and keys are multiplied by; `None` is `1 / sqrt(head_dim)`.
+    /// Factor of the products of queries and keys; `None` is `1 / sqrt(head_dim)`.
     pub scale: Option<f64>,
 }
 
 impl Heads {
-    /// As many heads of keys and values as of queries.
+    /// Multi-head attention: as many key and value heads as query heads.
     pub fn new(heads: usize) -> Self {
-        Self::shared(heads, heads)
+        Self::grouped(heads, heads)
     }
 
-    /// Fewer heads of keys and values than of queries.
-    pub fn shared(query: usize, key_value: usize) -> Self {
+    /// Grouped-query attention: fewer key and value heads than query heads.
+    pub fn grouped(query: usize, key_value: usize) -> Self {
         Self {
             query,
             key_value,
             scale: None,
         }
     }
+
+    /// Sets the scale of the scores.
+    #[must_use]
+    pub fn with_scale(self, scale: Option<f64>) -> Self {
+        Self { scale, ..self }
+    }
 }
 
-/// `q` `[batch, queries, heads * head_dim]`, `k` and `v` `[batch, keys, key heads * head_dim]` to
-/// `[batch, queries, heads * head_dim]`. A query that may see nothing gets zeros.
+/// Attention of `q` `[batch, queries, heads * head_dim]` to `k` and `v`
+/// `[batch, keys, kv_heads * head_dim]`. Returns `[batch, queries, heads * head_dim]`; the output
+/// of a query that may attend to no key is zero.
 ///
-/// `dropout` is the probability with which a query does not see a key that it looks at; the others then count for more. It
-/// acts where there are gradients, and not in inference.
+/// `dropout` is the dropout probability of the attention probabilities. It applies on devices with
+/// autodiff only, so not at inference.
 ///
-/// A hidden key or value that is infinite or not a number can come through, as zero times it is not zero: in the composition
-/// always, in the kernel if it stands near one that is seen.
+/// A masked key or value that is infinite or NaN may reach the output, because zero times it is
+/// NaN: always in the composition, in the kernel only if an unmasked key is near.
 ///
 /// # Panics
-/// If the shapes, the heads or the mask do not agree, or `dropout` is not in `[0, 1)`.
+/// If the shapes, the heads and the mask do not agree, or `dropout` is not in `[0, 1)`.
 pub fn attention(
     q: Tensor<3>,
     k: Tensor<3>,
@@ -67,50 +79,49 @@ pub fn attention(
     let sizes = Sizes::new(q.dims(), k.dims(), v.dims(), heads);
     mask.check(&sizes);
     let is_training = [&q, &k, &v].iter().any(|x| x.device().is_autodiff());
-    let dropout = probability(dropout, is_training);
-    #[cfg(feature = "flex")]
-    if let Some(output) = fast::attention([&q, &k, &v], &sizes, mask, dropout) {
-        return output;
-    }
-    match is_training {
-        true => composed::attention(q, k, v, &sizes, mask, dropout),
-        false => composed::fused(q, k, v, &sizes, mask),
+    let dropout = dropout_probability(dropout, is_training);
+    try_kernel!(kernel::attention([&q, &k, &v], &sizes, mask, dropout));
+    if is_training {
+        composed::attention(q, k, v, &sizes, mask, dropout)
+    } else {
+        composed::fused(q, k, v, &sizes, mask)
     }
 }
 
-/// The probability to drop: none in inference.
-fn probability(dropout: f64, is_training: bool) -> f64 {
+/// The dropout probability, which is 0 at inference.
+fn dropout_probability(dropout: f64, is_training: bool) -> f64 {
     assert!(
         (0.0..1.0).contains(&dropout),
-        "{dropout} is not a probability of dropout: it must be at least 0 and below 1"
+        "dropout probability {dropout} must be at least 0 and below 1"
     );
     if is_training { dropout } else { 0.0 }
 }
 
-/// [`attention`] of `qkv` `[batch, time, 3 * heads * head_dim]`, queries, keys and values side by side, as one matrix gives
-/// them: to `[batch, time, heads * head_dim]`. Its gradient is one tensor, too, where slices would have to be put together.
+/// [`attention`] of packed `qkv` `[batch, time, 3 * heads * head_dim]`: queries, keys and values
+/// side by side, as one projection computes them. Returns `[batch, time, heads * head_dim]`. The
+/// gradient is one tensor as well, where the gradients of three slices would have to be
+/// concatenated.
 ///
 /// # Panics
-/// If the width is no multiple of three times the heads, the mask does not agree, or `dropout` is not in `[0, 1)`.
+/// If the width is not a multiple of three times the heads, the mask does not agree, or `dropout`
+/// is not in `[0, 1)`.
 #[allow(
     clippy::needless_pass_by_value,
-    reason = "as the other operations; a tensor is a handle"
+    reason = "like the other operations; a tensor is a handle"
 )]
-pub fn packed(qkv: Tensor<3>, heads: usize, mask: &Mask, dropout: f64) -> Tensor<3> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = fast::packed(&qkv, Heads::new(heads), mask, dropout) {
-        return output;
-    }
-    let [q, k, v] = thirds(&qkv);
+pub fn qkv_packed(qkv: Tensor<3>, heads: usize, mask: &Mask, dropout: f64) -> Tensor<3> {
+    try_kernel!(kernel::qkv_packed(&qkv, Heads::new(heads), mask, dropout));
+    let [q, k, v] = split_qkv(&qkv);
     attention(q, k, v, Heads::new(heads), mask, dropout)
 }
 
-/// [`attention`] of what three linear layers make of `x` `[batch, time, width]`: queries, keys and values, as many heads of
-/// each, with weights `[width, heads * head_dim]` and biases `[heads * head_dim]`; to `[batch, time, heads * head_dim]`.
+/// Self-attention without the output projection: [`attention`] of the query, key and value
+/// projections of `x` `[batch, time, width]`, with weights `[width, heads * head_dim]` and biases
+/// `[heads * head_dim]`. Returns `[batch, time, heads * head_dim]`.
 ///
 /// # Panics
-/// As [`attention`] does.
-pub fn projected(
+/// As [`attention`].
+pub fn self_attention(
     x: Tensor<3>,
     weights: [Tensor<2>; 3],
     biases: [Option<Tensor<1>>; 3],
@@ -118,10 +129,10 @@ pub fn projected(
     mask: &Mask,
     dropout: f64,
 ) -> Tensor<3> {
-    #[cfg(feature = "flex")]
-    if let Some(qkv) = crate::linear::packed(&x, &weights, &biases) {
-        return packed(qkv, heads, mask, dropout);
-    }
+    try_kernel!(
+        crate::linear::kernel::qkv_projection(&x, &weights, &biases)
+            .map(|qkv| qkv_packed(qkv, heads, mask, dropout))
+    );
     let [wq, wk, wv] = weights;
     let [bq, bk, bv] = biases;
     let q = linear(x.clone(), wq, bq);
@@ -130,36 +141,41 @@ pub fn projected(
     attention(q, k, v, Heads::new(heads), mask, dropout)
 }
 
-/// `[batch, time, 3 * width]` to three of `[batch, time, width]`.
+/// Splits packed queries, keys and values `[batch, time, 3 * width]` into three views
+/// `[batch, time, width]`.
 ///
 /// # Panics
-/// If the width is no multiple of three.
-pub fn thirds(x: &Tensor<3>) -> [Tensor<3>; 3] {
+/// If the width is not a multiple of three.
+pub fn split_qkv(x: &Tensor<3>) -> [Tensor<3>; 3] {
     let width = x.dims()[2] / 3;
-    assert_eq!(3 * width, x.dims()[2], "three equal parts");
+    assert_eq!(
+        3 * width,
+        x.dims()[2],
+        "width of packed queries, keys and values"
+    );
     std::array::from_fn(|i| x.clone().narrow(2, i * width, width))
 }
 
-/// How much each query looks at each key, `softmax(scale q kᵀ + mask)`: `q` and `k` as in [`attention`] to
-/// `[batch, heads, queries, keys]`. Of a query that may see nothing, zeros.
+/// Attention probabilities `softmax(scale q kᵀ + mask)` of `q` and `k` as in [`attention`]. Returns
+/// `[batch, heads, queries, keys]`; the row of a query that may attend to no key is zero.
 ///
-/// For looking at; [`attention`] does not make them.
+/// For inspection; [`attention`] itself never stores them.
 ///
 /// # Panics
-/// If the shapes, the heads or the mask do not agree.
+/// If the shapes, the heads and the mask do not agree.
 pub fn probabilities(q: Tensor<3>, k: Tensor<3>, heads: Heads, mask: &Mask) -> Tensor<4> {
     let sizes = Sizes::new(q.dims(), k.dims(), k.dims(), heads);
     mask.check(&sizes);
     composed::probabilities(q, k, &sizes, mask)
 }
 
-/// The sizes that a call has to do with.
+/// Sizes of one call.
 #[derive(Clone, Copy, Debug)]
 struct Sizes {
     batch: usize,
-    /// Heads of keys and values.
+    /// Key and value heads.
     kv_heads: usize,
-    /// Heads of queries that share one of those.
+    /// Query heads per key and value head.
     group: usize,
     queries: usize,
     keys: usize,
@@ -177,15 +193,15 @@ impl Sizes {
         let ([batch, queries, width], [_, keys, _]) = (q, k);
         assert!(
             key_value > 0 && query.is_multiple_of(key_value),
-            "{query} query heads cannot share {key_value} key heads"
+            "{query} query heads are not a multiple of {key_value} key heads"
         );
         assert!(
             query > 0 && width.is_multiple_of(query),
-            "{width} numbers cannot be cut into {query} heads"
+            "width {width} is not a multiple of {query} heads"
         );
         let head_dim = width / query;
-        assert_eq!(k, [batch, keys, key_value * head_dim], "keys");
-        assert_eq!(v, k, "values");
+        assert_eq!(k, [batch, keys, key_value * head_dim], "shape of the keys");
+        assert_eq!(v, k, "shape of the values");
         Self {
             batch,
             kv_heads: key_value,
@@ -203,11 +219,6 @@ impl Sizes {
 
     fn scale(&self) -> f64 {
         self.scale.unwrap_or(1.0 / (self.head_dim as f64).sqrt())
-    }
-
-    #[cfg(feature = "flex")]
-    fn is_empty(&self) -> bool {
-        self.scores().contains(&0) || self.head_dim == 0
     }
 
     /// `[batch, heads, queries, keys]`

@@ -1,56 +1,38 @@
 //! 2-D convolution.
 //!
-//! # How the fast path works
-//! The usual way copies every window of the image into a column of a large matrix and multiplies. Here nothing is copied
-//! but the image itself, once, with its padding (`layout`): then the window's number for one kernel element, over a run
-//! of output pixels, is a run of that copy, and a kernel element is nothing but an offset into it. The inner loop
-//! (`tile`) keeps a block of output channels by a few vectors of pixels in registers and walks through all channels and
-//! kernel elements; if there are many output channels, what it reads is first gathered from those runs in the order in
-//! which it is read (`panel`). With a stride, the copy is one image per remainder of the position by the stride, so that
-//! runs stay runs. The gradient of the input is the same computation with the roles exchanged (`axis`). The gradient of the
-//! weight reads the same copy, with vectors that go along the output channels (`outer`) or, where those are few, along the
-//! pixels (`dot`). Kernels of 3 x 3 with stride 1 take another way if they have enough channels (`winograd`).
+//! The kernel computes stride-1 convolutions of 3 x 3 with enough channels by Winograd's minimal
+//! filtering (`winograd`), and all others directly (`direct`). Neither builds the im2col matrix,
+//! which is as large as the image times the kernel:
+//!
+//! - The image is copied once, with its padding. A row of the im2col matrix, along a run of output
+//!   pixels, is a run of that copy; a kernel element is just an offset into it. With a stride the
+//!   copy is split into one image per phase of the stride, so that runs stay contiguous.
+//! - The microkernel keeps a register tile (a block of output channels by a few vectors of pixels)
+//!   and walks through all input channels and kernel elements. With many output channels its
+//!   operands are first packed into panels.
+//! - The gradient of the input is the same computation with the roles exchanged.
+//! - The gradient of the weight reads the same copy, in vectors along the output channels or, where
+//!   those are few, along the pixels (`weight_gradient`).
+//! - Bias and ReLU are a fused epilogue of the last sum, while it is in registers.
 
 #[cfg(feature = "flex")]
-mod axis;
-#[cfg(feature = "flex")]
-mod dot;
-#[cfg(feature = "flex")]
-mod fast;
-#[cfg(feature = "flex")]
-mod layout;
-#[cfg(feature = "flex")]
-mod mask;
-#[cfg(feature = "flex")]
-mod outer;
-#[cfg(feature = "flex")]
-mod panel;
-#[cfg(feature = "flex")]
-mod pass;
-#[cfg(feature = "flex")]
-mod pixels;
-#[cfg(feature = "flex")]
-mod shape;
-#[cfg(feature = "flex")]
-mod tile;
-#[cfg(feature = "flex")]
-mod weight;
-#[cfg(feature = "flex")]
-mod winograd;
+mod kernel;
 
 use burn::tensor::Tensor;
 use burn::tensor::ops::ConvOptions;
 
-/// How a kernel moves over an image.
+/// Stride, padding, dilation and groups of a convolution, as in PyTorch's `conv2d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Conv2dOptions {
-    /// The step from one output row (column) to the next, in rows (columns) of the input.
+    /// Stride along height and width.
     pub stride: [usize; 2],
-    /// The rows (columns) of zeros on each side of the input.
+    /// Zeros on both sides of the height and of the width.
     pub padding: [usize; 2],
-    /// The step from one kernel row (column) to the next, in rows (columns) of the input.
+    /// Spacing between kernel elements along height and width.
     pub dilation: [usize; 2],
-    /// Into how many groups the channels are divided that do not see each other.
+    /// Number of groups: input and output channels are divided into groups that are convolved
+    /// separately.
     pub groups: usize,
 }
 
@@ -66,32 +48,55 @@ impl Default for Conv2dOptions {
     }
 }
 
-/// The convolution of images `[batch, in, height, width]` by kernels `[out, in / groups, rows, columns]`, plus a bias
-/// `[out]`: images `[batch, out, (height + 2 padding - dilation (rows - 1) - 1) / stride + 1, ..]`.
+impl Conv2dOptions {
+    /// Sets the stride.
+    #[must_use]
+    pub fn with_stride(self, stride: [usize; 2]) -> Self {
+        Self { stride, ..self }
+    }
+
+    /// Sets the padding.
+    #[must_use]
+    pub fn with_padding(self, padding: [usize; 2]) -> Self {
+        Self { padding, ..self }
+    }
+
+    /// Sets the dilation.
+    #[must_use]
+    pub fn with_dilation(self, dilation: [usize; 2]) -> Self {
+        Self { dilation, ..self }
+    }
+
+    /// Sets the number of groups.
+    #[must_use]
+    pub fn with_groups(self, groups: usize) -> Self {
+        Self { groups, ..self }
+    }
+}
+
+/// Convolves images `[batch, in_channels, height, width]` with a weight
+/// `[out_channels, in_channels / groups, rows, cols]` and adds a bias `[out_channels]`. Returns
+/// `[batch, out_channels, height', width']`, where
+/// `height' = (height + 2 padding - dilation (rows - 1) - 1) / stride + 1`, and the same for the
+/// width.
 pub fn conv2d(
     x: Tensor<4>,
     weight: Tensor<4>,
     bias: Option<Tensor<1>>,
     options: Conv2dOptions,
 ) -> Tensor<4> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = fast::conv2d(&x, &weight, bias.as_ref(), options, false) {
-        return output;
-    }
+    try_kernel!(kernel::conv2d(&x, &weight, bias.as_ref(), options, false));
     composed(x, weight, bias, options)
 }
 
-/// `relu(conv2d(..))`, with the rectification while the output is still in the cache.
+/// `relu(conv2d(..))`, with ReLU fused into the convolution.
 pub fn conv2d_relu(
     x: Tensor<4>,
     weight: Tensor<4>,
     bias: Option<Tensor<1>>,
     options: Conv2dOptions,
 ) -> Tensor<4> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = fast::conv2d(&x, &weight, bias.as_ref(), options, true) {
-        return output;
-    }
+    try_kernel!(kernel::conv2d(&x, &weight, bias.as_ref(), options, true));
     burn::tensor::activation::relu(composed(x, weight, bias, options))
 }
 

@@ -2,42 +2,39 @@
 
 use burn::tensor::{Distribution, Tensor};
 
-/// Sets each number to zero with this probability, independently of the others, and divides the rest by the probability to
-/// be kept, so that the expectation stays (Srivastava et al. 2014, <https://jmlr.org/papers/v15/srivastava14a.html>).
-/// Which numbers these are follows from the seed of the device. On a device without autodiff nothing happens, as with
-/// Burn's `Dropout`.
+/// Zeroes each element with probability `probability`, independently of the others, and divides the
+/// rest by `1 - probability`, so that the expectation stays the same (Srivastava et al. 2014,
+/// <https://jmlr.org/papers/v15/srivastava14a.html>). The choice depends on the seed of the device.
+/// Does nothing on a device without autodiff, like Burn's `Dropout`.
 ///
 /// # Panics
 /// If `probability` is not in `[0, 1)`.
 pub fn dropout<const D: usize>(x: Tensor<D>, probability: f64) -> Tensor<D> {
     assert!(
         (0.0..1.0).contains(&probability),
-        "{probability} is not a probability of dropout: it must be at least 0 and below 1"
+        "dropout probability {probability} must be at least 0 and below 1"
     );
     if probability == 0.0 || !x.device().is_autodiff() {
         return x;
     }
-    #[cfg(feature = "flex")]
-    if let Some(output) = fast::dropout(&x, probability) {
-        return output;
-    }
+    try_kernel!(kernel::dropout(&x, probability));
     let keep = 1.0 - probability;
     let mask = x.random_like(Distribution::Bernoulli(keep));
     x * mask * (1.0 / keep)
 }
 
 #[cfg(feature = "flex")]
-mod fast {
+mod kernel {
     use burn::tensor::{DType, Device, Distribution, Tensor};
     use multiversion::multiversion;
 
-    use crate::flex::{Array, Backward, Buffer, GRAIN, array, for_each_chunk, record, update};
+    use crate::flex::{Array, Backward, Buffer, GRAIN, array, for_each_chunk, track, update};
 
     pub(super) fn dropout<const D: usize>(x: &Tensor<D>, probability: f64) -> Option<Tensor<D>> {
         let values = array(x)?;
         let mask = Mask {
             seed: draw(&x.device())?,
-            // The share of all 32-bit numbers that lie below it is the probability.
+            // The share of 32-bit numbers below this limit is the probability.
             limit: (probability * (1u64 << 32) as f64) as u32,
             scale: (1.0 / (1.0 - probability)) as f32,
         };
@@ -47,10 +44,10 @@ mod fast {
             mask.apply(start, y);
         });
         let y = Array::new(y, values.shape());
-        Some(record(y, mask, [Some(x.clone().into_dispatch())]))
+        Some(track(y, mask, [Some(x.clone().into_dispatch())]))
     }
 
-    /// One random number of the device.
+    /// Draws one random number from the device.
     fn draw(device: &Device) -> Option<u64> {
         let uniform = Distribution::Uniform(0.0, 1.0);
         let number = Tensor::<1>::random([1], uniform, (&device.clone().inner(), DType::F64));
@@ -58,7 +55,9 @@ mod fast {
         number.first().map(|number| number.to_bits())
     }
 
-    /// Which numbers are kept: a function of the seed and of the place of a number, so that it need not be written down.
+    /// Counter-based dropout mask: a function of the seed and of the element's position, so that it
+    /// need not be stored for the backward pass. It is the idea of counter-based generators (Salmon
+    /// et al. 2011), with a cheaper hash than Philox.
     #[derive(Clone, Copy, Debug)]
     struct Mask {
         seed: u64,
@@ -67,7 +66,8 @@ mod fast {
     }
 
     impl Mask {
-        /// Multiplies numbers from place `start` on by their masks; `start` begins a piece of [`GRAIN`].
+        /// Multiplies elements beginning with position `start`, which is a multiple of [`GRAIN`],
+        /// by their masks.
         fn apply(&self, start: usize, values: &mut [f32]) {
             let key = mix(self.seed ^ mix((start / GRAIN) as u64));
             apply_mask(
@@ -89,14 +89,15 @@ mod fast {
     fn apply_mask([key, other_key]: [u32; 2], limit: u32, scale: f32, values: &mut [f32]) {
         for (i, value) in values.iter_mut().enumerate() {
             let random = mix_32(i as u32 ^ key, other_key);
-            // A product, so that NaN stays NaN and infinity becomes it, as it is in a multiplication by a tensor.
+            // A product, so that NaN stays NaN and infinity becomes NaN, as in a multiplication by
+            // a mask tensor.
             *value *= if random >= limit { scale } else { 0.0 };
         }
     }
 
-    /// A random number of two keys: what the place and the first key are is spread over all bits, twice, with the second
-    /// key in between. The constants are those that Wellons 2018, <https://nullprogram.com/blog/2018/07/31/>, found to spread
-    /// best.
+    /// A hash of a position, mixed with the first key, and of a second key. The constants are
+    /// Wellons 2018, <https://nullprogram.com/blog/2018/07/31/>, who found them to have the least
+    /// bias.
     #[inline(always)]
     fn mix_32(x: u32, key: u32) -> u32 {
         let x = (x ^ (x >> 16)).wrapping_mul(0x7FEB_352D);
@@ -104,7 +105,8 @@ mod fast {
         x ^ (x >> 16)
     }
 
-    /// The finalizer of SplitMix64. Steele, Lea and Flood 2014, <https://doi.org/10.1145/2660193.2660195>.
+    /// The finalizer of SplitMix64. Steele, Lea and Flood 2014,
+    /// <https://doi.org/10.1145/2660193.2660195>.
     fn mix(x: u64) -> u64 {
         let x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -1,47 +1,92 @@
-//! The operations that most of a training step is spent in, with a fast path for CPUs.
+//! CPU kernels for [Burn](burn): the operations that most of a training step is spent in, with
+//! hand-written forward and backward passes.
 //!
-//! Each function takes and gives ordinary Burn tensors and means exactly what its composition of Burn's own operations
-//! means; that composition is written out beside it and runs on every backend. On `flex`, in `f32` and with the feature
-//! `flex`, a hand-made kernel runs in its place: multi-threaded, vectorised, and with a backward pass of its own.
-//! Calling these functions is all there is to it; whoever ignores this crate loses speed and nothing else.
+//! Each function takes and returns ordinary Burn tensors and computes exactly what its
+//! *composition* of Burn's own operations computes. The composition is written out beside it and
+//! runs on every backend. On the `flex` backend, in `f32` and with the feature `flex`, a *kernel*
+//! runs instead: multi-threaded, vectorised, and one node on the autodiff tape. Nothing else
+//! changes for the caller.
 //!
-//! | module | what it has |
-//! |---|---|
-//! | [`conv`] | 2-D convolution, with bias and ReLU |
-//! | [`pool`] | maximum and average pooling |
-//! | [`norm`] | batch norm, layer norm, RMS norm |
-//! | [`activation`] | ReLU, GELU, SiLU, tanh, sigmoid |
-//! | [`linear`] | `x W + b` |
-//! | [`loss`] | softmax, cross-entropy |
-//! | [`attention`] | scaled dot-product attention |
-//! | [`recurrent`] | LSTM and GRU layers over all time steps |
-//! | [`embedding`] | rows of a table |
-//! | [`dropout`] | dropout |
-//! | [`optim`] | steps of SGD and Adam |
-//! | [`nn`] | the forward passes of Burn's layers, by the above |
+//! ```
+//! use burn::tensor::{Device, Distribution, Tensor};
+//! use tinderbox_kernels::conv::{Conv2dOptions, conv2d_relu};
+//!
+//! let device = Device::flex().autodiff();
+//! let x = Tensor::<4>::random([2, 3, 32, 32], Distribution::Default, &device);
+//! let weight = Tensor::<4>::random([16, 3, 3, 3], Distribution::Default, &device).require_grad();
+//! let options = Conv2dOptions::default().with_padding([1, 1]);
+//! let y = conv2d_relu(x, weight.clone(), None, options);
+//! assert_eq!(y.dims(), [2, 16, 32, 32]);
+//!
+//! let gradients = y.sum().backward();
+//! assert_eq!(weight.grad(&gradients).unwrap().dims(), [16, 3, 3, 3]);
+//! ```
+//!
+//! | module | operations | technique of the kernel |
+//! |---|---|---|
+//! | [`conv`] | 2-D convolution, with bias and ReLU | direct with register tiles and packing; Winograd F(4x4, 3x3) |
+//! | [`pool`] | max and average pooling | strided windows as vectors |
+//! | [`norm`] | batch norm, layer norm, RMS norm | one pass over memory, fused epilogue |
+//! | [`activation`] | ReLU, GELU, SiLU, tanh, sigmoid, SwiGLU | polynomial approximations without branches |
+//! | [`linear`] | `x W + b` | GEMM onto the bias |
+//! | [`loss`] | softmax, cross-entropy | fused log-softmax and negative log-likelihood |
+//! | [`attention`] | scaled dot-product attention | FlashAttention with online softmax |
+//! | [`recurrent`] | LSTM and GRU layers over all time steps | weights packed once, fused gates |
+//! | [`embedding`] | rows of a table | ordered scatter-add |
+//! | [`dropout`] | dropout | counter-based random numbers, no stored mask |
+//! | [`optim`] | steps of SGD and Adam | one pass, in place |
+//! | [`nn`] | forward passes of Burn's layers by the above | |
 //!
 //! # How a kernel is made
-//! A file here has the public function, which asks for the memory of its arguments (`flex::array`). Where it gets it, it
-//! computes the output and hands it, with what the backward pass needs, to `flex::record`; where it does not, it
-//! composes. Results do not depend on the number of threads: work is cut by its size, and partial sums are added in order.
+//! `operation.rs` holds the public function and its composition; `operation/kernel.rs` and what
+//! lies below it are the kernel, behind one `cfg(feature = "flex")`. The public function asks the
+//! kernel first (`try_kernel!`). The kernel asks for the memory of its arguments (`flex::array`),
+//! which it gets if they are `f32` on `flex`, computes the output, and puts output and saved state
+//! on the autodiff tape (`flex::track`).
 //!
-//! `unsafe` is in three files of `flex` alone: buffers that are lent to Burn (`pool`), pointers for `gemm` (`matrix`), and
-//! columns that threads write to side by side (`strided`). `just sanitize` runs all tests under AddressSanitizer.
+//! # Determinism
+//! Every sum is computed in the same order whatever the number of threads, and partial sums are
+//! added in a fixed order. Results are bit-identical from run to run and on any number of threads.
+//! Between instruction sets they differ by rounding: fused multiply-add is used where the processor
+//! has it.
+//!
+//! # Unsafe code
+//! `unsafe` is allowed in three files of `flex` only: buffers lent to Burn (`buffer`), pointers
+//! passed to `gemm` (`matrix`), and columns that several threads write side by side (`strided`).
+//! `just sanitize` runs all tests under AddressSanitizer.
 
 #![warn(clippy::undocumented_unsafe_blocks)]
 #![allow(
     clippy::excessive_precision,
     clippy::approx_constant,
-    reason = "coefficients stand as they were fitted"
+    reason = "coefficients are kept as they were fitted"
 )]
 #![allow(
     clippy::needless_range_loop,
-    reason = "a loop over the index of several arrays is what the compiler turns into vectors"
+    reason = "the compiler vectorises loops that index several arrays"
 )]
 #![allow(
     clippy::ifs_same_cond,
-    reason = "`multiversion` asks for each version of a function in turn"
+    reason = "`multiversion` tests for each version of a function in turn"
 )]
+
+/// Returns the kernel's result from the calling function if there is a kernel for these tensors.
+/// Expands to nothing without the feature `flex`. The second form is for kernels that consume their
+/// arguments.
+macro_rules! try_kernel {
+    ($call:expr) => {
+        #[cfg(feature = "flex")]
+        if let Some(output) = $call {
+            return output;
+        }
+    };
+    ($supported:expr => $call:expr) => {
+        #[cfg(feature = "flex")]
+        if $supported {
+            return $call;
+        }
+    };
+}
 
 pub mod activation;
 pub mod attention;
@@ -59,21 +104,19 @@ pub mod recurrent;
 #[cfg(feature = "flex")]
 mod flex;
 #[cfg(feature = "flex")]
-mod lanes;
-#[cfg(feature = "flex")]
-mod math;
+mod simd;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static COMPOSE_ONLY: AtomicBool = AtomicBool::new(false);
 
-/// Whether every operation of this process is to be composed of Burn's own, even where there is a kernel: to compare the
-/// two, in speed or when a result is in doubt.
+/// Turns all kernels of this process off (or on again), so that every operation is composed of
+/// Burn's own. For comparing the two in speed, or when a result is in doubt.
 pub fn compose_only(yes: bool) {
     COMPOSE_ONLY.store(yes, Ordering::Relaxed);
 }
 
-/// What [`compose_only`] was last told.
-pub fn composes_only() -> bool {
+/// True if kernels are turned off by [`compose_only`].
+pub fn is_compose_only() -> bool {
     COMPOSE_ONLY.load(Ordering::Relaxed)
 }

@@ -1,6 +1,5 @@
-//! The forward passes of Burn's layers.
-//!
-//! `tinderbox_kernels::nn::conv2d(&self.conv1, x)` is `self.conv1.forward(x)`, by the operations of this crate.
+//! Forward passes of Burn's layers by the operations of this crate:
+//! `tinderbox_kernels::nn::conv2d(&self.conv1, x)` is `self.conv1.forward(x)`.
 
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{AdaptiveAvgPool2d, MaxPool2d};
@@ -18,7 +17,7 @@ pub fn conv2d(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     }
 }
 
-/// `relu(conv2d(layer, x))` in one pass.
+/// `relu(conv2d(layer, x))`, fused.
 pub fn conv2d_relu(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     match options(layer) {
         Some(options) => crate::conv::conv2d_relu(x, layer.weight.val(), bias(layer), options),
@@ -30,7 +29,7 @@ fn bias(layer: &Conv2d) -> Option<Tensor<1>> {
     layer.bias.as_ref().map(|bias| bias.val())
 }
 
-/// None for padding that is not the same on both sides.
+/// `None` for asymmetric padding.
 fn options(layer: &Conv2d) -> Option<Conv2dOptions> {
     Some(Conv2dOptions {
         stride: layer.stride,
@@ -70,12 +69,12 @@ pub fn linear<const D: usize>(layer: &Linear, x: Tensor<D>) -> Tensor<D> {
     crate::linear::linear(x, layer.weight.val(), bias)
 }
 
-/// Indices `[batch, time]` to rows of the table `[batch, time, features]`.
+/// Indices `[batch, time]` to embeddings `[batch, time, features]`.
 pub fn embedding(layer: &Embedding, indices: Tensor<2, Int>) -> Tensor<3> {
     crate::embedding::embedding(layer.weight.val(), indices)
 }
 
-/// As Burn's layer, only while training: on a device with gradients, unless the layer is frozen.
+/// Dropout as in Burn's layer: only on devices with autodiff, and not if the layer is frozen.
 pub fn dropout<const D: usize>(layer: &Dropout, x: Tensor<D>) -> Tensor<D> {
     if !layer.training.is_enabled() || !x.device().is_autodiff() || layer.prob == 0.0 {
         return x;

@@ -1,7 +1,7 @@
-//! Normalisation: numbers shifted and scaled by their own statistics.
+//! Normalisation: batch norm, layer norm and RMS norm.
 
 mod batch_norm;
 mod layer_norm;
 
-pub use batch_norm::{BatchNormOutput, Fused, batch_norm, batch_norm_train};
+pub use batch_norm::{BatchNormOutput, Epilogue, batch_norm, batch_norm_train};
 pub use layer_norm::{layer_norm, rms_norm};

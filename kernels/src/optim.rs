@@ -1,39 +1,74 @@
-//! Steps of optimizers on flat tensors, in one pass over memory, and in place where nobody else has a tensor.
+//! Optimizer steps on flat tensors: one pass over memory, in place where a tensor is not shared.
+
+#[cfg(feature = "flex")]
+mod kernel;
 
 use burn::tensor::Tensor;
 
-#[cfg(feature = "flex")]
-mod fast;
-
-/// What a step of [`sgd`] depends on.
+/// Hyperparameters of [`sgd`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Sgd {
-    /// The learning rate.
-    pub rate: f64,
-    /// What the buffer is multiplied by before the gradient is added; with 0 there is no buffer.
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// Decay of the momentum buffer; without a buffer if 0.
     pub momentum: f64,
-    /// Whether the step looks ahead along the buffer.
+    /// Nesterov momentum.
     pub nesterov: bool,
-    /// What the parameter is multiplied by and added to the gradient.
+    /// L2 penalty, added to the gradient.
     pub weight_decay: f64,
 }
 
-/// `d = g + decay * p; b = momentum * b + d; p -= rate * b`, with Nesterov `p -= rate * (d + momentum * b)`; without a
-/// buffer, `b = d`. Gives the parameter and the buffer, if there is momentum.
-/// <https://pytorch.org/docs/stable/generated/torch.optim.SGD.html>, dampening 0.
+impl Sgd {
+    /// Plain gradient descent, without momentum or weight decay.
+    pub fn new(learning_rate: f64) -> Self {
+        Self {
+            learning_rate,
+            momentum: 0.0,
+            nesterov: false,
+            weight_decay: 0.0,
+        }
+    }
+
+    /// Sets the momentum.
+    #[must_use]
+    pub fn with_momentum(self, momentum: f64) -> Self {
+        Self { momentum, ..self }
+    }
+
+    /// Turns Nesterov momentum on or off.
+    #[must_use]
+    pub fn with_nesterov(self, nesterov: bool) -> Self {
+        Self { nesterov, ..self }
+    }
+
+    /// Sets the weight decay.
+    #[must_use]
+    pub fn with_weight_decay(self, weight_decay: f64) -> Self {
+        Self {
+            weight_decay,
+            ..self
+        }
+    }
+}
+
+/// One SGD step: `d = g + decay p; b = momentum b + d; p -= rate b`, with Nesterov
+/// `p -= rate (d + momentum b)`; a missing buffer starts as `b = d`. Returns the parameter and,
+/// with momentum, the buffer. <https://pytorch.org/docs/stable/generated/torch.optim.SGD.html>,
+/// dampening 0.
 pub fn sgd(
     parameter: Tensor<1>,
     gradient: Tensor<1>,
     momentum_buffer: Option<Tensor<1>>,
     options: &Sgd,
 ) -> (Tensor<1>, Option<Tensor<1>>) {
-    #[cfg(feature = "flex")]
-    if fast::works_on([Some(&parameter), Some(&gradient), momentum_buffer.as_ref()]) {
-        return fast::sgd(parameter, gradient, momentum_buffer, options);
-    }
+    try_kernel!(
+        kernel::supports([Some(&parameter), Some(&gradient), momentum_buffer.as_ref()])
+            => kernel::sgd(parameter, gradient, momentum_buffer, options)
+    );
     let gradient = with_decay(gradient, &parameter, options.weight_decay);
     if options.momentum == 0.0 {
-        return (parameter - gradient * options.rate, None);
+        return (parameter - gradient * options.learning_rate, None);
     }
     let buffer = match momentum_buffer {
         Some(buffer) => buffer * options.momentum + gradient.clone(),
@@ -44,38 +79,81 @@ pub fn sgd(
     } else {
         buffer.clone()
     };
-    (parameter - direction * options.rate, Some(buffer))
+    (parameter - direction * options.learning_rate, Some(buffer))
 }
 
-/// What a step of [`adam`] depends on.
+/// Hyperparameters of [`adam`], and the number of the step.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Adam {
-    /// The learning rate.
-    pub rate: f64,
-    /// How much of the running averages of the gradient and its square stays.
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// Decay rates of the running averages of the gradient and of its square.
     pub betas: [f64; 2],
-    /// What is added to the root of the average square.
+    /// Added to the denominator.
     pub eps: f64,
-    /// How strongly the parameter is drawn towards zero.
+    /// Weight decay.
     pub weight_decay: f64,
-    /// Whether it is drawn by itself, as in AdamW, instead of through the gradient.
+    /// Decoupled weight decay (AdamW) instead of an L2 penalty in the gradient.
     pub decoupled: bool,
-    /// The number of this step, the first being 1.
+    /// Number of this step, beginning with 1.
     pub step: u64,
 }
 
 impl Adam {
-    /// `1 - beta^step` of the two averages: how much of what they should average they have seen.
+    /// PyTorch's defaults (betas 0.9 and 0.999, eps 1e-8, no weight decay) for step `step`, the
+    /// first being 1.
+    pub fn new(learning_rate: f64, step: u64) -> Self {
+        Self {
+            learning_rate,
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            weight_decay: 0.0,
+            decoupled: false,
+            step,
+        }
+    }
+
+    /// Sets the decay rates of the running averages.
+    #[must_use]
+    pub fn with_betas(self, betas: [f64; 2]) -> Self {
+        Self { betas, ..self }
+    }
+
+    /// Sets the term added to the denominator.
+    #[must_use]
+    pub fn with_eps(self, eps: f64) -> Self {
+        Self { eps, ..self }
+    }
+
+    /// Sets an L2 penalty, or with `decoupled` the weight decay of AdamW.
+    #[must_use]
+    pub fn with_weight_decay(self, weight_decay: f64, decoupled: bool) -> Self {
+        Self {
+            weight_decay,
+            decoupled,
+            ..self
+        }
+    }
+
+    /// Sets the number of the step, the first being 1.
+    #[must_use]
+    pub fn with_step(self, step: u64) -> Self {
+        Self { step, ..self }
+    }
+
+    /// Bias corrections `1 - beta^step` of the two running averages.
     fn corrections(&self) -> [f64; 2] {
         let step = i32::try_from(self.step).unwrap_or(i32::MAX);
         self.betas.map(|beta| 1.0 - beta.powi(step))
     }
 }
 
-/// `m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g²; p -= rate m' / (sqrt(v') + eps)` with the bias-corrected
-/// `m' = m / (1 - b1^t)`, `v' = v / (1 - b2^t)`; averages that are not there begin at zero. Gives `p`, `m`, `v`. The decay
-/// is `g += decay * p`, or `p *= 1 - rate * decay` if decoupled. Kingma & Ba 2015, <https://arxiv.org/abs/1412.6980>;
-/// Loshchilov & Hutter 2019, <https://arxiv.org/abs/1711.05101>.
+/// One Adam step: `m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g²; p -= rate m' / (sqrt(v') + eps)`
+/// with the bias-corrected `m' = m / (1 - b1^t)` and `v' = v / (1 - b2^t)`; missing averages start
+/// at zero. Weight decay is `g += decay p`, or `p *= 1 - rate decay` if decoupled. Returns `p`, `m`
+/// and `v`. Kingma & Ba 2015, <https://arxiv.org/abs/1412.6980>; Loshchilov & Hutter 2019,
+/// <https://arxiv.org/abs/1711.05101>.
 pub fn adam(
     parameter: Tensor<1>,
     gradient: Tensor<1>,
@@ -83,39 +161,35 @@ pub fn adam(
     exp_avg_sq: Option<Tensor<1>>,
     options: &Adam,
 ) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
-    #[cfg(feature = "flex")]
-    if fast::works_on([
-        Some(&parameter),
-        Some(&gradient),
-        exp_avg.as_ref(),
-        exp_avg_sq.as_ref(),
-    ]) {
-        return fast::adam(parameter, gradient, exp_avg, exp_avg_sq, options);
-    }
+    try_kernel!(
+        kernel::supports([
+            Some(&parameter),
+            Some(&gradient),
+            exp_avg.as_ref(),
+            exp_avg_sq.as_ref(),
+        ]) => kernel::adam(parameter, gradient, exp_avg, exp_avg_sq, options)
+    );
     let decay = options.weight_decay;
-    let (parameter, gradient) = match options.decoupled {
-        true if decay > 0.0 => (parameter * (1.0 - options.rate * decay), gradient),
-        true => (parameter, gradient),
-        false => {
-            let gradient = with_decay(gradient, &parameter, decay);
-            (parameter, gradient)
-        }
+    let (parameter, gradient) = if !options.decoupled {
+        let gradient = with_decay(gradient, &parameter, decay);
+        (parameter, gradient)
+    } else if decay > 0.0 {
+        (parameter * (1.0 - options.learning_rate * decay), gradient)
+    } else {
+        (parameter, gradient)
     };
     let [correction1, correction2] = options.corrections();
     let square = gradient.clone().square();
     let first = moment(exp_avg, gradient, options.betas[0]);
     let second = moment(exp_avg_sq, square, options.betas[1]);
     let denominator = second.clone().sqrt() / correction2.sqrt() + options.eps;
-    let step = first.clone() / denominator * (options.rate / correction1);
+    let step = first.clone() / denominator * (options.learning_rate / correction1);
     (parameter - step, first, second)
 }
 
-/// The sum of the squares of all numbers, `[1]`.
+/// Sum of the squares of all elements, `[1]`.
 pub fn sum_of_squares(x: Tensor<1>) -> Tensor<1> {
-    #[cfg(feature = "flex")]
-    if let Some(sum) = fast::sum_of_squares(&x) {
-        return sum;
-    }
+    try_kernel!(kernel::sum_of_squares(&x));
     x.square().sum()
 }
 
@@ -127,7 +201,7 @@ fn with_decay(gradient: Tensor<1>, value: &Tensor<1>, decay: f64) -> Tensor<1> {
     }
 }
 
-/// The running average `beta * average + (1 - beta) * now`.
+/// Running average `beta average + (1 - beta) now`.
 fn moment(average: Option<Tensor<1>>, now: Tensor<1>, beta: f64) -> Tensor<1> {
     let now = now * (1.0 - beta);
     match average {

@@ -1,22 +1,17 @@
-//! Pooling: windows of an image to single numbers.
-//!
-//! All of these are bound by memory: each input number takes part in a handful of operations. So a task is a few planes
-//! (an image's channel, `[height, width]`) that stay in the cache while they are worked on.
+//! Max and average pooling.
 
 use burn::tensor::Tensor;
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 
 #[cfg(feature = "flex")]
-mod average;
-#[cfg(feature = "flex")]
-mod axis;
-#[cfg(feature = "flex")]
-mod maximum;
+mod kernel;
 
-/// The largest number of each window: `[batch, channels, height, width]` to `[batch, channels, rows, cols]`.
+/// Maximum of each window of `[batch, channels, height, width]`. Returns
+/// `[batch, channels, rows, cols]`.
 ///
-/// Padding never wins. Of equal numbers the first of the window does, row by row; a NaN beats every number, and the last
-/// NaN is the one that gets the gradient: PyTorch's rules. `ceil_mode` keeps a last window that is only partly inside.
+/// As in PyTorch, padding never wins, the first of equal elements does (row by row), NaN beats
+/// every number, and the last NaN of a window gets the gradient. `ceil_mode` keeps a last window
+/// that is only partly inside.
 pub fn max_pool2d(
     x: Tensor<4>,
     kernel: [usize; 2],
@@ -32,17 +27,16 @@ pub fn max_pool2d(
         dilation,
         ceil_mode,
     };
-    #[cfg(feature = "flex")]
-    if let Some(output) = maximum::max_pool2d(&x, &options) {
-        return output;
-    }
+    try_kernel!(kernel::max_pool2d(&x, &options));
     burn::tensor::module::max_pool2d(x, options)
 }
 
-/// The mean of each window: `[batch, channels, height, width]` to `[batch, channels, rows, cols]`.
+/// Mean of each window of `[batch, channels, height, width]`. Returns
+/// `[batch, channels, rows, cols]`.
 ///
-/// With `count_include_pad` the zeros of the padding count, as PyTorch has it by default; otherwise the mean is that of
-/// the numbers inside the image. `ceil_mode` keeps a last window that is only partly inside.
+/// With `count_include_pad`, PyTorch's default, the zeros of the padding count; otherwise the mean
+/// is over the elements inside the image. `ceil_mode` keeps a last window that is only partly
+/// inside.
 pub fn avg_pool2d(
     x: Tensor<4>,
     kernel: [usize; 2],
@@ -58,19 +52,13 @@ pub fn avg_pool2d(
         count_include_pad,
         ceil_mode,
     };
-    #[cfg(feature = "flex")]
-    if let Some(output) = average::avg_pool2d(&x, &options) {
-        return output;
-    }
+    try_kernel!(kernel::avg_pool2d(&x, &options));
     burn::tensor::module::avg_pool2d(x, options)
 }
 
-/// Means of as many windows as `output` asks for, which cover the image as evenly as they can:
+/// Means of `output[0]` by `output[1]` windows that cover the image as evenly as possible:
 /// `[batch, channels, height, width]` to `[batch, channels, output[0], output[1]]`.
 pub fn adaptive_avg_pool2d(x: Tensor<4>, output: [usize; 2]) -> Tensor<4> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = average::adaptive_avg_pool2d(&x, output) {
-        return output;
-    }
+    try_kernel!(kernel::adaptive_avg_pool2d(&x, output));
     burn::tensor::module::adaptive_avg_pool2d(x, output)
 }

@@ -1,8 +1,8 @@
 //! Recurrent layers over all time steps.
 //!
-//! One layer in one direction, with PyTorch's equations and weights. `x` is the input at one time step, `h` the hidden
-//! state, `c` the cell's state, `*` is element by element; the rows of both weights are those of the gates, one after the
-//! other in the order in which they stand here.
+//! One layer in one direction, with PyTorch's equations and weights. `x` is the input of a time
+//! step, `h` the hidden state, `c` the cell state and `*` the element-wise product. The gates are
+//! stacked along the rows of both weights, in the order in which they stand here.
 //!
 //! ```text
 //! rnn   h' = tanh(Wi x + bi + Wh h + bh), or relu of it
@@ -20,81 +20,82 @@
 //!       h' = (1 - z) * n + z * h
 //! ```
 //!
-//! # The fast path
-//! Hochreiter and Schmidhuber's LSTM and PyTorch's GRU are one operation each in Burn's record, with a backward pass
-//! through time of their own:
-//!
-//! - Only the recurrence has to wait for the step before. The input's side of the gates is one product for all time steps,
-//!   and so are, at the end, the gradients of both weights and of the input.
-//! - The sequences of a batch know nothing of each other, so every thread takes some of them through all of time and never
-//!   waits for another one.
-//! - What remains in a step is a product of a few rows with the recurrent weights, which are put in order for it once
-//!   (`panels`), and the gates in one pass over memory that is still in the cache (`gates`).
-//!
-//! The backward pass is given the gates and the states of every step.
+//! The LSTM (Hochreiter & Schmidhuber 1997) and PyTorch's GRU have kernels, which keep the gates
+//! and states of every step for the backward pass.
 
-mod compose;
+mod composed;
 mod unstack;
 
 #[cfg(feature = "flex")]
-mod gates;
-#[cfg(feature = "flex")]
-mod gru;
-#[cfg(feature = "flex")]
-mod layer;
-#[cfg(feature = "flex")]
-mod lstm;
-#[cfg(feature = "flex")]
-mod panels;
+mod kernel;
 
 use burn::tensor::Tensor;
 
-use self::compose::Cell;
+use self::composed::Cell;
 
-/// The parameters of one layer in one direction.
+/// Parameters of one layer in one direction.
 #[derive(Clone, Debug)]
 pub struct Weights {
     /// `[gates * hidden, input]`.
     pub ih: Tensor<2>,
     /// `[gates * hidden, hidden]`.
     pub hh: Tensor<2>,
-    /// The biases on the input's side and on the hidden state's, `[gates * hidden]` each.
+    /// Biases of the input and of the hidden state, `[gates * hidden]` each.
     pub bias: Option<[Tensor<1>; 2]>,
 }
 
-/// How a layer walks through its input.
+/// Direction of a layer, and lengths of the sequences of a padded batch.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Walk<'a> {
+#[non_exhaustive]
+pub struct SequenceOptions<'a> {
     /// From the last time step to the first.
     pub reverse: bool,
-    /// The length of every sequence of the batch, if they differ. A sequence that is over keeps its state, so that the
-    /// final state is that of its own end; in reverse it likewise keeps its first state until its last step is reached.
+    /// Length of each sequence of the batch, if they differ. After its end a sequence keeps its
+    /// state, so that the final state is that of its last unpadded step; in reverse it keeps the
+    /// first state until that step.
     pub lengths: Option<&'a [usize]>,
 }
 
-/// What [`lstm`] gives.
+impl<'a> SequenceOptions<'a> {
+    /// Sets the direction.
+    #[must_use]
+    pub fn with_reverse(self, reverse: bool) -> Self {
+        Self { reverse, ..self }
+    }
+
+    /// Sets the lengths of the sequences.
+    #[must_use]
+    pub fn with_lengths(self, lengths: Option<&'a [usize]>) -> Self {
+        Self { lengths, ..self }
+    }
+}
+
+/// Result of [`lstm`].
 #[derive(Clone, Debug)]
 pub struct LstmOutput {
-    /// The hidden state after every step, `[time, batch, hidden]`.
+    /// Hidden state after each step, `[time, batch, hidden]`.
     pub output: Tensor<3>,
-    /// The hidden state after the last step, `[batch, hidden]`.
+    /// Hidden state after the last step, `[batch, hidden]`.
     pub hidden: Tensor<2>,
-    /// The cell's state after the last step, `[batch, hidden]`.
+    /// Cell state after the last step, `[batch, hidden]`.
     pub cell: Tensor<2>,
 }
 
-/// Long short-term memory over `x` `[time, batch, input]`, from a hidden state and a cell's state `[batch, hidden]`.
+/// Long short-term memory over `x` `[time, batch, input]`, from the hidden and the cell state
+/// `[batch, hidden]` before the first step.
 ///
 /// # Panics
-/// If the shapes do not fit together.
-pub fn lstm(x: Tensor<3>, weights: &Weights, state: [Tensor<2>; 2], walk: Walk<'_>) -> LstmOutput {
-    check(&x, weights, &state, 4, walk);
-    #[cfg(feature = "flex")]
-    if let Some(output) = lstm::lstm(&x, weights, &state, walk) {
-        return output;
-    }
+/// If the shapes do not agree.
+pub fn lstm(
+    x: Tensor<3>,
+    weights: &Weights,
+    state: [Tensor<2>; 2],
+    options: SequenceOptions<'_>,
+) -> LstmOutput {
+    check(&x, weights, &state, 4, options);
+    try_kernel!(kernel::lstm(&x, weights, &state, options));
     let [hidden, cell] = state;
-    let (output, hidden, cell) = compose::run(Cell::Lstm, x, weights, hidden, cell, walk);
+    let (output, hidden, cell) = composed::run(Cell::Lstm, x, weights, hidden, cell, options);
     LstmOutput {
         output,
         hidden,
@@ -102,78 +103,86 @@ pub fn lstm(x: Tensor<3>, weights: &Weights, state: [Tensor<2>; 2], walk: Walk<'
     }
 }
 
-/// When the reset gate of a GRU acts.
+/// Position of the reset gate of a GRU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reset {
-    /// After the product with the recurrent weights: PyTorch, cuDNN. Only this one has a fast path.
+pub enum ResetGate {
+    /// After the product with the recurrent weights, as in PyTorch and cuDNN. Only this one has a
+    /// kernel.
     After,
-    /// Before it: Cho et al. 2014.
+    /// Before the product, as in Cho et al. 2014.
     Before,
 }
 
-/// A gated recurrent unit over `x` `[time, batch, input]`, from a hidden state `[batch, hidden]`, to all hidden states
-/// `[time, batch, hidden]` and the one after the last step.
+/// Gated recurrent unit over `x` `[time, batch, input]`, from the hidden state `[batch, hidden]`
+/// before the first step. Returns the hidden states after each step `[time, batch, hidden]` and
+/// after the last.
 ///
 /// # Panics
-/// If the shapes do not fit together.
+/// If the shapes do not agree.
 pub fn gru(
     x: Tensor<3>,
     weights: &Weights,
     hidden: Tensor<2>,
-    reset: Reset,
-    walk: Walk<'_>,
+    reset: ResetGate,
+    options: SequenceOptions<'_>,
 ) -> (Tensor<3>, Tensor<2>) {
-    check(&x, weights, std::slice::from_ref(&hidden), 3, walk);
-    #[cfg(feature = "flex")]
-    if reset == Reset::After
-        && let Some(output) = gru::gru(&x, weights, &hidden, walk)
-    {
-        return output;
-    }
-    compose::run_without_cell(Cell::Gru(reset), x, weights, hidden, walk)
+    check(&x, weights, std::slice::from_ref(&hidden), 3, options);
+    try_kernel!(kernel::gru(&x, weights, &hidden, reset, options));
+    composed::run_without_cell(Cell::Gru(reset), x, weights, hidden, options)
 }
 
-/// What an Elman network does with its sums.
+/// Activation of an Elman network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// The hyperbolic tangent, as Elman 1990.
+    /// Hyperbolic tangent (Elman 1990).
     Tanh,
-    /// What is positive.
+    /// ReLU.
     Relu,
 }
 
-/// Elman's network over `x` `[time, batch, input]`, from a hidden state `[batch, hidden]`, to all hidden states
-/// `[time, batch, hidden]` and the one after the last step. It has no fast path.
+/// Elman network over `x` `[time, batch, input]`, from the hidden state `[batch, hidden]` before
+/// the first step. Returns the hidden states after each step `[time, batch, hidden]` and after the
+/// last. It has no kernel.
 ///
 /// # Panics
-/// If the shapes do not fit together.
+/// If the shapes do not agree.
 pub fn rnn(
     x: Tensor<3>,
     weights: &Weights,
     hidden: Tensor<2>,
     activation: Activation,
-    walk: Walk<'_>,
+    options: SequenceOptions<'_>,
 ) -> (Tensor<3>, Tensor<2>) {
-    check(&x, weights, std::slice::from_ref(&hidden), 1, walk);
-    compose::run_without_cell(Cell::Rnn(activation), x, weights, hidden, walk)
+    check(&x, weights, std::slice::from_ref(&hidden), 1, options);
+    composed::run_without_cell(Cell::Rnn(activation), x, weights, hidden, options)
 }
 
-/// Panics unless all shapes are those of one layer.
-fn check(x: &Tensor<3>, weights: &Weights, states: &[Tensor<2>], gates: usize, walk: Walk<'_>) {
+/// Panics if the shapes do not agree.
+fn check(
+    x: &Tensor<3>,
+    weights: &Weights,
+    states: &[Tensor<2>],
+    gates: usize,
+    options: SequenceOptions<'_>,
+) {
     let [_, batch, input] = x.dims();
     let [rows, hidden] = weights.hh.dims();
     assert_eq!(rows, gates * hidden, "rows of the recurrent weight");
-    assert_eq!(weights.ih.dims(), [rows, input], "the input's weight");
+    assert_eq!(
+        weights.ih.dims(),
+        [rows, input],
+        "shape of the input weight"
+    );
     for bias in weights.bias.iter().flatten() {
-        assert_eq!(bias.dims(), [rows], "a bias");
+        assert_eq!(bias.dims(), [rows], "shape of a bias");
     }
     for state in states {
         assert_eq!(
             state.dims(),
             [batch, hidden],
-            "a state before the first step"
+            "shape of the state before the first step"
         );
     }
-    let lengths = walk.lengths.map_or(batch, <[usize]>::len);
+    let lengths = options.lengths.map_or(batch, <[usize]>::len);
     assert_eq!(lengths, batch, "number of lengths");
 }

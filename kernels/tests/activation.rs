@@ -1,4 +1,4 @@
-//! The activation functions against their compositions in f64.
+//! Activation functions against their compositions in f64.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -26,8 +26,8 @@ fn wide(len: usize, seed: u64, scale: f64) -> Vec<f64> {
     numbers.map(|x| f64::from((x * scale) as f32)).collect()
 }
 
-/// Output and gradients, when the output is weighted by fixed numbers and summed. `x` is given transposed and turned back,
-/// so that its rows do not lie one after the other in memory.
+/// Output and gradients of a loss that weights the output with fixed numbers. `a` is a transposed
+/// view, so its rows are not contiguous.
 fn run(
     dtype: DType,
     [rows, cols]: [usize; 2],
@@ -44,7 +44,7 @@ fn run(
     [values(y), gradient(&a), gradient(&b)]
 }
 
-/// A function of one tensor leaves the second alone.
+/// A function of one tensor ignores the second.
 fn compare(
     name: &str,
     size: [usize; 2],
@@ -77,7 +77,7 @@ proptest! {
 }
 
 #[test]
-fn large_tensors_are_cut_into_pieces_without_a_seam() {
+fn large_tensors_are_split_into_chunks_seamlessly() {
     for (name, f) in PAIRS {
         compare(name, [131, 257], 3.0, 5, f);
     }
@@ -87,8 +87,9 @@ fn large_tensors_are_cut_into_pieces_without_a_seam() {
 }
 
 #[test]
-fn a_gradient_that_others_have_too_stays_as_it_is() {
-    // The gradient of the sum goes to both: what is done to it on one side must not be seen on the other.
+fn a_shared_gradient_is_not_modified() {
+    // The gradient of the sum goes to both sides: updating it on one must not be visible on the
+    // other.
     let run = |dtype| {
         let x = leaf(&wide(60, 3, 2.0), [6, 10], dtype);
         let y = leaf(&wide(60, 4, 2.0), [6, 10], dtype);
@@ -104,7 +105,7 @@ fn a_gradient_that_others_have_too_stays_as_it_is() {
 }
 
 #[test]
-fn nan_and_infinity_come_through() {
+fn nan_and_infinity_propagate() {
     let special = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -30.0, 30.0];
     for (name, f) in FUNCTIONS {
         let run = |dtype| {
@@ -120,7 +121,7 @@ fn nan_and_infinity_come_through() {
 }
 
 #[test]
-fn nothing_gives_nothing() {
+fn empty_inputs_give_empty_outputs() {
     for (_, f) in FUNCTIONS {
         assert_eq!(f(leaf(&[], [0, 3], DType::F32)).dims(), [0, 3]);
     }
@@ -131,7 +132,7 @@ fn nothing_gives_nothing() {
 }
 
 #[test]
-fn a_sum_of_different_shapes_is_spread_as_in_burn() {
+fn a_sum_of_different_shapes_broadcasts() {
     let a = leaf(&numbers(6, 1), [2, 3], DType::F32);
     let b = leaf(&numbers(3, 2), [1, 3], DType::F32);
     assert_close("y", &values(add(a.clone(), b.clone())), &values(a + b), 0.0);

@@ -6,9 +6,9 @@ mod common;
 use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 use common::{assert_close, leaf, numbers, values};
 use proptest::prelude::*;
-use tinderbox_kernels::attention::{Heads, Mask, attention, packed, probabilities, thirds};
+use tinderbox_kernels::attention::{Heads, Mask, attention, probabilities, qkv_packed, split_qkv};
 
-/// One call: its sizes, and what hides keys.
+/// Sizes and mask of one call.
 #[derive(Clone, Debug)]
 struct Case {
     batch: usize,
@@ -17,7 +17,7 @@ struct Case {
     keys: usize,
     head_dim: usize,
     is_causal: bool,
-    /// Batch, heads and queries of a mask, and every how many keys one is hidden.
+    /// Batch, heads and queries of a mask, and the inverse share of masked keys.
     hidden: Option<([usize; 3], usize)>,
     is_padded: bool,
     seed: u64,
@@ -39,9 +39,10 @@ impl Case {
     }
 
     fn mask(&self) -> Mask {
-        let mut mask = match self.is_causal {
-            true => Mask::causal(),
-            false => Mask::none(),
+        let mut mask = if self.is_causal {
+            Mask::causal()
+        } else {
+            Mask::none()
         };
         let device = Device::flex();
         if let Some((dims, every)) = self.hidden {
@@ -55,13 +56,16 @@ impl Case {
             mask = mask.and(Mask::allowed(allowed));
         }
         if self.is_padded {
-            // The first has no tokens at all, the others some.
-            let real = (0..self.batch * self.keys).map(|i| {
+            // The first sequence is all padding, the others have some tokens.
+            let attention_mask = (0..self.batch * self.keys).map(|i| {
                 let (batch, key) = (i / self.keys, i % self.keys);
                 key * 3 < batch * self.keys
             });
-            let real = TensorData::new(real.collect::<Vec<bool>>(), [self.batch, self.keys]);
-            mask = mask.and(Mask::padding(Tensor::from_data(real, &device)));
+            let attention_mask = TensorData::new(
+                attention_mask.collect::<Vec<bool>>(),
+                [self.batch, self.keys],
+            );
+            mask = mask.and(Mask::padding(Tensor::from_data(attention_mask, &device)));
         }
         mask
     }
@@ -91,7 +95,8 @@ impl Case {
         })
     }
 
-    /// Output and gradients of queries, keys and values, when the output is weighted by fixed numbers and summed.
+    /// Output and gradients of queries, keys and values, for a loss that weights the output with
+    /// fixed numbers.
     fn run(&self, dtype: DType, prepare: fn(Tensor<3>) -> Tensor<3>) -> [Vec<f64>; 4] {
         let inputs = self.inputs(dtype);
         let [q, k, v] = inputs.clone().map(prepare);
@@ -99,7 +104,7 @@ impl Case {
         gradients(y, inputs, self.seed)
     }
 
-    /// Without gradients.
+    /// Inference, without gradients.
     fn infer(&self, dtype: DType) -> Vec<f64> {
         let [q, k, v] = self.inputs(dtype).map(Tensor::inner);
         values(attention(q, k, v, self.heads, &self.mask(), 0.0))
@@ -131,10 +136,8 @@ fn cases() -> impl Strategy<Value = Case> {
     (sizes, 1..80_usize, 0..80_usize, hidden, flags, 0..1000_u64).prop_map(
         |((batch, kv_heads, group, head_dim), queries, more, hidden, flags, seed)| {
             let (is_causal, is_padded, scale) = flags;
-            let heads = Heads {
-                scale: scale.map(|scale| f64::from(scale) / 128.0),
-                ..Heads::shared(kv_heads * group, kv_heads)
-            };
+            let heads = Heads::grouped(kv_heads * group, kv_heads)
+                .with_scale(scale.map(|scale| f64::from(scale) / 128.0));
             let keys = queries + more;
             let full = [batch, heads.query, queries];
             let hidden = hidden.map(|(is_full, every)| {
@@ -178,7 +181,7 @@ proptest! {
         let dtype = if is_f64 { DType::F64 } else { DType::F32 };
         let inputs = case.inputs(dtype);
         let qkv = Tensor::cat(inputs.to_vec(), 2);
-        let y = packed(qkv, case.heads.query, &case.mask(), 0.0);
+        let y = qkv_packed(qkv, case.heads.query, &case.mask(), 0.0);
         let got = gradients(y, inputs, case.seed);
         let expected = case.run(DType::F64, |x| x);
         for (i, name) in ["y", "dq", "dk", "dv"].into_iter().enumerate() {
@@ -187,20 +190,20 @@ proptest! {
     }
 
     #[test]
-    fn rows_are_read_where_they_lie(case in cases()) {
+    fn strided_inputs_are_read_in_place(case in cases()) {
         let expected = case.run(DType::F32, |x| x);
         let views: [fn(Tensor<3>) -> Tensor<3>; 3] = [
-            // A third of something wider.
+            // A third of a wider tensor.
             |x| {
-                let [first, _, _] = thirds(&Tensor::cat(vec![x.clone(), x.clone(), x], 2));
+                let [first, _, _] = split_qkv(&Tensor::cat(vec![x.clone(), x.clone(), x], 2));
                 first
             },
-            // Later rows of something longer.
+            // Later rows of a longer tensor.
             |x| {
                 let rows = x.dims()[1];
                 Tensor::cat(vec![x.clone(), x], 1).narrow(1, rows, rows)
             },
-            // Torn rows, as they stand in memory.
+            // Rows that are not contiguous.
             |x| {
                 let [batch, rows, cols] = x.dims();
                 let x = x.swap_dims(1, 2).reshape([batch, cols * rows]);
@@ -232,7 +235,7 @@ fn many_blocks_with_every_mask() {
         let case = Case {
             is_causal,
             is_padded,
-            ..Case::new(3, Heads::shared(2, 1), [150, 600], 16)
+            ..Case::new(3, Heads::grouped(2, 1), [150, 600], 16)
         };
         case.check();
         let hidden = Some(([1, 2, 150], 3));
@@ -241,7 +244,7 @@ fn many_blocks_with_every_mask() {
 }
 
 #[test]
-fn the_same_bits_in_two_runs() {
+fn two_runs_are_bit_identical() {
     let case = Case {
         is_causal: true,
         ..Case::new(2, Heads::new(4), [200, 200], 32)
@@ -253,10 +256,7 @@ fn the_same_bits_in_two_runs() {
 #[test]
 fn large_scores_do_not_overflow() {
     let case = Case {
-        heads: Heads {
-            scale: Some(1000.0),
-            ..Heads::new(2)
-        },
+        heads: Heads::new(2).with_scale(Some(1000.0)),
         ..Case::new(2, Heads::new(2), [70, 300], 8)
     };
     let [y, ..] = case.run(DType::F32, |x| x);
@@ -264,7 +264,7 @@ fn large_scores_do_not_overflow() {
 }
 
 #[test]
-fn what_is_not_finite_comes_through() {
+fn nan_and_infinity_propagate() {
     let case = Case::new(2, Heads::new(2), [5, 9], 4);
     for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         for input in 0..3 {
@@ -286,7 +286,7 @@ fn what_is_not_finite_comes_through() {
 }
 
 #[test]
-fn nothing_to_do_is_done() {
+fn empty_inputs_give_zeros() {
     for (batch, queries, keys, head_dim) in [
         (0, 3, 3, 4),
         (2, 0, 3, 4),
@@ -301,8 +301,8 @@ fn nothing_to_do_is_done() {
     }
 }
 
-/// With the identity as values the output is the weights themselves: which were dropped is seen, and all else must follow
-/// from that.
+/// With the identity matrix as values the output is the attention probabilities, which show what
+/// was dropped. All else must follow from that.
 #[test]
 fn dropout_drops_weights_in_both_directions() {
     for queries in [1, 70] {
@@ -327,7 +327,7 @@ fn dropout_drops_weights_in_both_directions() {
         assert!((kept / factors.len() as f64 - 0.75).abs() < 0.05);
         let got = gradients(call(v.clone(), 0.25), [q.clone(), k.clone(), v], 1);
 
-        // The same with these factors, in f64.
+        // The same in f64 with these factors.
         let inputs = case.inputs(DType::F64);
         let heads = |x: Tensor<3>, time: usize| x.reshape([2, time, 3, 48]).swap_dims(1, 2);
         let factors = leaf(&factors, [2, queries, 144], DType::F64).detach();

@@ -6,14 +6,14 @@ mod common;
 use burn::tensor::{DType, Device, Tensor};
 use common::{assert_close, leaf, numbers, values};
 use proptest::prelude::*;
-use tinderbox_kernels::norm::{Fused, batch_norm, batch_norm_train};
+use tinderbox_kernels::norm::{Epilogue, batch_norm, batch_norm_train};
 
-/// What is normalised, and how.
+/// Input and options of one call.
 #[derive(Clone, Debug)]
 struct Case {
     shape: [usize; 4],
     x: Vec<f64>,
-    /// Whether the batch's own statistics are taken.
+    /// Normalises with the statistics of the batch.
     train: bool,
     residual: bool,
     relu: bool,
@@ -32,8 +32,8 @@ impl Case {
         }
     }
 
-    /// Output, mean and variance, and the gradients of x, weight, bias and residual, when the output is weighted by fixed
-    /// numbers and summed.
+    /// Output, mean and variance, and the gradients of x, weight, bias and residual, for a loss
+    /// that weights the output with fixed numbers.
     fn run(&self, dtype: DType, view: impl Fn(Tensor<4>) -> Tensor<4>) -> [Vec<f64>; 7] {
         let shape = self.shape;
         let numbers = |seed: u64, len: usize| numbers(len, self.seed + seed);
@@ -43,28 +43,33 @@ impl Case {
         let of_channels = |seed| leaf(&numbers(seed, channels), [channels], dtype);
         let (weight, bias) = (of_channels(1), of_channels(2));
         let residual = leaf(&numbers(3, x.dims().iter().product()), x.dims(), dtype);
-        let fused = Fused {
-            residual: self.residual.then(|| residual.clone()),
-            relu: self.relu,
-        };
+        let epilogue = Epilogue::default()
+            .with_residual(self.residual.then(|| residual.clone()))
+            .with_relu(self.relu);
         let (w, b) = (weight.clone(), bias.clone());
-        let (y, mean, variance) = match self.train {
-            true => {
-                let all = batch_norm_train(x.clone(), w, b, 1e-5, fused);
-                (all.output, all.mean, all.variance)
-            }
-            false => {
-                let mean = of_channels(4).detach();
-                let variance = (of_channels(5) + 1.1).detach();
-                let y = batch_norm(x.clone(), w, b, mean.clone(), variance.clone(), 1e-5, fused);
-                (y, mean, variance)
-            }
+        let (y, mean, variance) = if self.train {
+            let all = batch_norm_train(x.clone(), w, b, 1e-5, epilogue);
+            (all.output, all.mean, all.variance)
+        } else {
+            let mean = of_channels(4).detach();
+            let variance = (of_channels(5) + 1.1).detach();
+            let y = batch_norm(
+                x.clone(),
+                w,
+                b,
+                mean.clone(),
+                variance.clone(),
+                1e-5,
+                epilogue,
+            );
+            (y, mean, variance)
         };
         let weights = leaf(&numbers(6, x.dims().iter().product()), x.dims(), dtype).detach();
         let gradients = (y.clone() * weights).sum().backward();
-        let of_residual = match self.residual {
-            true => values(residual.grad(&gradients).unwrap()),
-            false => vec![],
+        let of_residual = if self.residual {
+            values(residual.grad(&gradients).unwrap())
+        } else {
+            vec![]
         };
         [
             values(y),
@@ -77,7 +82,7 @@ impl Case {
         ]
     }
 
-    /// Whether ReLU is taken of a number so close to zero that rounding may decide.
+    /// True if an input of ReLU is so close to zero that rounding may decide.
     fn is_in_doubt(&self, view: impl Fn(Tensor<4>) -> Tensor<4>) -> bool {
         let before = Self {
             relu: false,
@@ -111,7 +116,7 @@ proptest! {
         batch in 1usize..6, channels in 1usize..20, size in prop::array::uniform2(1usize..24),
         modes: [bool; 3], seed in 0u64..1000,
     ) {
-        // Of very few numbers the variance may be tiny, and what is divided by it inexact.
+        // The variance of very few elements may be tiny, and the quotient inaccurate.
         prop_assume!(batch * size[0] * size[1] > 3);
         Case::new([batch, channels, size[0], size[1]], modes, seed).compare(|x| x);
     }
@@ -122,9 +127,9 @@ fn all_modes() -> impl Iterator<Item = [bool; 3]> {
 }
 
 #[test]
-fn large_batches_are_shared_out() {
+fn large_batches_are_divided_between_threads() {
     for modes in all_modes() {
-        // Whole channels, parts of a channel, planes in pieces, many channels a task.
+        // Whole channels, parts of a channel, planes in pieces, many channels per task.
         for shape in [
             [3, 9, 40, 45],
             [40, 2, 30, 31],
@@ -137,7 +142,7 @@ fn large_batches_are_shared_out() {
 }
 
 #[test]
-fn views_are_read_as_they_are() {
+fn non_contiguous_views_are_supported() {
     for modes in all_modes() {
         let case = Case::new([4, 6, 5, 7], modes, 21);
         case.compare(|x| x.swap_dims(0, 1));
@@ -160,7 +165,7 @@ fn nan_and_infinity_stay_in_their_channels() {
 #[test]
 fn the_variance_of_numbers_far_from_zero_is_right() {
     let shapes = [[8, 9, 60, 61], [30, 2, 50, 41], [64, 40, 3, 3]];
-    // Some numbers that are nothing like the others come first, or none.
+    // With and without outliers at the beginning.
     for (shape, zeros) in shapes.into_iter().flat_map(|s| [(s, false), (s, true)]) {
         let mut case = Case::new(shape, [true, false, false], 41);
         let unit = 3f64.sqrt();
@@ -175,7 +180,7 @@ fn the_variance_of_numbers_far_from_zero_is_right() {
         let exact = leaf(&case.x, shape, DType::F64);
         let ones = |dtype| Tensor::<1>::ones([shape[1]], (&Device::flex().autodiff(), dtype));
         let normalise = |x: Tensor<4>, ones: Tensor<1>| {
-            batch_norm_train(x, ones.clone(), ones, 0.0, Fused::default())
+            batch_norm_train(x, ones.clone(), ones, 0.0, Epilogue::default())
         };
         let got = normalise(x, ones(DType::F32));
         let expected = normalise(exact, ones(DType::F64));
@@ -189,10 +194,10 @@ fn the_variance_of_numbers_far_from_zero_is_right() {
 }
 
 #[test]
-fn one_number_a_channel_becomes_the_bias() {
+fn one_element_per_channel_becomes_the_bias() {
     let x = leaf(&[3.0, -5.0], [1, 2, 1, 1], DType::F32);
     let [weight, bias] = [[2.0, 4.0], [0.5, 7.0]].map(|v| leaf(&v, [2], DType::F32));
-    let all = batch_norm_train(x, weight, bias, 1e-5, Fused::default());
+    let all = batch_norm_train(x, weight, bias, 1e-5, Epilogue::default());
     assert_eq!(values(all.output), [0.5, 7.0]);
     assert_eq!(values(all.mean), [3.0, -5.0]);
     assert_eq!(values(all.variance), [0.0, 0.0]);
@@ -202,7 +207,7 @@ fn one_number_a_channel_becomes_the_bias() {
 fn statistics_have_no_gradients_and_stay_on_the_device() {
     let x = leaf(&numbers(24, 1), [2, 3, 2, 2], DType::F32);
     let ones = || Tensor::<1>::ones([3], &Device::flex().autodiff());
-    let all = batch_norm_train(x.clone(), ones(), ones(), 1e-5, Fused::default());
+    let all = batch_norm_train(x.clone(), ones(), ones(), 1e-5, Epilogue::default());
     assert!(all.mean.is_autodiff() && all.variance.is_autodiff());
     let gradients = (x.clone().sum() + all.mean.sum() + all.variance.sum()).backward();
     assert_eq!(values(x.grad(&gradients).unwrap()), [1.0; 24]);
@@ -211,24 +216,23 @@ fn statistics_have_no_gradients_and_stay_on_the_device() {
         ones().inner(),
         ones().inner(),
         1e-5,
-        Fused::default(),
+        Epilogue::default(),
     );
     assert!(!plain.mean.is_autodiff() && !plain.output.is_autodiff());
     assert_eq!(values(plain.output), values(all.output));
 }
 
 #[test]
-fn only_what_is_needed_gets_a_gradient() {
+fn constants_get_no_gradient() {
     let x = leaf(&numbers(5 * 9 * 4, 1), [5, 9, 2, 2], DType::F32);
     let weight = leaf(&numbers(9, 2), [9], DType::F32);
     let bias = leaf(&numbers(9, 3), [9], DType::F32);
     let residual = leaf(&numbers(5 * 9 * 4, 4), [5, 9, 2, 2], DType::F32);
     let run = |x: &Tensor<4>, weight: &Tensor<1>, residual: &Tensor<4>| {
-        let fused = Fused {
-            residual: Some(residual.clone()),
-            relu: true,
-        };
-        let all = batch_norm_train(x.clone(), weight.clone(), bias.clone(), 1e-5, fused);
+        let epilogue = Epilogue::default()
+            .with_residual(Some(residual.clone()))
+            .with_relu(true);
+        let all = batch_norm_train(x.clone(), weight.clone(), bias.clone(), 1e-5, epilogue);
         all.output.powi_scalar(2).sum().backward()
     };
     let all = run(&x, &weight, &residual);
@@ -249,16 +253,16 @@ fn only_what_is_needed_gets_a_gradient() {
 }
 
 #[test]
-fn nothing_in_gives_nothing_out() {
+fn empty_inputs_give_empty_outputs() {
     let device = Device::flex().autodiff();
     for shape in [[0, 3, 4, 4], [2, 3, 0, 4], [0, 9, 4, 4], [2, 9, 4, 0]] {
         let x = Tensor::<4>::zeros(shape, &device).require_grad();
         let one = || Tensor::<1>::ones([shape[1]], &device);
-        let all = batch_norm_train(x.clone(), one(), one(), 1e-5, Fused::default());
+        let all = batch_norm_train(x.clone(), one(), one(), 1e-5, Epilogue::default());
         assert_eq!(all.output.dims(), shape);
         assert_eq!(all.mean.dims(), [shape[1]]);
         assert_eq!(x.grad(&all.output.sum().backward()).unwrap().dims(), shape);
-        let y = batch_norm(x, one(), one(), one(), one(), 1e-5, Fused::default());
+        let y = batch_norm(x, one(), one(), one(), one(), 1e-5, Epilogue::default());
         assert_eq!(y.dims(), shape);
     }
 }

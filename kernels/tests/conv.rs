@@ -8,7 +8,7 @@ use common::{assert_close, leaf, numbers, values};
 use proptest::prelude::*;
 use tinderbox_kernels::conv::{Conv2dOptions, conv2d, conv2d_relu};
 
-/// A convolution to be tried.
+/// A convolution to test.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     x: [usize; 4],
@@ -25,7 +25,8 @@ impl Case {
         [self.out, self.x[1] / self.options.groups, rows, cols]
     }
 
-    /// Output and gradients of x, weight and bias, when the output is weighted by fixed numbers and summed.
+    /// Output and gradients of x, weight and bias, for a loss that weights the output with fixed
+    /// numbers.
     fn run(&self, dtype: DType, seed: u64) -> [Vec<f64>; 4] {
         let data = |shape: [usize; 4], seed| numbers(shape.iter().product(), seed);
         self.run_on(
@@ -40,8 +41,8 @@ impl Case {
         self.results(x, weight, dtype, seed, |y| y)
     }
 
-    /// Output and gradients of x, weight and bias, when what `finish` makes of the output is weighted by fixed numbers and
-    /// summed.
+    /// Output and gradients of x, weight and bias, for a loss that weights `finish(output)` with
+    /// fixed numbers.
     fn results(
         &self,
         x: &[f64],
@@ -58,9 +59,10 @@ impl Case {
         let shape = y.dims();
         let weights = leaf(&numbers(shape.iter().product(), seed + 3), shape, dtype).detach();
         let gradients = (y.clone() * weights).sum().backward();
-        let bias = match self.bias {
-            true => values(bias.grad(&gradients).unwrap()),
-            false => vec![],
+        let bias = if self.bias {
+            values(bias.grad(&gradients).unwrap())
+        } else {
+            vec![]
         };
         [
             values(y),
@@ -71,20 +73,22 @@ impl Case {
     }
 
     fn apply(&self, x: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
-        match self.relu {
-            true => conv2d_relu(x, weight, bias, self.options),
-            false => conv2d(x, weight, bias, self.options),
+        if self.relu {
+            conv2d_relu(x, weight, bias, self.options)
+        } else {
+            conv2d(x, weight, bias, self.options)
         }
     }
 
     fn check(&self, seed: u64) {
         let got = self.run(DType::F32, seed);
-        // Where a sum is next to 0, f32 and f64 may disagree about what the rectification lets through.
+        // Where a sum is close to 0, f32 and f64 may disagree about ReLU.
         let mut linear = *self;
         linear.relu = false;
-        let expected = match self.relu {
-            true => linear.rectified(&got[0], seed),
-            false => self.run(DType::F64, seed),
+        let expected = if self.relu {
+            linear.rectified(&got[0], seed)
+        } else {
+            self.run(DType::F64, seed)
         };
         for (name, i) in [("y", 0), ("dx", 1), ("dw", 2), ("db", 3)] {
             assert_close(name, &got[i], &expected[i], 1e-5);
@@ -92,7 +96,7 @@ impl Case {
         assert_eq!(bits(&got), bits(&self.run(DType::F32, seed)), "two runs");
     }
 
-    /// In f64, with the mask that f32 has chosen.
+    /// In f64, with the ReLU mask of f32.
     fn rectified(&self, output: &[f64], seed: u64) -> [Vec<f64>; 4] {
         let data = |shape: [usize; 4], seed| numbers(shape.iter().product(), seed);
         let (x, weight) = (data(self.x, seed), data(self.weight(), seed + 1));
@@ -135,12 +139,11 @@ fn case() -> impl Strategy<Value = Case> {
                     x: [batch, inputs * groups, fit(0), fit(1)],
                     out: outputs * groups * if groups == 1 { 5 } else { 1 },
                     kernel,
-                    options: Conv2dOptions {
-                        stride,
-                        padding,
-                        dilation,
-                        groups,
-                    },
+                    options: Conv2dOptions::default()
+                        .with_stride(stride)
+                        .with_padding(padding)
+                        .with_dilation(dilation)
+                        .with_groups(groups),
                     bias,
                     relu,
                 }
@@ -168,18 +171,16 @@ fn square(
         x,
         out,
         kernel: [kernel; 2],
-        options: Conv2dOptions {
-            stride: [stride; 2],
-            padding: [padding; 2],
-            groups,
-            ..Conv2dOptions::default()
-        },
+        options: Conv2dOptions::default()
+            .with_stride([stride; 2])
+            .with_padding([padding; 2])
+            .with_groups(groups),
         bias: true,
         relu: false,
     }
 }
 
-/// Enough channels and pixels for every way in which the work is cut.
+/// Enough channels and pixels for every way to divide the work.
 #[test]
 fn larger_shapes_equal_those_in_f64() {
     let cases = [
@@ -203,7 +204,7 @@ fn larger_shapes_equal_those_in_f64() {
 }
 
 #[test]
-fn nan_and_infinity_pass_through() {
+fn nan_and_infinity_propagate() {
     for case in [
         square([1, 3, 9, 7], 5, 3, 1, 1, 1),
         square([2, 4, 9, 21], 4, 3, 1, 1, 4),
@@ -228,11 +229,8 @@ fn nan_and_infinity_pass_through() {
 }
 
 #[test]
-fn views_are_read_as_they_are() {
-    let options = Conv2dOptions {
-        padding: [1, 1],
-        ..Conv2dOptions::default()
-    };
+fn non_contiguous_views_are_supported() {
+    let options = Conv2dOptions::default().with_padding([1, 1]);
     let make = |dtype| {
         let x = leaf(&numbers(2 * 8 * 9 * 5, 1), [2, 8, 9, 5], dtype);
         let weight = leaf(&numbers(3 * 5 * 3 * 3, 2), [3, 3, 5, 3], dtype);
@@ -268,7 +266,7 @@ fn an_empty_batch_is_an_empty_output() {
     }
 }
 
-/// Nothing but padding.
+/// Only padding.
 #[test]
 fn empty_images_leave_the_bias() {
     for (batch, groups) in [(1, 1), (5, 1), (2, 3)] {

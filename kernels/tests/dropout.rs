@@ -1,4 +1,4 @@
-//! What dropout drops.
+//! Dropout: which elements are dropped, and how the others are scaled.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -8,7 +8,7 @@ use common::{assert_close, leaf, numbers, values};
 use proptest::prelude::*;
 use tinderbox_kernels::dropout::dropout;
 
-/// The seed is the process's, so that tests that set it must not run side by side.
+/// The seed is global, so tests that set it must not run at the same time.
 static SEED: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 fn seeded(seed: u64, x: &Tensor<2>, probability: f64) -> Tensor<2> {
@@ -22,7 +22,7 @@ fn seeded(seed: u64, x: &Tensor<2>, probability: f64) -> Tensor<2> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn a_number_is_dropped_or_divided_and_so_is_its_gradient(
+    fn an_element_is_dropped_or_scaled_and_so_is_its_gradient(
         rows in 1usize..40, cols in 1usize..900, probability in 0.01f64..0.95, seed in 0u64..1000,
     ) {
         let x = leaf(&numbers(rows * cols, seed), [cols, rows], DType::F32);
@@ -39,8 +39,8 @@ proptest! {
 }
 
 #[test]
-fn as_many_are_dropped_as_should_be() {
-    // Over several pieces, and also along each of the columns, which lie a constant distance apart.
+fn the_dropped_share_is_the_probability() {
+    // Over several chunks, and along each column, whose elements are a constant distance apart.
     let (rows, cols) = (1000, 256);
     let x = leaf(&vec![1.0; rows * cols], [rows, cols], DType::F32);
     for probability in [0.1, 0.5, 0.9] {
@@ -55,7 +55,7 @@ fn as_many_are_dropped_as_should_be() {
         for column in values(kept.clone().mean_dim(0)) {
             assert!((1.0 - column - probability).abs() < 5.0 * deviation(rows));
         }
-        // Neighbours know nothing of each other, in a row and in a column.
+        // Neighbours are independent, in a row and in a column.
         for (dim, len) in [(1, cols), (0, rows)] {
             let pairs = kept.clone().narrow(dim, 0, len - 1) * kept.clone().narrow(dim, 1, len - 1);
             let both = values(pairs.mean())[0];
@@ -66,7 +66,7 @@ fn as_many_are_dropped_as_should_be() {
 }
 
 #[test]
-fn the_seed_decides() {
+fn the_mask_depends_on_the_seed() {
     let x = leaf(&numbers(50_000, 1), [100, 500], DType::F32);
     let mask = |seed| values(seeded(seed, &x, 0.3));
     assert_eq!(mask(1), mask(1));
@@ -103,7 +103,7 @@ fn nan_stays_and_infinity_times_zero_is_nan() {
 }
 
 #[test]
-fn the_composition_means_the_same() {
+fn the_composition_drops_the_same_share() {
     let x = leaf(&vec![1.0; 20_000], [100, 200], DType::F64);
     let y = values(seeded(3, &x, 0.25));
     assert!(y.iter().all(|y| *y == 0.0 || (y - 4.0 / 3.0).abs() < 1e-12));
@@ -112,7 +112,7 @@ fn the_composition_means_the_same() {
 }
 
 #[test]
-fn nothing_gives_nothing() {
+fn empty_inputs_give_empty_outputs() {
     assert_eq!(
         seeded(1, &leaf(&[], [0, 3], DType::F32), 0.5).dims(),
         [0, 3]
@@ -120,7 +120,7 @@ fn nothing_gives_nothing() {
 }
 
 #[test]
-#[should_panic(expected = "1 is not a probability of dropout")]
-fn everything_cannot_be_dropped() {
+#[should_panic(expected = "dropout probability 1 must be at least 0 and below 1")]
+fn probability_one_is_refused() {
     let _ = dropout(leaf(&[1.0], [1], DType::F32), 1.0);
 }

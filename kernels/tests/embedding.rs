@@ -1,4 +1,4 @@
-//! Rows of a table against Burn's in f64.
+//! Embedding lookup against Burn's in f64.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -12,8 +12,8 @@ fn places(places: Vec<i32>, shape: [usize; 2]) -> Tensor<2, Int> {
     Tensor::from_data(TensorData::new(places, shape), &Device::flex().autodiff())
 }
 
-/// Output and gradient of the table, when the output is weighted by fixed numbers and summed. The table is turned, and so
-/// are the places: neither lies in memory as it is read.
+/// Output and gradient of the table, for a loss that weights the output with fixed numbers. Table
+/// and indices are transposed views, neither contiguous.
 fn run(
     dtype: DType,
     [count, width]: [usize; 2],
@@ -54,13 +54,13 @@ proptest! {
 }
 
 #[test]
-fn large_tables_are_cut_into_pieces_without_a_seam() {
+fn large_tables_are_split_into_chunks_seamlessly() {
     compare([701, 67], [7, 53], 1);
     compare([3, 67], [7, 101], 2);
 }
 
 #[test]
-fn nan_and_infinity_come_through() {
+fn nan_and_infinity_propagate() {
     let table = leaf(&[f64::NAN, 1.0, f64::INFINITY, 2.0], [2, 2], DType::F32);
     let y = embedding(table.clone(), places(vec![1, 0, 1], [1, 3]));
     let infinity = f64::INFINITY;
@@ -79,7 +79,7 @@ fn nan_and_infinity_come_through() {
 }
 
 #[test]
-fn nothing_gives_nothing() {
+fn empty_inputs_give_empty_outputs() {
     let table = leaf(&numbers(6, 1), [3, 2], DType::F32);
     let y = embedding(table.clone(), places(vec![], [2, 0]));
     assert_eq!(y.dims(), [2, 0, 2]);
@@ -90,7 +90,7 @@ fn nothing_gives_nothing() {
 }
 
 #[test]
-#[should_panic(expected = "index 3 is none of 3 rows")]
+#[should_panic(expected = "index 3 is out of range for 3 rows")]
 fn an_index_that_is_too_large_is_named() {
     let _ = embedding(leaf(&[0.0; 6], [3, 2], DType::F32), places(vec![3], [1, 1]));
 }

@@ -17,8 +17,8 @@ enum Kind {
 
 const KINDS: [Kind; 3] = [Kind::Layer, Kind::LayerWithoutBias, Kind::Rms];
 
-/// Output and gradients of x, weight and bias, when the output is weighted by fixed numbers and summed; the rows do not
-/// lie one after the other.
+/// Output and gradients of x, weight and bias, for a loss that weights the output with fixed
+/// numbers; the rows are not contiguous.
 fn run(dtype: DType, kind: Kind, [batch, rows, width]: [usize; 3], x: &[f64]) -> [Vec<f64>; 4] {
     let x = leaf(x, [batch, width, rows], dtype);
     let weight = leaf(&numbers(width, 1), [width], dtype);
@@ -81,7 +81,7 @@ proptest! {
 }
 
 #[test]
-fn large_tensors_are_cut_into_pieces_without_a_seam() {
+fn large_tensors_are_split_into_chunks_seamlessly() {
     let size = [3, 71, 301];
     let x = shifted(size.iter().product(), 5, 2.0, 1.0);
     for kind in KINDS {
@@ -90,7 +90,7 @@ fn large_tensors_are_cut_into_pieces_without_a_seam() {
 }
 
 #[test]
-fn a_row_of_one_number_or_of_equal_ones_is_its_own_mean() {
+fn constant_rows_are_their_own_mean() {
     for kind in KINDS {
         compare(kind, [1, 3, 1], &[2.0, -1.0, 0.5], 1e-4);
         compare(kind, [1, 1, 4], &[2.0; 4], 1e-4);
@@ -98,8 +98,8 @@ fn a_row_of_one_number_or_of_equal_ones_is_its_own_mean() {
 }
 
 #[test]
-fn nan_and_infinity_come_through() {
-    // Columns, because `run` reads them as rows.
+fn nan_and_infinity_propagate() {
+    // In columns, because `run` reads them as rows.
     let x = [
         [f64::NAN, f64::INFINITY, 1.0],
         [1.0, 2.0, 4.0],
@@ -111,7 +111,7 @@ fn nan_and_infinity_come_through() {
 }
 
 #[test]
-fn nothing_gives_nothing() {
+fn empty_inputs_give_empty_outputs() {
     for kind in KINDS {
         compare(kind, [2, 0, 3], &[], 0.0);
     }

@@ -1,4 +1,4 @@
-//! `linear` against its composition in f64.
+//! Linear layers against their composition in f64.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -8,7 +8,8 @@ use common::{assert_close, leaf, numbers, values};
 use proptest::prelude::*;
 use tinderbox_kernels::linear::{linear, linear_transposed};
 
-/// Output and gradients of x, weight and bias, when the output is weighted by fixed numbers and summed.
+/// Output and gradients of x, weight and bias, for a loss that weights the output with fixed
+/// numbers.
 fn run(dtype: DType, [rows, inputs, outputs]: [usize; 3], bias: bool, seed: u64) -> [Vec<f64>; 4] {
     let x = leaf(&numbers(rows * inputs, seed), [1, rows, inputs], dtype);
     let weight = leaf(
@@ -25,9 +26,10 @@ fn run(dtype: DType, [rows, inputs, outputs]: [usize; 3], bias: bool, seed: u64)
     )
     .detach();
     let gradients = (y.clone() * weights).sum().backward();
-    let b = match bias {
-        true => values(b.grad(&gradients).unwrap()),
-        false => vec![],
+    let b = if bias {
+        values(b.grad(&gradients).unwrap())
+    } else {
+        vec![]
     };
     [
         values(y),
@@ -52,14 +54,14 @@ proptest! {
 }
 
 #[test]
-fn a_transposed_input_is_read_as_it_is() {
+fn a_transposed_input_is_supported() {
     let x = leaf(&numbers(35, 1), [5, 7], DType::F32);
     let weight = leaf(&numbers(10, 2), [5, 2], DType::F32);
     let y: Tensor<2> = linear(x.clone().transpose(), weight.clone(), None);
     assert_close("y", &values(y), &values(x.transpose().matmul(weight)), 1e-6);
 }
 
-/// Output and gradients of x, a weight that lies the other way round, and the bias.
+/// Output and gradients of x, a transposed weight, and the bias.
 fn run_transposed(
     dtype: DType,
     [rows, inputs, outputs]: [usize; 3],
@@ -112,7 +114,7 @@ fn a_single_row_through_a_large_table() {
 type Run = fn(DType, [usize; 3], bool, u64) -> Vec<Vec<f64>>;
 
 #[test]
-fn many_rows_and_columns_are_cut_for_the_threads() {
+fn large_products_are_divided_between_threads() {
     let size = [300, 97, 331];
     let plain = |dtype, size, bias, seed| run(dtype, size, bias, seed).to_vec();
     let runs: [Run; 2] = [plain, run_transposed];

@@ -12,7 +12,8 @@ type Rows = fn(Tensor<3>) -> Tensor<3>;
 
 const FUNCTIONS: [(&str, Rows); 2] = [("softmax", softmax), ("log_softmax", log_softmax)];
 
-/// Output and gradient, when the output is weighted by fixed numbers and summed; the rows do not lie one after the other.
+/// Output and gradient, for a loss that weights the output with fixed numbers; the rows are not
+/// contiguous.
 fn run_rows(dtype: DType, f: Rows, [batch, rows, width]: [usize; 3], x: &[f64]) -> [Vec<f64>; 2] {
     let x = leaf(x, [batch, width, rows], dtype);
     let y = f(x.clone().swap_dims(1, 2));
@@ -30,7 +31,7 @@ fn targets(targets: &[i32]) -> Tensor<1, Int> {
     Tensor::from_data(targets, &Device::flex().autodiff())
 }
 
-/// Losses and gradient, when each loss has a weight of its own.
+/// Losses and gradient, with a weight for each loss.
 fn run_loss(dtype: DType, x: &[f64], classes: usize, at: &[i32], smoothing: f64) -> [Vec<f64>; 2] {
     let x = leaf(x, [at.len(), classes], dtype);
     let losses = cross_entropy(x.clone(), targets(at), smoothing);
@@ -89,7 +90,7 @@ proptest! {
 }
 
 #[test]
-fn large_tensors_are_cut_into_pieces_without_a_seam() {
+fn large_tensors_are_split_into_chunks_seamlessly() {
     compare_loss(67, 1003, 5.0, 0.1, 3);
     compare_loss(3, 20_011, 5.0, 0.0, 4);
     let size = [3, 41, 331];
@@ -104,7 +105,7 @@ fn large_tensors_are_cut_into_pieces_without_a_seam() {
 }
 
 #[test]
-fn nan_and_infinity_come_through() {
+fn nan_and_infinity_propagate() {
     let inf = f64::INFINITY;
     let x = [
         [1.0, f64::NAN, 2.0, 0.0],
@@ -115,7 +116,7 @@ fn nan_and_infinity_come_through() {
     ]
     .concat();
     for (name, f) in FUNCTIONS {
-        // Turned, because `run_rows` reads columns.
+        // Transposed, because `run_rows` reads columns.
         let turned: Vec<f64> = (0..4)
             .flat_map(|c| (0..5).map(move |r| r * 4 + c))
             .map(|i| x[i])
@@ -134,7 +135,7 @@ fn nan_and_infinity_come_through() {
 }
 
 #[test]
-fn nothing_gives_nothing() {
+fn empty_inputs_give_empty_outputs() {
     for (_, f) in FUNCTIONS {
         assert_eq!(f(leaf(&[], [2, 3, 0], DType::F32)).dims(), [2, 3, 0]);
         assert_eq!(f(leaf(&[], [2, 0, 3], DType::F32)).dims(), [2, 0, 3]);
@@ -144,13 +145,13 @@ fn nothing_gives_nothing() {
 }
 
 #[test]
-#[should_panic(expected = "target 3 of row 1 is none of 3 classes")]
+#[should_panic(expected = "target 3 of row 1 is out of range for 3 classes")]
 fn a_target_that_is_too_large_is_named() {
     let _ = cross_entropy(leaf(&[0.0; 6], [2, 3], DType::F32), targets(&[0, 3]), 0.0);
 }
 
 #[test]
-#[should_panic(expected = "of row 0 is none of 3 classes")]
+#[should_panic(expected = "of row 0 is out of range for 3 classes")]
 fn a_negative_target_is_refused() {
     let _ = cross_entropy(leaf(&[0.0; 6], [2, 3], DType::F32), targets(&[-1, 0]), 0.0);
 }

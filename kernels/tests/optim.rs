@@ -12,7 +12,7 @@ fn plain(values: &[f64], dtype: DType) -> Tensor<1> {
     leaf(values, [values.len()], dtype).inner()
 }
 
-/// Parameter and state after three steps along three gradients.
+/// Parameter and state after three steps with three gradients.
 fn run_sgd(dtype: DType, len: usize, options: &Sgd, seed: u64) -> [Vec<f64>; 2] {
     let mut parameter = plain(&numbers(len, seed), dtype);
     let mut buffer = None;
@@ -28,7 +28,7 @@ fn run_adam(dtype: DType, len: usize, options: Adam, seed: u64) -> [Vec<f64>; 3]
     let mut state = (None, None);
     for step in 1..4 {
         let gradient = plain(&numbers(len, seed + step), dtype);
-        let options = Adam { step, ..options };
+        let options = options.with_step(step);
         let (new, first, second) = adam(parameter, gradient, state.0, state.1, &options);
         parameter = new;
         state = (Some(first), Some(second));
@@ -41,14 +41,7 @@ fn run_adam(dtype: DType, len: usize, options: Adam, seed: u64) -> [Vec<f64>; 3]
 }
 
 fn an_adam(weight_decay: f64, decoupled: bool) -> Adam {
-    Adam {
-        rate: 0.01,
-        betas: [0.9, 0.999],
-        eps: 1e-8,
-        weight_decay,
-        decoupled,
-        step: 1,
-    }
+    Adam::new(0.01, 1).with_weight_decay(weight_decay, decoupled)
 }
 
 proptest! {
@@ -58,7 +51,7 @@ proptest! {
         len in 0usize..300, momentum in prop_oneof![Just(0.0), 0.1f64..0.99], nesterov: bool,
         weight_decay in prop_oneof![Just(0.0), 1e-4f64..0.1], seed in 0u64..1000,
     ) {
-        let options = Sgd { rate: 0.1, momentum, nesterov, weight_decay };
+        let options = Sgd::new(0.1).with_momentum(momentum).with_nesterov(nesterov).with_weight_decay(weight_decay);
         let got = run_sgd(DType::F32, len, &options, seed);
         let expected = run_sgd(DType::F64, len, &options, seed);
         assert_close("p", &got[0], &expected[0], 1e-6);
@@ -78,7 +71,7 @@ proptest! {
     }
 
     #[test]
-    fn squares_are_added_up(len in 0usize..40_000, seed in 0u64..1000) {
+    fn squares_are_summed(len in 0usize..40_000, seed in 0u64..1000) {
         let sum = |dtype| values(sum_of_squares(plain(&numbers(len, seed), dtype)))[0];
         let (got, expected) = (sum(DType::F32), sum(DType::F64));
         prop_assert!((got - expected).abs() <= 1e-6 * expected);
@@ -87,15 +80,12 @@ proptest! {
 }
 
 #[test]
-fn roundings_are_those_of_the_formulas() {
-    // More than one piece, so that threads are at work.
+fn rounding_follows_the_formulas() {
+    // More than one chunk, so that several threads work.
     let len = 40_003;
     let [p, g, m, v] = [1, 2, 3, 4].map(|seed| numbers(len, seed));
     let v: Vec<f64> = v.iter().map(|v| v.abs()).collect();
-    let options = Adam {
-        step: 7,
-        ..an_adam(0.02, true)
-    };
+    let options = an_adam(0.02, true).with_step(7);
     let state = |values: &[f64]| Some(plain(values, DType::F32));
     let new = adam(
         plain(&p, DType::F32),
@@ -118,16 +108,11 @@ fn roundings_are_those_of_the_formulas() {
 }
 
 #[test]
-fn a_tensor_that_others_have_too_stays_as_it_is() {
+fn shared_tensors_are_not_modified() {
     let len = 20_000;
     let [p, g, b] = [1, 2, 3].map(|seed| numbers(len, seed));
     let [parameter, gradient, buffer] = [&p, &g, &b].map(|values| plain(values, DType::F32));
-    let options = Sgd {
-        rate: 0.1,
-        momentum: 0.9,
-        nesterov: false,
-        weight_decay: 0.0,
-    };
+    let options = Sgd::new(0.1).with_momentum(0.9);
     let shared = sgd(
         parameter.clone(),
         gradient.clone(),
@@ -147,23 +132,18 @@ fn a_tensor_that_others_have_too_stays_as_it_is() {
 }
 
 #[test]
-fn slices_are_read_where_they_begin() {
+fn slices_are_read_from_their_offset() {
     let all = plain(&numbers(30, 1), DType::F32);
     let part = all.clone().narrow(0, 10, 10);
     let gradient = plain(&numbers(10, 2), DType::F32);
-    let options = Sgd {
-        rate: 0.5,
-        momentum: 0.0,
-        nesterov: false,
-        weight_decay: 0.0,
-    };
+    let options = Sgd::new(0.5);
     let (new, _) = sgd(part.clone(), gradient.clone(), None, &options);
     assert_close("p", &values(new), &values(part - gradient * 0.5), 0.0);
     assert_close("all", &values(all), &numbers(30, 1), 0.0);
 }
 
 #[test]
-fn nan_and_infinity_come_through() {
+fn nan_and_infinity_propagate() {
     let gradient = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.0];
     let run = |dtype| {
         let parameter = plain(&[1.0; 4], dtype);
@@ -185,12 +165,10 @@ fn nan_and_infinity_come_through() {
 
 #[test]
 fn the_step_stays_on_its_device() {
-    let options = Sgd {
-        rate: 0.1,
-        momentum: 0.9,
-        nesterov: true,
-        weight_decay: 0.1,
-    };
+    let options = Sgd::new(0.1)
+        .with_momentum(0.9)
+        .with_nesterov(true)
+        .with_weight_decay(0.1);
     let x = plain(&numbers(5, 1), DType::F32);
     let (new, buffer) = sgd(x.clone(), x, None, &options);
     assert_eq!(new.device(), Device::flex());

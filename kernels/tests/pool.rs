@@ -8,7 +8,7 @@ use common::{assert_close, leaf, numbers, values};
 use proptest::prelude::*;
 use tinderbox_kernels::pool::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
 
-/// Output and input gradient of `pool`, when the output is weighted by fixed numbers and summed.
+/// Output and input gradient of `pool`, for a loss that weights the output with fixed numbers.
 fn run(
     dtype: DType,
     x: &[f64],
@@ -34,7 +34,7 @@ fn compare(x: &[f64], shape: [usize; 4], pool: impl Fn(Tensor<4>) -> Tensor<4>) 
     assert_eq!(bits(&got[1]), bits(&again[1]));
 }
 
-/// Numbers of which many are equal; where `special`, also NaN and infinities.
+/// Numbers many of which are equal, with NaN and infinities if `special`.
 fn coarse(len: usize, seed: u64, special: bool) -> Vec<f64> {
     let convert = |(i, value): (usize, f64)| match (i * 7 + seed as usize) % 23 {
         0 if special => f64::NAN,
@@ -62,7 +62,7 @@ proptest! {
     }
 
     #[test]
-    fn usual_maxima_equal_those_in_f64(
+    fn common_maxima_equal_those_in_f64(
         size in prop::array::uniform2(1usize..80), kernel in 2usize..4, padding in 0usize..2, ceil: bool, special: bool,
         seed in 0u64..1000,
     ) {
@@ -95,7 +95,7 @@ proptest! {
 }
 
 #[test]
-fn many_planes_are_shared_out() {
+fn many_planes_are_divided_between_threads() {
     let shape = [5, 7, 61, 47];
     let x = numbers(shape.iter().product(), 3);
     compare(&x, shape, |x| {
@@ -128,7 +128,7 @@ fn nan_and_infinity_stay_in_their_windows() {
 fn large_windows() {
     let x = numbers(2 * 20 * 33, 6);
     let shape = [1, 2, 20, 33];
-    // More taps than a byte can count, and just as many.
+    // More taps than a byte can count, and exactly as many.
     compare(&x, shape, |x| {
         max_pool2d(x, [16, 16], [3, 1], [2, 0], [1, 1], false)
     });
@@ -141,7 +141,7 @@ fn large_windows() {
 }
 
 #[test]
-fn views_are_read_as_they_are() {
+fn non_contiguous_views_are_supported() {
     let x = numbers(3 * 4 * 11 * 9, 8);
     let pools: [fn(Tensor<4>) -> Tensor<4>; 3] = [
         |x| max_pool2d(x, [3, 3], [2, 2], [1, 1], [1, 1], false),
@@ -158,7 +158,7 @@ fn views_are_read_as_they_are() {
 }
 
 #[test]
-fn nothing_in_gives_nothing_out() {
+fn empty_inputs_give_empty_outputs() {
     let device = Device::flex().autodiff();
     for shape in [[0, 3, 8, 8], [2, 0, 8, 8]] {
         let x = Tensor::<4>::zeros(shape, &device).require_grad();

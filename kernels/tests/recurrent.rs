@@ -1,4 +1,4 @@
-//! `recurrent` against its composition in f64.
+//! Recurrent layers against their composition in f64.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -6,19 +6,21 @@ mod common;
 use burn::tensor::{DType, Device, Tensor};
 use common::{assert_close, leaf, numbers, values};
 use proptest::prelude::*;
-use tinderbox_kernels::recurrent::{Activation, Reset, Walk, Weights, gru, lstm, rnn};
+use tinderbox_kernels::recurrent::{
+    Activation, ResetGate, SequenceOptions, Weights, gru, lstm, rnn,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Lstm,
-    Gru(Reset),
+    Gru(ResetGate),
     Rnn(Activation),
 }
 
 const KINDS: [Kind; 5] = [
     Kind::Lstm,
-    Kind::Gru(Reset::After),
-    Kind::Gru(Reset::Before),
+    Kind::Gru(ResetGate::After),
+    Kind::Gru(ResetGate::Before),
     Kind::Rnn(Activation::Tanh),
     Kind::Rnn(Activation::Relu),
 ];
@@ -31,7 +33,7 @@ struct Case {
     bias: bool,
     reverse: bool,
     lengths: Option<Vec<usize>>,
-    /// Which of output, last hidden state and last cell's state are in the loss.
+    /// Terms of the loss: output, last hidden state and last cell state.
     in_loss: [bool; 3],
     seed: u64,
 }
@@ -71,29 +73,28 @@ impl Case {
 
     /// The output and the last states.
     fn forward(&self, leaves: &Leaves) -> (Tensor<3>, Vec<Tensor<2>>) {
-        let walk = Walk {
-            reverse: self.reverse,
-            lengths: self.lengths.as_deref(),
-        };
+        let options = SequenceOptions::default()
+            .with_reverse(self.reverse)
+            .with_lengths(self.lengths.as_deref());
         let (x, weights) = (leaves.x.clone(), &leaves.weights);
         let [hidden, cell] = leaves.state.clone();
         match self.kind {
             Kind::Lstm => {
-                let got = lstm(x, weights, [hidden, cell], walk);
+                let got = lstm(x, weights, [hidden, cell], options);
                 (got.output, vec![got.hidden, got.cell])
             }
             Kind::Gru(reset) => {
-                let (output, hidden) = gru(x, weights, hidden, reset, walk);
+                let (output, hidden) = gru(x, weights, hidden, reset, options);
                 (output, vec![hidden])
             }
             Kind::Rnn(activation) => {
-                let (output, hidden) = rnn(x, weights, hidden, activation, walk);
+                let (output, hidden) = rnn(x, weights, hidden, activation, options);
                 (output, vec![hidden])
             }
         }
     }
 
-    /// All results, and all gradients if the results are weighted by fixed numbers and summed.
+    /// All results, and all gradients of a loss that weights the results with fixed numbers.
     fn run(&self, dtype: DType) -> Vec<(&'static str, Vec<f64>)> {
         let leaves = self.leaves(dtype);
         let (output, states) = self.forward(&leaves);
@@ -150,7 +151,7 @@ fn grad<const D: usize>(leaf: &Tensor<D>, tape: &burn::tensor::Gradients) -> Vec
 }
 
 fn in_loss() -> impl Strategy<Value = [bool; 3]> {
-    // Something must be.
+    // At least one term.
     prop_oneof![
         4 => Just([true, false, false]),
         2 => Just([true, true, true]),
@@ -201,8 +202,8 @@ fn plain(kind: Kind, sizes: [usize; 4]) -> Case {
 }
 
 #[test]
-fn batches_that_are_shared_by_threads_give_what_each_sequence_gives_alone() {
-    for kind in [Kind::Lstm, Kind::Gru(Reset::After)] {
+fn sequences_of_a_batch_are_independent() {
+    for kind in [Kind::Lstm, Kind::Gru(ResetGate::After)] {
         let case = plain(kind, [7, 21, 40, 90]);
         case.check();
         let leaves = case.leaves(DType::F32);
@@ -222,7 +223,7 @@ fn batches_that_are_shared_by_threads_give_what_each_sequence_gives_alone() {
 }
 
 #[test]
-fn only_the_cells_last_state_in_the_loss() {
+fn only_the_last_cell_state_in_the_loss() {
     Case {
         in_loss: [false, false, true],
         ..plain(Kind::Lstm, [4, 3, 2, 5])
@@ -231,8 +232,8 @@ fn only_the_cells_last_state_in_the_loss() {
 }
 
 #[test]
-fn a_view_is_read_as_it_is() {
-    for kind in [Kind::Lstm, Kind::Gru(Reset::After)] {
+fn non_contiguous_views_are_supported() {
+    for kind in [Kind::Lstm, Kind::Gru(ResetGate::After)] {
         let case = plain(kind, [4, 3, 5, 6]);
         let leaves = case.leaves(DType::F32);
         let (expected, _) = case.forward(&leaves);
@@ -259,14 +260,14 @@ fn a_view_is_read_as_it_is() {
 }
 
 #[test]
-fn nan_and_infinity_come_through() {
+fn nan_and_infinity_propagate() {
     for kind in KINDS {
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             let case = plain(kind, [3, 2, 4, 5]);
             let run = |dtype| {
                 let mut leaves = case.leaves(dtype);
                 let mut x = values(leaves.x.clone());
-                // In the first step of the second sequence: the first one must not notice.
+                // In the first step of the second sequence, which the first must not notice.
                 x[5] = bad;
                 leaves.x = leaf(&x, [3, 2, 4], dtype);
                 values(case.forward(&leaves).0)
@@ -279,7 +280,7 @@ fn nan_and_infinity_come_through() {
 }
 
 #[test]
-fn nothing_in_gives_nothing_out() {
+fn empty_inputs_give_empty_outputs() {
     for kind in KINDS {
         for sizes in [[0, 2, 3, 4], [3, 0, 3, 4]] {
             for dtype in [DType::F32, DType::F64] {
@@ -291,15 +292,15 @@ fn nothing_in_gives_nothing_out() {
             }
         }
     }
-    // Burn's own operations refuse an input without width.
-    for kind in [Kind::Lstm, Kind::Gru(Reset::After)] {
+    // Burn's operations refuse an input of width zero.
+    for kind in [Kind::Lstm, Kind::Gru(ResetGate::After)] {
         let case = plain(kind, [3, 2, 0, 4]);
         assert!(case.run(DType::F32)[0].1.iter().all(|h| h.is_finite()));
     }
 }
 
 #[test]
-fn what_needs_no_gradient_gets_none() {
+fn constants_get_no_gradient() {
     let case = plain(Kind::Lstm, [4, 3, 5, 6]);
     let leaves = case.leaves(DType::F32);
     let expected = case.run(DType::F32);
@@ -321,7 +322,7 @@ fn what_needs_no_gradient_gets_none() {
 }
 
 #[test]
-#[should_panic(expected = "a state before the first step")]
+#[should_panic(expected = "shape of the state before the first step")]
 fn a_state_of_another_batch_is_refused() {
     let case = plain(Kind::Lstm, [4, 3, 5, 6]);
     let leaves = case.leaves(DType::F32);

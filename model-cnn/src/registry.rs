@@ -207,7 +207,7 @@ pub const MODELS: &[ImageModelInfo] = &[
     ModelInfo::new("squeezenet1_1", 1_235_496, || {
         SqueezeNetConfig::squeezenet1_1(1000).into()
     })
-    .summary("the same with less computation")
+    .summary("squeezenet1_0 with 2.4 times less computation")
     .paper(SQUEEZENET)
     .input(IMAGENET),
     ModelInfo::new("vgg11", 132_863_336, || VggConfig::vgg11(1000).into())
@@ -217,7 +217,7 @@ pub const MODELS: &[ImageModelInfo] = &[
     ModelInfo::new("vgg11_bn", 132_868_840, || {
         VggConfig::vgg11(1000).with_batch_norm(true).into()
     })
-    .summary("the same with batch norm")
+    .summary("vgg11 with batch norm")
     .paper(VGG)
     .input(IMAGENET),
     ModelInfo::new("vgg13", 133_047_848, || VggConfig::vgg13(1000).into())
@@ -227,7 +227,7 @@ pub const MODELS: &[ImageModelInfo] = &[
     ModelInfo::new("vgg13_bn", 133_053_736, || {
         VggConfig::vgg13(1000).with_batch_norm(true).into()
     })
-    .summary("the same with batch norm")
+    .summary("vgg13 with batch norm")
     .paper(VGG)
     .input(IMAGENET),
     ModelInfo::new("vgg16", 138_357_544, || VggConfig::vgg16(1000).into())
@@ -237,7 +237,7 @@ pub const MODELS: &[ImageModelInfo] = &[
     ModelInfo::new("vgg16_bn", 138_365_992, || {
         VggConfig::vgg16(1000).with_batch_norm(true).into()
     })
-    .summary("the same with batch norm")
+    .summary("vgg16 with batch norm")
     .paper(VGG)
     .input(IMAGENET),
     ModelInfo::new("vgg19", 143_667_240, || VggConfig::vgg19(1000).into())
@@ -247,7 +247,7 @@ pub const MODELS: &[ImageModelInfo] = &[
     ModelInfo::new("vgg19_bn", 143_678_248, || {
         VggConfig::vgg19(1000).with_batch_norm(true).into()
     })
-    .summary("the same with batch norm")
+    .summary("vgg19 with batch norm")
     .paper(VGG)
     .input(IMAGENET),
     ModelInfo::new("wide_resnet101_2", 126_886_696, || {

@@ -60,7 +60,7 @@ fn names_are_sorted_and_found() {
         assert_eq!(registry::find(info.name).unwrap().name, info.name);
     }
     assert!(registry::find("no-such-model").is_none());
-    assert_eq!(registry::nearest("resnet5O"), Some("resnet50"));
+    assert_eq!(registry::nearest("resnte50"), Some("resnet50"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Trains a tiny LSTM on the characters of a string and lets it continue a prompt. Takes a few
-//! seconds.
+//! Trains a tiny LSTM on the characters of a string and lets it continue a prompt. Takes less than
+//! a second.
 //!
 //! ```sh
 //! cargo run -p tinderbox-model-rnn --example char_lm
@@ -13,7 +13,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use tinderbox_model_rnn::{RnnLm, RnnLmConfig, num_parameters};
 
 const TEXT: &str = "she sells sea shells by the sea shore. ";
-const STEPS: usize = 80;
+const STEPS: usize = 200;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::flex().autodiff();
@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         model = optimizer.step(0.01, model, gradients);
         // Truncated back-propagation through time: the next segment continues from this state.
         state = Some(output.state.detach());
-        if step % 20 == 0 {
+        if step % 50 == 0 {
             println!("step {step}: loss {:.3}", loss.into_scalar::<f32>());
         }
     }

@@ -6,7 +6,7 @@
 use burn::nn::{Dropout, Linear};
 use burn::tensor::Tensor;
 
-pub use tinderbox_kernels::attention::{Heads, Mask, probabilities, thirds};
+pub use tinderbox_kernels::attention::{Heads, Mask, probabilities, split_qkv};
 
 /// `q` `[batch, queries, heads * head_dim]`, `k` and `v` `[batch, keys, kv_heads * head_dim]` to
 /// `[batch, queries, heads * head_dim]`; see [`tinderbox_kernels::attention::attention`]. `dropout`
@@ -31,11 +31,11 @@ pub fn attention(
 /// # Panics
 /// If the width is not a multiple of three times the heads, or the mask does not fit.
 pub fn packed_attention(qkv: Tensor<3>, heads: usize, mask: &Mask, dropout: &Dropout) -> Tensor<3> {
-    tinderbox_kernels::attention::packed(qkv, heads, mask, rate(dropout))
+    tinderbox_kernels::attention::qkv_packed(qkv, heads, mask, rate(dropout))
 }
 
 /// [`attention`] of the query, key and value projections `layers` of `x` `[batch, time, width]`, to
-/// `[batch, time, heads * head_dim]`; see [`tinderbox_kernels::attention::projected`].
+/// `[batch, time, heads * head_dim]`; see [`tinderbox_kernels::attention::self_attention`].
 ///
 /// # Panics
 /// If the width is not a multiple of the heads, or the mask does not fit.
@@ -48,7 +48,7 @@ pub fn projected_attention(
 ) -> Tensor<3> {
     let weights = layers.map(|layer| layer.weight.val());
     let biases = layers.map(|layer| layer.bias.as_ref().map(|bias| bias.val()));
-    tinderbox_kernels::attention::projected(x, weights, biases, heads, mask, rate(dropout))
+    tinderbox_kernels::attention::self_attention(x, weights, biases, heads, mask, rate(dropout))
 }
 
 /// Dropout probability: 0 if the layer is frozen.

@@ -6,10 +6,10 @@
 //!     -> features [batch, time, hidden_size] -> head
 //! ```
 //!
-//! Devlin et al. 2018, <https://arxiv.org/abs/1810.04805>: 109,482,240 parameters for the base model
-//! without a head, 335,141,888 for the large one. The smaller sizes are those of Turc et al. 2019,
-//! <https://arxiv.org/abs/1908.08962>. Names and layouts are those of Hugging Face's `BertModel`,
-//! `BertForMaskedLM` and so on.
+//! Devlin et al. 2018, <https://arxiv.org/abs/1810.04805>: 109,482,240 parameters for the base
+//! model without a head, 335,141,888 for the large one. The smaller sizes are those of Turc et al.
+//! 2019, <https://arxiv.org/abs/1908.08962>. Names and layouts are those of Hugging Face's
+//! `BertModel`, `BertForMaskedLM` and so on.
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, Linear};
@@ -26,8 +26,8 @@ use crate::encoder::{
 use crate::layers::Activation;
 
 bert_config! {
-    /// Configuration of a [`Bert`], with the option names of Hugging Face's `BertConfig`. The default
-    /// is the base model without a head.
+    /// Configuration of a [`Bert`], with the option names of Hugging Face's `BertConfig`. The
+    /// default is the base model without a head.
     BertConfig for Bert {
         vocab_size: 30522,
         /// Maximum length of a text, in tokens.

@@ -9,11 +9,11 @@ const INITIAL_CAPACITY: usize = 64;
 ///
 /// A model makes one with its `new_cache`, and `forward_cached` appends to it. It holds up to
 /// [`context_length`](Self::context_length) tokens; when [`remaining`](Self::remaining) is 0, start
-/// again with [`clear`](Self::clear) and the last part of the text, since every cached position would
-/// have to change. [`Predictor`](crate::Predictor) does this.
+/// again with [`clear`](Self::clear) and the last part of the text, since every cached position
+/// would have to change. [`Predictor`](crate::Predictor) does this.
 ///
-/// Memory: `2 * layers * batch * kv_heads * head_dim` floats per token, with room for up to twice the
-/// tokens in it.
+/// Memory: `2 * layers * batch * kv_heads * head_dim` floats per token, with room for up to twice
+/// the tokens in it.
 #[derive(Clone, Debug)]
 pub struct Cache {
     layers: Vec<LayerCache>,
@@ -155,7 +155,8 @@ fn append(buffer: &mut Option<Tensor<3>>, new: Tensor<3>, start: usize, limit: u
     all
 }
 
-/// `buffer` if its capacity is at least `end`, or else a larger copy of its first `start` positions.
+/// `buffer` if its capacity is at least `end`, or else a larger copy of its first `start`
+/// positions.
 fn with_room(
     buffer: Option<Tensor<3>>,
     new: &Tensor<3>,

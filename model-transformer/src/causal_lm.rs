@@ -136,8 +136,9 @@ impl CausalLm {
         self.forward_head(self.forward_features_cached(tokens, cache))
     }
 
-    /// As [`forward_cached`](Self::forward_cached), but returns the logits after the last token only,
-    /// `[batch, vocab_size]`: a long prompt needs no others, and the head is the largest matrix.
+    /// As [`forward_cached`](Self::forward_cached), but returns the logits after the last token
+    /// only, `[batch, vocab_size]`: a long prompt needs no others, and the head is the largest
+    /// matrix.
     ///
     /// # Panics
     /// As [`forward_cached`](Self::forward_cached), and if there are no tokens.

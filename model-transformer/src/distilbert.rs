@@ -1,4 +1,5 @@
-//! DistilBERT: half of BERT's layers, distilled from BERT, without token types and without a pooler.
+//! DistilBERT: half of BERT's layers, distilled from BERT, without token types and without a
+//! pooler.
 //!
 //! ```text
 //! tokens [batch, time] -> word + position -> LayerNorm -> dropout
@@ -6,8 +7,9 @@
 //!     -> features [batch, time, dim] -> head
 //! ```
 //!
-//! Sanh et al. 2019, <https://arxiv.org/abs/1910.01108>: 66,362,880 parameters without a head. Names
-//! and layouts are those of Hugging Face's `DistilBertModel`, `DistilBertForMaskedLM` and so on.
+//! Sanh et al. 2019, <https://arxiv.org/abs/1910.01108>: 66,362,880 parameters without a head.
+//! Names and layouts are those of Hugging Face's `DistilBertModel`, `DistilBertForMaskedLM` and so
+//! on.
 
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, Linear};
@@ -29,8 +31,8 @@ use crate::layers::{Activation, LayerNorm};
 /// Epsilon of layer normalisation, which is not an option.
 const EPSILON: f64 = 1e-12;
 
-/// Configuration of a [`DistilBert`], with the option names of Hugging Face's `DistilBertConfig`. The
-/// default is the base model without a head.
+/// Configuration of a [`DistilBert`], with the option names of Hugging Face's `DistilBertConfig`.
+/// The default is the base model without a head.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Setters)]
 #[serde(default, deny_unknown_fields)]
 #[setters(prefix = "with_")]
@@ -109,8 +111,8 @@ impl DistilBertConfig {
         self.spec().validate()
     }
 
-    /// Builds the model on `device` with BERT's initialisation: `N(0, initializer_range²)`, biases of
-    /// zero.
+    /// Builds the model on `device` with BERT's initialisation: `N(0, initializer_range²)`, biases
+    /// of zero.
     ///
     /// # Errors
     /// See [`validate`](Self::validate).
@@ -207,22 +209,23 @@ impl DistilBert {
         Some(second.forward(nn::dropout(&self.dropout, x)))
     }
 
-    /// Features `[batch, time, dim]` to logits `[batch, time, num_labels]`; `None` without this head.
+    /// Features `[batch, time, dim]` to logits `[batch, time, num_labels]`; `None` without this
+    /// head.
     pub fn token_classification_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
         let classifier = self.classifier.as_ref()?;
         let is_of_tokens = self.pre_classifier.is_none();
         is_of_tokens.then(|| nn::linear(classifier, nn::dropout(&self.dropout, features)))
     }
 
-    /// Features `[batch, time, dim]` to start and end logits `[batch, time, 2]`; `None` without this
-    /// head.
+    /// Features `[batch, time, dim]` to start and end logits `[batch, time, 2]`; `None` without
+    /// this head.
     pub fn question_answering_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
         let outputs = self.qa_outputs.as_ref()?;
         Some(nn::linear(outputs, nn::dropout(&self.dropout, features)))
     }
 
-    /// Features of selected tokens `[count, dim]` to logits `[count, vocab_size]`; `None` without this
-    /// head.
+    /// Features of selected tokens `[count, dim]` to logits `[count, vocab_size]`; `None` without
+    /// this head.
     pub fn masked_lm_head(&self, features: Tensor<2>) -> Option<Tensor<2>> {
         let transform = self.vocab_transform.as_ref()?;
         let norm = self.vocab_layer_norm.as_ref()?;

@@ -30,8 +30,8 @@ pub(crate) use spec::{Spec, dropout};
 pub struct EncoderInput {
     /// Token ids `[batch, time]`.
     pub tokens: Tensor<2, Int>,
-    /// `[batch, time]`: 0, or 1 in the second text of a pair. `None` is all 0. Ignored by models with
-    /// one token type.
+    /// `[batch, time]`: 0, or 1 in the second text of a pair. `None` is all 0. Ignored by models
+    /// with one token type.
     pub token_type_ids: Option<Tensor<2, Int>>,
     /// `[batch, time]`: `true` for tokens, `false` for padding. `None` is all `true`.
     pub attention_mask: Option<Tensor<2, Bool>>,

@@ -5,10 +5,10 @@
 //!     -> ln_f -> wte transposed -> logits [batch, time, vocab_size]
 //! ```
 //!
-//! Radford et al. 2019, "Language Models are Unsupervised Multitask Learners": 124,439,808 parameters
-//! for the smallest, 1,557,611,200 for the largest. Brown et al. 2020,
-//! <https://arxiv.org/abs/2005.14165>, table 2.1, up to 175 billion, here with dense attention in all
-//! layers. Names and layouts are those of Hugging Face's `GPT2LMHeadModel`.
+//! Radford et al. 2019, "Language Models are Unsupervised Multitask Learners": 124,439,808
+//! parameters for the smallest, 1,557,611,200 for the largest. Brown et al. 2020,
+//! <https://arxiv.org/abs/2005.14165>, table 2.1, up to 175 billion, here with dense attention in
+//! all layers. Names and layouts are those of Hugging Face's `GPT2LMHeadModel`.
 
 use burn::module::Module;
 use burn::nn::{
@@ -21,7 +21,7 @@ use tinderbox_kernels::linear::linear_transposed;
 use tinderbox_kernels::nn;
 
 use crate::ConfigError;
-use crate::attention::{Heads, Mask, attention, packed_attention, thirds};
+use crate::attention::{Heads, Mask, attention, packed_attention, split_qkv};
 use crate::cache::{self, Cache, Slot};
 use crate::layers::{Activation, Conv1D, LayerNorm, positions, residual};
 
@@ -152,9 +152,9 @@ impl GptConfig {
         ConfigError::require_positive("initializer_range", self.initializer_range)
     }
 
-    /// Builds the model on `device` with GPT-2's initialisation: `N(0, initializer_range²)`, with the
-    /// standard deviation of the output projections divided by `sqrt(2 n_layer)`, so that the residual
-    /// stream does not grow with depth.
+    /// Builds the model on `device` with GPT-2's initialisation: `N(0, initializer_range²)`, with
+    /// the standard deviation of the output projections divided by `sqrt(2 n_layer)`, so that the
+    /// residual stream does not grow with depth.
     ///
     /// # Errors
     /// See [`validate`](Self::validate).
@@ -374,7 +374,7 @@ impl Attention {
         let mixed = match slot {
             None => packed_attention(qkv, self.n_head, mask, &self.attn_dropout),
             Some(slot) => {
-                let [q, k, v] = thirds(&qkv); // [batch, time, n_embd] each
+                let [q, k, v] = split_qkv(&qkv); // [batch, time, n_embd] each
                 let (k, v) = slot.append(k, v); // [batch, cached + time, n_embd] each
                 let heads = Heads::new(self.n_head);
                 attention(q, k, v, heads, mask, &self.attn_dropout)

@@ -47,7 +47,7 @@ pub enum HuggingFaceError {
     Json {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Problem with the file.
         reason: String,
     },
     /// The model, or an option that changes its results, is not supported.
@@ -55,7 +55,7 @@ pub enum HuggingFaceError {
     Unsupported {
         /// The file that asks for it.
         path: PathBuf,
-        /// What is not supported.
+        /// The unsupported model or option.
         reason: String,
     },
     /// The configuration is invalid.
@@ -81,8 +81,8 @@ pub enum HuggingFaceError {
 /// safetensors or PyTorch files, whole or sharded.
 ///
 /// # Errors
-/// See [`HuggingFaceError`]. Unsupported options that would change the result are errors; others, such
-/// as those of generation, are ignored.
+/// See [`HuggingFaceError`]. Unsupported options that would change the result are errors; others,
+/// such as those of generation, are ignored.
 pub fn open(folder: &Path, device: &Device) -> Result<CausalLm, HuggingFaceError> {
     let config = read_config(folder)?;
     let model = config

@@ -1,5 +1,5 @@
-//! Transformers for [Burn](https://burn.dev), with Hugging Face's names and weights in both directions:
-//! GPT-2, GPT-3 and Llama write text; BERT, DistilBERT and RoBERTa read it.
+//! Transformers for [Burn](https://burn.dev), with Hugging Face's names and weights in both
+//! directions: GPT-2, GPT-3 and Llama write text; BERT, DistilBERT and RoBERTa read it.
 //!
 //! The crate has no trainer, no tokenizer, no command line, and chooses no backend: that is in the
 //! [`Device`](burn::tensor::Device) that you pass.
@@ -25,8 +25,8 @@
 //! # }
 //! ```
 //!
-//! [`CausalLm::generate`] keeps a KV cache ([`Cache`]) and drops the older half of the context when it
-//! is full; see [`Predictor`]. A model of your own size starts from a configuration:
+//! [`CausalLm::generate`] keeps a KV cache ([`Cache`]) and drops the older half of the context when
+//! it is full; see [`Predictor`]. A model of your own size starts from a configuration:
 //!
 //! ```
 //! use burn::tensor::{Device, Int, Tensor};
@@ -61,8 +61,8 @@
 //!
 //! - One module per family: [`gpt`], [`llama`], [`bert`], [`distilbert`], [`roberta`]. Each has the
 //!   figure, the paper, a configuration with Hugging Face's option names, and the network.
-//! - [`CausalLm`] and [`TextEncoder`] are any model of either kind, chosen at run time; [`registry`]
-//!   lists the published sizes.
+//! - [`CausalLm`] and [`TextEncoder`] are any model of either kind, chosen at run time;
+//!   [`registry`] lists the published sizes.
 //! - [`huggingface`] opens and writes model folders as `from_pretrained` and `save_pretrained` do,
 //!   [`llama2c`] reads llama2.c checkpoints, [`weights`] single files.
 //! - [`sentence`] turns texts into vectors, [`explain`] attributes a prediction to tokens.
@@ -100,3 +100,8 @@ pub use text_encoder::{TextEncoder, TextEncoderConfig};
 pub use tinderbox_generate::{Choice, Generation, NextToken, PredictError, Sampler, Sampling};
 pub use tinderbox_model::{ConfigError, num_parameters};
 pub use tinderbox_weights as weights;
+
+/// Compiles the examples in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -8,9 +8,9 @@
 //!     -> norm -> lm_head -> logits [batch, time, vocab_size]
 //! ```
 //!
-//! Touvron et al. 2023, <https://arxiv.org/abs/2307.09288> (Llama 2: 6,738,415,616 parameters for 7B);
-//! Llama 3, 2024, <https://arxiv.org/abs/2407.21783> (8,030,261,248 for 8B). Names and layouts are
-//! those of Hugging Face's `LlamaForCausalLM`.
+//! Touvron et al. 2023, <https://arxiv.org/abs/2307.09288> (Llama 2: 6,738,415,616 parameters for
+//! 7B); Llama 3, 2024, <https://arxiv.org/abs/2407.21783> (8,030,261,248 for 8B). Names and layouts
+//! are those of Hugging Face's `LlamaForCausalLM`.
 
 mod config;
 
@@ -204,7 +204,7 @@ impl Attention {
         let q = nn::linear(&self.q_proj, x.clone()); // [batch, time, heads * head_dim]
         let k = nn::linear(&self.k_proj, x.clone()); // [batch, time, kv_heads * head_dim]
         let v = nn::linear(&self.v_proj, x); // [batch, time, kv_heads * head_dim]
-        let heads = Heads::shared(q.dims()[2] / self.head_dim, k.dims()[2] / self.head_dim);
+        let heads = Heads::grouped(q.dims()[2] / self.head_dim, k.dims()[2] / self.head_dim);
         let q = rotation.forward(q, self.head_dim);
         let k = rotation.forward(k, self.head_dim);
         let (k, v) = match slot {

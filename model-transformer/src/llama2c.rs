@@ -1,8 +1,8 @@
-//! Checkpoints of llama2.c, <https://github.com/karpathy/llama2.c>, in its first format (version 0),
-//! such as `stories15M.bin`.
+//! Checkpoints of llama2.c, <https://github.com/karpathy/llama2.c>, in its first format (version
+//! 0), such as `stories15M.bin`.
 //!
-//! Seven little-endian int32, then float32 tensors without gaps. Each kind of tensor is stored for all
-//! layers in turn:
+//! Seven little-endian int32, then float32 tensors without gaps. Each kind of tensor is stored for
+//! all layers in turn:
 //!
 //! ```text
 //! dim  hidden_dim  n_layers  n_heads  n_kv_heads  vocab_size (negative: untied head)  max_seq_len
@@ -45,7 +45,7 @@ pub enum Llama2cError {
     Format {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Problem with the file.
         reason: String,
     },
     /// The weights are not finite.
@@ -56,7 +56,8 @@ pub enum Llama2cError {
 /// Opens the model at `path` on `device`.
 ///
 /// # Errors
-/// See [`Llama2cError`]. Nothing is allocated if the sizes in the header do not match the file size.
+/// See [`Llama2cError`]. Nothing is allocated if the sizes in the header do not match the file
+/// size.
 pub fn open(path: &Path, device: &Device) -> Result<CausalLm, Llama2cError> {
     let config = read_config(path)?;
     let model = config

@@ -40,8 +40,8 @@ impl<'a> Predictor<'a> {
         }
     }
 
-    /// The tokens to run after those in the cache: `tokens`, or, if these do not fit, the newer half
-    /// of the context with an empty cache.
+    /// The tokens to run after those in the cache: `tokens`, or, if these do not fit, the newer
+    /// half of the context with an empty cache.
     fn make_room(&mut self, tokens: &[u32]) -> Vec<u32> {
         self.context.extend(tokens);
         let length = self.model.context_length();

@@ -22,8 +22,8 @@ const LLAMA3: &str = "https://arxiv.org/abs/2407.21783";
 const TINYLLAMA: &str = "https://arxiv.org/abs/2401.02385";
 
 /// All named causal language models, alphabetically. Vocabularies are the original ones; the small
-/// models have a vocabulary of bytes until [`with_vocab_size`](CausalLmConfig::with_vocab_size) sets
-/// another.
+/// models have a vocabulary of bytes until [`with_vocab_size`](CausalLmConfig::with_vocab_size)
+/// sets another.
 ///
 /// The GPT-3 paper prints two widths that are not `heads * head_dim`: XL is taken to have 16 heads,
 /// and 13B a width of 5120.
@@ -125,8 +125,8 @@ const MINILM: &str = "https://arxiv.org/abs/2002.10957";
 const ROBERTA: &str = "https://arxiv.org/abs/1907.11692";
 const SMALL_BERT: &str = "https://arxiv.org/abs/1908.08962";
 
-/// All named text encoders, alphabetically. Vocabularies are the original ones; that of `bert_nano`,
-/// which was never published, is a placeholder until
+/// All named text encoders, alphabetically. Vocabularies are the original ones; that of
+/// `bert_nano`, which was never published, is a placeholder until
 /// [`with_vocab_size`](TextEncoderConfig::with_vocab_size) sets the tokenizer's.
 pub const ENCODERS: &[EncoderInfo] = &[
     EncoderInfo::new("bert_base", 109_482_240, || Bert(BertConfig::default()))

@@ -56,8 +56,8 @@ pub fn pool(features: Tensor<3>, attention_mask: Tensor<2, Bool>, pooling: Pooli
     }
 }
 
-/// Divides every row of `[batch, hidden]` by its L2 norm, so that the dot product of two rows is their
-/// cosine similarity.
+/// Divides every row of `[batch, hidden]` by its L2 norm, so that the dot product of two rows is
+/// their cosine similarity.
 pub fn l2_normalize(vectors: Tensor<2>) -> Tensor<2> {
     let norm = vectors.clone().square().sum_dim(1).sqrt();
     vectors / norm.clamp_min(MIN_NORM)
@@ -84,8 +84,8 @@ impl SentenceEncoder {
     /// without one is a plain encoder: mean pooling, no shorter maximum length.
     ///
     /// # Errors
-    /// As [`open_encoder`]; also if `modules.json` has an unsupported step, because the vectors would
-    /// differ.
+    /// As [`open_encoder`]; also if `modules.json` has an unsupported step, because the vectors
+    /// would differ.
     pub fn open(folder: &Path, device: &Device) -> Result<Self, HuggingFaceError> {
         let modules = Modules::read(folder)?;
         let OpenedEncoder { config, model, .. } = open_encoder(&modules.transformer, device)?;
@@ -116,8 +116,8 @@ impl SentenceEncoder {
     }
 }
 
-/// The folder of the encoder and its tokenizer within the folder of a sentence encoder: the same, or
-/// the subfolder that `modules.json` names.
+/// The folder of the encoder and its tokenizer within the folder of a sentence encoder: the same,
+/// or the subfolder that `modules.json` names.
 ///
 /// # Errors
 /// As [`SentenceEncoder::open`].

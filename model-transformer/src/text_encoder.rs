@@ -32,8 +32,8 @@ pub enum TextEncoder {
 
 /// Features.
 impl TextEncoder {
-    /// Tokens `[batch, time]` to the last hidden states `[batch, time, hidden]`. Those of padding are
-    /// meaningless.
+    /// Tokens `[batch, time]` to the last hidden states `[batch, time, hidden]`. Those of padding
+    /// are meaningless.
     ///
     /// # Panics
     /// If `time` is more than [`max_length`](Self::max_length).
@@ -41,8 +41,8 @@ impl TextEncoder {
         self.forward_features_from(self.word_embeddings(input.tokens.clone()), input)
     }
 
-    /// As [`forward_features`](Self::forward_features), with `embeddings` `[batch, time, hidden]` in
-    /// place of the [`word_embeddings`](Self::word_embeddings) of the tokens (Hugging Face's
+    /// As [`forward_features`](Self::forward_features), with `embeddings` `[batch, time, hidden]`
+    /// in place of the [`word_embeddings`](Self::word_embeddings) of the tokens (Hugging Face's
     /// `inputs_embeds`), for attribution methods.
     ///
     /// # Panics
@@ -181,8 +181,8 @@ impl TextEncoder {
         require(logits, Head::TokenClassification)
     }
 
-    /// Question answering logits of the answer's start and end, `[batch, time]` each. Padding gets a
-    /// large negative number.
+    /// Question answering logits of the answer's start and end, `[batch, time]` each. Padding gets
+    /// a large negative number.
     ///
     /// # Errors
     /// [`MissingHead`] without that head.

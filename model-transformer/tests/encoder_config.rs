@@ -1,4 +1,4 @@
-//! What a configuration says, what a network made from it begins as, and where its parameters lie.
+//! Configurations, initial weights, and the depth of parameters of encoders.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -12,7 +12,7 @@ use tinderbox_model_transformer::registry::{ENCODERS, find_encoder};
 use tinderbox_model_transformer::{Head, TextEncoder, TextEncoderConfig, weights};
 
 #[test]
-fn a_configuration_is_the_same_after_json() {
+fn a_configuration_survives_json() {
     for info in ENCODERS {
         for (_, head) in HEADS {
             let config = (info.config)().with_head(head, 7);
@@ -31,7 +31,27 @@ fn a_configuration_is_the_same_after_json() {
 }
 
 #[test]
-fn options_that_describe_no_network_are_named() {
+fn heads_have_short_names_in_json_and_hugging_faces_are_read() {
+    for (head, short, long) in [
+        (Head::None, "none", "none"),
+        (Head::MaskedLm, "masked_lm", "masked_lm"),
+        (
+            Head::SequenceClassification,
+            "sequence",
+            "sequence_classification",
+        ),
+        (Head::TokenClassification, "token", "token_classification"),
+        (Head::QuestionAnswering, "span", "question_answering"),
+    ] {
+        assert_eq!(serde_json::to_value(head).unwrap(), short);
+        for name in [short, long] {
+            assert_eq!(serde_json::from_value::<Head>(name.into()).unwrap(), head);
+        }
+    }
+}
+
+#[test]
+fn invalid_options_are_named() {
     for (json, option) in [
         (r#"{"family": "bert", "hidden_size": 100}"#, "hidden_size"),
         (
@@ -101,7 +121,7 @@ fn options_that_describe_no_network_are_named() {
     }
 }
 
-/// The values of a parameter.
+/// Values of a parameter.
 fn floats(model: &TextEncoder, name: &str) -> Vec<f32> {
     let bytes = weights::to_bytes(model).unwrap();
     let dict = weights::StateDict::from_bytes(bytes, Path::new("model")).unwrap();
@@ -109,7 +129,7 @@ fn floats(model: &TextEncoder, name: &str) -> Vec<f32> {
 }
 
 #[test]
-fn weights_begin_as_berts_and_padding_as_zeros() {
+fn weights_are_initialised_as_berts_and_padding_to_zero() {
     let device = Device::flex();
     device.seed(5);
     let config = (find_encoder("bert_tiny").unwrap().config)().with_vocab_size(300);
@@ -153,7 +173,7 @@ fn weights_begin_as_berts_and_padding_as_zeros() {
 }
 
 #[test]
-fn distilberts_positions_may_begin_as_sines() {
+fn distilberts_positions_may_be_initialised_as_sines() {
     let device = Device::flex();
     let TextEncoderConfig::DistilBert(mut config) = thin(find_encoder("distilbert_base").unwrap())
     else {
@@ -162,13 +182,13 @@ fn distilberts_positions_may_begin_as_sines() {
     config.sinusoidal_pos_embds = true;
     let model = TextEncoder::from(config.init(&device).unwrap());
     let table = floats(&model, "distilbert.embeddings.position_embeddings.weight");
-    // Sines of 0 and cosines of 0, then those of 1.
+    // Sine and cosine of 0, then of 1.
     assert_eq!(table[..4], [0.0, 1.0, 0.0, 1.0]);
     assert!((table[24] - 1_f32.sin()).abs() < 1e-6 && (table[25] - 1_f32.cos()).abs() < 1e-6);
 }
 
 #[test]
-fn every_parameter_has_its_depth_and_its_side() {
+fn every_parameter_has_a_depth_and_is_head_or_backbone() {
     for info in ENCODERS {
         for (name, head) in HEADS {
             let config = shallow(thin(info)).with_head(head, 3);
@@ -186,13 +206,13 @@ fn every_parameter_has_its_depth_and_its_side() {
                     _ => layers + 1,
                 };
                 assert_eq!(depth, expected, "{parameter}");
-                // With the name of a variant before it, too.
+                // Also with the name of a variant as a prefix.
                 assert_eq!(model.layer_of(&format!("Bert.{parameter}")), depth);
                 let is_head = model.is_head(parameter);
                 let is_above = depth == layers + 1 && !parameter.contains(".pooler.");
                 assert_eq!(is_head, is_above, "{parameter}");
             }
-            // The longest stretch of any depth is that of the layers, and all depths are there.
+            // All depths occur, and layers have the most parameters.
             let all: BTreeSet<usize> = depths.into_iter().collect();
             let top = names
                 .iter()
@@ -208,7 +228,7 @@ fn every_parameter_has_its_depth_and_its_side() {
 }
 
 #[test]
-fn robertas_padding_may_be_another_token() {
+fn robertas_padding_token_may_change() {
     let config = (find_encoder("roberta_base").unwrap().config)();
     let other = config.clone().with_pad_token_id(3);
     assert_eq!((config.max_length(), other.max_length()), (512, 512));
@@ -220,7 +240,7 @@ fn robertas_padding_may_be_another_token() {
 }
 
 #[test]
-fn texts_longer_than_the_table_are_refused_and_the_longest_is_not() {
+fn texts_up_to_the_maximum_length_are_accepted_and_longer_ones_panic() {
     let device = Device::flex();
     for name in ["bert_tiny", "distilbert_base", "roberta_base"] {
         let model = shallow(thin(find_encoder(name).unwrap()))

@@ -16,7 +16,7 @@ const CASES: [&str; 3] = ["plain", "padded", "left"];
 #[test]
 fn features_and_attention_are_hugging_faces() {
     let plain = Device::flex();
-    // Without gradients attention is one operation, with them several.
+    // Attention is one fused operation without gradients, several with them.
     for device in [plain.clone(), plain.autodiff()] {
         for thin in thin_encoders() {
             let model = thin.model(Head::None, &device);
@@ -54,7 +54,7 @@ fn check_features(thin: &ThinEncoder, case: &str, model: &TextEncoder, input: &E
     }
 }
 
-/// What the head says, flat, of a span without what fills up.
+/// Logits of the head, flattened; those of an answer without padding.
 fn logits(model: &TextEncoder, head: Head, input: &EncoderInput) -> Vec<f32> {
     match head {
         Head::None => Vec::new(),
@@ -86,7 +86,7 @@ fn logits(model: &TextEncoder, head: Head, input: &EncoderInput) -> Vec<f32> {
     }
 }
 
-/// The fixture's logits, comparable with [`logits`].
+/// Logits of the fixture, comparable with [`logits`].
 fn expected_logits(thin: &ThinEncoder, head: (&str, Head), case: &str) -> Vec<f32> {
     let key = format!("{case}.{}.logits", head.0);
     let expected = thin.fixture.floats(&key);
@@ -121,7 +121,7 @@ fn logits_of_every_head_are_hugging_faces() {
 }
 
 #[test]
-fn padding_of_spans_is_far_below_everything() {
+fn padding_gets_the_lowest_answer_logits() {
     for thin in thin_encoders() {
         let device = Device::flex();
         let input = thin.input("padded", &device);
@@ -168,7 +168,7 @@ fn labels(thin: &ThinEncoder, head: &str) -> Vec<i64> {
     view.data().chunks_exact(8).map(number).collect()
 }
 
-/// The loss over what is asked, as the tasks compute it.
+/// Loss over the targets, as the tasks compute it.
 fn loss(thin: &ThinEncoder, head: (&str, Head), model: &TextEncoder, device: &Device) -> Tensor<1> {
     let input = thin.input("padded", device);
     let labels = labels(thin, head.0);
@@ -195,7 +195,7 @@ fn loss(thin: &ThinEncoder, head: (&str, Head), model: &TextEncoder, device: &De
             (logits.select(0, asked(&labels, device)), wanted(&labels))
         }
         Head::MaskedLm => {
-            // The head on nothing but the places that are asked for.
+            // The head sees only the masked positions.
             let features = model.forward_features(&input).flatten::<2>(0, 1);
             let features = features.select(0, asked(&labels, device));
             (model.masked_lm_head(features).unwrap(), wanted(&labels))
@@ -216,7 +216,7 @@ fn wanted(labels: &[i64]) -> Vec<i64> {
     labels.iter().copied().filter(|&label| label >= 0).collect()
 }
 
-/// The model after two steps of AdamW; what the first step computes is compared.
+/// The model after two steps of AdamW. Results of the first step are compared.
 fn train(thin: &ThinEncoder, head: (&str, Head)) -> TextEncoder {
     let device = Device::flex().autodiff();
     let mut model = thin.model(head.1, &device);
@@ -245,8 +245,8 @@ fn train(thin: &ThinEncoder, head: (&str, Head)) -> TextEncoder {
     model
 }
 
-/// A bias of all keys, or of all places where an answer may be, changes nothing, so its gradient is rounding, which Adam
-/// makes large.
+/// A bias shared by all keys, or by all positions of an answer, has no effect: its gradient is
+/// rounding error, which Adam amplifies.
 fn is_without_effect(gradient: &[f32]) -> bool {
     gradient.iter().all(|x| x.abs() < 1e-6)
 }
@@ -273,7 +273,7 @@ fn loss_gradients_and_two_steps_of_training_are_hugging_faces() {
                 let (got, expected) = (now.floats(name), thin.fixture.floats(key));
                 assert_close(&what, &got, &expected, 1e-3);
             }
-            // Of spans, the last bias before the head and the head's own.
+            // For question answering, the last bias before the head and the head's own.
             let expected = if head.1 == Head::QuestionAnswering {
                 4
             } else {

@@ -1,4 +1,5 @@
-//! Folders of Hugging Face's encoders, in and out. The fixtures are made by `golden/make_encoders.py`.
+//! Hugging Face model folders of encoders, read and written. The fixtures are made by
+//! `golden/make_encoders.py`.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -53,7 +54,7 @@ fn folders_of_save_pretrained_open() {
 
 #[test]
 fn files_as_on_the_hub_open() {
-    // A pickle with gamma and beta, constants, tied tensors twice, and a second head.
+    // A pickle with gamma and beta, constant buffers, copies of tied tensors, and a second head.
     check(
         &fixture_of("bert_hub"),
         &bert(),
@@ -83,7 +84,7 @@ fn what_is_written_is_what_hugging_face_writes() {
         save_encoder(&model, &config, &labels, pad, written.path()).unwrap();
         check(written.path(), &thin, head);
         let (ours, theirs) = (json_of(written.path()), json_of(&fixture_of(name)));
-        // Hugging Face writes more, of which we know nothing; what we write too must be the same.
+        // Hugging Face writes more; the options that both write must be equal.
         let mut same = 0;
         for (field, value) in ours.as_object().unwrap() {
             if let Some(theirs) = theirs.get(field) {
@@ -106,7 +107,7 @@ fn what_is_written_is_what_hugging_face_writes() {
     }
 }
 
-/// The names of the parameters of Hugging Face's model with this head, from the gradients in the fixture.
+/// Parameter names of Hugging Face's model with this head, from the gradients in the fixture.
 fn their_names(thin: &ThinEncoder, head: &str) -> BTreeSet<String> {
     let names = thin.fixture.0.names().into_iter();
     let start = format!("{head}.grad.");
@@ -116,7 +117,7 @@ fn their_names(thin: &ThinEncoder, head: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_head_is_written_under_hugging_faces_names_and_comes_back() {
+fn every_head_is_written_under_hugging_faces_names_and_read_back() {
     let device = Device::flex();
     for thin in thin_encoders() {
         for (name, head) in HEADS {
@@ -134,7 +135,7 @@ fn every_head_is_written_under_hugging_faces_names_and_comes_back() {
             let got: BTreeSet<String> = dict.names().map(String::from).collect();
             match head {
                 Head::None => {
-                    // Without the prefix, and otherwise all of it.
+                    // Everything, without the prefix.
                     let prefix = format!("{}.", thin.name);
                     let own = parameter_names(&model).into_iter();
                     let own = own.map(|n| n.strip_prefix(&prefix).unwrap().to_string());
@@ -150,7 +151,7 @@ fn every_head_is_written_under_hugging_faces_names_and_comes_back() {
 }
 
 #[test]
-fn labels_without_names_get_hugging_faces() {
+fn unnamed_labels_get_hugging_faces_default_names() {
     let thin = bert();
     let config = thin.config(Head::SequenceClassification);
     let model = thin.model(Head::SequenceClassification, &Device::flex());
@@ -193,7 +194,7 @@ fn labels_and_padding_that_do_not_fit_are_refused() {
     assert!(!written.path().join("config.json").exists());
 }
 
-/// What is said about a folder with this configuration.
+/// Error of a folder with this configuration.
 fn error_of(config: &Value) -> String {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
@@ -258,7 +259,7 @@ fn options_that_would_change_the_result_are_refused() {
 }
 
 #[test]
-fn what_a_configuration_does_not_say_is_what_hugging_face_takes() {
+fn absent_options_have_hugging_faces_defaults() {
     let read = |json: Value| {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("config.json"), json.to_string()).unwrap();
@@ -272,7 +273,7 @@ fn what_a_configuration_does_not_say_is_what_hugging_face_takes() {
     let class = "DistilBertForTokenClassification";
     let (config, labels) = read(json!({"model_type": "distilbert", "architectures": [class]}));
     assert_eq!((config.num_labels(), labels.len()), (2, 2));
-    // More than ten labels: keys are numbers, not text in alphabetical order.
+    // More than ten labels: keys are ordered as numbers, not as text.
     let names: serde_json::Map<String, Value> = (0..12)
         .map(|id| (id.to_string(), format!("label {id}").into()))
         .collect();
@@ -285,7 +286,7 @@ fn what_a_configuration_does_not_say_is_what_hugging_face_takes() {
 }
 
 #[test]
-fn a_saved_model_does_not_mind_padding_either() {
+fn a_saved_model_ignores_padding() {
     let thin = roberta();
     let written = tempfile::tempdir().unwrap();
     let (config, device) = (thin.config(Head::SequenceClassification), Device::flex());

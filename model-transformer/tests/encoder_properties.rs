@@ -1,4 +1,4 @@
-//! What holds for any encoder and any texts.
+//! Properties of any encoder and any texts.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -9,7 +9,7 @@ use common::{assert_close, values};
 use proptest::prelude::*;
 use tinderbox_model_transformer::{EncoderInput, Head};
 
-/// Rows of tokens, none of which fills up.
+/// Rows of tokens without padding.
 fn rows() -> impl Strategy<Value = Vec<Vec<i64>>> {
     prop::collection::vec(prop::collection::vec(5..50_i64, 1..9), 1..4)
 }
@@ -42,7 +42,7 @@ proptest! {
                 let alone = input_of(std::slice::from_ref(row), row.len(), pad, false);
                 let expected = features(&thin, &alone).remove(0);
                 assert_close(thin.name, &got, &expected, 1e-5);
-                // The same without a word about padding.
+                // Without an attention mask, too.
                 let all_real = EncoderInput { attention_mask: None, ..alone };
                 let model = thin.model(Head::None, &Device::flex());
                 assert_close(thin.name, &values(model.forward_features(&all_real)), &expected, 1e-5);
@@ -96,7 +96,7 @@ proptest! {
 }
 
 #[test]
-fn a_row_of_nothing_but_padding_gives_numbers() {
+fn a_row_of_padding_alone_gives_finite_numbers() {
     for thin in thin_encoders() {
         let input = input_of(&[vec![7, 8], vec![]], 4, 0, false);
         let model = thin.model(Head::SequenceClassification, &Device::flex());

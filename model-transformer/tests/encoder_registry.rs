@@ -1,4 +1,4 @@
-//! What holds for every encoder in the registry.
+//! Properties of every encoder in the registry.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -12,7 +12,7 @@ use tinderbox_model_transformer::{
     EncoderInput, Head, TextEncoder, TextEncoderConfig, num_parameters, weights,
 };
 
-/// Two texts, the second of which is filled up.
+/// Two texts, the second one padded.
 fn input(device: &Device) -> EncoderInput {
     let input = input_of(&[vec![5, 12, 19, 26, 2], vec![9, 16, 23]], 5, 1, false);
     EncoderInput {
@@ -22,7 +22,7 @@ fn input(device: &Device) -> EncoderInput {
     }
 }
 
-/// The sum of the squares of all that the model says, and the shape.
+/// Sum of squares and shape of the output.
 fn said(model: &TextEncoder, head: Head, device: &Device) -> (Tensor<1>, Vec<usize>) {
     let input = input(device);
     let (said, shape) = match head {
@@ -42,7 +42,7 @@ fn said(model: &TextEncoder, head: Head, device: &Device) -> (Tensor<1>, Vec<usi
         Head::TokenClassification => summed(model.forward_token_classification(&input).unwrap()),
         Head::QuestionAnswering => {
             let [start, end] = model.forward_question_answering(&input).unwrap();
-            // What fills up says nothing.
+            // Padding is left out.
             summed(Tensor::cat(vec![start, end], 0).clamp_min(-1e3))
         }
     };
@@ -54,7 +54,7 @@ fn summed<const D: usize>(logits: Tensor<D>) -> (Tensor<1>, Vec<usize>) {
     (logits.square().sum(), shape)
 }
 
-/// Of features not the sum of squares, which normalisation makes nearly constant.
+/// Not the sum of squares for features: normalisation makes it nearly constant.
 fn answer(model: &TextEncoder, head: Head, device: &Device) -> Vec<f32> {
     match head {
         Head::None => values(model.forward_features(&input(device)).inner()),
@@ -74,7 +74,8 @@ fn names_are_sorted_and_found() {
 
 #[test]
 fn every_encoder_has_hugging_faces_number_of_parameters() {
-    // The numbers in the table are those that transformers counts. Nothing is allocated here.
+    // The numbers in the table were counted with Hugging Face transformers. Nothing is allocated
+    // here.
     for info in ENCODERS {
         let config = (info.config)();
         assert_eq!(config.num_parameters(), info.parameters, "{}", info.name);
@@ -134,7 +135,7 @@ fn every_parameter_gets_a_gradient() {
 }
 
 #[test]
-fn saved_weights_give_the_same_answers_and_the_same_bytes() {
+fn saved_weights_give_the_same_outputs_and_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     let device = Device::flex();
@@ -153,7 +154,7 @@ fn saved_weights_give_the_same_answers_and_the_same_bytes() {
 }
 
 #[test]
-fn every_dropout_acts_in_training_and_only_there() {
+fn every_dropout_is_active_in_training_only() {
     for (name, option, head) in [
         ("bert_tiny", "hidden_dropout_prob", Head::None),
         ("bert_tiny", "attention_probs_dropout_prob", Head::None),
@@ -188,7 +189,7 @@ fn every_dropout_acts_in_training_and_only_there() {
         let device = Device::flex().autodiff();
         let config = shallow(thin(find_encoder(name).unwrap())).with_head(head, 3);
         let mut json = serde_json::to_value(config).unwrap();
-        // Large enough that a change is larger than rounding.
+        // Large enough for changes to exceed rounding errors.
         json["initializer_range"] = 0.5.into();
         for (field, value) in json.as_object_mut().unwrap() {
             if field.contains("drop") {

@@ -1,4 +1,5 @@
-//! Weights of Hugging Face's encoders under other heads, under other names, and in networks that they do not fit.
+//! Pretrained encoder weights with other heads, with other names, and in models that they do not
+//! fit.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -14,7 +15,7 @@ use tinderbox_model_transformer::huggingface::{
 use tinderbox_model_transformer::weights::{Mismatch, StateDict};
 use tinderbox_model_transformer::{Head, TextEncoder, TextEncoderConfig};
 
-/// A model with another head out of the weights in `folder`.
+/// A model with another head, from the weights in `folder`.
 fn load(
     thin: &ThinEncoder,
     head: Head,
@@ -27,9 +28,9 @@ fn load(
 }
 
 #[test]
-fn a_new_head_stands_on_old_weights() {
+fn a_new_head_is_put_on_pretrained_weights() {
     let device = Device::flex();
-    // From masked tokens to sequences: a pooler, too, that the file does not have.
+    // From masked language modelling to sequence classification: the file has no pooler either.
     let path = fixture_of("bert");
     let (model, mismatch) = load(&bert(), Head::SequenceClassification, 5, &path, true).unwrap();
     let new = [
@@ -65,10 +66,10 @@ fn a_new_head_stands_on_old_weights() {
         &bert().fixture.floats("plain.features"),
         1e-4,
     );
-    // Which is no model that was trained, and is not taken for one.
+    // Without `new_head`, a head that was never trained is an error.
     let error = load(&bert(), Head::SequenceClassification, 5, &path, false).unwrap_err();
     assert!(error.to_string().contains("4 missing"), "{error}");
-    // The pooler of a file is read.
+    // A pooler in the file is loaded.
     let (_, mismatch) = load(
         &bert(),
         Head::SequenceClassification,
@@ -84,7 +85,7 @@ fn a_new_head_stands_on_old_weights() {
             .iter()
             .all(|name| name.starts_with("classifier."))
     );
-    // And left out where there is no use for it.
+    // And ignored if the model has none.
     let (_, mismatch) = load(
         &bert(),
         Head::TokenClassification,
@@ -102,9 +103,9 @@ fn a_new_head_stands_on_old_weights() {
     assert!(has("bert.pooler.") && has("cls.seq_relationship."));
 }
 
-/// Sentence encoders that take the mean are published without one.
+/// Sentence encoders with mean pooling are published without a pooler.
 #[test]
-fn a_model_without_a_head_does_without_a_pooler() {
+fn a_model_without_a_head_needs_no_pooler() {
     let file = renamed(|name| (!name.starts_with("cls.")).then(|| name.to_string()));
     let (model, mismatch) = load(&bert(), Head::None, 2, file.path(), false).unwrap();
     assert!(mismatch.is_empty(), "{mismatch}");
@@ -113,13 +114,13 @@ fn a_model_without_a_head_does_without_a_pooler() {
     assert!(model.pool(features.clone()).is_none());
     let expected = bert().fixture.floats("plain.features");
     assert_close("features", &values(features), &expected, 1e-4);
-    // A head for sequences reads the pooler.
+    // A sequence classification head needs the pooler.
     let error = load(&bert(), Head::SequenceClassification, 2, file.path(), false).unwrap_err();
     assert!(error.to_string().contains("pooler"), "{error}");
 }
 
 #[test]
-fn a_head_is_new_where_the_old_one_does_not_fit() {
+fn a_head_that_does_not_fit_is_replaced() {
     let thin = distilbert();
     let path = fixture_of("distilbert");
     let labels = |model: &TextEncoder| thin.answer(model, Head::SequenceClassification);
@@ -127,7 +128,7 @@ fn a_head_is_new_where_the_old_one_does_not_fit() {
     let (model, mismatch) = load(&thin, Head::SequenceClassification, 3, &path, true).unwrap();
     assert_eq!(labels(&model), old);
     assert!(mismatch.is_empty(), "{mismatch}");
-    // With another number of labels only a new one will do; what lies before it is read.
+    // Another number of labels needs a new output layer; layers before it are loaded.
     let (_, mismatch) = load(&thin, Head::SequenceClassification, 4, &path, true).unwrap();
     assert_eq!(mismatch.different.len(), 2, "{mismatch}");
     assert!(mismatch.missing.is_empty(), "{mismatch}");
@@ -136,7 +137,7 @@ fn a_head_is_new_where_the_old_one_does_not_fit() {
         error.to_string().contains("2 different (classifier."),
         "{error}"
     );
-    // Two heads of one name and of different parts.
+    // Two heads with the same name and different modules.
     let (_, mismatch) = load(
         &roberta(),
         Head::SequenceClassification,
@@ -161,7 +162,7 @@ fn a_head_is_new_where_the_old_one_does_not_fit() {
 }
 
 #[test]
-fn a_head_for_masked_tokens_is_read_where_it_is() {
+fn a_masked_lm_head_in_the_file_is_loaded() {
     let (model, mismatch) = load(&bert(), Head::MaskedLm, 2, &fixture_of("bert"), true).unwrap();
     assert!(mismatch.is_empty(), "{mismatch}");
     let expected = bert().fixture.floats("plain.masked_lm.logits");
@@ -178,7 +179,7 @@ fn a_file_without_a_prefix_fits_under_any_head() {
     let written = tempfile::tempdir().unwrap();
     let (config, model) = (thin.config(Head::None), thin.model(Head::None, &device));
     save_encoder(&model, &config, &[], 0, written.path()).unwrap();
-    // A file in place of a folder.
+    // A file instead of a folder.
     let path = written.path().join("model.safetensors");
     let (model, mismatch) = load(&thin, Head::SequenceClassification, 3, &path, true).unwrap();
     assert_eq!(mismatch.missing.len(), 2);
@@ -192,7 +193,7 @@ fn a_file_without_a_prefix_fits_under_any_head() {
     );
 }
 
-/// The bytes of the fixture's BERT for masked tokens, with names as `rename` would have them.
+/// Bytes of the fixture's masked-language-model BERT, with names mapped by `rename`.
 fn renamed(rename: impl FnMut(&str) -> Option<String>) -> tempfile::NamedTempFile {
     let dict = StateDict::read(&fixture_of("bert").join("model.safetensors")).unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -202,7 +203,7 @@ fn renamed(rename: impl FnMut(&str) -> Option<String>) -> tempfile::NamedTempFil
 }
 
 #[test]
-fn a_bias_under_its_second_name_alone_is_read() {
+fn a_bias_under_its_second_name_only_is_loaded() {
     let file = renamed(|name| Some(name.replace("predictions.bias", "predictions.decoder.bias")));
     let (model, mismatch) = load(&bert(), Head::MaskedLm, 2, file.path(), false).unwrap();
     assert!(mismatch.is_empty(), "{mismatch}");
@@ -212,7 +213,7 @@ fn a_bias_under_its_second_name_alone_is_read() {
 }
 
 #[test]
-fn weights_of_another_network_are_refused_whatever_the_head() {
+fn weights_of_another_model_are_refused_for_every_head() {
     let path = fixture_of("bert");
     for new_head in [false, true] {
         let message = |change: fn(&mut tinderbox_model_transformer::BertConfig)| {
@@ -242,7 +243,7 @@ fn weights_of_another_network_are_refused_whatever_the_head() {
         );
         let error = message(|config| config.intermediate_size = 13);
         assert!(error.contains("different"), "{error}");
-        // Of another family, nothing fits.
+        // Nothing of another family fits.
         let error = load(&roberta(), Head::MaskedLm, 2, &path, new_head).unwrap_err();
         assert!(error.to_string().contains("missing"), "{error}");
     }

@@ -1,4 +1,4 @@
-//! llama2.c's checkpoints, right and wrong ones. The fixture is made by `golden/make_transformer.py`.
+//! llama2.c checkpoints, valid and invalid. The fixture is made by `golden/make_transformer.py`.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -24,7 +24,7 @@ fn written(bytes: &[u8]) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-/// The header's number at `index` becomes `value`.
+/// Sets the number at `index` in the header to `value`.
 fn with(mut bytes: Vec<u8>, index: usize, value: i32) -> Vec<u8> {
     bytes[4 * index..4 * index + 4].copy_from_slice(&value.to_le_bytes());
     bytes
@@ -55,7 +55,7 @@ fn a_positive_vocabulary_means_a_tied_head() {
     let table = 61 * 16 * 4;
     let mut tied = with(untied.clone(), 5, 61);
     tied.truncate(untied.len() - table);
-    // The same network, its head spelt out.
+    // The same model with an explicit head.
     let mut spelt_out = untied.clone();
     let embeddings = &untied[HEADER..HEADER + table];
     spelt_out[untied.len() - table..].copy_from_slice(embeddings);
@@ -89,7 +89,7 @@ fn a_file_of_another_length_is_refused() {
 }
 
 #[test]
-fn a_header_that_makes_no_sense_is_refused_before_anything_is_allocated() {
+fn an_invalid_header_is_refused_before_anything_is_allocated() {
     for (index, value, option) in [
         (0, 0, "hidden_size"),
         (0, i32::MAX, "hidden_size"),
@@ -106,7 +106,7 @@ fn a_header_that_makes_no_sense_is_refused_before_anything_is_allocated() {
         let message = error(&with(bytes(), index, value));
         assert!(message.contains(option), "{index} {value}: {message}");
     }
-    // Each number is possible, and together they would be petabytes.
+    // Each number is valid, but together they would be petabytes.
     let mut large = bytes();
     for (index, value) in [
         (0, 1 << 24),
@@ -121,7 +121,7 @@ fn a_header_that_makes_no_sense_is_refused_before_anything_is_allocated() {
 }
 
 #[test]
-fn later_formats_missing_files_and_broken_weights_are_told_apart() {
+fn later_formats_missing_files_and_broken_weights_have_different_errors() {
     let mut later = bytes();
     later[..4].copy_from_slice(&0x616b_3432_u32.to_le_bytes());
     assert!(error(&later).contains("later format"));

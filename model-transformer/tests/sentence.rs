@@ -1,4 +1,4 @@
-//! Texts as vectors: pooling by hand, and the folders that sentence-transformers writes.
+//! Sentence embeddings: pooling checked by hand, and sentence-transformers folders.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -23,7 +23,8 @@ fn assert_close(got: &[f32], expected: &[f32]) {
     }
 }
 
-/// Two rows of three tokens with two features; the second row has one token less, and what fills it up is not even a number.
+/// Two rows of three tokens with two features. The second row ends in padding, whose features are
+/// NaN.
 fn features(device: &Device) -> (Tensor<3>, Tensor<2, Bool>) {
     let features = [
         [[1.0, -2.0], [3.0, 0.0], [5.0, 8.0]],
@@ -37,7 +38,7 @@ fn features(device: &Device) -> (Tensor<3>, Tensor<2, Bool>) {
 }
 
 #[test]
-fn pooling_is_what_it_is_called_and_padding_does_not_count() {
+fn pooling_ignores_padding() {
     let device = Device::flex();
     for (pooling, expected) in [
         (Pooling::Mean, [3.0, 2.0, 1.0, 8.0]),
@@ -50,7 +51,7 @@ fn pooling_is_what_it_is_called_and_padding_does_not_count() {
 }
 
 #[test]
-fn a_row_without_tokens_has_a_mean_of_zeros() {
+fn the_mean_of_no_tokens_is_zero() {
     let device = Device::flex();
     let real = Tensor::<2, Bool>::full([1, 2], false, &device);
     let mean = pool(Tensor::ones([1, 2, 3], &device), real, Pooling::Mean);
@@ -58,7 +59,7 @@ fn a_row_without_tokens_has_a_mean_of_zeros() {
 }
 
 #[test]
-fn vectors_get_length_one_and_zeros_stay() {
+fn vectors_are_normalised_and_zeros_stay() {
     let device = Device::flex();
     let vectors = Tensor::<2>::from_floats([[3.0, -4.0], [0.0, 0.0], [1e-5, 0.0]], &device);
     let expected = [0.6, -0.8, 0.0, 0.0, 1.0, 0.0];
@@ -74,7 +75,7 @@ fn config() -> TextEncoderConfig {
     )
 }
 
-/// A folder with a tiny encoder, and these files besides.
+/// A folder with a tiny encoder and these additional files.
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let config = config();
@@ -104,7 +105,7 @@ fn modules(steps: &[&str]) -> String {
 }
 
 #[test]
-fn modules_json_says_how_an_encoder_is_used() {
+fn modules_json_configures_the_encoder() {
     let all = modules(&[TRANSFORMER, POOLING, NORMALIZE]);
     let length = r#"{"max_seq_length": 7, "do_lower_case": false}"#;
     let opened = folder(&[
@@ -117,7 +118,7 @@ fn modules_json_says_how_an_encoder_is_used() {
     assert!(encoder.normalize);
     assert_eq!(encoder.max_length, 7);
 
-    // Without a last step, and with more tokens than the encoder has positions.
+    // Without normalisation, and with a longer maximum than the encoder has positions.
     let two = modules(&[TRANSFORMER, POOLING]);
     for (pooling, expected) in [
         (
@@ -147,7 +148,7 @@ fn modules_json_says_how_an_encoder_is_used() {
 }
 
 #[test]
-fn a_plain_folder_is_a_mean_of_any_length() {
+fn a_plain_folder_uses_mean_pooling_at_full_length() {
     let opened = folder(&[]);
     let encoder = open(opened.path()).unwrap();
     assert_eq!(encoder.pooling, Pooling::Mean);
@@ -156,9 +157,9 @@ fn a_plain_folder_is_a_mean_of_any_length() {
     assert_eq!(transformer_folder(opened.path()).unwrap(), opened.path());
 }
 
-/// As older releases wrote it.
+/// The layout of older releases.
 #[test]
-fn the_encoder_may_lie_in_a_folder_below() {
+fn the_encoder_may_be_in_a_subfolder() {
     let below = folder(&[]);
     let outer = tempfile::tempdir().unwrap();
     let inner = outer.path().join("0_Transformer");
@@ -180,7 +181,7 @@ fn the_encoder_may_lie_in_a_folder_below() {
 }
 
 #[test]
-fn what_would_give_other_vectors_is_refused() {
+fn unsupported_settings_that_change_vectors_are_refused() {
     let all = modules(&[TRANSFORMER, POOLING, NORMALIZE]);
     let dense = POOLING.replace("Pooling\"}", "Dense\"}");
     let unknown = NORMALIZE.replace("models.Normalize", "models.Sparkle");
@@ -268,7 +269,7 @@ fn what_would_give_other_vectors_is_refused() {
     }
 }
 
-/// A text has the same vector alone and beside a longer one.
+/// A text has the same vector alone and in a batch with a longer one.
 #[test]
 fn padding_does_not_change_a_vector() {
     let device = Device::flex();

@@ -1,4 +1,5 @@
-//! Explanations add up, agree with finite differences and do not depend on what is around a text.
+//! Explanations are complete, agree with finite differences, and are independent of padding and
+//! batch size.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::{Mutex, PoisonError};
@@ -17,10 +18,10 @@ fn settings(steps: usize) -> IntegratedGradients {
     IntegratedGradients::default().with_steps(steps)
 }
 
-/// The seed is the process's: weights are drawn by one test at a time.
+/// The seed is global to the process: one test at a time initialises weights.
 static SEED: Mutex<()> = Mutex::new(());
 
-/// A tiny model of each family, with weights large enough for its answers to move.
+/// A tiny model of each family, with weights large enough for its outputs to vary.
 fn models(head: Head, device: &Device) -> Vec<TextEncoder> {
     let bert = BertConfig::new(2, 2, 8)
         .with_vocab_size(20)
@@ -51,7 +52,7 @@ fn models(head: Head, device: &Device) -> Vec<TextEncoder> {
     device.seed(5);
     let init = |config: TextEncoderConfig| {
         let model = config.with_head(head, 3).init(device).unwrap();
-        // A weight is drawn when it is first looked at: here, and in this order.
+        // A weight is initialised when it is first accessed: here, in this order.
         weights::to_bytes(&model).unwrap();
         model
     };
@@ -59,7 +60,7 @@ fn models(head: Head, device: &Device) -> Vec<TextEncoder> {
 }
 
 const TEXT: [i32; 6] = [3, 7, 9, 12, 5, 4];
-/// The first and the last token are kept.
+/// Keeps the first and the last token.
 const BASELINE: [i32; 6] = [3, 1, 1, 1, 1, 4];
 
 fn row(tokens: &[i32], device: &Device) -> Tensor<2, Int> {
@@ -71,7 +72,7 @@ fn input(device: &Device) -> EncoderInput {
 }
 
 #[test]
-fn of_a_linear_function_they_are_exact() {
+fn integrated_gradients_of_a_linear_function_are_exact() {
     let device = Device::flex();
     let text = Tensor::<3>::from_floats([[[1.0, 2.0], [3.0, -1.0], [0.5, 0.5]]], &device);
     let baseline = Tensor::<3>::from_floats([[[0.0, 1.0], [3.0, -1.0], [1.5, 0.0]]], &device);
@@ -91,9 +92,9 @@ fn of_a_linear_function_they_are_exact() {
     }
 }
 
-/// The completeness axiom, for every family and both kinds of output.
+/// Completeness axiom, for every family and both kinds of output.
 #[test]
-fn scores_add_up_to_the_difference_that_the_text_makes() {
+fn scores_sum_to_the_difference_from_the_baseline() {
     let device = Device::flex();
     let baseline = row(&BASELINE, &device);
     for model in models(Head::SequenceClassification, &device) {
@@ -108,7 +109,7 @@ fn scores_add_up_to_the_difference_that_the_text_makes() {
                 found.gap().abs() < 0.01 * difference.max(total),
                 "{found:?}"
             );
-            // What the baseline has too explains nothing.
+            // Tokens shared with the baseline score 0.
             assert_eq!((found.scores[0], found.scores[5]), (0.0, 0.0));
             let logits = model
                 .forward_sequence_classification(&input(&device))
@@ -128,9 +129,10 @@ fn scores_add_up_to_the_difference_that_the_text_makes() {
     }
 }
 
-/// With one step the gradient is taken half way, and a score is the derivative along the token's path there.
+/// One step takes the gradient at the midpoint, where a score is the derivative along the token's
+/// path.
 #[test]
-fn the_gradient_is_that_of_finite_differences() {
+fn scores_agree_with_finite_differences() {
     let device = Device::flex();
     let model = models(Head::SequenceClassification, &device).remove(0);
     let baseline = row(&BASELINE, &device);
@@ -159,7 +161,7 @@ fn the_gradient_is_that_of_finite_differences() {
 }
 
 #[test]
-fn padding_and_the_device_it_was_built_on_change_nothing() {
+fn padding_and_training_mode_change_nothing() {
     let device = Device::flex();
     for model in models(Head::SequenceClassification, &device) {
         let explain = |model: &TextEncoder, input: &EncoderInput, baseline: &[i32]| {
@@ -190,7 +192,7 @@ fn padding_and_the_device_it_was_built_on_change_nothing() {
 }
 
 #[test]
-fn how_many_steps_go_at_once_changes_nothing() {
+fn the_batch_size_changes_nothing() {
     let device = Device::flex();
     let model = models(Head::SequenceClassification, &device).remove(0);
     let explain = |batch_size| {
@@ -213,7 +215,7 @@ fn how_many_steps_go_at_once_changes_nothing() {
 }
 
 #[test]
-fn what_cannot_be_explained_is_an_error() {
+fn invalid_requests_are_errors() {
     let device = Device::flex();
     let model = models(Head::SequenceClassification, &device).remove(0);
     let explain = |tokens: Tensor<2, Int>, baseline: &Tensor<2, Int>, class, steps| {
@@ -250,7 +252,7 @@ fn what_cannot_be_explained_is_an_error() {
     );
 }
 
-/// Two layers of two heads over two tokens.
+/// Attention of two layers with two heads over two tokens.
 fn attentions(device: &Device) -> Vec<Tensor<4>> {
     vec![
         Tensor::from_floats(
@@ -271,8 +273,9 @@ fn assert_map(map: Tensor<3>, expected: &[f32]) {
     }
 }
 
-/// By hand: the layers' means are `[[.5, .5], [.5, .5]]` and `[[.3, .7], [.5, .5]]`; with half of what stays
-/// `[[.75, .25], [.25, .75]]` and `[[.65, .35], [.25, .75]]`, and the second times the first.
+/// By hand: the head means are `[[.5, .5], [.5, .5]]` and `[[.3, .7], [.5, .5]]`, with the residual
+/// half `[[.75, .25], [.25, .75]]` and `[[.65, .35], [.25, .75]]`; the result is the second times
+/// the first.
 #[test]
 fn rollout_is_the_product_of_the_layers() {
     let device = Device::flex();
@@ -297,9 +300,9 @@ fn attention_of_a_layer_and_a_head_or_the_mean() {
     assert!(attention_of(&[], None, None).is_err());
 }
 
-/// Every family's rows sum to one, and so does their rollout.
+/// Rows of the attention of every family sum to 1, and so do those of the rollout.
 #[test]
-fn a_models_attention_is_a_share() {
+fn attention_rows_sum_to_one() {
     let device = Device::flex();
     for model in models(Head::None, &device) {
         let attentions = model.attentions(&input(&device));

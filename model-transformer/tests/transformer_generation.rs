@@ -1,4 +1,4 @@
-//! Greedy generation: with a cache and without, the tokens are Hugging Face's.
+//! Greedy generation, with and without a KV cache, gives Hugging Face's tokens.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -13,13 +13,13 @@ fn load(thin: &Thin, device: &Device) -> CausalLm {
         .load(thin.config.init(device).unwrap(), "init.")
 }
 
-/// The likeliest next token of each sequence: logits `[batch, vocab_size]` to `[batch, 1]`.
+/// Most probable next token of each sequence: logits `[batch, vocab_size]` to `[batch, 1]`.
 fn best(logits: Tensor<2>) -> Tensor<2, Int> {
     logits.argmax(1)
 }
 
-/// Everything is computed anew for every token.
-fn write_uncached(model: &CausalLm, prompt: Tensor<2, Int>, count: usize) -> Tensor<2, Int> {
+/// Recomputes everything for every token.
+fn generate_uncached(model: &CausalLm, prompt: Tensor<2, Int>, count: usize) -> Tensor<2, Int> {
     let mut tokens = prompt;
     for _ in 0..count {
         let logits = model.forward(tokens.clone());
@@ -31,7 +31,7 @@ fn write_uncached(model: &CausalLm, prompt: Tensor<2, Int>, count: usize) -> Ten
     tokens.narrow(1, written, count)
 }
 
-fn write_cached(model: &CausalLm, prompt: Tensor<2, Int>, count: usize) -> Tensor<2, Int> {
+fn generate_cached(model: &CausalLm, prompt: Tensor<2, Int>, count: usize) -> Tensor<2, Int> {
     let mut cache = model.new_cache(prompt.dims()[0]);
     let mut next = best(model.forward_next(prompt, &mut cache));
     let mut written = vec![next.clone()];
@@ -49,18 +49,18 @@ fn greedy_generation_is_hugging_faces_with_and_without_a_cache() {
         let model = load(&thin, &device);
         let prompt = thin.fixture.int_tensor::<2>("prompt", &device);
         let expected = token_values(thin.fixture.int_tensor::<2>("written", &device));
-        // To the end of the context.
+        // To the full context length.
         let count = model.context_length() - prompt.dims()[1];
         assert_eq!(expected.len(), 2 * count);
-        let written = token_values(write_uncached(&model, prompt.clone(), count));
+        let written = token_values(generate_uncached(&model, prompt.clone(), count));
         assert_eq!(written, expected, "{}", thin.name);
-        let written = token_values(write_cached(&model, prompt, count));
+        let written = token_values(generate_cached(&model, prompt, count));
         assert_eq!(written, expected, "{}", thin.name);
     }
 }
 
 #[test]
-fn a_cache_gives_the_same_logits_however_the_text_is_cut() {
+fn a_cache_gives_the_same_logits_however_the_text_is_split() {
     for thin in thin_models() {
         let device = Device::flex();
         let model = load(&thin, &device);
@@ -85,7 +85,7 @@ fn a_cache_gives_the_same_logits_however_the_text_is_cut() {
 }
 
 #[test]
-fn a_cache_grows_past_its_first_size() {
+fn a_cache_grows_beyond_its_initial_capacity() {
     let device = Device::flex();
     let config = tinderbox_model_transformer::GptConfig::small(1, 2, 8, 300);
     let model = CausalLm::from(config.init(&device).unwrap());
@@ -108,7 +108,7 @@ fn a_model_in_training_generates_the_same_once_it_is_valid() {
         let device = Device::flex().autodiff();
         let model = load(&thin, &device).valid();
         let prompt = thin.fixture.int_tensor::<2>("prompt", &Device::flex());
-        let written = token_values(write_cached(&model, prompt, 5));
+        let written = token_values(generate_cached(&model, prompt, 5));
         let expected = token_values(thin.fixture.int_tensor::<2>("written", &Device::flex()));
         assert_eq!(written[..5], expected[..5], "{}", thin.name);
     }
@@ -116,7 +116,7 @@ fn a_model_in_training_generates_the_same_once_it_is_valid() {
 
 #[test]
 #[should_panic(expected = "tokens do not fit in the 2 that remain of a context of 40")]
-fn a_full_cache_takes_no_more() {
+fn a_full_cache_panics() {
     let device = Device::flex();
     let model = gpt2().config.init(&device).unwrap();
     let mut cache = model.new_cache(1);
@@ -127,7 +127,7 @@ fn a_full_cache_takes_no_more() {
 
 #[test]
 #[should_panic(expected = "the cache is for another batch size")]
-fn a_cache_is_for_one_size_of_batch() {
+fn a_cache_has_a_fixed_batch_size() {
     let device = Device::flex();
     let model = gpt2().config.init(&device).unwrap();
     let mut cache = model.new_cache(1);

@@ -34,7 +34,7 @@ const CASES: [(usize, usize, usize); 6] = [
     (1, 1, 7),
 ];
 
-/// Every way to say the masks of the fixture.
+/// All masks of the fixture, in every form.
 fn masks(fixture: &Fixture, case: &str, keys: usize, device: &Device) -> Vec<(&'static str, Mask)> {
     let allowed = |name: &str| -> Tensor<4, Bool> {
         let mask = fixture.tensor::<4>(&format!("{case}.{name}.mask"), device);
@@ -74,12 +74,12 @@ fn attention_is_pytorchs_with_every_mask() {
 }
 
 #[test]
-fn attention_learns_as_pytorchs_with_every_mask() {
+fn attention_gradients_are_pytorchs_with_every_mask() {
     let (fixture, plain) = (attention_fixture(), Device::flex());
     let device = plain.clone().autodiff();
     for (kv_heads, queries, keys) in CASES {
         let case = format!("{kv_heads}_{queries}_{keys}");
-        // Masks that were made on the plain device must do as well.
+        // Masks from the device without gradients must work, too.
         for mask_device in [&device, &plain] {
             for (name, mask) in masks(&fixture, &case, keys, mask_device) {
                 let input = |name: &str| {
@@ -104,7 +104,7 @@ fn attention_learns_as_pytorchs_with_every_mask() {
 }
 
 #[test]
-fn dropout_leaves_attentions_mean_and_only_acts_in_training() {
+fn dropout_keeps_the_mean_of_attention_and_is_active_in_training_only() {
     let dropout = DropoutConfig::new(0.4).init();
     let device = Device::flex().autodiff();
     device.seed(3);
@@ -115,7 +115,7 @@ fn dropout_leaves_attentions_mean_and_only_acts_in_training() {
     let got = values(output.inner());
     let mean = got.iter().sum::<f32>() / got.len() as f32;
     assert!((mean - 1.0).abs() < 0.03, "{mean}");
-    // Four keys of equal weight, each dropped or made larger: never the 1 of no dropout.
+    // Four keys of equal weight, each dropped or scaled up: never the 1 of no dropout.
     assert!(got.iter().all(|x| (x - 1.0).abs() > 0.1));
     let plain = attention(
         zeros().inner(),
@@ -131,7 +131,8 @@ fn layers_fixture() -> Fixture {
     Fixture::new(include_bytes!("fixtures/layers.safetensors"))
 }
 
-/// Compares the function and its gradient at four times the fixture's `x`, with and without gradients.
+/// Compares the function and its gradient at four times the fixture's `x`, on devices with and
+/// without gradients.
 fn check(name: &str, function: impl Fn(Tensor<3>) -> Tensor<3>) {
     let (fixture, plain) = (layers_fixture(), Device::flex());
     let got = values(function(fixture.tensor("x", &plain) * 4.0));
@@ -150,7 +151,7 @@ fn check(name: &str, function: impl Fn(Tensor<3>) -> Tensor<3>) {
 
 #[test]
 fn norms_are_pytorchs() {
-    // Weights are loaded by their names, so the names are tested, too.
+    // Weights are loaded by name, which tests the names, too.
     let load = |names: &[&str]| {
         let fixture = layers_fixture();
         let tensors: Vec<_> = names
@@ -185,7 +186,7 @@ fn activations_are_pytorchs() {
 }
 
 #[test]
-fn rotations_are_hugging_faces_and_metas() {
+fn rope_is_hugging_faces_and_metas() {
     let (fixture, device) = (layers_fixture(), Device::flex());
     let heads: Tensor<4> = fixture.tensor("heads", &device);
     let scaling = Some(&LLAMA3_SCALING);
@@ -203,7 +204,7 @@ fn rotations_are_hugging_faces_and_metas() {
 }
 
 #[test]
-fn tables_of_positions_are_the_papers_and_the_learned_ones() {
+fn position_tables_are_the_papers_and_the_learned_ones() {
     let (fixture, device) = (layers_fixture(), Device::flex());
     let table = positions::sinusoidal(7, 10, &device);
     let expected = fixture.floats("sinusoidal");
@@ -230,7 +231,7 @@ fn logits_are_hugging_faces() {
     }
 }
 
-/// The model after as many steps of AdamW; what the first step computes is compared.
+/// The model after `steps` steps of AdamW. Results of the first step are compared.
 fn train(thin: &Thin, steps: usize) -> CausalLm {
     let device = Device::flex().autodiff();
     let (tokens, targets) = batch(&thin.fixture, &device);
@@ -273,7 +274,8 @@ fn two_steps_of_training_are_hugging_faces() {
             if let Some(weight) = name.strip_prefix("step2.") {
                 let (mut got, mut expected) = (now.floats(weight), thin.fixture.floats(name));
                 if weight.ends_with("c_attn.bias") {
-                    // A bias of all keys changes nothing, so its gradient is rounding, which Adam makes large.
+                    // A bias shared by all keys has no effect: its gradient is rounding error,
+                    // which Adam amplifies.
                     let keys = got.len() / 3..2 * got.len() / 3;
                     got.drain(keys.clone());
                     expected.drain(keys);

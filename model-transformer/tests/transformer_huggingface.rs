@@ -1,4 +1,5 @@
-//! Folders of Hugging Face's, in and out. The fixtures are made by `golden/make_transformer.py`.
+//! Hugging Face model folders of causal language models, read and written. The fixtures are made by
+//! `golden/make_transformer.py`.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -29,13 +30,13 @@ fn folder(name: &str) -> std::path::PathBuf {
 #[test]
 fn folders_of_save_pretrained_open() {
     check(&folder("gpt2"), &gpt2());
-    // In two files with an index.
+    // Two shards with an index.
     check(&folder("llama"), &llama());
 }
 
 #[test]
 fn files_as_on_the_hub_open() {
-    // Without the prefix, with a tied head that is there twice, with constant masks.
+    // Without a prefix, with a copy of the tied head and with constant masks.
     check(&folder("hub"), &gpt2());
 }
 
@@ -52,7 +53,7 @@ fn what_is_written_is_what_hugging_face_writes() {
             serde_json::from_str(&text).unwrap()
         };
         let (ours, theirs) = (config_of(written.path()), config_of(&folder(name)));
-        // Hugging Face writes more, of which we know nothing; what we write too must be the same.
+        // Hugging Face writes more; the options that both write must be equal.
         let mut same = 0;
         for (field, value) in ours.as_object().unwrap() {
             if let Some(theirs) = theirs.get(field) {
@@ -61,7 +62,7 @@ fn what_is_written_is_what_hugging_face_writes() {
             }
         }
         assert!(same >= 15, "{name}: {same}");
-        // The tensors' names and shapes, too, which the fixture has under `init.`.
+        // So must names and shapes of tensors, which the fixture has under `init.`.
         let dict = StateDict::read(&written.path().join("model.safetensors")).unwrap();
         let mut expected: Vec<(String, Vec<usize>)> = Vec::new();
         for (name, view) in thin.fixture.0.iter() {
@@ -79,7 +80,7 @@ fn what_is_written_is_what_hugging_face_writes() {
 }
 
 #[test]
-fn every_thin_model_comes_back() {
+fn every_thin_model_is_read_back() {
     for thin in thin_models() {
         let written = tempfile::tempdir().unwrap();
         let model = thin
@@ -110,7 +111,7 @@ fn a_gpt_without_biases_is_written_with_zeros() {
 }
 
 #[test]
-fn an_untied_head_that_a_tied_model_has_no_place_for_is_refused() {
+fn an_untied_head_is_refused_by_a_tied_model() {
     let thin = gpt2();
     let CausalLmConfig::Gpt(config) = &thin.config else {
         unreachable!()
@@ -130,7 +131,7 @@ fn an_untied_head_that_a_tied_model_has_no_place_for_is_refused() {
     huggingface::open(written.path(), &device).unwrap();
 }
 
-/// What is said about a folder with these files.
+/// Error of a folder with these files.
 fn error(files: &[(&str, Value)]) -> HuggingFaceError {
     let folder = tempfile::tempdir().unwrap();
     for (name, json) in files {
@@ -177,7 +178,7 @@ fn options_that_would_change_the_result_are_refused() {
 }
 
 #[test]
-fn older_configurations_of_llama_are_understood() {
+fn older_llama_configurations_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let config = json!({
         "model_type": "llama", "rope_theta": 500000.0, "n_ctx": 7, "rope_scaling": {
@@ -192,7 +193,7 @@ fn older_configurations_of_llama_are_understood() {
     };
     assert_eq!(config.rope_theta, 500_000.0);
     assert_eq!(config.rope_scaling.unwrap().factor, 8.0);
-    // What the file does not say is what Hugging Face takes.
+    // Absent options have Hugging Face's defaults.
     assert_eq!(
         (config.rms_norm_eps, config.max_position_embeddings),
         (1e-6, 2048)
@@ -200,7 +201,7 @@ fn older_configurations_of_llama_are_understood() {
 }
 
 #[test]
-fn a_folder_without_weights_and_an_index_that_leads_away_are_refused() {
+fn a_folder_without_weights_and_an_index_that_leaves_the_folder_are_refused() {
     let config = ("config.json", small_gpt("n_layer", json!(1)));
     let error_without = error(std::slice::from_ref(&config));
     assert!(

@@ -1,4 +1,4 @@
-//! What holds for any shapes, masks and ways to cut a text.
+//! Properties of any shape, any mask, and any split of a text.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -14,7 +14,7 @@ fn random(shape: [usize; 4], device: &Device) -> Tensor<4> {
     Tensor::random(shape, Distribution::Normal(0.0, 2.0), device)
 }
 
-/// Keys and values of every query head, each spelt out.
+/// Repeats the key and value heads for every query head.
 fn spelt_out(x: &Tensor<4>, group: usize) -> Tensor<4> {
     let [batch, kv_heads, keys, head_dim] = x.dims();
     x.clone()
@@ -62,9 +62,10 @@ proptest! {
         batch in 1..3_usize,
     ) {
         let device = Device::flex();
-        let model = match is_llama {
-            true => CausalLm::from(LlamaConfig::mini().init(&device).unwrap()),
-            false => CausalLm::from(GptConfig::small(2, 2, 16, 64).init(&device).unwrap()),
+        let model = if is_llama {
+            CausalLm::from(LlamaConfig::mini().init(&device).unwrap())
+        } else {
+            CausalLm::from(GptConfig::small(2, 2, 16, 64).init(&device).unwrap())
         };
         let time = cuts.iter().sum::<usize>();
         let tokens: Vec<i64> = (0..batch * time).map(|i| (i * 7919 % 256) as i64).collect();

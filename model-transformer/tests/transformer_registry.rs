@@ -1,4 +1,4 @@
-//! What holds for every language model in the registry.
+//! Properties of every causal language model in the registry.
 #![allow(clippy::unwrap_used)]
 
 mod common;
@@ -11,7 +11,7 @@ use common::{gradients_by_name, values};
 use tinderbox_model_transformer::registry::{self, MODELS, ModelInfo};
 use tinderbox_model_transformer::{CausalLm, CausalLmConfig, num_parameters, weights};
 
-/// The same network, narrow: layers, names and shapes are what the tests are about.
+/// The same model, narrow: the tests are about layers, names and shapes.
 fn thin(info: &ModelInfo) -> CausalLmConfig {
     let config = (info.config)().with_vocab_size(31).with_context_length(12);
     match config {
@@ -27,7 +27,7 @@ fn thin(info: &ModelInfo) -> CausalLmConfig {
     }
 }
 
-/// At most as many layers as make a test quick.
+/// Limits the number of layers, for speed.
 fn shallow(config: CausalLmConfig) -> CausalLmConfig {
     match config {
         CausalLmConfig::Gpt(mut config) => {
@@ -57,8 +57,8 @@ fn names_are_sorted_and_found() {
 
 #[test]
 fn every_model_has_hugging_faces_number_of_parameters() {
-    // The numbers in the table are those that transformers counts. Nothing is allocated here: parameters are made when
-    // they are first asked for.
+    // The numbers in the table were counted with Hugging Face transformers. Nothing is allocated
+    // here: parameters are initialised when they are first accessed.
     for info in MODELS {
         let config = (info.config)();
         assert_eq!(config.num_parameters(), info.parameters, "{}", info.name);
@@ -102,7 +102,7 @@ fn every_parameter_gets_a_gradient() {
 }
 
 #[test]
-fn no_model_sees_what_comes_later() {
+fn no_model_sees_later_tokens() {
     for info in MODELS {
         let device = Device::flex();
         let model = shallow(thin(info)).init(&device).unwrap();
@@ -115,7 +115,7 @@ fn no_model_sees_what_comes_later() {
 }
 
 #[test]
-fn every_dropout_acts_in_training_and_only_there() {
+fn every_dropout_is_active_in_training_only() {
     for option in [
         "embd_pdrop",
         "attn_pdrop",
@@ -157,7 +157,7 @@ fn saved_weights_give_the_same_logits_and_the_same_bytes() {
 }
 
 #[test]
-fn a_configuration_is_the_same_after_json() {
+fn a_configuration_survives_json() {
     for info in MODELS {
         let config = (info.config)();
         let json = serde_json::to_string(&config).unwrap();
@@ -201,7 +201,7 @@ fn weights_begin_as_gpt2s() {
 }
 
 #[test]
-fn options_that_describe_no_network_are_named() {
+fn invalid_options_are_named() {
     let wrong = [
         (r#"{"family": "gpt", "n_embd": 10, "n_head": 3}"#, "n_embd"),
         (r#"{"family": "gpt", "n_layer": 0}"#, "n_layer"),

@@ -4,7 +4,7 @@
 pub struct ConfigError {
     /// Configuration field at fault.
     pub option: &'static str,
-    /// What is wrong with its value, and what would be valid.
+    /// Problem with its value, and the valid values.
     pub reason: String,
 }
 

@@ -24,12 +24,12 @@
 //! }
 //!
 //! const MODELS: &[ModelInfo<MlpConfig>] = &[
-//!     ModelInfo::new("mlp", 25_450, || MlpConfig { hidden: 32 }).summary("two linear layers"),
+//!     ModelInfo::new("mlp_small", 25_450, || MlpConfig { hidden: 32 }).summary("two linear layers"),
 //! ];
 //!
-//! let info = find(MODELS, "mlp").expect("it is in the table");
+//! let info = find(MODELS, "mlp_small").expect("it is in the table");
 //! assert!((info.config)().validate().is_ok());
-//! assert_eq!(nearest("mpl", MODELS.iter().map(|info| info.name)), Some("mlp"));
+//! assert_eq!(nearest("mlp_smal", MODELS.iter().map(|info| info.name)), Some("mlp_small"));
 //!
 //! let error = MlpConfig { hidden: 0 }.validate().unwrap_err();
 //! assert_eq!(error.to_string(), "model option `hidden`: must be at least 1, got 0");

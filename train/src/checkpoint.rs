@@ -7,10 +7,11 @@
 //!   latest   best       one line each: the name of a folder beside them
 //! ```
 //!
-//! A checkpoint is written into a hidden folder, every file synced, and the folder renamed into place: killed at any
-//! instant, the process leaves the old checkpoints and perhaps a hidden folder, which the next start removes. `SHA256SUMS`
-//! is checked before anything is believed (`sha256sum -c SHA256SUMS` checks it by hand). `latest` and `best` are for
-//! people and scripts; nothing here trusts them.
+//! A checkpoint is written into a hidden folder, every file synced, and the folder renamed into
+//! place. A process killed at any instant leaves the old checkpoints and perhaps a hidden folder,
+//! which the next start removes. `SHA256SUMS` is checked before a file is used (`sha256sum -c
+//! SHA256SUMS` checks it by hand). `latest` and `best` are for people and scripts; nothing here
+//! reads them.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -34,68 +35,68 @@ pub const STATE: &str = "state.json";
 /// Checksums of the other files.
 const SUMS: &str = "SHA256SUMS";
 
-/// A checkpoint that could not be written, found or trusted.
+/// Error of writing, finding or verifying a checkpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
-    /// It could not be written; those before it are untouched.
+    /// Writing failed; earlier checkpoints are untouched.
     #[error("cannot write checkpoint {}: {source}; {last_good}", path.display())]
     Write {
-        /// The folder that was to appear.
+        /// Folder of the checkpoint.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
-        /// The newest checkpoint that is there.
+        /// Newest intact checkpoint, in a phrase.
         last_good: String,
     },
-    /// It could not be read.
+    /// Reading failed.
     #[error("cannot read checkpoint {}: {source}", path.display())]
     Read {
-        /// The file or folder.
+        /// File or folder.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// It is not what was written.
+    /// A file is missing or does not match its checksum.
     #[error("checkpoint {} is corrupt: {reason}; {remedy}", path.display())]
     Corrupt {
-        /// The checkpoint.
+        /// Folder of the checkpoint.
         path: PathBuf,
-        /// Which file, and what is wrong with it.
+        /// File and its problem.
         reason: String,
-        /// How to go on without it.
+        /// Way to resume without this checkpoint.
         remedy: String,
     },
-    /// There is none.
+    /// No checkpoint exists.
     #[error("{}: {reason}", path.display())]
     NotFound {
-        /// Where it was looked for.
+        /// Folder that was searched.
         path: PathBuf,
-        /// What there is.
+        /// Existing checkpoints, in a phrase.
         reason: String,
     },
 }
 
-/// The checkpoints of one run.
+/// Checkpoints of one run.
 #[derive(Clone, Debug)]
 pub struct Checkpoints {
     folder: PathBuf,
 }
 
-/// The files of a checkpoint, by name.
+/// Files of a checkpoint, by name.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 impl Checkpoints {
-    /// The checkpoints in `folder`, which need not exist yet.
+    /// Checkpoints in `folder`, which need not exist yet.
     pub fn new(folder: PathBuf) -> Self {
         Self { folder }
     }
 
-    /// The folder of the checkpoint at `step`.
+    /// Folder of the checkpoint at `step`.
     pub fn path(&self, step: u64) -> PathBuf {
         self.folder.join(name(step))
     }
 
-    /// The steps of all whole checkpoints, oldest first.
+    /// Steps of all complete checkpoints, oldest first.
     ///
     /// # Errors
     /// The folder exists and cannot be read.
@@ -109,10 +110,10 @@ impl Checkpoints {
         Ok(steps)
     }
 
-    /// Removes what a killed process left half written or half removed.
+    /// Removes partially written and partially removed checkpoints of a killed process.
     ///
     /// # Errors
-    /// The folder cannot be read or a left-over cannot be removed.
+    /// The folder cannot be read or a leftover cannot be removed.
     pub fn clean(&self) -> Result<(), CheckpointError> {
         for name in self.entries()? {
             if name.starts_with(".partial-") || name.starts_with(".removed-") {
@@ -123,10 +124,11 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Writes the checkpoint of `step`. One that is there already is left as it is: the same step of the same run.
+    /// Writes the checkpoint of `step`. An existing one is kept: it is the same step of the same
+    /// run.
     ///
     /// # Errors
-    /// The disk is full or the folder cannot be written to; nothing half-written is left.
+    /// The disk is full or the folder is not writable; no partial checkpoint is left.
     pub fn save(&self, step: u64, files: &Files) -> Result<(), CheckpointError> {
         let path = self.path(step);
         if path.exists() {
@@ -137,7 +139,7 @@ impl Checkpoints {
             .write(&partial, &path, files)
             .and_then(|()| write_atomically(&self.folder.join("latest"), name(step).as_bytes()));
         written.map_err(|source| {
-            // The error that matters is the first one; whether the left-over can go does not change it.
+            // The first error matters; a failing cleanup does not change it.
             let _ = fs::remove_dir_all(&partial);
             CheckpointError::Write {
                 path,
@@ -164,10 +166,10 @@ impl Checkpoints {
         sync_folder(&self.folder)
     }
 
-    /// The files of the checkpoint at `step`, each checked against its checksum.
+    /// Reads the files of the checkpoint at `step` and verifies their checksums.
     ///
     /// # Errors
-    /// A file is missing or is not what was written.
+    /// A file is missing or does not match its checksum.
     pub fn load(&self, step: u64) -> Result<Files, CheckpointError> {
         let path = self.path(step);
         let corrupt = |reason: String| CheckpointError::Corrupt {
@@ -177,7 +179,7 @@ impl Checkpoints {
         };
         if !path.is_dir() {
             let steps: Vec<String> = self.steps()?.iter().map(u64::to_string).collect();
-            let reason = format!("no such checkpoint; there are: {}", steps.join(", "));
+            let reason = format!("no such checkpoint; the steps are: {}", steps.join(", "));
             return Err(CheckpointError::NotFound { path, reason });
         }
         let sums = match fs::read_to_string(path.join(SUMS)) {
@@ -201,10 +203,10 @@ impl Checkpoints {
         Ok(files)
     }
 
-    /// Names the best checkpoint for people and scripts.
+    /// Writes `best`, for people and scripts.
     ///
     /// # Errors
-    /// The folder cannot be written to.
+    /// The folder is not writable.
     pub fn mark_best(&self, step: u64) -> Result<(), CheckpointError> {
         let path = self.folder.join("best");
         write_atomically(&path, name(step).as_bytes()).map_err(|source| CheckpointError::Write {
@@ -214,10 +216,10 @@ impl Checkpoints {
         })
     }
 
-    /// Removes all but the newest `keep_last` and the one at step `best`.
+    /// Removes all but the newest `keep_last` checkpoints and the one at step `best`.
     ///
     /// # Errors
-    /// One could not be removed.
+    /// A checkpoint could not be removed.
     pub fn prune(&self, keep_last: usize, best: Option<u64>) -> Result<(), CheckpointError> {
         let steps = self.steps()?;
         let old = steps.len().saturating_sub(keep_last);
@@ -227,10 +229,10 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Removes those after `step`, for a run that goes back to it.
+    /// Removes checkpoints after `step`, for a run that resumes from it.
     ///
     /// # Errors
-    /// One could not be removed.
+    /// A checkpoint could not be removed.
     pub fn remove_after(&self, step: u64) -> Result<(), CheckpointError> {
         for later in self.steps()?.into_iter().filter(|later| *later > step) {
             self.remove(later)?;
@@ -238,7 +240,7 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Renamed first, so that half a checkpoint never has the name of a whole one.
+    /// Renamed first, so that a partial checkpoint never has the name of a complete one.
     fn remove(&self, step: u64) -> Result<(), CheckpointError> {
         let path = self.path(step);
         let removed = self.folder.join(format!(".removed-{}", name(step)));
@@ -247,7 +249,7 @@ impl Checkpoints {
             .map_err(|source| read_error(&path, source))
     }
 
-    /// For error messages: where one can go back to.
+    /// Newest intact checkpoint, as a phrase for error messages.
     pub fn last_good(&self) -> String {
         match self.steps().ok().and_then(|steps| steps.last().copied()) {
             Some(step) => format!("the last good checkpoint is {}", self.path(step).display()),
@@ -261,8 +263,8 @@ impl Checkpoints {
             .ok()
             .and_then(|steps| steps.into_iter().rfind(|step| *step < corrupt));
         match older {
-            Some(step) => format!("to go back to the one before it: --resume={step}"),
-            None => "there is no other checkpoint to go back to".into(),
+            Some(step) => format!("to resume from the one before it: --resume={step}"),
+            None => "there is no earlier checkpoint".into(),
         }
     }
 
@@ -317,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_loaded() {
+    fn a_saved_checkpoint_is_loaded() {
         let (_folder, checkpoints) = checkpoints();
         assert!(checkpoints.steps().unwrap().is_empty());
         checkpoints.save(7, &files("a")).unwrap();
@@ -354,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn left_overs_are_no_checkpoints_and_are_removed() {
+    fn leftovers_are_not_checkpoints_and_are_removed() {
         let (_folder, checkpoints) = checkpoints();
         checkpoints.save(7, &files("a")).unwrap();
         let left = checkpoints.folder.join(".partial-step-00000009");

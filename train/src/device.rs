@@ -1,52 +1,53 @@
-//! The backends compiled in, by name.
+//! Backends of this build, by name.
 //!
-//! `Device::default()` is never used: it depends on which features any crate of the build happens to enable. What runs is
-//! what was asked for, and if that is not there the error names the cargo feature that would bring it.
+//! `Device::default()` is never used: it depends on which features any crate of the build happens
+//! to enable. The requested backend runs, or the error names the cargo feature that provides it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 
 use burn::tensor::Device;
+
 #[cfg(feature = "wgpu")]
 use burn::tensor::DeviceKind;
 
-/// Every backend there is, in the order in which `tinderbox devices` lists them.
+/// All backends, in the order of `tinderbox devices`.
 pub const BACKENDS: [&str; 9] = [
     "flex", "ndarray", "wgpu", "vulkan", "metal", "webgpu", "cuda", "rocm", "cpu",
 ];
 
-/// A backend that was asked for and cannot run.
+/// Error of opening a device.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
-    /// No backend has this name.
+    /// Unknown backend name.
     #[error("there is no device `{name}`; the names are {}", BACKENDS.join(", "))]
     Unknown {
-        /// What was asked for.
+        /// Requested device.
         name: String,
     },
-    /// The backend exists, but not in this build.
+    /// The backend is not compiled into this build.
     #[error(
         "device `{name}` is not compiled in (this build has: {}); build with `--features {name}`, or \
          `just backend={name} ...`", compiled().collect::<Vec<_>>().join(", ")
     )]
     NotCompiled {
-        /// The backend, which is also the cargo feature.
+        /// Name of the backend and of its cargo feature.
         name: &'static str,
     },
-    /// The index is not a number, or makes no sense for the backend.
+    /// The index is not a number, or the backend takes none.
     #[error("device `{given}`: {reason}")]
     BadIndex {
-        /// What was asked for.
+        /// Requested device.
         given: String,
-        /// Why it cannot be.
+        /// Reason.
         reason: String,
     },
-    /// The backend is compiled in and does not start.
+    /// The backend fails to start.
     #[error("device `{name}` does not start: {reason}")]
     Unavailable {
-        /// What was asked for.
+        /// Requested device.
         name: String,
-        /// What the backend said.
+        /// Message of the backend.
         reason: String,
     },
 }
@@ -61,7 +62,7 @@ pub struct DeviceName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Index {
     Number(usize),
-    /// The software adapter of a graphics API, for machines without a GPU.
+    /// Software adapter of a graphics API, for machines without a GPU.
     Software,
 }
 
@@ -106,7 +107,7 @@ impl std::fmt::Display for DeviceName {
 }
 
 impl DeviceName {
-    /// The backend without the index.
+    /// Name of the backend, without the index.
     pub fn backend(&self) -> &'static str {
         self.backend
     }
@@ -116,7 +117,7 @@ fn is_graphics(backend: &str) -> bool {
     matches!(backend, "wgpu" | "vulkan" | "metal" | "webgpu")
 }
 
-/// The backends of this build.
+/// Backends of this build.
 pub fn compiled() -> impl Iterator<Item = &'static str> {
     BACKENDS.into_iter().filter(|name| is_compiled(name))
 }
@@ -136,8 +137,8 @@ fn is_compiled(name: &str) -> bool {
     }
 }
 
-/// What runs when nothing is asked for: the first backend of this build in the order of [`BACKENDS`], so the CPU unless
-/// the build has none. A GPU is used when it is named.
+/// Default device: the first backend of this build in the order of [`BACKENDS`], so the CPU unless
+/// the build has none. GPUs are used on request only.
 pub fn default_name() -> Option<DeviceName> {
     compiled().next().map(|backend| DeviceName {
         backend,
@@ -145,8 +146,9 @@ pub fn default_name() -> Option<DeviceName> {
     })
 }
 
-/// Starts a device, without gradients; `.autodiff()` gives it those. Backends report a missing adapter or driver by
-/// panicking, so one small addition is tried here, where a panic can still be turned into an error.
+/// Starts a device, without gradients; `.autodiff()` adds them. Backends report a missing adapter
+/// or driver by panicking, so a small addition is tried here, where a panic can still be turned
+/// into an error.
 ///
 /// # Errors
 /// The backend is not compiled in, or does not start.
@@ -207,7 +209,7 @@ fn adapter(index: Option<Index>) -> DeviceKind {
     }
 }
 
-/// What the device says it is.
+/// Description of the device.
 pub fn adapter_name(device: &Device) -> String {
     #[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm", feature = "cpu"))]
     if let Some(identity) = device.identity() {
@@ -218,8 +220,8 @@ pub fn adapter_name(device: &Device) -> String {
     format!("CPU, {threads} threads")
 }
 
-/// Runs `work`; a panic becomes the first line of its message, and is not printed. Backends report what is wrong with a
-/// machine by panicking; this is where that becomes an error.
+/// Runs `work` and turns a panic into the first line of its message, which is not printed. Backends
+/// report problems of a machine by panicking.
 ///
 /// # Errors
 /// The message of the panic.

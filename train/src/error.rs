@@ -4,146 +4,170 @@ use crate::checkpoint::CheckpointError;
 use crate::device::DeviceError;
 use crate::recipe::RecipeError;
 
-/// Anything that ends a run early, or keeps it from starting.
+/// Error that keeps a run from starting or ends it early.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// The recipe is not one.
+    /// Invalid recipe.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
-    /// The data could not be read.
+    /// Unreadable data.
     #[error(transparent)]
     Data(#[from] tinderbox_data::DataError),
-    /// The backend is not there.
+    /// Unavailable device.
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// A model option is out of range.
     #[error(transparent)]
     Model(#[from] tinderbox_model::ConfigError),
-    /// The encoder has no head for the task.
+    /// Encoder without the head of the task.
     #[error(transparent)]
     MissingHead(#[from] tinderbox_model_transformer::MissingHead),
-    /// A Hugging Face model folder could not be opened.
+    /// Unreadable Hugging Face model folder.
     #[error(transparent)]
     HuggingFace(#[from] tinderbox_model_transformer::huggingface::HuggingFaceError),
-    /// Weights could not be read, written or fitted.
+    /// A llama2.c checkpoint could not be opened.
+    #[error(transparent)]
+    Llama2c(#[from] tinderbox_model_transformer::llama2c::Llama2cError),
+    /// Weights that cannot be read, written or loaded into the model.
     #[error(transparent)]
     Weights(#[from] tinderbox_weights::WeightsError),
     /// The run or recipe is for another kind of work.
-    #[error("this is for {wanted}, and {name} is for {found}")]
+    #[error("{name} is not for {wanted}: its data.source is `{source_name}`")]
     OtherKind {
         /// Run or recipe.
         name: String,
-        /// What it is for.
-        found: &'static str,
-        /// What it would have to be for.
+        /// Its `data.source`.
+        source_name: String,
+        /// Kind of work that was expected.
         wanted: &'static str,
     },
-    /// Neither a file nor a name of the table.
+    /// Unknown pretrained weights: neither a file nor a published name.
     #[error(
-        "there are no weights `{name}`: there is no such file, and no such name in `tinderbox models --weights`{}", hint(.nearest)
+        "unknown weights `{name}`: neither a file nor a name in `tinderbox models --weights`{}", hint(.nearest)
     )]
     NoWeights {
-        /// What was asked for.
+        /// Requested name.
         name: String,
-        /// The most similar name.
+        /// Most similar name.
         nearest: Option<String>,
     },
-    /// Weights from the table that belong to another model.
-    #[error("the weights `{name}` are those of the model {of}, not of {model}")]
+    /// Published weights of another model.
+    #[error("the weights `{name}` belong to the model {of}, not {model}")]
     OtherWeights {
-        /// The name in the table.
+        /// Published name.
         name: String,
-        /// The model they belong to.
+        /// Model of the weights.
         of: String,
-        /// The model they were asked for.
+        /// Model of the recipe.
         model: String,
     },
-    /// A checkpoint could not be written, found or trusted.
+    /// An image cannot be explained as asked.
+    #[error(transparent)]
+    ExplainImage(#[from] tinderbox_model_cnn::explain::ExplainError),
+    /// A text cannot be explained as asked.
+    #[error(transparent)]
+    ExplainText(#[from] tinderbox_model_transformer::explain::ExplainError),
+    /// A sampling setting is out of range.
+    #[error(transparent)]
+    Sampling(#[from] tinderbox_generate::SamplingError),
+    /// Tokens that a language model cannot continue.
+    #[error(transparent)]
+    Predict(#[from] tinderbox_generate::PredictError),
+    /// The model or the options do not allow what was asked for.
+    #[error("{0}")]
+    Usage(String),
+    /// A checkpoint was chosen of something that has none.
+    #[error("--checkpoint and --live are for runs, and {} is not a run directory", path.display())]
+    NoCheckpoints {
+        /// A model folder.
+        path: PathBuf,
+    },
+    /// Error of a checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// A picture could not be written.
+    /// A picture that cannot be drawn or written.
     #[error("cannot write {}: {reason}", path.display())]
     Picture {
-        /// The picture.
+        /// Path of the picture.
         path: PathBuf,
-        /// What the drawing library or the system reported.
+        /// Message of the drawing library or the operating system.
         reason: String,
     },
-    /// A file of the run could not be read or written.
+    /// A file that cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file or folder.
+        /// File or folder.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// A file of the run directory does not hold what it should.
+    /// A file of the run directory with unexpected content.
     #[error("{}: {reason}", path.display())]
     Corrupt {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Problem of its content.
         reason: String,
     },
-    /// There is a run here already.
+    /// The directory already holds a run.
     #[error(
-        "{} already holds a run: continue it with --resume, replace it with --overwrite, or choose another folder with \
+        "{} already holds a run: resume it with --resume, replace it with --overwrite, or choose another folder with \
          --run-dir", path.display()
     )]
     RunExists {
-        /// The run directory.
+        /// Run directory.
         path: PathBuf,
     },
-    /// Two processes must not write into one run.
+    /// Another process is writing to the run.
     #[error("{}: another process is training in this folder", path.display())]
     Locked {
-        /// The run directory.
+        /// Run directory.
         path: PathBuf,
     },
-    /// There is no run here.
+    /// The directory holds no run.
     #[error("{}: no run here ({reason})", path.display())]
     NoRun {
-        /// What was taken for a run directory.
+        /// Path that was given as a run directory.
         path: PathBuf,
-        /// What is missing.
+        /// Reason.
         reason: String,
     },
-    /// The folder for the run is not empty and holds something else.
+    /// The directory of a new run holds other files.
     #[error("{}: the folder holds other files and is no run directory (it has no recipe.toml)", path.display())]
     NotARun {
-        /// The folder.
+        /// Directory.
         path: PathBuf,
     },
-    /// The loss is infinite or not a number.
+    /// Infinite or NaN loss.
     #[error(
         "the loss is {loss} at step {step} (epoch {epoch}): {last_good}; a lower learning rate, a warm-up or \
          `train.clip_norm` usually helps"
     )]
     NotFinite {
-        /// The loss.
+        /// Value of the loss.
         loss: f64,
-        /// The optimizer step that was being taken.
+        /// Current optimizer step.
         step: u64,
-        /// Its epoch, counted from 1.
+        /// Current epoch, counted from 1.
         epoch: u64,
-        /// Where to go back to.
+        /// Newest intact checkpoint, in a phrase.
         last_good: String,
     },
-    /// A weight is infinite or not a number.
+    /// Infinite or NaN weights.
     #[error(
         "weights are no longer finite after step {step}, so no checkpoint of it is written: {last_good}; a lower learning \
          rate, a warm-up or `train.clip_norm` usually helps"
     )]
     WeightsNotFinite {
-        /// The optimizer step that made them so.
+        /// Optimizer step after which they are.
         step: u64,
-        /// Where to go back to.
+        /// Newest intact checkpoint, in a phrase.
         last_good: String,
     },
-    /// The data do not fit the model.
+    /// The data and the model do not fit each other.
     #[error("the data do not fit the model: {0}")]
     Mismatch(String),
-    /// The backend failed in the middle of the work.
+    /// Failure of the device while running.
     #[error("the device failed: {0}")]
     Execution(String),
 }
@@ -156,7 +180,7 @@ fn hint(nearest: &Option<String>) -> String {
 }
 
 impl TrainError {
-    /// An I/O error with the path it happened at.
+    /// I/O error at `path`.
     pub fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io {
             path: path.to_path_buf(),
@@ -164,7 +188,7 @@ impl TrainError {
         }
     }
 
-    /// A picture that could not be drawn or written.
+    /// Error of drawing or writing the picture at `path`.
     pub fn picture(path: &Path, reason: impl std::fmt::Display) -> Self {
         Self::Picture {
             path: path.to_path_buf(),
@@ -172,7 +196,7 @@ impl TrainError {
         }
     }
 
-    /// A file that does not hold what it should.
+    /// Unexpected content of the file at `path`.
     pub fn corrupt(path: &Path, reason: impl std::fmt::Display) -> Self {
         Self::Corrupt {
             path: path.to_path_buf(),

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-/// Writes `bytes` to `path`: beside it first, synced, then renamed into place. A reader, or a crash at any instant, finds
-/// the old content or the new, never a part.
+/// Writes `bytes` to `path` atomically: into a temporary file beside it, synced, then renamed into
+/// place. A reader, or a crash at any instant, finds the old or the new content, never a part.
 ///
 /// # Errors
-/// Whatever the file system says; `path` is then as it was.
+/// The file system's error; `path` is then unchanged.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = parent(path);
     let mut file = tempfile::Builder::new()
@@ -26,9 +26,9 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Makes renames and removals inside `folder` survive a power cut.
 ///
 /// # Errors
-/// Whatever the file system says.
+/// The file system's error.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    // Windows has no way to sync a folder, and opening one as a file fails there.
+    // Windows cannot sync a folder, and opening one as a file fails there.
     if cfg!(unix) {
         File::open(folder)?.sync_all()?;
     }
@@ -41,7 +41,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The folder that `path` lies in, `.` for a bare file name.
+/// Parent folder of `path`, `.` for a bare file name.
 pub fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -49,7 +49,7 @@ pub fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Temporary files are private to their owner; what they become should be as readable as any other file.
+/// Makes a temporary file, which is private to its owner, as readable as any other file.
 fn make_readable(file: &File) -> io::Result<()> {
     #[cfg(unix)]
     {
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn replaces_and_leaves_nothing_beside() {
+    fn writing_replaces_the_file_and_leaves_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.json");
         write_atomically(&path, b"one").unwrap();

@@ -1,23 +1,23 @@
-//! What a batch, an epoch or an evaluation measured.
+//! Metrics of a batch, an epoch or an evaluation, as sums.
 //!
-//! burn-train's metrics cannot be used where training is to resume exactly: their sums are private, so that an epoch's
-//! running mean could not be saved in the middle of it. Sums are all that is needed.
+//! burn-train's metrics do not allow an exact resume: their sums are private, so that the running
+//! mean of an epoch could not be saved in the middle of it.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Weighted sums of named values; the weight is the number of items (images, tokens).
+/// Sums of named values over items (images, tokens).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
-    /// How many items.
+    /// Number of items.
     pub count: u64,
-    /// For each metric the sum over these items.
+    /// Sum over these items, by metric.
     pub sums: BTreeMap<String, f64>,
 }
 
 impl Tally {
-    /// `count` items, and for each metric the sum over them.
+    /// Sums over `count` items.
     pub fn new<const N: usize>(count: usize, sums: [(&str, f64); N]) -> Self {
         Self {
             count: count as u64,
@@ -25,7 +25,7 @@ impl Tally {
         }
     }
 
-    /// Adds what another one counted.
+    /// Adds another tally.
     pub fn add(&mut self, other: &Self) {
         self.count += other.count;
         for (name, sum) in &other.sums {
@@ -33,7 +33,7 @@ impl Tally {
         }
     }
 
-    /// The mean of each metric over the items, nothing if there were none.
+    /// Mean over the items by metric; empty without items.
     pub fn means(&self) -> Values {
         if self.count == 0 {
             return Values::new();
@@ -47,20 +47,20 @@ impl Tally {
 /// Metrics by name. Accuracies are fractions in `[0, 1]`.
 pub type Values = BTreeMap<String, f64>;
 
-/// A metric that a task reports.
+/// Metric reported by a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MetricInfo {
-    /// As in `metrics.jsonl`.
+    /// Name, as in `metrics.jsonl`.
     pub name: &'static str,
-    /// Whether larger is better.
+    /// True if larger is better.
     pub higher_is_better: bool,
-    /// Whether it is a fraction, shown as a percentage.
+    /// True for a fraction in `[0, 1]`, which is shown as a percentage.
     pub is_fraction: bool,
 }
 
 impl MetricInfo {
-    /// The lower the better, as a loss.
-    pub fn lower(name: &'static str) -> Self {
+    /// A metric of which lower is better, such as a loss.
+    pub const fn lower(name: &'static str) -> Self {
         Self {
             name,
             higher_is_better: false,
@@ -68,8 +68,8 @@ impl MetricInfo {
         }
     }
 
-    /// The higher the better.
-    pub fn higher(name: &'static str) -> Self {
+    /// A metric of which higher is better.
+    pub const fn higher(name: &'static str) -> Self {
         Self {
             name,
             higher_is_better: true,
@@ -77,8 +77,8 @@ impl MetricInfo {
         }
     }
 
-    /// A share of what is right.
-    pub fn fraction(name: &'static str) -> Self {
+    /// A fraction of which higher is better, such as accuracy.
+    pub const fn fraction(name: &'static str) -> Self {
         Self {
             name,
             higher_is_better: true,
@@ -87,17 +87,17 @@ impl MetricInfo {
     }
 }
 
-/// The best evaluation so far, by one metric.
+/// Best evaluation so far, by one metric.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Best {
-    /// Its value and the optimizer step it was measured after.
+    /// Its value and optimizer step.
     pub record: Option<(f64, u64)>,
-    /// Evaluations since then.
+    /// Number of evaluations since.
     pub evaluations_since: u64,
 }
 
 impl Best {
-    /// Takes in an evaluation; says whether it is the best so far. A value that is not a number never is.
+    /// Records an evaluation and returns true if it is the best so far. NaN never is.
     pub fn update(&mut self, value: f64, step: u64, higher_is_better: bool) -> bool {
         let better = match self.record {
             None => !value.is_nan(),
@@ -113,7 +113,7 @@ impl Best {
         better
     }
 
-    /// The step of the best evaluation.
+    /// Step of the best evaluation.
     pub fn step(&self) -> Option<u64> {
         self.record.map(|(_, step)| step)
     }

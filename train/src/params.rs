@@ -1,8 +1,8 @@
-//! Parameters by name.
+//! Parameters of a model, by name.
 //!
-//! Burn identifies a parameter by a number drawn at random in each process. Everything that outlives a process here
-//! (optimizer state, averaged weights) is kept by the parameter's path instead, as in `conv1.weight`, and in the order
-//! of these names, so that files of equal content are equal byte for byte.
+//! Burn identifies a parameter by a number drawn at random in each process. State that outlives a
+//! process (of the optimizer, of averaged weights) is keyed by the parameter's path instead, such
+//! as `conv1.weight`, and ordered by it, so that equal content gives equal files.
 
 pub mod adaptation;
 pub mod adapters;
@@ -12,15 +12,15 @@ mod peft;
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Gradients, Tensor};
+use burn::tensor::{Device, Gradients, Tensor};
 
 use crate::TrainError;
 
-/// One flat tensor per parameter, by name.
+/// Flattened parameters, by name.
 pub type ByName = BTreeMap<String, Tensor<1>>;
 
-/// The path to the parameter that a traversal is at. The variant of an enum is not part of it: which variant a model is
-/// stands in its configuration.
+/// Path of the current parameter of a traversal. Variants of enums are not part of it, since the
+/// configuration names the variant.
 #[derive(Default)]
 struct ParamPath(Vec<Option<String>>);
 
@@ -40,7 +40,24 @@ impl ParamPath {
     }
 }
 
-/// The gradient of every parameter that has one, detached and flattened.
+/// Initialises a network on `device` with weights that are a function of `seed` alone.
+///
+/// # Errors
+/// The error of `init`.
+pub fn init_model<M: Module>(
+    seed: u64,
+    device: &Device,
+    init: impl FnOnce() -> Result<M, TrainError>,
+) -> Result<M, TrainError> {
+    device.seed(tinderbox_data::random::seed(seed, "init", 0));
+    let model = init()?;
+    // Burn draws a weight when it is first used. Reading all of them now, ordered by name, keeps
+    // later random numbers independent of it.
+    drop(values(&model));
+    Ok(model)
+}
+
+/// Gradients, detached and flattened.
 pub fn gradients<M: Module>(model: &M, mut gradients: Gradients) -> ByName {
     struct Collect<'a> {
         path: ParamPath,
@@ -72,12 +89,12 @@ pub fn gradients<M: Module>(model: &M, mut gradients: Gradients) -> ByName {
     collect.found
 }
 
-/// The value of every trainable parameter, detached and flattened. Buffers (running statistics) are not included.
+/// Trainable parameters, detached and flattened. Buffers (running statistics) are not included.
 pub fn values<M: Module>(model: &M) -> ByName {
     collect(model, |requires_grad| requires_grad)
 }
 
-/// The values for whose `require_grad` flag `wanted` is true.
+/// Parameters and buffers selected by their `require_grad` flag.
 fn collect<M: Module>(model: &M, wanted: fn(bool) -> bool) -> ByName {
     struct Collect {
         path: ParamPath,
@@ -107,12 +124,12 @@ fn collect<M: Module>(model: &M, wanted: fn(bool) -> bool) -> ByName {
     collect.found
 }
 
-/// The value of every parameter, frozen ones too, and of every buffer (running statistics), detached and flattened.
+/// All parameters, frozen ones included, and buffers (running statistics), detached and flattened.
 pub fn state<M: Module>(model: &M) -> ByName {
     collect(model, |_| true)
 }
 
-/// The shape of every parameter and buffer.
+/// Shapes of all parameters and buffers.
 pub fn shapes<M: Module>(model: &M) -> BTreeMap<String, Vec<usize>> {
     #[derive(Default)]
     struct Collect {
@@ -136,11 +153,11 @@ pub fn shapes<M: Module>(model: &M) -> BTreeMap<String, Vec<usize>> {
     collect.found
 }
 
-/// Sets whether parameters learn: those for whose name `learns` is true do, the others do not.
-pub fn set_learning<M: Module>(model: M, learns: impl Fn(&str) -> bool) -> M {
+/// Makes the parameters trainable whose name satisfies `is_trainable`, and freezes the others.
+pub fn set_trainable<M: Module>(model: M, is_trainable: impl Fn(&str) -> bool) -> M {
     struct Set<F> {
         path: ParamPath,
-        learns: F,
+        is_trainable: F,
     }
     impl<F: Fn(&str) -> bool> ModuleMapper for Set<F> {
         fn enter_module(&mut self, name: &str, container_type: &str) {
@@ -150,23 +167,23 @@ pub fn set_learning<M: Module>(model: M, learns: impl Fn(&str) -> bool) -> M {
             self.path.exit();
         }
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            let learns = (self.learns)(&self.path.name());
-            param.set_require_grad(learns)
+            let is_trainable = (self.is_trainable)(&self.path.name());
+            param.set_require_grad(is_trainable)
         }
     }
     model.map(&mut Set {
         path: ParamPath::default(),
-        learns,
+        is_trainable,
     })
 }
 
-/// Whether every parameter and buffer is a finite number throughout.
+/// True if all parameters and buffers are finite.
 ///
 /// # Errors
-/// The device could not be read.
+/// The device failed.
 pub fn are_finite<M: Module>(model: &M) -> Result<bool, TrainError> {
     for value in state(model).into_values() {
-        // A sum would do, were it not for overflow: large weights are no error.
+        // The largest magnitude rather than a sum, which may overflow for large weights.
         let largest = value
             .abs()
             .max()
@@ -179,18 +196,18 @@ pub fn are_finite<M: Module>(model: &M) -> Result<bool, TrainError> {
     Ok(true)
 }
 
-/// One parameter on its way through [`update`]: its name, how many dimensions it has, and its flat value.
+/// A parameter passed to the closure of [`update`].
 pub struct Parameter {
-    /// As in `conv1.weight`.
+    /// Name, such as `conv1.weight`.
     pub name: String,
     /// Number of dimensions before flattening. One means a bias or the affine part of a norm.
     pub rank: usize,
-    /// The value, detached and flattened.
+    /// Value, detached and flattened.
     pub value: Tensor<1>,
 }
 
-/// Replaces the value of every parameter by what `new_value` makes of it. If nobody else has the model, nobody else has a
-/// value that `new_value` gets: it can be changed where it is.
+/// Replaces every parameter and buffer with the result of `new_value`. If the model is not shared,
+/// neither is the value passed to `new_value`, which can update it in place.
 pub fn update<M: Module>(model: M, new_value: impl FnMut(Parameter) -> Tensor<1>) -> M {
     struct Update<F> {
         path: ParamPath,
@@ -214,9 +231,10 @@ pub fn update<M: Module>(model: M, new_value: impl FnMut(Parameter) -> Tensor<1>
                 value: flat(tensor.inner()),
             });
             let value = value.reshape(shape);
-            let value = match autodiff {
-                true => Tensor::from_inner(value),
-                false => value,
+            let value = if autodiff {
+                Tensor::from_inner(value)
+            } else {
+                value
             };
             Param::from_mapped_value(id, value.set_require_grad(require_grad), mapper)
         }
@@ -227,15 +245,18 @@ pub fn update<M: Module>(model: M, new_value: impl FnMut(Parameter) -> Tensor<1>
     })
 }
 
-/// The model itself, not a clone that shares the parameters that learn; `model` is left without these, to be replaced.
+/// Takes the model out of `model`, which is left with empty trainable parameters and must be
+/// replaced. A clone would share them.
 pub fn take<M: Module>(model: &mut M) -> M {
     struct Empty;
     impl ModuleMapper for Empty {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            // Running statistics, which do not learn, stay shared between clones whatever is done: they must not change.
-            match param.is_require_grad() {
-                true => param.map(|tensor| Tensor::empty([0; D], &tensor.device())),
-                false => param,
+            // Clones always share running statistics, which are not trainable; they must not
+            // change.
+            if param.is_require_grad() {
+                param.map(|tensor| Tensor::empty([0; D], &tensor.device()))
+            } else {
+                param
             }
         }
     }
@@ -267,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_pytorchs_in_order() {
+    fn names_are_pytorchs_in_alphabetical_order() {
         let values = values(&model());
         let names: Vec<&str> = values.keys().map(String::as_str).collect();
         assert_eq!(names[..3], ["conv1.bias", "conv1.weight", "conv2.bias"]);
@@ -279,10 +300,13 @@ mod tests {
     }
 
     #[test]
-    fn an_update_changes_what_it_names_and_keeps_it_trainable() {
-        let model = update(model(), |parameter| match parameter.name == "fc2.bias" {
-            true => parameter.value.zeros_like() + 3.0,
-            false => parameter.value,
+    fn an_update_keeps_parameters_trainable() {
+        let model = update(model(), |parameter| {
+            if parameter.name == "fc2.bias" {
+                parameter.value.zeros_like() + 3.0
+            } else {
+                parameter.value
+            }
         });
         let values = values(&model);
         let bias = values["fc2.bias"].clone().try_into_vec_as::<f32>().unwrap();
@@ -291,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_is_taken_is_whole() {
+    fn a_taken_model_is_complete() {
         let config =
             ImageClassifierConfig::CifarResNet(tinderbox_model_cnn::CifarResNetConfig::new(20, 10));
         let mut left: tinderbox_model_cnn::ImageClassifier =
@@ -306,12 +330,12 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_learn_is_left_out() {
-        let model = set_learning(model(), |name| name.starts_with("fc2."));
+    fn frozen_parameters_are_not_trainable() {
+        let model = set_trainable(model(), |name| name.starts_with("fc2."));
         let learning: Vec<String> = values(&model).into_keys().collect();
         assert_eq!(learning, ["fc2.bias", "fc2.weight"]);
         assert_eq!(state(&model).len(), 8);
-        let model = set_learning(model, |_| true);
+        let model = set_trainable(model, |_| true);
         assert_eq!(values(&model).len(), 8);
     }
 

@@ -4,15 +4,41 @@ use std::path::PathBuf;
 
 use tinderbox_weights::Mismatch;
 
-/// Where downloaded data sets and lists of large folders are kept, and what to tell about a download.
+/// Cache folder of downloads, and progress reporting.
 pub struct DataAccess<'a> {
-    /// The cache folder.
+    /// Cache folder, also of the file lists of large data sets.
     pub cache: PathBuf,
-    /// Called with the bytes received so far and the total, if it is known.
-    pub progress: &'a mut dyn FnMut(u64, Option<u64>),
+    progress: Box<dyn FnMut(u64, Option<u64>) + 'a>,
 }
 
-/// What is said about weights that are not loaded.
+impl<'a> DataAccess<'a> {
+    /// Downloads into the folder `cache`, without reporting progress.
+    pub fn new(cache: PathBuf) -> Self {
+        Self {
+            cache,
+            progress: Box::new(|_, _| ()),
+        }
+    }
+
+    /// Calls `progress` with the bytes received so far and the total, if it is known.
+    #[must_use]
+    pub fn with_progress(mut self, progress: impl FnMut(u64, Option<u64>) + 'a) -> Self {
+        self.progress = Box::new(progress);
+        self
+    }
+
+    pub(crate) fn progress(&mut self) -> &mut dyn FnMut(u64, Option<u64>) {
+        &mut *self.progress
+    }
+}
+
+impl From<PathBuf> for DataAccess<'_> {
+    fn from(cache: PathBuf) -> Self {
+        Self::new(cache)
+    }
+}
+
+/// Message about weights that were not loaded.
 pub fn not_loaded(mismatch: &Mismatch) -> String {
-    format!("not everything fits, and what does not is left out: {mismatch}")
+    format!("some weights do not fit and are not loaded: {mismatch}")
 }

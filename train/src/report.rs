@@ -1,96 +1,37 @@
-//! What a person sees of a run: lines or a dashboard while it goes, `metrics.jsonl`, TensorBoard events and curves on disk.
+//! Reports of a run: lines or a dashboard while it trains; `metrics.jsonl`, TensorBoard events and
+//! curves on disk.
 
-pub mod confusion;
 pub mod curves;
 pub mod dashboard;
 pub mod history;
-pub mod overlay;
 pub mod plain;
+mod records;
 pub mod tensorboard;
-pub mod tokens;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+
+use burn::train::Interrupter;
 
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Values};
-use burn::train::Interrupter;
 use dashboard::{Dashboard, MetricSpec};
 use history::History;
 use plain::Plain;
+
+pub use records::{EvaluationReport, Speed, StepReport, ViewInfo};
 use tensorboard::EventWriter;
 
-/// One optimizer step.
-pub struct StepReport {
-    /// Steps taken so far.
-    pub step: u64,
-    /// Steps in the whole run.
-    pub total_steps: u64,
-    /// Epochs completed.
-    pub epoch: u64,
-    /// Epochs in the recipe.
-    pub epochs: u64,
-    /// Items seen in the whole run.
-    pub items: u64,
-    /// Items seen in this epoch.
-    pub epoch_items: u64,
-    /// Items in an epoch.
-    pub items_per_epoch: u64,
-    /// The rate the step used.
-    pub learning_rate: f64,
-    /// The gradients' norm before clipping, if they are clipped.
-    pub norm: Option<f64>,
-    /// Means since the last record.
-    pub values: Values,
-    /// Whether this step is recorded in `metrics.jsonl`.
-    pub is_record: bool,
-}
-
-/// One evaluation.
-pub struct EvaluationReport<'a> {
-    /// Steps taken so far.
-    pub step: u64,
-    /// Epochs completed.
-    pub epoch: u64,
-    /// What was measured.
-    pub values: &'a Values,
-    /// Whether it is the best so far.
-    pub is_best: bool,
-}
-
-/// What a view needs to know beforehand.
-pub struct ViewInfo<'a> {
-    /// The run's name.
-    pub name: &'a str,
-    /// The metrics that are reported.
-    pub metrics: &'a [MetricInfo],
-    /// What an item is called, as in "images".
-    pub items: &'static str,
-    /// Epochs in the run.
-    pub epochs: u64,
-    /// Epochs completed before this session.
-    pub epoch: u64,
-    /// Optimizer steps taken before this session.
-    pub step: u64,
-    /// The model's name.
-    pub model: &'a str,
-    /// Its number of parameters.
-    pub parameters: usize,
-    /// Training and validation items.
-    pub sizes: [usize; 2],
-}
-
-/// What shows the run while it goes.
+/// Live display of a run.
 pub enum View {
     /// One line every few seconds.
     Plain(Plain),
     /// burn-train's terminal dashboard.
     Dashboard(Box<Dashboard>),
-    /// Nothing.
+    /// No display.
     Quiet,
 }
 
-/// Tells people, and the files of the run directory, how it goes.
+/// Reports progress to a view and to the files of a run.
 pub struct Reporter {
     view: View,
     metrics: Vec<MetricInfo>,
@@ -98,7 +39,7 @@ pub struct Reporter {
     speed: Speed,
 }
 
-/// Where a run is recorded.
+/// Paths of the files that a run is recorded in.
 #[derive(Clone, Debug)]
 pub struct ReportFiles {
     /// `metrics.jsonl`.
@@ -117,7 +58,7 @@ struct RunFiles {
 }
 
 impl Reporter {
-    /// Reports to `view` alone.
+    /// A reporter to `view` only.
     pub fn without_files(view: View, metrics: &[MetricInfo]) -> Self {
         Self {
             view,
@@ -127,11 +68,12 @@ impl Reporter {
         }
     }
 
-    /// Reports to `view` and into the run directory. `metrics_bytes` of `metrics.jsonl` are kept, those of the checkpoint
-    /// at `step` from which the run goes on; what was written after it is cut off.
+    /// A reporter to `view` and to files. Keeps the first `metrics_bytes` of `metrics.jsonl`, those
+    /// of the checkpoint at `step` that the run resumes from, and cuts off what was written after
+    /// it.
     ///
     /// # Errors
-    /// The files cannot be written.
+    /// A file cannot be written.
     pub fn new(
         view: View,
         metrics: &[MetricInfo],
@@ -140,7 +82,7 @@ impl Reporter {
         metrics_bytes: u64,
     ) -> Result<Self, TrainError> {
         let events_path = paths.tensorboard;
-        // TensorBoard forgets the events of a killed run from this step on.
+        // From this step on TensorBoard discards the events of a killed run.
         let first_step = if step == 0 { 0 } else { step + 1 };
         let events = EventWriter::create(&events_path, first_step)
             .map_err(|e| TrainError::io(&events_path, e))?;
@@ -156,7 +98,7 @@ impl Reporter {
         })
     }
 
-    /// Takes in one optimizer step.
+    /// Reports an optimizer step.
     ///
     /// # Errors
     /// A record cannot be written.
@@ -178,13 +120,14 @@ impl Reporter {
         let speed = self.speed.items_per_second();
         if let Some(files) = &mut self.files {
             files.record("train", report.step, report.epoch + 1, &values)?;
-            // Time is no function of the seed, so it goes where nothing is compared byte for byte.
+            // Speed is not a function of the seed, so it is kept out of the files that are compared
+            // byte for byte.
             files.scalar("speed/items_per_second", report.step, speed)?;
         }
         Ok(())
     }
 
-    /// Takes in the end of an epoch: means over all of its training items.
+    /// Reports the end of an epoch, with the metrics over all of its training items.
     ///
     /// # Errors
     /// A record cannot be written.
@@ -200,7 +143,7 @@ impl Reporter {
         }
     }
 
-    /// Takes in an evaluation.
+    /// Reports an evaluation.
     ///
     /// # Errors
     /// A record or the curves cannot be written.
@@ -221,7 +164,7 @@ impl Reporter {
         files.history.draw(&files.curves, &self.metrics)
     }
 
-    /// Puts all records on disk; returns the length of `metrics.jsonl`.
+    /// Syncs all records to disk and returns the length of `metrics.jsonl`.
     ///
     /// # Errors
     /// The disk is full.
@@ -237,7 +180,7 @@ impl Reporter {
         files.history.sync()
     }
 
-    /// Closes the dashboard and draws the curves a last time.
+    /// Closes the dashboard and draws the final curves.
     ///
     /// # Errors
     /// The curves cannot be written.
@@ -255,7 +198,7 @@ impl Reporter {
     }
 }
 
-/// The dashboard of a run: its metrics, and learning rate and speed beside them.
+/// Opens the dashboard of a run, with its metrics, learning rate and speed.
 ///
 /// It takes over the terminal; see [`Dashboard::is_possible`].
 pub fn dashboard(info: &ViewInfo, interrupter: Interrupter) -> View {
@@ -304,7 +247,7 @@ fn dashboard_step(
     );
 }
 
-/// Values as the dashboard shows them, fractions as percentages.
+/// Metrics as the dashboard shows them, fractions as percentages.
 fn shown(values: &Values, metrics: &[MetricInfo]) -> Vec<(&'static str, f64)> {
     metrics
         .iter()
@@ -334,55 +277,5 @@ impl RunFiles {
         self.events
             .scalar(tag, step, value)
             .map_err(|e| TrainError::io(&self.events_path, e))
-    }
-}
-
-/// Items per second of training, over the last few seconds of it.
-pub struct Speed {
-    since: Instant,
-    from: Option<u64>,
-    now: u64,
-    last: f64,
-}
-
-impl Default for Speed {
-    fn default() -> Self {
-        Self {
-            since: Instant::now(),
-            from: None,
-            now: 0,
-            last: 0.0,
-        }
-    }
-}
-
-impl Speed {
-    /// Long enough to be steady, short enough to follow a change.
-    const WINDOW: Duration = Duration::from_secs(10);
-
-    fn add(&mut self, items: u64) {
-        self.now = items;
-        let elapsed = self.since.elapsed();
-        let Some(from) = self.from else {
-            // The first step of a stretch began before it was known, so it only starts the clock.
-            self.from = Some(items);
-            self.since = Instant::now();
-            return;
-        };
-        self.last = (items - from) as f64 / elapsed.as_secs_f64().max(1e-9);
-        if elapsed > Self::WINDOW {
-            self.from = Some(items);
-            self.since = Instant::now();
-        }
-    }
-
-    /// Leaves out what comes now, up to the next step: an evaluation, a checkpoint.
-    fn pause(&mut self) {
-        self.from = None;
-    }
-
-    /// The newest measurement; 0 before there is one.
-    pub fn items_per_second(&self) -> f64 {
-        self.last
     }
 }

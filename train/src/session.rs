@@ -1,75 +1,112 @@
-//! From a recipe to a trained model: opens the data, builds or restores the state, runs the trainer.
+//! Sessions: starting, resuming or trying out a run.
 
-mod prepared;
+pub(crate) mod prepared;
 
 use std::path::Path;
 
-use burn::module::Module;
 use burn::tensor::Device;
 use burn::train::Interrupter;
 
 use crate::TrainError;
-use crate::params;
 use crate::pretrained::DataAccess;
+use crate::recipe::{DataSection, Recipe};
 use crate::report::{View, ViewInfo};
 use crate::run::RunDir;
-pub(crate) use prepared::Prepared;
+use crate::trainer::Outcome;
 
-/// Where a session of a run begins and where it is written.
+/// Start of a session.
 pub enum StartMode<'a> {
-    /// A new run in this folder, in place of the run that is there if `overwrite` is set.
+    /// A new run, in place of an existing one if `overwrite` is set.
     New {
-        /// The run directory.
+        /// Run directory.
         path: &'a Path,
-        /// Replace a run.
+        /// Replace an existing run.
         overwrite: bool,
     },
-    /// The run in this folder goes on, from its newest checkpoint or from the one at a step.
+    /// An existing run, resumed from its newest checkpoint or from the one at a step.
     Resume {
-        /// The run directory.
+        /// Run directory.
         path: &'a Path,
-        /// The step of the checkpoint; later ones are removed.
+        /// Step of the checkpoint; later ones are removed.
         step: Option<u64>,
     },
-    /// Two steps and a short evaluation; nothing is written.
+    /// A dry run: two steps and a short evaluation, without writing anything.
     DryRun,
 }
 
-/// What a session needs besides its recipe.
-pub struct SessionContext<'a, 'v> {
-    /// The device, without gradients.
+/// Everything that a session needs besides its recipe.
+pub struct SessionContext<'a> {
+    /// Device, without gradients.
     pub device: Device,
-    /// Where downloaded data are kept.
+    /// Cache of downloads.
     pub access: DataAccess<'a>,
-    /// What shows the run, made once it is known what it reports.
-    pub view: &'v mut dyn FnMut(&ViewInfo) -> View,
-    /// Is told, before the view is made, what a person should know about how the run begins.
-    pub note: &'v mut dyn FnMut(&str),
-    /// What can stop the run.
-    pub interrupter: Interrupter,
+    view: Box<dyn FnMut(&ViewInfo) -> View + 'a>,
+    note: Box<dyn FnMut(&str) + 'a>,
+    pub(crate) interrupter: Interrupter,
 }
 
-/// Whether there is no checkpoint yet to go on from.
+impl<'a> SessionContext<'a> {
+    /// A session on `device` that shows nothing. `access` may also be the path of the cache folder.
+    pub fn new(device: Device, access: impl Into<DataAccess<'a>>) -> Self {
+        Self {
+            device,
+            access: access.into(),
+            view: Box::new(|_| View::Quiet),
+            note: Box::new(|_| ()),
+            interrupter: Interrupter::new(),
+        }
+    }
+
+    /// Shows the run as the result of `view`, which is called once its metrics are known.
+    #[must_use]
+    pub fn with_view(mut self, view: impl FnMut(&ViewInfo) -> View + 'a) -> Self {
+        self.view = Box::new(view);
+        self
+    }
+
+    /// Calls `note` with notes for the user, before the view exists.
+    #[must_use]
+    pub fn with_note(mut self, note: impl FnMut(&str) + 'a) -> Self {
+        self.note = Box::new(note);
+        self
+    }
+
+    /// Sets the signal that stops the run after a step, with a checkpoint.
+    #[must_use]
+    pub fn with_interrupter(mut self, interrupter: Interrupter) -> Self {
+        self.interrupter = interrupter;
+        self
+    }
+
+    pub(crate) fn view(&mut self, info: &ViewInfo) -> View {
+        (self.view)(info)
+    }
+
+    pub(crate) fn note(&mut self, text: &str) {
+        (self.note)(text);
+    }
+}
+
+/// A kind of work, as a type.
+pub trait Work {
+    /// `[data]` section of its recipes.
+    type Data: DataSection;
+
+    /// Trains a model as `recipe` says.
+    ///
+    /// # Errors
+    /// Anything that keeps the run from starting or ends it early.
+    fn train(
+        recipe: &Recipe<Self::Data>,
+        start: &StartMode,
+        context: SessionContext,
+    ) -> Result<Outcome, TrainError>;
+}
+
+/// True if there is no checkpoint to resume from.
 pub(crate) fn begins_anew(start: &StartMode) -> Result<bool, TrainError> {
     match start {
         StartMode::New { .. } | StartMode::DryRun => Ok(true),
         StartMode::Resume { path, .. } => Ok(RunDir::open(path)?.checkpoints().steps()?.is_empty()),
     }
-}
-
-/// A network whose weights are a function of `seed` alone. `init` makes it on `device`.
-///
-/// # Errors
-/// The configuration describes no network.
-pub fn init_model<M: Module>(
-    seed: u64,
-    device: &Device,
-    init: impl FnOnce() -> Result<M, TrainError>,
-) -> Result<M, TrainError> {
-    device.seed(tinderbox_data::random::seed(seed, "init", 0));
-    let model = init()?;
-    // Burn draws a weight when it is first used. Using all of them now, in the order of their names, leaves nothing to
-    // be drawn between other random numbers later.
-    drop(params::values(&model));
-    Ok(model)
 }

@@ -1,4 +1,4 @@
-//! What training is for one kind of work: a batch becomes a loss and metrics.
+//! Tasks: from a batch to a loss and metrics.
 
 use std::collections::BTreeMap;
 
@@ -9,60 +9,63 @@ use tinderbox_data::loader::Source;
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};
 
-/// What a batch leaves to the next one of its epoch, by name: the hidden state of a recurrent model, nothing elsewhere.
-/// Detached, so that gradients end at the batch.
-pub type Carry = BTreeMap<String, Tensor<2>>;
+/// Hidden state that a batch of a recurrent model passes to the next one of its epoch, by name;
+/// empty for other models. It is detached, so that gradients end at the batch.
+pub type HiddenState = BTreeMap<String, Tensor<2>>;
 
-/// One kind of work. The trainer knows steps, checkpoints and reports; a task knows batches, losses and metrics.
+/// A task: the loss that is trained on, and the metrics that are reported.
 pub trait Task {
-    /// The network.
+    /// Network.
     type Model: Module;
-    /// Where batches come from.
+    /// Data set that batches come from.
     type Source: Source;
-    /// What a training batch leaves behind for [`tally`](Self::tally).
+    /// Results of a training batch for [`tally`](Self::tally).
     type Output;
 
-    /// The metrics that it reports, `loss` first.
+    /// Reported metrics, `loss` first.
     fn metrics(&self) -> &[MetricInfo];
 
-    /// What one item is called, as in "images/s".
-    fn items(&self) -> &'static str;
+    /// Plural noun for an item, as in "images/s".
+    fn items(&self) -> &'static str {
+        "items"
+    }
 
-    /// How many such items an epoch of `source` has.
+    /// Number of such items in an epoch of `source`.
     fn size(&self, source: &Self::Source) -> usize {
         source.len()
     }
 
-    /// The metrics of what was counted: the means, and what follows from them.
+    /// Metrics of a tally: the means, and functions of them.
     fn values(&self, tally: &Tally) -> Values {
         tally.means()
     }
 
-    /// What the learning rate is multiplied by for a step that begins with this batch.
+    /// Factor of the learning rate for a step that begins with this batch.
     fn rate_factor(&self, _batch: &<Self::Source as Source>::Batch) -> f64 {
         1.0
     }
 
-    /// The mean loss of a training batch, `[1]`, on a device with gradients. `carry` is what the batch before left, and
-    /// becomes what this one leaves.
+    /// Mean loss of a training batch, `[1]`, on a device with gradients. `hidden_state` comes from
+    /// the previous batch and is replaced by that of this one.
     ///
     /// # Errors
-    /// The batch does not fit what was carried.
+    /// The batch does not fit the hidden state.
     fn forward(
         &self,
         model: &Self::Model,
         batch: <Self::Source as Source>::Batch,
-        carry: &mut Carry,
+        hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, Self::Output), TrainError>;
 
-    /// What the batch adds to the metrics.
+    /// Contribution of a training batch to the metrics.
     ///
     /// # Errors
     /// The device failed.
     fn tally(&self, output: Self::Output) -> Result<Tally, TrainError>;
 
-    /// What a validation batch adds to the metrics, on a device without gradients.
+    /// Contribution of a validation batch to the metrics, on a device without gradients; by default
+    /// computed as for a training batch.
     ///
     /// # Errors
     /// The device failed.
@@ -70,7 +73,10 @@ pub trait Task {
         &self,
         model: &Self::Model,
         batch: <Self::Source as Source>::Batch,
-        carry: &mut Carry,
+        hidden_state: &mut HiddenState,
         device: &Device,
-    ) -> Result<Tally, TrainError>;
+    ) -> Result<Tally, TrainError> {
+        let (_, output) = self.forward(model, batch, hidden_state, device)?;
+        self.tally(output)
+    }
 }

@@ -1,5 +1,5 @@
-//! The compiled-in backends against each other: equal weights and an equal batch give equal logits, and equal weights
-//! after a step, for a network of each kind.
+//! Compiled-in backends against each other: equal weights and an equal batch give equal logits, and
+//! equal weights after a step, for a network of each kind.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use burn::module::Module;
@@ -16,7 +16,7 @@ use tinderbox_train::params;
 use tinderbox_train::recipe::OptimizerRecipe;
 use tinderbox_train::trainer::optimizer::Optimizer;
 
-/// Small: a software GPU compiles each kernel for seconds.
+/// Small, since a software GPU takes seconds to compile each kernel.
 fn image_classifier() -> ImageClassifierConfig {
     ImageClassifierConfig::SimpleCnn(
         SimpleCnnConfig::new(5)
@@ -56,7 +56,7 @@ fn bert() -> TextEncoderConfig {
     TextEncoderConfig::Bert(config).with_head(Head::SequenceClassification, 3)
 }
 
-/// Numbers in [-1, 1] that no generator of any backend has a part in.
+/// Numbers in [-1, 1], independent of any backend's generator.
 fn numbers(count: usize) -> Vec<f32> {
     (0..count).map(|i| ((i as f32) * 12.9898).sin()).collect()
 }
@@ -66,7 +66,7 @@ struct Result {
     weights: Vec<u8>,
 }
 
-/// A network of one kind: its weights on one device, and a step from weights on any.
+/// A network: its weights on one device, and a training step from weights on any.
 struct Kind {
     name: &'static str,
     initial: fn(&Device) -> Vec<u8>,
@@ -168,7 +168,7 @@ fn floats(bytes: &[u8]) -> Vec<f32> {
         .collect()
 }
 
-/// The backends of this build. Of the graphics ones, the software adapter, which every machine can have.
+/// Backends of this build; of graphics APIs the software adapter, which every machine can have.
 fn names() -> Vec<String> {
     let name = |backend: &str| match backend {
         "wgpu" | "vulkan" | "webgpu" => format!("{backend}:software"),

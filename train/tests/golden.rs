@@ -1,5 +1,5 @@
-//! Agreement with PyTorch's optimizers, clipping and schedules. The fixtures are made by `golden/make_simple_cnn.py` and
-//! `golden/make_schedules.py`.
+//! Agreement with PyTorch's optimizers, clipping and schedules. The fixtures are made by
+//! `golden/make_simple_cnn.py` and `golden/make_schedules.py`.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ fn gradients(model: &ImageClassifier, images: Tensor<4>, targets: Tensor<1, Int>
     params::gradients(model, loss.backward())
 }
 
-/// The weights as PyTorch has them, against those of the fixture under `prefix`.
+/// Compares weights in PyTorch's layout with those of the fixture under `prefix`.
 fn assert_weights(prefix: &str, fixture: &Fixture, model: &ImageClassifier, tolerance: f32) {
     let bytes = weights::to_bytes(model).unwrap();
     let weights = Fixture(SafeTensors::deserialize(bytes.leak()).unwrap());
@@ -80,11 +80,11 @@ fn every_family_learns_as_torchvisions() {
             .fixture
             .load(family.config.init(&device).unwrap(), "init.");
         let (images, targets) = batch_of(&family.fixture, &device);
-        let mut optimizer = Optimizer::new(OptimizerRecipe {
-            weight_decay: 0.01,
-            decay_all: true,
-            ..OptimizerRecipe::default()
-        });
+        let mut optimizer = Optimizer::new(
+            OptimizerRecipe::default()
+                .with_weight_decay(0.01)
+                .with_decay_all(true),
+        );
         for _ in 0..2 {
             let mut gradients = gradients(&model, images.clone(), targets.clone());
             model = optimizer.step(model, &mut gradients, 0.02);
@@ -113,10 +113,7 @@ fn two_steps(recipe: OptimizerRecipe, clip: Option<f64>) -> (ImageClassifier, Ve
 }
 
 fn sgd() -> OptimizerRecipe {
-    OptimizerRecipe {
-        learning_rate: 0.05,
-        ..OptimizerRecipe::default()
-    }
+    OptimizerRecipe::new(OptimizerName::Sgd, 0.05)
 }
 
 #[test]
@@ -126,11 +123,7 @@ fn sgd_with_momentum() {
 
 #[test]
 fn sgd_with_nesterov_and_decay_that_spares_biases() {
-    let recipe = OptimizerRecipe {
-        nesterov: true,
-        weight_decay: 5e-4,
-        ..sgd()
-    };
+    let recipe = sgd().with_nesterov(true).with_weight_decay(5e-4);
     assert_weights("sgd2_wd", &fixture(), &two_steps(recipe, None).0, 1e-5);
 }
 
@@ -140,12 +133,7 @@ fn adam_and_adamw() {
         ("adam2", OptimizerName::Adam, 0.01),
         ("adamw2", OptimizerName::AdamW, 0.05),
     ] {
-        let recipe = OptimizerRecipe {
-            name,
-            learning_rate: 1e-3,
-            weight_decay,
-            ..OptimizerRecipe::default()
-        };
+        let recipe = OptimizerRecipe::new(name, 1e-3).with_weight_decay(weight_decay);
         assert_weights(prefix, &fixture(), &two_steps(recipe, None).0, 1e-5);
     }
 }
@@ -174,10 +162,7 @@ fn accumulated_gradients_are_averaged() {
         let targets = targets.clone().slice([half]);
         accumulator.add(gradients(&model, images, targets), 2.0);
     }
-    let recipe = OptimizerRecipe {
-        momentum: 0.0,
-        ..sgd()
-    };
+    let recipe = sgd().with_momentum(0.0);
     let stepped = Optimizer::new(recipe).step(model, &mut accumulator.take(), 0.05);
     assert_weights("accum", &fixture(), &stepped, 1e-5);
 }
@@ -209,7 +194,7 @@ fn the_optimizer_is_the_same_after_it_was_saved() {
     let inner = Device::flex();
     let (images, targets) = batch(&device);
     for name in [OptimizerName::Sgd, OptimizerName::AdamW] {
-        let recipe = OptimizerRecipe { name, ..sgd() };
+        let recipe = OptimizerRecipe::new(name, 0.05);
         let mut model = model(&device);
         let mut optimizer = Optimizer::new(recipe.clone());
         let mut first = gradients(&model, images.clone(), targets.clone());
@@ -257,14 +242,11 @@ fn schedules_are_pytorchs() {
             "linear" => ScheduleName::Linear,
             other => panic!("unknown schedule {other}"),
         };
-        let recipe = ScheduleRecipe {
-            name,
-            warmup_steps: if key.contains("warmup") { 10 } else { 0 },
-            min_learning_rate: if key.contains("min0.01") { 0.01 } else { 0.0 },
-            step_epochs: 20.0,
-            milestones: vec![10.0, 35.0],
-            ..ScheduleRecipe::default()
-        };
+        let recipe = ScheduleRecipe::new(name)
+            .with_warmup_steps(if key.contains("warmup") { 10 } else { 0 })
+            .with_min_learning_rate(if key.contains("min0.01") { 0.01 } else { 0.0 })
+            .with_step_epochs(20.0)
+            .with_milestones(vec![10.0, 35.0]);
         let schedule = Schedule::new(&recipe, 0.1, 60, 1);
         for (step, expected) in expected.as_array().unwrap().iter().enumerate() {
             let rate = schedule.learning_rate(step as u64, 0);
@@ -281,11 +263,7 @@ fn schedules_are_pytorchs() {
 
 #[test]
 fn schedules_stay_where_they_end() {
-    let recipe = ScheduleRecipe {
-        name: ScheduleName::Cosine,
-        min_learning_rate: 0.001,
-        ..ScheduleRecipe::default()
-    };
+    let recipe = ScheduleRecipe::new(ScheduleName::Cosine).with_min_learning_rate(0.001);
     let schedule = Schedule::new(&recipe, 0.1, 60, 1);
     assert!((schedule.learning_rate(500, 0) - 0.001).abs() < 1e-12);
 }

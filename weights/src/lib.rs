@@ -1,7 +1,7 @@
 //! Weights of Burn models, in PyTorch's names and layout.
 //!
-//! [`load`] reads safetensors and PyTorch files (see [`StateDict`]); [`save`] writes safetensors that
-//! `load_state_dict(strict=True)` of the same `nn.Module` accepts.
+//! [`load`] reads safetensors and PyTorch files (see [`StateDict`]); [`save`] writes safetensors
+//! that `load_state_dict(strict=True)` of the same `nn.Module` accepts.
 //!
 //! ```
 //! use burn::nn::LinearConfig;
@@ -19,13 +19,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Burn's layers differ from PyTorch's in two ways that the conversion takes care of: linear weights
-//! are transposed, and the affine parameters of norms are called gamma and beta. Weights are float32;
-//! other float types in a file are converted.
+//! Burn's layers differ from PyTorch's in two ways that the conversion takes care of: linear
+//! weights are transposed, and the affine parameters of norms are called gamma and beta. Weights
+//! are float32; other float types in a file are converted.
 //!
 //! - [`load_backbone`] loads everything but a head of another size, for fine-tuning.
-//! - [`StateDict`] is a file before it is loaded: names, shapes, values. [`StateDict::rename`] adapts
-//!   names, [`StateDict::join`] puts shards together.
+//! - [`StateDict`] is a file before it is loaded: names, shapes, values. [`StateDict::rename`]
+//!   adapts names, [`StateDict::join`] puts shards together.
 //! - [`load_with`] and [`load_dict`] take [`LoadOptions`], and return the [`Mismatch`] of file and
 //!   model.
 //!
@@ -50,3 +50,8 @@ pub use save::{save, to_bytes};
 pub use state_dict::StateDict;
 
 use mismatch::listed;
+
+/// Compiles the examples in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

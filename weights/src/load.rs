@@ -19,11 +19,11 @@ use super::{Mismatch, StateDict, WeightsError};
 /// Tolerance for differences between file and model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// Requires every parameter to be in the file with its shape, and nothing else. Otherwise whatever
-    /// fits is loaded.
+    /// Requires every parameter to be in the file with its shape, and nothing else. Otherwise
+    /// whatever fits is loaded.
     pub strict: bool,
-    /// Output layer, such as `fc` or `classifier.6`. If it differs, as with another number of classes,
-    /// the whole layer keeps its initial values, without an error.
+    /// Output layer, such as `fc` or `classifier.6`. If it differs, as with another number of
+    /// classes, the whole layer keeps its initial values, without an error.
     pub head: Option<String>,
 }
 
@@ -56,9 +56,9 @@ pub fn load_bytes<M: Module>(model: M, bytes: Vec<u8>, path: &Path) -> Result<M,
     Ok(model)
 }
 
-/// As [`load`], except that the layer called `head` may differ, as with another number of classes. It
-/// then keeps its initial values, and the difference is returned; the [`Mismatch`] is empty if the head
-/// was loaded, too.
+/// As [`load`], except that the layer called `head` may differ, as with another number of classes.
+/// It then keeps its initial values, and the difference is returned; the [`Mismatch`] is empty if
+/// the head was loaded, too.
 ///
 /// # Errors
 /// As [`load_with`].
@@ -78,8 +78,8 @@ pub fn load_backbone<M: Module>(
 /// loaded.
 ///
 /// # Errors
-/// The file cannot be read (see [`StateDict::read`]); [`WeightsError::Mismatch`] lists what does not
-/// fit, even without `options.strict` if nothing fits; [`WeightsError::NotFinite`].
+/// The file cannot be read (see [`StateDict::read`]); [`WeightsError::Mismatch`] lists what does
+/// not fit, even without `options.strict` if nothing fits; [`WeightsError::NotFinite`].
 pub fn load_with<M: Module>(
     model: M,
     path: &Path,

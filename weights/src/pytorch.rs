@@ -14,8 +14,8 @@ use super::view::View;
 use container::Container;
 use value::{Global, Node, Pickle, Tensor, Value};
 
-/// Keys under which training scripts save the state dict, in the order in which they are tried: PyTorch's
-/// ImageNet example and timm, PyTorch's tutorials, torchvision, pytorch-cifar.
+/// Keys under which training scripts save the state dict, in the order in which they are tried:
+/// PyTorch's ImageNet example and timm, PyTorch's tutorials, torchvision, pytorch-cifar.
 const NESTED: [&str; 4] = ["state_dict", "model_state_dict", "model", "net"];
 
 /// The tensors of the state dict in the file.

@@ -7,11 +7,11 @@ use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot, SafetensorsStore, Safete
 
 use super::WeightsError;
 
-/// Writes the weights of `model` to `path` in PyTorch's names and layout, by way of a temporary file, so
-/// that `path` is never half written.
+/// Writes the weights of `model` to `path` in PyTorch's names and layout, by way of a temporary
+/// file, so that `path` is never half written.
 ///
-/// `num_batches_tracked` of batch norms is omitted: `load_state_dict(strict=True)` does not require it in
-/// a dict without version metadata, as read from safetensors.
+/// `num_batches_tracked` of batch norms is omitted: `load_state_dict(strict=True)` does not require
+/// it in a dict without version metadata, as read from safetensors.
 ///
 /// # Errors
 /// [`WeightsError::Io`] if the folder cannot be written or the disk is full.
@@ -28,8 +28,8 @@ pub fn save<M: Module>(model: &M, path: &Path) -> Result<(), WeightsError> {
 /// # Errors
 /// [`WeightsError::Encode`] if the device cannot be read.
 pub fn to_bytes<M: Module>(model: &M) -> Result<Vec<u8>, WeightsError> {
-    // Only the metadata entry that Hugging Face's loaders require: several would be written in random
-    // order, and files of equal weights would differ.
+    // Only the metadata entry that Hugging Face's loaders require: several would be written in
+    // random order, and files of equal weights would differ.
     let mut store = SafetensorsStore::from_bytes(None)
         .clear_metadata()
         .metadata("format", "pt")

@@ -16,8 +16,8 @@ use super::{WeightsError, pytorch};
 const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
 /// Step counter of batch norms, which is not a weight.
 const COUNTER: &str = "num_batches_tracked";
-/// Limit on the total size of the tensors, as a multiple of the file size. Tensors that share a storage
-/// may exceed the file size, but not by much.
+/// Limit on the total size of the tensors, as a multiple of the file size. Tensors that share a
+/// storage may exceed the file size, but not by much.
 const MAX_EXPANSION: usize = 4;
 
 /// The tensors of a weights file by name. Values are converted when they are requested.
@@ -25,12 +25,13 @@ const MAX_EXPANSION: usize = 4;
 /// The format is detected from the content:
 ///
 /// - safetensors;
-/// - PyTorch's `torch.save`, in the zip format of PyTorch 1.6 and in the one before it. The state dict
-///   may be the whole file or an entry `state_dict`, `model_state_dict`, `model` or `net`; other entries
-///   are ignored. The pickle in such a file is read as data, and nothing in it is called.
+/// - PyTorch's `torch.save`, in the zip format of PyTorch 1.6 and in the one before it. The state
+///   dict may be the whole file or an entry `state_dict`, `model_state_dict`, `model` or `net`;
+///   other entries are ignored. The pickle in such a file is read as data, and nothing in it is
+///   called.
 ///
-/// The prefixes `module.` (of `DataParallel`) and `_orig_mod.` (of `torch.compile`) are removed if all
-/// names have them, and `num_batches_tracked` is dropped.
+/// The prefixes `module.` (of `DataParallel`) and `_orig_mod.` (of `torch.compile`) are removed if
+/// all names have them, and `num_batches_tracked` is dropped.
 ///
 /// Memory: the file, and one tensor at a time.
 #[derive(Debug)]
@@ -51,8 +52,8 @@ impl StateDict {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// [`WeightsError::Io`]; [`WeightsError::Format`] if the file is in no known format or is damaged;
-    /// [`WeightsError::RunsCode`] if it is malicious.
+    /// [`WeightsError::Io`]; [`WeightsError::Format`] if the file is in no known format or is
+    /// damaged; [`WeightsError::RunsCode`] if it is malicious.
     pub fn read(path: &Path) -> Result<Self, WeightsError> {
         let bytes = std::fs::read(path).map_err(|source| WeightsError::Io {
             path: path.to_path_buf(),
@@ -158,8 +159,8 @@ impl StateDict {
         self.tensors.get(name).map(|stored| stored.view.shape())
     }
 
-    /// Values of a tensor as float32, in PyTorch's layout; `None` if it does not exist or is not a float
-    /// tensor.
+    /// Values of a tensor as float32, in PyTorch's layout; `None` if it does not exist or is not a
+    /// float tensor.
     pub fn floats(&self, name: &str) -> Option<TensorData> {
         let stored = self.tensors.get(name)?;
         stored.view.floats(self.files.get(stored.file)?)
@@ -218,8 +219,8 @@ fn wrapper(views: &BTreeMap<String, View>) -> Option<&'static str> {
     WRAPPERS.into_iter().find(wraps)
 }
 
-/// True if the file starts with the length of a JSON header and its opening brace. The first byte alone
-/// would not do: it may be that of a pickle.
+/// True if the file starts with the length of a JSON header and its opening brace. The first byte
+/// alone would not do: it may be that of a pickle.
 fn looks_like_safetensors(bytes: &[u8]) -> bool {
     let header = bytes
         .first_chunk()

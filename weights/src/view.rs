@@ -26,9 +26,8 @@ impl fmt::Display for Element {
     }
 }
 
-/// Strided view into the bytes of a file: element `[i, j, ..]` is at
-/// `start + (i * strides[0] + j * strides[1] + ..) * size`. All indices within the shape are checked to be
-/// within the file.
+/// Strided view into the bytes of a file: element `[i, j, ..]` is at `start + (i * strides[0] + j *
+/// strides[1] + ..) * size`. All indices within the shape are checked to be within the file.
 #[derive(Clone, Debug)]
 pub(super) struct View {
     element: Element,
@@ -38,8 +37,8 @@ pub(super) struct View {
 }
 
 impl View {
-    /// View of the little-endian elements in `storage`, a byte range of the file, starting at element
-    /// `offset`.
+    /// View of the little-endian elements in `storage`, a byte range of the file, starting at
+    /// element `offset`.
     pub(super) fn new(
         dtype: DType,
         shape: Vec<usize>,
@@ -60,7 +59,8 @@ impl View {
             .try_fold(offset, |last, (&side, &stride)| {
                 last.checked_add(side.saturating_sub(1).checked_mul(stride)?)
             });
-        // Zero strides would let a few bytes expand to any number of elements, which no weights need.
+        // Zero strides would let a few bytes expand to any number of elements, which no weights
+        // need.
         let fits = count.is_some_and(|count| count <= available)
             && (count == Some(0) || last.is_some_and(|last| last < available));
         if !fits {
@@ -102,7 +102,8 @@ impl View {
         }
     }
 
-    /// Elements as float32 in row-major order, from the `bytes` of the file; `None` if they are not floats.
+    /// Elements as float32 in row-major order, from the `bytes` of the file; `None` if they are not
+    /// floats.
     pub(super) fn floats(&self, bytes: &[u8]) -> Option<TensorData> {
         let Element::Float(dtype) = self.element else {
             return None;

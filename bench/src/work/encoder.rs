@@ -1,10 +1,10 @@
-//! BERT-small (Turc et al. 2019, <https://arxiv.org/abs/1908.08962>) that tells two kinds of text apart: AdamW, no dropout.
+//! BERT-small (Turc et al. 2019, <https://arxiv.org/abs/1908.08962>) as a binary classifier: AdamW, no dropout.
 
 use burn::tensor::{Device, Int, Tensor};
 use tinderbox_kernels::loss::cross_entropy;
 use tinderbox_model_transformer::{BertConfig, EncoderInput, Head, TextEncoder, TextEncoderConfig};
+use tinderbox_train::init_model;
 use tinderbox_train::recipe::{OptimizerName, OptimizerRecipe};
-use tinderbox_train::session::init_model;
 
 use super::language::words;
 use super::learner::Learner;
@@ -28,10 +28,7 @@ pub(super) fn step(job: Job, device: &Device) -> anyhow::Result<Step> {
         model: init_model(0, device, || Ok(config.init(device)?))?,
         logits: move |model: &TextEncoder| Ok(model.forward_sequence_classification(&input)?),
         loss: move |logits| cross_entropy(logits, labels.clone(), 0.0).mean(),
-        optimizer: OptimizerRecipe {
-            name: OptimizerName::AdamW,
-            ..OptimizerRecipe::default()
-        },
+        optimizer: OptimizerRecipe::new(OptimizerName::AdamW, 0.01),
     };
     Ok(learner.step(job.kind, device))
 }

@@ -3,8 +3,8 @@
 use anyhow::Context;
 use burn::tensor::Device;
 use tinderbox_generate::{Sampler, Sampling, generate};
+use tinderbox_train::init_model;
 use tinderbox_train::kinds::language_modeling::Predictor;
-use tinderbox_train::session::init_model;
 
 use super::{Step, language};
 use crate::workload::{PROMPT, Shape};

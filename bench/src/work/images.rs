@@ -5,9 +5,9 @@ use tinderbox_model_cnn::{
     CifarResNetConfig, ImageClassifier, ImageClassifierConfig, ResNetConfig, SimpleCnnConfig,
     VggConfig,
 };
+use tinderbox_train::init_model;
 use tinderbox_train::kinds::image_classification::ImageClassificationTask;
 use tinderbox_train::recipe::OptimizerRecipe;
-use tinderbox_train::session::init_model;
 
 use super::learner::Learner;
 use super::{Job, Step};

@@ -1,12 +1,12 @@
-//! Language models: plain SGD for recurrent ones, AdamW for a GPT; no dropout.
+//! Language models: plain SGD for LSTMs, AdamW for a GPT; no dropout.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use tinderbox_kernels::loss::cross_entropy;
 use tinderbox_model_rnn::RnnLmConfig;
 use tinderbox_model_transformer::GptConfig;
+use tinderbox_train::init_model;
 use tinderbox_train::kinds::language_modeling::{LanguageModel, LanguageModelConfig};
 use tinderbox_train::recipe::{OptimizerName, OptimizerRecipe};
-use tinderbox_train::session::init_model;
 
 use super::learner::Learner;
 use super::{Job, Step};
@@ -33,11 +33,7 @@ pub(super) fn step(job: Job, device: &Device) -> anyhow::Result<Step> {
         model: init_model(0, device, || config.init(device))?,
         logits,
         loss: move |logits| cross_entropy(logits, targets.clone(), 0.0).mean(),
-        optimizer: OptimizerRecipe {
-            name: optimizer,
-            momentum: 0.0,
-            ..OptimizerRecipe::default()
-        },
+        optimizer: OptimizerRecipe::new(optimizer, 0.01).with_momentum(0.0),
     };
     Ok(learner.step(job.kind, device))
 }
@@ -46,7 +42,7 @@ fn lstm(config: &RnnLmConfig) -> LanguageModelConfig {
     LanguageModelConfig::Recurrent(config.clone().with_vocab_size(VOCAB).with_dropout(0.0))
 }
 
-/// 6 layers of width 384, for texts of so many tokens.
+/// GPT of 6 layers, width 384 and this context length.
 pub(super) fn gpt(n_positions: usize) -> LanguageModelConfig {
     let config = GptConfig::new(6, 6, 384)
         .with_vocab_size(VOCAB)
@@ -57,7 +53,7 @@ pub(super) fn gpt(n_positions: usize) -> LanguageModelConfig {
     LanguageModelConfig::Attention(tinderbox_model_transformer::CausalLmConfig::Gpt(config))
 }
 
-/// Tokens, `shape`. Both sides need not agree on them: what a word is does not matter to the time.
+/// Deterministic tokens, `shape`. The peer's may differ: the time does not depend on them.
 pub(super) fn words(
     shape: [usize; 2],
     vocab: usize,

@@ -1,4 +1,4 @@
-//! A model on one batch: a training step or a forward pass.
+//! Training step or forward pass of a model on one batch.
 
 use anyhow::ensure;
 use burn::module::Module;
@@ -13,13 +13,13 @@ use crate::workload::Kind;
 
 const LEARNING_RATE: f64 = 0.001;
 
-/// A model, its batch and what it is told about its logits.
+/// A model with the forward pass and loss of its batch.
 pub(super) struct Learner<M, L, F> {
-    /// On the device, with gradients if it is to be trained.
+    /// Model on the device, with autodiff for training.
     pub(super) model: M,
-    /// The logits of the batch.
+    /// Computes the logits of the batch.
     pub(super) logits: L,
-    /// The loss of the logits.
+    /// Computes the mean loss of the logits.
     pub(super) loss: F,
     pub(super) optimizer: OptimizerRecipe,
 }
@@ -37,7 +37,7 @@ where
         }
     }
 
-    /// As the trainer does it: the loss is read after every step.
+    /// A step as the trainer takes it: the loss is read after every step.
     fn training(self) -> Step {
         let Self {
             mut model,
@@ -45,10 +45,7 @@ where
             loss,
             optimizer,
         } = self;
-        let mut optimizer = Optimizer::new(OptimizerRecipe {
-            learning_rate: LEARNING_RATE,
-            ..optimizer
-        });
+        let mut optimizer = Optimizer::new(optimizer.with_learning_rate(LEARNING_RATE));
         Box::new(move || {
             let loss = loss(logits(&model)?);
             let mut gradients = params::gradients(&model, loss.backward());

@@ -1,4 +1,4 @@
-//! Files become normalised batches, on the calling thread.
+//! Image loading: files into normalised batches, on the calling thread.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tinderbox_data::loader::{Epoch, Loader, LoaderConfig};
 use super::{Job, Step};
 use crate::workload::Workload;
 
-/// One batch a step, epoch after epoch.
+/// Loads one batch per step, epoch after epoch.
 pub(super) fn step(job: Job, images: &Path) -> anyhow::Result<Step> {
     let dataset = match job.workload {
         Workload::LoadShards => ImageDataset::Shards(Shards::open(images, Split::Train)?),
@@ -41,7 +41,7 @@ pub(super) fn step(job: Job, images: &Path) -> anyhow::Result<Step> {
     }))
 }
 
-/// What ImageNet networks are trained with, as a recipe would say it.
+/// Training transforms of ImageNet networks, as a recipe spells them.
 fn preprocess(size: usize) -> anyhow::Result<Preprocess> {
     let transforms: Vec<Transform> = serde_json::from_value(json!([
         {"random_resized_crop": {"size": size}},

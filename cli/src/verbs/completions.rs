@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap_complete::Shell;
 
-use crate::Done;
+use crate::exit::CliResult;
 
 /// Print a shell completion script.
 ///
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut crate::command(), "tinderbox", &mut script);
     print!("{}", String::from_utf8(script)?);

@@ -1,8 +1,8 @@
 //! `tinderbox data`
 
-mod sequences;
+mod encoder;
+mod language;
 mod shards;
-mod text;
 mod tokenizer;
 mod tokens;
 
@@ -17,12 +17,15 @@ use tinderbox_data::image::{
 };
 use tinderbox_data::loader::{Loader, Source};
 use tinderbox_train::TrainError;
+use tinderbox_train::kinds::Kind;
+use tinderbox_train::kinds::image_classification::ImageRecipe;
 use tinderbox_train::kinds::image_classification::data::{ImageRun, open_dataset};
-use tinderbox_train::recipe::DataRecipe;
 use tinderbox_train::report::plain::thousands;
 
-use crate::Done;
-use crate::shared::{RecipeArgs, table, with_data};
+use crate::args::RecipeArgs;
+use crate::download::with_data;
+use crate::exit::CliResult;
+use crate::table::table;
 
 /// Inspect, preview and convert data sets.
 #[derive(clap::Args)]
@@ -102,7 +105,7 @@ Example:
     Tokens(tokens::Args),
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     match &args.command {
         Command::Info {
             source,
@@ -116,25 +119,25 @@ pub(crate) fn run(args: &Args) -> Done {
             epoch,
         } => preview(source, output, *columns, *epoch),
         Command::Shards(args) => shards::run(args),
-        Command::Stats { source, json } => text::stats(source, *json),
+        Command::Stats { source, json } => language::stats(source, *json),
         Command::Tokenizer(args) => tokenizer::run(args),
         Command::Tokens(args) => tokens::run(args),
     }
 }
 
-fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> Done {
+fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> CliResult {
     let recipe = source.load()?;
-    match recipe.data {
-        DataRecipe::Image(_) => {}
-        DataRecipe::Text(_) => return text::info(&recipe, as_json, verify),
-        DataRecipe::Sequence(_) => return sequences::info(&recipe, as_json, verify),
+    match Kind::of(&recipe)? {
+        Kind::ImageClassification => {}
+        Kind::LanguageModeling => return language::info(&recipe.typed()?, as_json, verify),
+        Kind::Encoder => return encoder::info(&recipe.typed()?, as_json, verify),
     }
+    let recipe: ImageRecipe = recipe.typed()?;
     if verify {
-        shards::verify(recipe.images()?)?;
+        shards::verify(&recipe.data)?;
     }
     let (train, validation) = with_data(|mut access| {
-        let data = recipe.images()?;
-        let mut open = |split| open_dataset(data, recipe.seed, split, &mut access);
+        let mut open = |split| open_dataset(&recipe.data, recipe.seed, split, &mut access);
         Ok((open(Split::Train)?, open(Split::Validation)?))
     })?;
     let counts = [train.class_counts(), validation.class_counts()];
@@ -167,13 +170,14 @@ fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Done {
+fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> CliResult {
     anyhow::ensure!(columns > 0, "--columns must be at least 1");
     let recipe = source.load()?;
-    sequences::refuse(&recipe, "preview draws images")?;
+    encoder::refuse(&recipe, "preview draws images")?;
+    let recipe: ImageRecipe = recipe.typed()?;
     let run = with_data(|mut access| Ok(ImageRun::open(&recipe, &mut access)?))?;
     let source = run.train.source();
-    let data = recipe.images()?;
+    let data = &recipe.data;
     let is_mixed = data.mixup_alpha > 0.0 || data.cutmix_alpha > 0.0;
     let rows = if is_mixed {
         first_batches(&run.train, columns, epoch)?
@@ -181,7 +185,7 @@ fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Do
         first_of_each_class(source, columns, epoch)?
     };
     let largest = rows.iter().flatten().map(|image| image.width).max();
-    // Small images are enlarged until a tile is about as large as a thumbnail.
+    // Small images are enlarged to about the size of a thumbnail.
     let scale = (96 / largest.unwrap_or(96)).max(1);
     write_png(output, &contact_sheet(&rows, scale)).map_err(TrainError::from)?;
     let output = output.display();
@@ -199,7 +203,7 @@ fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Do
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first images of each class, as the loader gives them in `epoch`.
+/// First images of each class, as the loader gives them in `epoch`.
 fn first_of_each_class(
     source: &ImageSource,
     columns: usize,
@@ -217,7 +221,7 @@ fn first_of_each_class(
     Ok(rows)
 }
 
-/// The first images that the network sees in `epoch`, in rows.
+/// First images that the network sees in `epoch`, in rows.
 fn first_batches(
     loader: &Loader<ImageSource>,
     columns: usize,
@@ -235,7 +239,7 @@ fn first_batches(
     Ok(found.chunks(columns).map(<[Image]>::to_vec).collect())
 }
 
-/// What the network is given, made visible.
+/// Turns a normalised batch back into images.
 fn images(preprocess: &Preprocess, batch: &ImageBatch) -> Vec<Image> {
     let [_, channels, height, width] = batch.shape;
     batch

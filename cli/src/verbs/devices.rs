@@ -12,7 +12,7 @@ use tinderbox_train::params;
 use tinderbox_train::recipe::OptimizerRecipe;
 use tinderbox_train::trainer::optimizer::Optimizer;
 
-use crate::Done;
+use crate::exit::CliResult;
 
 /// Test every compiled-in backend with a training step.
 ///
@@ -27,7 +27,7 @@ pub(crate) struct Args {
     device: Option<DeviceName>,
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     let names = match &args.device {
         Some(name) => vec![name.clone()],
         None => BACKENDS
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args) -> Done {
         print!("{name:10} ");
         std::io::stdout().flush()?;
         let start = Instant::now();
-        match try_out(&name) {
+        match test(&name) {
             Ok(adapter) => {
                 let seconds = start.elapsed().as_secs_f64();
                 println!("works: {adapter}; first training step after {seconds:.1} s");
@@ -63,13 +63,13 @@ pub(crate) fn run(args: &Args) -> Done {
     })
 }
 
-fn try_out(name: &DeviceName) -> Result<String, String> {
+fn test(name: &DeviceName) -> Result<String, String> {
     let device = device::open(name).map_err(|e| e.to_string())?;
     device::catch_panic(|| step(&device)).and_then(|done| done)?;
     Ok(device::adapter_name(&device))
 }
 
-/// One step of a tiny network: convolution, pooling, linear, loss, backward, update.
+/// One training step of a tiny network: convolution, pooling, linear, loss, backward, update.
 fn step(device: &Device) -> Result<(), String> {
     let device = device.clone().autodiff();
     let config = ImageClassifierConfig::SimpleCnn(
@@ -89,8 +89,9 @@ fn step(device: &Device) -> Result<(), String> {
         .remove("fc2.bias")
         .ok_or("no parameters")?;
     let values = bias.try_into_data().map_err(|e| e.to_string())?;
-    match values.iter::<f32>().all(f32::is_finite) {
-        true => Ok(()),
-        false => Err("a training step gave numbers that are not finite".into()),
+    if values.iter::<f32>().all(f32::is_finite) {
+        Ok(())
+    } else {
+        Err("a training step gave numbers that are not finite".into())
     }
 }

@@ -4,22 +4,18 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail, ensure};
-use burn::tensor::Device;
+use anyhow::{bail, ensure};
 use clap::{ArgAction, ValueEnum};
 use npyz::WriterBuilder;
 use serde::Serialize;
-use tinderbox_data::text::Tokenizer;
-use tinderbox_data::text::encoder::{Encoding, InputBuilder};
-use tinderbox_model_transformer::sentence::{Pooling, SentenceEncoder, transformer_folder};
+use tinderbox_model_transformer::sentence::Pooling;
 use tinderbox_train::TrainError;
 use tinderbox_train::files::{parent, write_atomically};
-use tinderbox_train::kinds::encoder::{check_tokens, input};
+use tinderbox_train::kinds::encoder::Embedder;
 
-use crate::shared::DeviceArgs;
-use crate::texts::{self, TextArgs};
-use crate::trained::WeightsArgs;
-use crate::{Done, encoder};
+use crate::args::text::warn_of_truncation;
+use crate::args::{CheckpointArgs, DeviceArgs, TextArgs};
+use crate::exit::CliResult;
 
 /// Turn texts into embedding vectors.
 ///
@@ -48,13 +44,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, help_heading = "Embedding")]
     normalize: Option<bool>,
     /// Texts per forward pass.
-    #[arg(long, default_value_t = texts::BATCH, value_name = "N", help_heading = "Embedding")]
+    #[arg(
+        long,
+        default_value_t = 32,
+        value_name = "N",
+        help_heading = "Embedding"
+    )]
     batch_size: usize,
     /// Output file: .npy (float32, [texts, width]), .jsonl or .json.
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
     #[command(flatten)]
-    weights: WeightsArgs,
+    checkpoint: CheckpointArgs,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -85,7 +86,7 @@ struct Embedded<'a> {
     embedding: &'a [f32],
 }
 
-/// What is written.
+/// Format of the output.
 #[derive(Clone, Copy)]
 enum Format {
     Npy,
@@ -93,20 +94,23 @@ enum Format {
     JsonLines,
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     ensure!(args.batch_size > 0, "--batch-size must be at least 1");
     let format = format(args.output.as_deref())?;
     let device = args.device.open()?;
-    let (mut encoder, sequences) = open(args, &device)?;
-    encoder.pooling = args.pooling.map_or(encoder.pooling, Pooling::from);
-    encoder.normalize = args.normalize.unwrap_or(encoder.normalize);
+    let options = args.checkpoint.encoder();
+    let mut embedder =
+        Embedder::open_with(&args.model, &options, &device)?.with_batch_size(args.batch_size);
+    if let Some(pooling) = args.pooling {
+        embedder = embedder.with_pooling(pooling.into());
+    }
+    if let Some(normalize) = args.normalize {
+        embedder = embedder.with_normalize(normalize);
+    }
     let texts = args.texts.read()?;
-    let rows: Vec<Encoding> = texts
-        .iter()
-        .map(|text| sequences.encode(text, None))
-        .collect::<Result<_, _>>()?;
-    texts::warn_of_cuts(&rows, sequences.max_length());
-    let vectors = embed(&encoder, &sequences, &rows, args.batch_size, &device)?;
+    let embeddings = embedder.embed(&texts)?;
+    warn_of_truncation(&embeddings.truncated, embedder.max_length());
+    let vectors = embeddings.vectors;
     let Some(path) = &args.output else {
         let mut out = BufWriter::new(std::io::stdout().lock());
         write_lines(&mut out, &texts, &vectors)?;
@@ -114,7 +118,7 @@ pub(crate) fn run(args: &Args) -> Done {
         return Ok(ExitCode::SUCCESS);
     };
     let bytes = match format {
-        Format::Npy => npy(&vectors, encoder.config.hidden_size())?,
+        Format::Npy => npy(&vectors, embedder.width())?,
         Format::Json => json(&texts, &vectors)?,
         Format::JsonLines => {
             let mut bytes = Vec::new();
@@ -127,7 +131,7 @@ pub(crate) fn run(args: &Args) -> Done {
         "{}: {} vectors of {} numbers",
         path.display(),
         vectors.len(),
-        encoder.config.hidden_size()
+        embedder.width()
     );
     Ok(ExitCode::SUCCESS)
 }
@@ -136,7 +140,7 @@ fn format(output: Option<&Path>) -> anyhow::Result<Format> {
     let Some(path) = output else {
         return Ok(Format::JsonLines);
     };
-    // Said now rather than after all the work.
+    // Reported now rather than after all the work.
     let folder = parent(path);
     ensure!(
         folder.is_dir(),
@@ -144,8 +148,8 @@ fn format(output: Option<&Path>) -> anyhow::Result<Format> {
         path.display(),
         folder.display()
     );
-    let ending = path.extension().unwrap_or_default().to_string_lossy();
-    Ok(match ending.to_lowercase().as_str() {
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    Ok(match extension.to_lowercase().as_str() {
         "npy" => Format::Npy,
         "json" => Format::Json,
         "jsonl" | "ndjson" => Format::JsonLines,
@@ -154,54 +158,6 @@ fn format(output: Option<&Path>) -> anyhow::Result<Format> {
             path.display()
         ),
     })
-}
-
-/// The encoder, and what makes its input of a text.
-fn open(args: &Args, device: &Device) -> anyhow::Result<(SentenceEncoder, InputBuilder)> {
-    let path = &args.model;
-    if path.join("modules.json").is_file() {
-        args.weights.refuse(path)?;
-        let encoder = SentenceEncoder::open(path, device)?;
-        let tokenizer = Tokenizer::open(&transformer_folder(path)?)
-            .context("published weights need their tokenizer")?;
-        check_tokens(&tokenizer, &encoder.config)?;
-        let sequences = InputBuilder::new(tokenizer, encoder.max_length)?;
-        return Ok((encoder, sequences));
-    }
-    let loaded = encoder::open(path, &args.weights, device)?;
-    let encoder = SentenceEncoder {
-        config: loaded.config,
-        model: loaded.model,
-        pooling: Pooling::Mean,
-        normalize: false,
-        max_length: loaded.sequences.max_length(),
-    };
-    Ok((encoder, loaded.sequences))
-}
-
-/// A vector for each row, in their order.
-fn embed(
-    encoder: &SentenceEncoder,
-    sequences: &InputBuilder,
-    rows: &[Encoding],
-    batch_size: usize,
-    device: &Device,
-) -> anyhow::Result<Vec<Vec<f32>>> {
-    let mut vectors = vec![Vec::new(); rows.len()];
-    for places in texts::batches(rows, batch_size) {
-        let batch = texts::batch(rows, &places, sequences);
-        let embeddings = encoder.embed(&input(&batch, &encoder.config, device));
-        let width = embeddings.dims()[1];
-        let values = embeddings
-            .try_into_vec_as::<f32>()
-            .map_err(|e| TrainError::Execution(e.to_string()))?;
-        for (place, vector) in places.into_iter().zip(values.chunks(width)) {
-            if let Some(slot) = vectors.get_mut(place) {
-                *slot = vector.to_vec();
-            }
-        }
-    }
-    Ok(vectors)
 }
 
 fn objects<'a>(texts: &'a [String], vectors: &'a [Vec<f32>]) -> impl Iterator<Item = Embedded<'a>> {
@@ -223,7 +179,7 @@ fn json(texts: &[String], vectors: &[Vec<f32>]) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// NumPy's file of an array of float32.
+/// A NumPy file of float32, `[texts, width]`.
 fn npy(vectors: &[Vec<f32>], width: usize) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut writer = npyz::WriteOptions::<f32>::new()

@@ -1,19 +1,21 @@
 //! `tinderbox eval`
 
 mod encoder;
-mod images;
-mod text;
+mod image;
+mod language;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::ValueEnum;
+use serde::Serialize;
 use tinderbox_data::Split;
+use tinderbox_train::files::write_atomically;
 use tinderbox_train::kinds::Kind;
 use tinderbox_train::run::RunDir;
 
-use crate::Done;
-use crate::shared::DeviceArgs;
-use crate::trained::{OutsideArgs, WeightsArgs};
+use crate::args::{CheckpointArgs, DeviceArgs, WeightsFileArgs};
+use crate::exit::CliResult;
 
 /// Measure a trained model on a split of its data.
 ///
@@ -44,9 +46,9 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Output")]
     json: bool,
     #[command(flatten)]
-    weights: WeightsArgs,
+    checkpoint: CheckpointArgs,
     #[command(flatten)]
-    outside: OutsideArgs,
+    weights_file: WeightsFileArgs,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -59,7 +61,7 @@ enum Part {
 }
 
 impl Part {
-    /// As in `eval-validation.json`.
+    /// Name, as in `eval-validation.json`.
     fn name(self) -> &'static str {
         Split::from(self).name()
     }
@@ -75,20 +77,34 @@ impl From<Part> for Split {
     }
 }
 
-pub(crate) fn run(args: &Args) -> Done {
-    // A folder that is no run is told by whoever opens it.
-    match RunDir::open(&args.run) {
-        Ok(run) => match Kind::of_run(&run)? {
-            Kind::ImageClassification => images::run(args),
-            Kind::LanguageModeling => {
-                args.outside.refuse(&args.run)?;
-                text::run(args, &run)
-            }
-            Kind::Encoder => {
-                args.outside.refuse(&args.run)?;
-                encoder::run(args, &run)
-            }
-        },
-        Err(_) => images::run(args),
+pub(crate) fn run(args: &Args) -> CliResult {
+    // If this is not a run, `image::run` reports it or opens a weights file.
+    let Ok(run) = RunDir::open(&args.run) else {
+        return image::run(args);
+    };
+    match Kind::of_run(&run)? {
+        Kind::ImageClassification => image::run(args),
+        Kind::LanguageModeling => {
+            args.weights_file.refuse(&args.run)?;
+            language::run(args, &run)
+        }
+        Kind::Encoder => {
+            args.weights_file.refuse(&args.run)?;
+            encoder::run(args, &run)
+        }
     }
+}
+
+impl Args {
+    /// Writes `eval-SPLIT.json` into the run directory; returns its path.
+    fn write(&self, run: &Path, json: &str) -> anyhow::Result<PathBuf> {
+        let path = run.join(format!("eval-{}.json", self.split.name()));
+        write_atomically(&path, json.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
+}
+
+fn to_json(report: &impl Serialize) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(report)?)
 }

@@ -1,31 +1,29 @@
 //! `tinderbox explain`
 
+mod encoder;
+mod encoder_output;
 mod image;
-mod text;
-mod text_output;
-mod text_question;
 
 use std::path::PathBuf;
 
 use anyhow::{bail, ensure};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
+use tinderbox_train::kinds::Kind;
 
-use crate::Done;
-use crate::kind::{Kind, kind, no_text};
-use crate::shared::DeviceArgs;
-use crate::texts::TextArgs;
-use crate::trained::{OutsideArgs, WeightsArgs};
+use crate::args::text::not_for_images;
+use crate::args::{CheckpointArgs, DeviceArgs, TextArgs, WeightsFileArgs};
+use crate::exit::CliResult;
+use encoder::TextMethod;
 use image::ImageMethod;
-use text::TextMethod;
 
-/// Show which pixels or words speak for a class.
+/// Show which pixels or words support a class.
 ///
 /// For each image a PNG file is written: on the left what the network saw, on the right the same
 /// under a heat map. An image that cannot be read is reported and the others are still explained;
 /// the exit code is then 1.
 ///
-/// A text is printed with the words that speak for its class in green and those against in red;
+/// A text is printed with the words that support its class in green and those against it in red;
 /// without colours, as a table.
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -94,21 +92,21 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Output")]
     json: bool,
     #[command(flatten)]
-    weights: WeightsArgs,
+    checkpoint: CheckpointArgs,
     #[command(flatten)]
-    outside: OutsideArgs,
+    weights_file: WeightsFileArgs,
     #[command(flatten)]
     device: DeviceArgs,
 }
 
-/// What is asked, of an image or of a text.
+/// Explanation method, for images or for text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Method {
     Image(ImageMethod),
     Text(TextMethod),
 }
 
-/// An option that only another method has is refused, rather than ignored.
+/// Refuses an option of another method, rather than ignoring it.
 fn refuse_others(is_given: bool, option: &str, owner: &str, method: &str) -> anyhow::Result<()> {
     ensure!(
         !is_given || method == owner,
@@ -137,20 +135,20 @@ impl ValueEnum for Method {
     }
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     ensure!(args.top_k > 0, "--top-k must be at least 1");
     let name = args.run.display();
-    match kind(&args.run)? {
-        Kind::Image => image::run(args),
-        Kind::Encoder => text::run(args),
-        Kind::Language => bail!(
-            "{name} is a language model; images and what encoders say of a text can be explained"
+    match Kind::detect(&args.run)? {
+        None | Some(Kind::ImageClassification) => image::run(args),
+        Some(Kind::Encoder) => encoder::run(args),
+        Some(Kind::LanguageModeling) => bail!(
+            "{name} is a language model; only predictions about images and those of text encoders can be explained"
         ),
     }
 }
 
 impl Args {
-    /// What is asked of images; options about text make no sense with it.
+    /// Method for images; fails if options for text are given.
     fn image_method(&self) -> anyhow::Result<ImageMethod> {
         let name = self.run.display();
         let of_text = [
@@ -161,8 +159,8 @@ impl Args {
             ("steps", self.steps.is_some()),
         ];
         if let Some((option, _)) = of_text.iter().find(|(_, is_given)| *is_given) {
-            let message = format!("--{option} is for text, and {name} is of images");
-            return Err(no_text(&self.run, message));
+            let message = format!("--{option} is for text, and {name} is an image model");
+            return Err(not_for_images(&self.run, message));
         }
         ensure!(
             self.layers || !self.images.is_empty(),
@@ -171,16 +169,14 @@ impl Args {
         match self.method {
             None => Ok(ImageMethod::GradCam),
             Some(Method::Image(method)) => Ok(method),
-            Some(Method::Text(method)) => {
-                bail!(
-                    "--method {} is for text, and {name} is of images",
-                    method.name()
-                )
-            }
+            Some(Method::Text(method)) => bail!(
+                "--method {} is for text, and {name} is an image model",
+                method.name()
+            ),
         }
     }
 
-    /// What is asked of a text; options about images make no sense with it.
+    /// Method for a text; fails if options for images are given.
     fn text_method(&self) -> anyhow::Result<TextMethod> {
         let name = self.run.display();
         let of_images = [
@@ -190,27 +186,25 @@ impl Args {
             ("seed", self.seed.is_some()),
         ];
         if let Some((option, _)) = of_images.iter().find(|(_, is_given)| *is_given) {
-            bail!("--{option} is for images, and {name} is of text");
+            bail!("--{option} is for images, and {name} is a text model");
         }
         ensure!(
             self.images.is_empty(),
-            "{name} is of text: give it with --text or --file"
+            "{name} is a text model: give it a text with --text or --file"
         );
-        self.outside.refuse(&self.run)?;
+        self.weights_file.refuse(&self.run)?;
         match self.method {
             None => Ok(TextMethod::IntegratedGradients),
             Some(Method::Text(method)) => Ok(method),
-            Some(Method::Image(method)) => {
-                bail!(
-                    "--method {} is for images, and {name} is of text",
-                    method.name()
-                )
-            }
+            Some(Method::Image(method)) => bail!(
+                "--method {} is for images, and {name} is a text model",
+                method.name()
+            ),
         }
     }
 }
 
-/// A class by its name or, if none has that name, by its index.
+/// Index of a class given by its name or, if no class has that name, by its index.
 fn class_index(labels: &[String], classes: usize, given: &str) -> anyhow::Result<usize> {
     if let Some(class) = labels.iter().position(|label| label == given) {
         return Ok(class);

@@ -16,10 +16,8 @@ use tinderbox_train::params::adapters;
 use tinderbox_train::run::{Bundle, RunDir};
 use tinderbox_weights::StateDict;
 
-use crate::Done;
-use crate::language::open_run;
-use crate::shared::DeviceArgs;
-use crate::trained::WeightsArgs;
+use crate::args::{CheckpointArgs, DeviceArgs};
+use crate::exit::CliResult;
 
 /// Write weights for PyTorch, Hugging Face or PEFT.
 ///
@@ -46,7 +44,7 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Output")]
     overwrite: bool,
     #[command(flatten)]
-    weights: WeightsArgs,
+    checkpoint: CheckpointArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -59,11 +57,11 @@ enum Format {
     Peft,
 }
 
-/// What has `AutoTokenizer` take `tokenizer.json` as it is. By itself it would make the tokenizer that published models of the
-/// family have: byte-level for a GPT, in lower case for BERT.
+/// Makes `AutoTokenizer` use `tokenizer.json` unchanged. By default it builds the tokenizer of the
+/// family's published models: byte-level for GPT, lower case for BERT.
 const TOKENIZER_CLASS: &str = "PreTrainedTokenizerFast";
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     let output = args.output.display();
     ensure!(
         args.overwrite || !args.output.exists(),
@@ -92,26 +90,26 @@ pub(crate) fn run(args: &Args) -> Done {
         }
         (Format::Safetensors, _) => {}
     }
-    let (which, live) = args.weights.which();
+    let (which, live) = args.checkpoint.which();
     let weights = run.weights(which, live)?;
     write(args, weights.as_bytes())?;
     println!("{output}: weights of {}", weights.origin());
     Ok(ExitCode::SUCCESS)
 }
 
-fn hugging_face(args: &Args, run: &RunDir) -> Done {
-    // Nothing is computed here, so any device does.
+fn hugging_face(args: &Args, run: &RunDir) -> CliResult {
+    // Nothing is computed here, so any device will do.
     let device = DeviceArgs::default().open()?;
-    let (text_model, model, origin) = open_run(run, &args.weights, &device)?;
-    let (LanguageModel::Attention(model), LanguageModelConfig::Attention(config)) =
-        (&model, &text_model.config)
+    let loaded = args.checkpoint.language_model().open_run(run, &device)?;
+    let (LanguageModel::Attention(model), Some(LanguageModelConfig::Attention(config))) =
+        (&loaded.model, &loaded.config)
     else {
         bail!("Hugging Face's library has no recurrent models; leave out --format");
     };
     let output = &args.output;
     fs::create_dir_all(output).with_context(|| output.display().to_string())?;
     huggingface::save(model, config, output)?;
-    let tokenizer = &text_model.tokenizer;
+    let tokenizer = &loaded.tokenizer;
     write_into(output, "tokenizer.json", tokenizer.to_json().as_bytes())?;
     let token = |id: Option<u32>| id.and_then(|id| tokenizer.token(id));
     let settings = json!({
@@ -123,33 +121,33 @@ fn hugging_face(args: &Args, run: &RunDir) -> Done {
     let settings = format!("{settings:#}\n");
     write_into(output, "tokenizer_config.json", settings.as_bytes())?;
     println!(
-        "{}: weights of {origin}, with config and tokenizer",
-        output.display()
+        "{}: weights of {}, with config and tokenizer",
+        output.display(),
+        loaded.origin
     );
     Ok(ExitCode::SUCCESS)
 }
 
 fn open_encoder(args: &Args, run: &RunDir) -> anyhow::Result<LoadedEncoder> {
-    // Nothing is computed here, so any device does.
+    // Nothing is computed here, so any device will do.
     let device = DeviceArgs::default().open()?;
-    let (which, live) = args.weights.which();
-    Ok(LoadedEncoder::of_run(run, which, live, &device)?)
+    Ok(args.checkpoint.encoder().open_run(run, &device)?)
 }
 
-fn encoder(args: &Args, run: &RunDir) -> Done {
+fn encoder(args: &Args, run: &RunDir) -> CliResult {
     let loaded = open_encoder(args, run)?;
     let LoadedEncoder {
         config,
         model,
-        sequences,
+        inputs,
         labels,
         origin,
         ..
     } = &loaded;
     let folder = &args.output;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    huggingface::save_encoder(model, config, labels, sequences.pad_id(), folder)?;
-    let tokenizer = sequences.tokenizer().to_json();
+    huggingface::save_encoder(model, config, labels, inputs.pad_id(), folder)?;
+    let tokenizer = inputs.tokenizer().to_json();
     write_into(folder, "tokenizer.json", tokenizer.as_bytes())?;
     let settings = tokenizer_config(&loaded)?;
     write_into(folder, "tokenizer_config.json", settings.as_bytes())?;
@@ -160,42 +158,42 @@ fn encoder(args: &Args, run: &RunDir) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-/// How `AutoTokenizer` is to treat `tokenizer.json`, with the special tokens.
+/// `tokenizer_config.json`: settings of `AutoTokenizer` and the special tokens.
 fn tokenizer_config(loaded: &LoadedEncoder) -> anyhow::Result<String> {
-    let sequences = &loaded.sequences;
-    let tokenizer = sequences.tokenizer();
+    let inputs = &loaded.inputs;
+    let tokenizer = inputs.tokenizer();
     let token = |id: Option<u32>| id.and_then(|id| tokenizer.token(id));
-    let around = sequences.encode("", None)?.ids;
+    let around = inputs.encode("", None)?.ids;
     let unknown = ["[UNK]", "<unk>"]
         .iter()
         .find_map(|token| tokenizer.id(token));
-    let mut inputs = vec!["input_ids", "attention_mask"];
+    let mut names = vec!["input_ids", "attention_mask"];
     if loaded.config.type_vocab_size() > 1 {
-        inputs.insert(1, "token_type_ids");
+        names.insert(1, "token_type_ids");
     }
     let settings = json!({
         "tokenizer_class": TOKENIZER_CLASS,
-        "model_max_length": sequences.max_length(),
-        "model_input_names": inputs,
+        "model_max_length": inputs.max_length(),
+        "model_input_names": names,
         "cls_token": token(around.first().copied()),
         "sep_token": token(around.last().copied()),
-        "pad_token": token(Some(sequences.pad_id())),
-        "mask_token": token(sequences.mask_id()),
+        "pad_token": token(Some(inputs.pad_id())),
+        "mask_token": token(inputs.mask_id()),
         "unk_token": token(unknown),
     });
     Ok(format!("{settings:#}\n"))
 }
 
-fn peft(args: &Args, run: &RunDir) -> Done {
+fn peft(args: &Args, run: &RunDir) -> CliResult {
     let recipe = run.recipe(&[])?;
     let none = "the run has no adapters: it was not trained with model.lora";
     let lora = recipe.model.lora.as_ref().context(none)?;
-    let (which, live) = args.weights.which();
+    let (which, live) = args.checkpoint.which();
     let weights = run.weights(which, live)?;
     let folder = &args.output;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let encoder = EncoderBundle::read(run)?.config;
-    // For its names alone.
+    // For the names of its parameters.
     let model = encoder.init(&DeviceArgs::default().open()?)?;
     let (config, adapters) = adapters::to_peft(weights.as_bytes(), lora, &model, encoder.head())?;
     write_into(folder, "adapter_config.json", config.as_bytes())?;

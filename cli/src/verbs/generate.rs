@@ -1,23 +1,23 @@
 //! `tinderbox generate`
 
-mod stop;
-
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde::Serialize;
-use tinderbox_data::text::Tokenizer;
-use tinderbox_generate::{Choice, Sampler, Sampling, generate};
-use tinderbox_train::kinds::language_modeling::Predictor;
+use tinderbox_generate::{Sampler, Sampling};
+use tinderbox_train::kinds::language_modeling::{
+    FinishReason, GenerateOptions, GeneratedToken, LoadedLanguageModel,
+};
 
-use crate::Done;
-use crate::language::{self, LoadedModel};
-use crate::shared::DeviceArgs;
-use crate::trained::WeightsArgs;
-use stop::StopText;
+use crate::args::{CheckpointArgs, DeviceArgs};
+use crate::exit::CliResult;
+
+/// Separates two texts.
+const RULE: &str = "---";
 
 /// Generate text with a language model.
 ///
@@ -33,7 +33,7 @@ Examples:
 pub(crate) struct Args {
     /// Model to generate with: run directory, model folder or file.
     model: PathBuf,
-    /// Text to continue [default: start of text].
+    /// Prompt to continue [default: start of text].
     #[arg(long, conflicts_with = "prompts", help_heading = "Input")]
     prompt: Option<String>,
     /// File with one prompt per line.
@@ -100,56 +100,44 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", help_heading = "Model")]
     tokenizer: Option<PathBuf>,
     #[command(flatten)]
-    weights: WeightsArgs,
+    checkpoint: CheckpointArgs,
     #[command(flatten)]
     device: DeviceArgs,
 }
 
-/// A text that was written.
 #[derive(Serialize)]
 struct Sample<'a> {
     prompt: &'a str,
     sample: u64,
     text: String,
-    finish_reason: &'static str,
-    tokens: Vec<Token>,
+    finish_reason: FinishReason,
+    tokens: Vec<GeneratedToken>,
 }
 
-#[derive(Serialize)]
-struct Token {
-    id: u32,
-    text: Option<String>,
-    log_prob: f64,
-}
-
-pub(crate) fn run(args: &Args) -> Done {
-    let sampling = Sampling::default()
-        .with_temperature(args.temperature)
-        .with_top_k(args.top_k)
-        .with_top_p(args.top_p)
-        .with_min_p(args.min_p)
-        .with_repetition_penalty(args.repetition_penalty);
-    let sampler = Sampler::new(sampling, args.seed)?;
-    ensure!(args.num_samples > 0, "--num-samples must be at least 1");
-    ensure!(
-        !args.stop.iter().any(String::is_empty),
-        "--stop needs a text, not nothing"
-    );
+pub(crate) fn run(args: &Args) -> CliResult {
+    let options = options(args)?;
     let prompts = prompts(args)?;
     let device = args.device.open()?;
-    let loaded = language::open(&args.model, args.tokenizer.as_ref(), &args.weights, &device)?;
+    let mut open = args.checkpoint.language_model();
+    open.tokenizer.clone_from(&args.tokenizer);
+    let model = open.open(&args.model, &device)?;
     let mut count = 0;
     let mut time = Duration::ZERO;
-    for (number, prompt) in prompts.iter().enumerate() {
+    for (number, prompt) in (0..).zip(&prompts) {
         for sample in 0..args.num_samples {
             if !args.json && (number > 0 || sample > 0) {
                 println!("{RULE}");
             }
             let start = Instant::now();
             // Every text of a call draws its own random numbers.
-            let place = number as u64 * args.num_samples + sample;
-            let sampler = sampler.clone().for_sample(place);
-            count += write_text(args, &loaded, prompt, sample, sampler)?;
+            let options = options
+                .clone()
+                .with_sample(number * args.num_samples + sample);
+            count += if args.json {
+                write_json(&model, prompt, sample, &options)?
+            } else {
+                write_text(&model, prompt, &options)?
+            };
             time += start.elapsed();
         }
     }
@@ -160,8 +148,26 @@ pub(crate) fn run(args: &Args) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Between two texts.
-const RULE: &str = "---";
+fn options(args: &Args) -> anyhow::Result<GenerateOptions> {
+    ensure!(args.num_samples > 0, "--num-samples must be at least 1");
+    ensure!(
+        !args.stop.iter().any(String::is_empty),
+        "--stop must not be empty"
+    );
+    let sampling = Sampling::default()
+        .with_temperature(args.temperature)
+        .with_top_k(args.top_k)
+        .with_top_p(args.top_p)
+        .with_min_p(args.min_p)
+        .with_repetition_penalty(args.repetition_penalty);
+    // Reports a setting out of range before a model is opened.
+    Sampler::new(sampling.clone(), args.seed)?;
+    Ok(GenerateOptions::default()
+        .with_max_tokens(args.max_tokens)
+        .with_sampling(sampling)
+        .with_seed(args.seed)
+        .with_stop(args.stop.clone()))
+}
 
 fn prompts(args: &Args) -> anyhow::Result<Vec<String>> {
     let Some(path) = &args.prompts else {
@@ -174,104 +180,44 @@ fn prompts(args: &Args) -> anyhow::Result<Vec<String>> {
     Ok(prompts)
 }
 
-/// What follows a prompt.
-struct Continuation {
-    text: String,
-    finish_reason: &'static str,
-    choices: Vec<Choice>,
-}
-
-/// Writes one text to standard output, as it comes or as JSON; says how many tokens it has.
-fn write_text(
-    args: &Args,
-    loaded: &LoadedModel,
+/// Prints one text as a JSON object; returns its number of tokens.
+fn write_json(
+    model: &LoadedLanguageModel,
     prompt: &str,
     sample: u64,
-    sampler: Sampler,
+    options: &GenerateOptions,
+) -> anyhow::Result<usize> {
+    let generated = model.generate(prompt, options)?;
+    let count = generated.tokens.len();
+    let sample = Sample {
+        prompt,
+        sample,
+        text: generated.text,
+        finish_reason: generated.finish_reason,
+        tokens: generated.tokens,
+    };
+    println!("{}", serde_json::to_string(&sample)?);
+    Ok(count)
+}
+
+/// Prints one text as it is generated; returns its number of tokens.
+fn write_text(
+    model: &LoadedLanguageModel,
+    prompt: &str,
+    options: &GenerateOptions,
 ) -> anyhow::Result<usize> {
     let mut out = std::io::stdout().lock();
-    if args.json {
-        let continuation = continue_text(args, loaded, prompt, sampler, &mut |_| Ok(()))?;
-        let count = continuation.choices.len();
-        let token = |choice: Choice| Token {
-            id: choice.token,
-            text: loaded.tokenizer.token(choice.token),
-            log_prob: choice.log_prob,
-        };
-        let sample = Sample {
-            prompt,
-            sample,
-            text: continuation.text,
-            finish_reason: continuation.finish_reason,
-            tokens: continuation.choices.into_iter().map(token).collect(),
-        };
-        writeln!(out, "{}", serde_json::to_string(&sample)?)?;
-        return Ok(count);
-    }
     write!(out, "{prompt}")?;
-    let mut show = |text: &str| {
-        write!(out, "{text}")?;
-        out.flush()
-    };
-    let continuation = continue_text(args, loaded, prompt, sampler, &mut show)?;
+    let mut written = Ok(());
+    let generated = model.generate_with(prompt, options, &mut |piece| {
+        written = write!(out, "{piece}").and_then(|()| out.flush());
+        if written.is_ok() {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    })?;
+    written?;
     writeln!(out)?;
-    Ok(continuation.choices.len())
-}
-
-/// Lets the model go on from `prompt`; `show` is given the text as it comes.
-fn continue_text(
-    args: &Args,
-    loaded: &LoadedModel,
-    prompt: &str,
-    sampler: Sampler,
-    show: &mut dyn FnMut(&str) -> std::io::Result<()>,
-) -> anyhow::Result<Continuation> {
-    let tokenizer = &loaded.tokenizer;
-    let ids = prompt_tokens(tokenizer, prompt)?;
-    let mut pieces = tokenizer.decode_stream();
-    // The prompt is shown as it was given; the stream needs it for the blank that may follow.
-    for &id in &ids {
-        pieces.push(id);
-    }
-    let mut text = StopText::new(&args.stop);
-    let mut choices = Vec::new();
-    let mut finish_reason = "length";
-    for choice in generate(Predictor::new(&loaded.model), &ids, sampler).take(args.max_tokens) {
-        let choice = choice?;
-        choices.push(choice);
-        if tokenizer.ends_text(choice.token) {
-            finish_reason = "end_of_text";
-            break;
-        }
-        if let Some(piece) = pieces.push(choice.token) {
-            show(&text.push(&piece))?;
-        }
-        if text.is_stopped() {
-            finish_reason = "stop";
-            break;
-        }
-    }
-    if !text.is_stopped() {
-        show(&text.push(&pieces.finish().unwrap_or_default()))?;
-        show(&text.finish())?;
-    }
-    Ok(Continuation {
-        text: text.into_text(),
-        finish_reason,
-        choices,
-    })
-}
-
-/// A prompt as the model was trained to see it: after the token that begins a text, if there is one. A text without a
-/// prompt begins after the end of another, or at a new line.
-fn prompt_tokens(tokenizer: &Tokenizer, prompt: &str) -> anyhow::Result<Vec<u32>> {
-    let mut ids: Vec<u32> = tokenizer.beginning_of_text().into_iter().collect();
-    ids.extend(tokenizer.encode(prompt).context("the prompt")?);
-    if ids.is_empty() {
-        let begin = tokenizer.end_of_text().or(tokenizer.id("\n"));
-        ids.push(
-            begin.context("this model needs a --prompt: it knows no token that begins a text")?,
-        );
-    }
-    Ok(ids)
+    Ok(generated.tokens.len())
 }

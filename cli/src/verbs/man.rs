@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::Done;
+use crate::exit::CliResult;
 
 /// Write man pages: tinderbox.1 and one page per verb.
 #[derive(clap::Args)]
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     output: PathBuf,
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     let folder = args.output.display();
     fs::create_dir_all(&args.output).with_context(|| format!("cannot create {folder}"))?;
     // A page about `help` for every verb would say nothing.

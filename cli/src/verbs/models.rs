@@ -9,8 +9,8 @@ use tinderbox_model_transformer::registry::ENCODERS;
 use tinderbox_train::kinds::language_modeling::LanguageModelInfo;
 use tinderbox_train::report::plain::thousands;
 
-use crate::Done;
-use crate::shared::{heading, listing};
+use crate::exit::CliResult;
+use crate::table::{heading, listing};
 
 /// List models and published weights.
 #[derive(clap::Args)]
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     if args.weights {
         return list_weights(args);
     }
@@ -133,7 +133,7 @@ fn print_links<'a>(links: impl Iterator<Item = (&'a str, &'a str)>) {
     }
 }
 
-fn list_weights(args: &Args) -> Done {
+fn list_weights(args: &Args) -> CliResult {
     if args.json {
         let weights: Vec<_> = known::all()
             .iter()

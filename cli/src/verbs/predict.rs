@@ -1,24 +1,15 @@
 //! `tinderbox predict`
 
-mod answer;
-mod classes;
+mod encoder;
 mod image;
-mod tags;
-mod text;
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
-use serde::Serialize;
+use anyhow::{bail, ensure};
+use tinderbox_train::kinds::Kind;
 
-use crate::Done;
-use crate::kind::{Kind, kind, no_text};
-use crate::shared::DeviceArgs;
-use crate::texts::TextArgs;
-use crate::trained::{OutsideArgs, WeightsArgs};
-
-pub(super) use answer::{Question, ask};
-pub(super) use image::{add_rows, most_probable, see};
+use crate::args::{CheckpointArgs, DeviceArgs, TextArgs, WeightsFileArgs};
+use crate::exit::CliResult;
 
 /// Classify images or texts, tag words, answer questions.
 ///
@@ -77,44 +68,28 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Output")]
     json: bool,
     #[command(flatten)]
-    weights: WeightsArgs,
+    checkpoint: CheckpointArgs,
     #[command(flatten)]
-    outside: OutsideArgs,
+    weights_file: WeightsFileArgs,
     #[command(flatten)]
     device: DeviceArgs,
 }
 
-#[derive(Serialize)]
-pub(super) struct ClassProbability {
-    pub(super) class: String,
-    pub(super) probability: f64,
-}
-
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     ensure!(args.top_k > 0, "--top-k must be at least 1");
     let name = args.run.display();
-    match kind(&args.run)? {
-        Kind::Image => image::run(args),
-        Kind::Encoder => {
+    match Kind::detect(&args.run)? {
+        None | Some(Kind::ImageClassification) => image::run(args),
+        Some(Kind::Encoder) => {
             ensure!(
                 args.images.is_empty(),
-                "{name} is of text: give it with --text or --file"
+                "{name} is a text model: give it texts with --text or --file"
             );
-            args.outside.refuse(&args.run)?;
-            text::run(args)
+            args.weights_file.refuse(&args.run)?;
+            encoder::run(args)
         }
-        Kind::Language => anyhow::bail!(
-            "{name} is a language model, which goes on from a text: `tinderbox generate {name} --prompt \"...\"`"
+        Some(Kind::LanguageModeling) => bail!(
+            "{name} is a language model, which continues a text: `tinderbox generate {name} --prompt \"...\"`"
         ),
-    }
-}
-
-impl Args {
-    /// Options about text make no sense here.
-    fn refuse_text(&self, why: &str) -> anyhow::Result<()> {
-        match self.texts.is_given() || self.question.is_some() {
-            true => Err(no_text(&self.run, format!("{} {why}", self.run.display()))),
-            false => Ok(()),
-        }
     }
 }

@@ -3,15 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use comfy_table::Table;
 use tinderbox_train::TrainError;
-use tinderbox_train::kinds::encoder::EncoderDataSource;
-use tinderbox_train::kinds::image_classification::ImageDataSource;
-use tinderbox_train::kinds::language_modeling::LanguageDataSource;
-use tinderbox_train::recipe::{DataRecipe, Recipe, builtin, builtin_names};
+use tinderbox_train::kinds::{self, Kind};
+use tinderbox_train::recipe::{Recipe, builtin, builtin_names};
 
-use crate::Done;
-use crate::shared::{heading, listing};
+use crate::exit::CliResult;
+use crate::table::{heading, listing};
 
 /// List the built-in recipes, or print one.
 ///
@@ -27,14 +24,7 @@ pub(crate) struct Args {
     name: Option<String>,
 }
 
-/// Groups of the list, in order.
-const KINDS: [&str; 3] = [
-    "Image classification",
-    "Language modelling",
-    "Text encoders",
-];
-
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     if let Some(name) = &args.name {
         let text = builtin(name).with_context(|| {
             let names: Vec<&str> = builtin_names().collect();
@@ -46,25 +36,29 @@ pub(crate) fn run(args: &Args) -> Done {
         print!("{text}");
         return Ok(ExitCode::SUCCESS);
     }
-    let mut tables: [Table; 3] = std::array::from_fn(|_| listing(["", ""], &[]));
+    let mut tables = Kind::ALL.map(|kind| (kind, listing(["", ""], &[])));
     for name in builtin_names() {
         let recipe = Recipe::load(name, &[]).map_err(TrainError::from)?;
-        let (kind, is_generated) = kind(&recipe.data);
-        let mark = if is_generated { "*" } else { " " };
-        tables[kind].add_row([&format!("{mark} {name}"), &recipe.description]);
+        let kind = Kind::of(&recipe)?;
+        let mark = if kinds::is_generated(&recipe)? {
+            "*"
+        } else {
+            " "
+        };
+        for (_, table) in tables.iter_mut().filter(|(of, _)| *of == kind) {
+            table.add_row([&format!("{mark} {name}"), &recipe.description]);
+        }
     }
-    for (kind, table) in KINDS.iter().zip(&tables) {
-        println!("{}\n{}\n", heading(kind), table);
+    for (kind, table) in &tables {
+        println!("{}\n{}\n", heading(&capitalised(kind.name())), table);
     }
     println!("* generates its own data: `tinderbox train NAME` runs as it is");
     Ok(ExitCode::SUCCESS)
 }
 
-/// Index into [`KINDS`], and true if the data are generated.
-fn kind(data: &DataRecipe) -> (usize, bool) {
-    match data {
-        DataRecipe::Image(data) => (0, data.source == ImageDataSource::Shapes),
-        DataRecipe::Text(data) => (1, data.source == LanguageDataSource::Grammar),
-        DataRecipe::Sequence(data) => (2, data.source == EncoderDataSource::Sentiment),
-    }
+/// `text` with a capital first letter.
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(letters).collect()
 }

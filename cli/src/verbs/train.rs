@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use burn::train::Interrupter;
 use clap::ValueEnum;
 use tinderbox_train::TrainError;
-use tinderbox_train::kinds;
-use tinderbox_train::kinds::encoder::EncoderDataSource;
-use tinderbox_train::recipe::{DataRecipe, Recipe, RecipeError};
+use tinderbox_train::kinds::encoder::{EncoderDataRecipe, EncoderDataSource};
+use tinderbox_train::kinds::{self, Kind};
+use tinderbox_train::recipe::{Recipe, RecipeError};
 use tinderbox_train::report::ViewInfo;
 use tinderbox_train::report::dashboard::Dashboard;
 use tinderbox_train::report::plain::{Plain, format_duration, thousands};
@@ -20,8 +20,9 @@ use tinderbox_train::run::RunDir;
 use tinderbox_train::session::{SessionContext, StartMode};
 use tinderbox_train::trainer::{End, Outcome};
 
-use crate::Done;
-use crate::shared::{DeviceArgs, RecipeArgs, with_data};
+use crate::args::{DeviceArgs, RecipeArgs};
+use crate::download::with_data;
+use crate::exit::CliResult;
 
 /// Train a model from a recipe, or resume a run.
 ///
@@ -107,7 +108,9 @@ impl std::str::FromStr for ResumeFrom {
             "latest" => Ok(Self::Latest),
             step => match step.parse() {
                 Ok(step) => Ok(Self::Step(step)),
-                Err(_) => Err("give the number of a step, or nothing for the newest".into()),
+                Err(_) => {
+                    Err("expected a step number, or nothing for the latest checkpoint".into())
+                }
             },
         }
     }
@@ -125,7 +128,7 @@ enum Ui {
     Quiet,
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args) -> CliResult {
     let (recipe, run_dir) = recipe_and_folder(args)?;
     let device = args.device.open()?;
     let interrupter = Interrupter::new();
@@ -146,18 +149,14 @@ pub(crate) fn run(args: &Args) -> Done {
     };
     let start = Instant::now();
     let outcome = with_data(|access| {
-        let mut view = |info: &ViewInfo| view(args.ui, info, &interrupter);
-        let context = SessionContext {
-            device,
-            access,
-            view: &mut view,
-            note: &mut |text| println!("{text}"),
-            interrupter: interrupter.clone(),
-        };
+        let context = SessionContext::new(device, access)
+            .with_view(|info| view(args.ui, info, &interrupter))
+            .with_note(|text| println!("{text}"))
+            .with_interrupter(interrupter.clone());
         Ok(kinds::train(&recipe, &begin, context)?)
     })?;
     if args.dry_run {
-        println!("dry run: two steps and an evaluation went through, nothing was written");
+        println!("dry run: two steps and an evaluation succeeded, nothing was written");
         return Ok(ExitCode::SUCCESS);
     }
     summary(args, &recipe, &run_dir, &outcome, start.elapsed())?;
@@ -167,7 +166,8 @@ pub(crate) fn run(args: &Args) -> Done {
     })
 }
 
-/// A new run follows its recipe; one that goes on follows the recipe that it recorded.
+/// Recipe and run directory. A new run follows its recipe, a resumed one the recipe that it
+/// recorded.
 fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
     let mut sets = args.recipe.sets();
     sets.extend(args.workers.map(|n| format!("train.workers={n}")));
@@ -189,7 +189,7 @@ fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
     let conflicts = recorded.conflicts(&recipe);
     if !conflicts.is_empty() {
         return Err(TrainError::from(RecipeError::Problems {
-            origin: format!("{} cannot go on with another recipe", folder.display()),
+            origin: format!("{} cannot resume with another recipe", folder.display()),
             problems: conflicts,
         })
         .into());
@@ -197,7 +197,7 @@ fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
     let unlike = recipe.conflicts(&named);
     if !unlike.is_empty() {
         println!(
-            "note: going on with the recipe recorded in {}; `{}` differs now: {}",
+            "note: resuming with the recipe recorded in {}; `{}` differs now: {}",
             folder.display(),
             args.recipe.recipe,
             unlike.join("; ")
@@ -206,7 +206,7 @@ fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
     Ok((recipe, folder))
 }
 
-/// The first Ctrl-C lets the step finish and a checkpoint be written; a second one ends the process.
+/// The first Ctrl-C finishes the step and writes a checkpoint, a second one ends the process.
 fn stop_on_ctrl_c(interrupter: &Interrupter) -> anyhow::Result<()> {
     let interrupter = interrupter.clone();
     let asked = AtomicBool::new(false);
@@ -216,7 +216,7 @@ fn stop_on_ctrl_c(interrupter: &Interrupter) -> anyhow::Result<()> {
         }
         let _ = writeln!(
             std::io::stderr(),
-            "\nstopping after this step, with a checkpoint; Ctrl-C again stops at once"
+            "\nstopping after this step, with a checkpoint; press Ctrl-C again to stop at once"
         );
         interrupter.stop(Some("Ctrl-C"));
     })?;
@@ -229,7 +229,7 @@ fn view(ui: Ui, info: &ViewInfo, interrupter: &Interrupter) -> View {
         Ui::Auto | Ui::Dashboard if Dashboard::is_possible() => {
             report::dashboard(info, interrupter.clone())
         }
-        // Without a terminal there is nothing to draw a dashboard on.
+        // No terminal, no dashboard.
         Ui::Auto | Ui::Dashboard | Ui::Plain => {
             View::Plain(Plain::start(Box::new(std::io::stdout()), info))
         }
@@ -246,7 +246,7 @@ fn summary(
     let mut out = std::io::stdout().lock();
     let how = match outcome.end {
         End::Finished => "finished",
-        End::EarlyStopped => "stopped early, because nothing got better",
+        End::EarlyStopped => "stopped early, without improvement",
         End::Interrupted => "interrupted",
     };
     let speed = outcome.times.items as f64 / training_seconds(outcome).max(1e-9);
@@ -278,12 +278,12 @@ fn summary(
     writeln!(out, "  metrics      {folder}/metrics.jsonl")?;
     writeln!(out, "  checkpoints  {folder}/checkpoints")?;
     if outcome.end == End::Interrupted {
-        writeln!(out, "to go on:\n  {}", resume_command(args))?;
+        writeln!(out, "to resume:\n  {}", resume_command(args))?;
     } else {
-        let use_it = match &recipe.data {
-            DataRecipe::Image(_) => format!("tinderbox predict {folder} IMAGE..."),
-            DataRecipe::Text(_) => format!("tinderbox generate {folder}"),
-            DataRecipe::Sequence(data) => match data.source {
+        let use_it = match Kind::of(recipe)? {
+            Kind::ImageClassification => format!("tinderbox predict {folder} IMAGE..."),
+            Kind::LanguageModeling => format!("tinderbox generate {folder}"),
+            Kind::Encoder => match recipe.typed::<EncoderDataRecipe>()?.data.source {
                 EncoderDataSource::Masked => {
                     format!("tinderbox fill-mask {folder} \"a text with a [MASK] in it\"")
                 }

@@ -1,4 +1,4 @@
-//! Small data that encoders learn from, and runs on them.
+//! Small data sets for text encoders, and runs on them.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::tinderbox;
 
-/// What makes the recipe `bert` as small as it can be.
+/// Overrides that make the model of the recipe `bert` tiny.
 pub const TINY_BERT: &[&str] = &[
     "model.hidden_size=16",
     "model.num_hidden_layers=2",
@@ -19,10 +19,10 @@ pub const TINY_BERT: &[&str] = &[
     "train.epochs=1",
 ];
 
-/// Generated sentences, few of them.
+/// Overrides for a few generated sentences.
 pub const TINY_SENTIMENT: &[&str] = &["data.train_size=200", "data.val_size=40"];
 
-/// `tinderbox train bert`, as small as it can be, with `more` settings, into `run`.
+/// `tinderbox train bert` with a tiny model and `more` overrides, into `run`.
 pub fn train_bert(run: &Path, more: &[&str]) -> Command {
     let mut command = tinderbox();
     command
@@ -34,7 +34,7 @@ pub fn train_bert(run: &Path, more: &[&str]) -> Command {
     command
 }
 
-/// The same on other data, in `path`; `source` is `data.source`.
+/// The same on the data at `path`; `source` is `data.source`.
 pub fn train_on(source: &str, path: &Path, run: &Path, more: &[&str]) -> Command {
     let source = format!("data.source={source}");
     let path = format!("data.path='{}'", path.display());
@@ -42,7 +42,7 @@ pub fn train_on(source: &str, path: &Path, run: &Path, more: &[&str]) -> Command
     train_bert(run, &more)
 }
 
-/// Films, good and bad: `folder/{train,dev,test}.tsv`. The adjective tells.
+/// Writes reviews of good and bad films, `folder/{train,dev,test}.tsv`. The adjective decides.
 pub fn reviews(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     for (split, count) in [("train", 60), ("dev", 12), ("test", 12)] {
@@ -59,7 +59,7 @@ pub fn reviews(folder: &Path) {
     }
 }
 
-/// Names in sentences, a word a line with its tag: `folder/{train,dev}.txt`.
+/// Writes tagged names in sentences, one word per line: `folder/{train,dev}.txt`.
 pub fn names(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     for (split, count) in [("train", 40), ("dev", 8)] {
@@ -73,12 +73,12 @@ pub fn names(folder: &Path) {
     }
 }
 
-/// Questions about a text, one of whose answers does not stand where it says: `folder/{train,dev}-v1.1.json`.
+/// Writes questions, one of whose answers is misaligned: `folder/{train,dev}-v1.1.json`.
 pub fn questions(folder: &Path) {
     write_questions(folder, "1.1");
 }
 
-/// The same with a question in four that has no answer: `folder/{train,dev}-v2.0.json`.
+/// The same with one unanswerable question in four: `folder/{train,dev}-v2.0.json`.
 pub fn unanswerable(folder: &Path) {
     write_questions(folder, "2.0");
 }
@@ -90,7 +90,7 @@ fn write_questions(folder: &Path, version: &str) {
             .map(|number| {
                 let name = ["Ada", "Alan", "Grace"][number % 3];
                 let context = format!("It was a café by the river where {name} met the others.");
-                // Code points, as the format has it, and not bytes.
+                // Code points, as in the format, not bytes.
                 let start = context.chars().position(|c| name.starts_with(c)).unwrap();
                 let start = if number == 3 { start + 1 } else { start };
                 let mut question = json!({

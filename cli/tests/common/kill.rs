@@ -1,4 +1,4 @@
-//! Killing runs: a recipe with settings, an undisturbed run of it, and others that are killed and resumed.
+//! Kill tests: an undisturbed run, and others that are killed and resumed.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -7,13 +7,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A run that ends at step 300 exactly.
+/// A run to kill; it must end at step 300.
 pub struct Killable<'a> {
     pub recipe: &'a str,
     pub settings: Vec<&'a str>,
 }
 
-/// The files of the last checkpoint, and the metrics.
+/// Files of the last checkpoint, and the metrics.
 pub type Outcome = BTreeMap<String, Vec<u8>>;
 
 pub fn outcome(run: &Path) -> Outcome {
@@ -45,13 +45,13 @@ pub fn metrics_lines(run: &Path) -> usize {
     fs::read_to_string(run.join("metrics.jsonl")).map_or(0, |text| text.lines().count())
 }
 
-/// A number that is another one in each run of the test.
+/// A random number that differs in each run of the test.
 fn random(below: usize) -> usize {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(below) as usize % below
 }
 
-/// Kills the process once it has written a random number of records more.
+/// Kills the process after it has written a random number of further records.
 fn kill_at_random(run: &Path, child: &mut Child) {
     let lines = metrics_lines(run) + random(40);
     let deadline = Instant::now() + Duration::from_secs(120);
@@ -64,7 +64,7 @@ fn kill_at_random(run: &Path, child: &mut Child) {
 }
 
 impl Killable<'_> {
-    /// Starts the run, or goes on with it.
+    /// Starts or resumes the run.
     pub fn start(&self, run: &Path, workers: usize) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tinderbox"));
         command
@@ -81,8 +81,8 @@ impl Killable<'_> {
         command.stdout(Stdio::null()).spawn().unwrap()
     }
 
-    /// Runs it undisturbed with no worker, and with each number of `workers` killed three times; all must end equal, byte
-    /// for byte. Returns what they ended with.
+    /// Runs it undisturbed without workers, and killed three times with each number of `workers`.
+    /// All must end with the same bytes, which are returned.
     pub fn assert_exact(&self, workers: &[usize]) -> Outcome {
         let folder = tempfile::tempdir().unwrap();
         let undisturbed = folder.path().join("undisturbed");

@@ -1,4 +1,4 @@
-//! What the tests of the command share: small data of their own, and ways to run it.
+//! Shared by the tests of the command: small data sets and ways to run it.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 pub mod encoder;
@@ -10,7 +10,7 @@ use std::path::Path;
 use assert_cmd::Command;
 use tinderbox_data::image::{Image, write_png};
 
-/// Settings that make the recipe `cnn` as small as it can be and still learn.
+/// Overrides that make the recipe `cnn` as small as it can be and still learn.
 pub const TINY: &[&str] = &[
     "data.train_size=160",
     "data.val_size=40",
@@ -20,7 +20,7 @@ pub const TINY: &[&str] = &[
     "train.epochs=2",
 ];
 
-/// The same for a language model, of a recipe on the grammar.
+/// The same for the recipes of language models on the grammar.
 pub const TINY_TEXT: &[&str] = &[
     "data.train_size=3000",
     "data.val_size=400",
@@ -29,13 +29,13 @@ pub const TINY_TEXT: &[&str] = &[
     "train.epochs=1",
 ];
 
-/// What makes the model of the recipe `rnn` tiny.
+/// Overrides that make the model of the recipe `rnn` tiny.
 pub const TINY_RNN: &[&str] = &["model.embedding_size=12", "model.hidden_size=12"];
 
-/// What makes the model of the recipe `transformer` tiny.
+/// Overrides that make the model of the recipe `transformer` tiny.
 pub const TINY_GPT: &[&str] = &["model.n_layer=1", "model.n_head=2", "model.n_embd=12"];
 
-/// `tinderbox train rnn`, or `transformer`, as small as it can be, with `more` settings, into `run`.
+/// `tinderbox train rnn`, or `transformer`, with a tiny model and `more` overrides, into `run`.
 pub fn train_tiny_text(recipe: &str, run: &Path, more: &[&str]) -> Command {
     let model = match recipe {
         "rnn" => TINY_RNN,
@@ -57,7 +57,7 @@ pub fn tinderbox() -> Command {
     command
 }
 
-/// `tinderbox train cnn` with [`TINY`] and `more` settings, into `run`.
+/// `tinderbox train cnn` with [`TINY`] and `more` overrides, into `run`.
 pub fn train_tiny(run: &Path, more: &[&str]) -> Command {
     let mut command = tinderbox();
     command
@@ -69,7 +69,7 @@ pub fn train_tiny(run: &Path, more: &[&str]) -> Command {
     command
 }
 
-/// `tinderbox train cnn` that goes on with `run`; `from` is `--resume` or `--resume=STEP`.
+/// `tinderbox train cnn` that resumes `run`; `from` is `--resume` or `--resume=STEP`.
 pub fn resume(run: &Path, from: &str, sets: &[&str]) -> Command {
     let mut command = tinderbox();
     command
@@ -81,7 +81,8 @@ pub fn resume(run: &Path, from: &str, sets: &[&str]) -> Command {
     command
 }
 
-/// The command fails with this code and one line on standard error, which has all of `words` in it.
+/// Asserts that the command fails with this code and one line on standard error that contains all
+/// `words`.
 pub fn assert_one_line_error(command: &mut Command, code: i32, words: &[&str]) {
     let output = command.output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
@@ -93,7 +94,7 @@ pub fn assert_one_line_error(command: &mut Command, code: i32, words: &[&str]) {
     }
 }
 
-/// A plain-coloured image.
+/// An image of one colour.
 pub fn image(width: usize, height: usize, colour: [u8; 3]) -> Image {
     Image {
         width,
@@ -103,7 +104,8 @@ pub fn image(width: usize, height: usize, colour: [u8; 3]) -> Image {
     }
 }
 
-/// A class folder with two classes that differ in colour; returns nothing, writes `root/{train,val}/{blue,red}/N.png`.
+/// Writes a class folder with two classes that differ in colour,
+/// `root/{train,val}/{blue,red}/N.png`.
 pub fn class_folder(root: &Path) {
     for split in ["train", "val"] {
         for (class, colour) in [("blue", [20, 30, 200]), ("red", [200, 30, 20])] {
@@ -117,7 +119,7 @@ pub fn class_folder(root: &Path) {
     }
 }
 
-/// CIFAR-10's files with `records` records each, all black; returns nothing, writes `folder/*.bin`.
+/// Writes CIFAR-10's files, `folder/*.bin`, with `records` records each.
 pub fn cifar10(folder: &Path, records: usize) {
     fs::create_dir_all(folder).unwrap();
     let mut bytes = Vec::new();

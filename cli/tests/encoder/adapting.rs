@@ -1,4 +1,4 @@
-//! Adapters, frozen layers, and runs that begin with another's weights.
+//! LoRA adapters, frozen layers, and runs that start from another run's weights.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::{eval, folders};
 use serde_json::Value;
 use tinderbox_weights::StateDict;
 
-/// The tensors of the newest checkpoint of a run, under this name.
+/// Tensors of this file of a run's newest checkpoint.
 fn checkpoint(run: &Path, file: &str) -> StateDict {
     let latest = fs::read_to_string(run.join("checkpoints/latest")).unwrap();
     StateDict::read(&run.join("checkpoints").join(latest.trim()).join(file)).unwrap()
@@ -20,7 +20,7 @@ fn floats(dict: &StateDict, name: &str) -> Vec<f32> {
 }
 
 #[test]
-fn only_adapters_and_head_learn_and_merged_they_give_the_same() {
+fn only_adapters_and_head_are_trained_and_merging_gives_the_same() {
     let (folder, _, run) = folders();
     let settings = [
         "model.lora.rank=2",
@@ -41,7 +41,7 @@ fn only_adapters_and_head_learn_and_merged_they_give_the_same() {
         "it has learnt nothing"
     );
 
-    // What is exported is base and additions in one, in Hugging Face's names and no others.
+    // The export is base and adapters merged, with Hugging Face's names and no others.
     let exported = folder.path().join("exported");
     tinderbox()
         .arg("export")
@@ -73,7 +73,7 @@ fn only_adapters_and_head_learn_and_merged_they_give_the_same() {
     };
     assert!((predict(&run) - predict(&exported)).abs() < 1e-5);
 
-    // A base that is not the one of these adapters is found out.
+    // Another base than that of the adapters is detected.
     let path = run.join("base.safetensors");
     let mut bytes = fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
@@ -84,7 +84,7 @@ fn only_adapters_and_head_learn_and_merged_they_give_the_same() {
 }
 
 #[test]
-fn frozen_layers_stay() {
+fn frozen_layers_stay_as_they_are() {
     let (_folder, _, run) = folders();
     let frozen = |set: &str| -> Vec<String> {
         let start = run.with_file_name("start");
@@ -126,7 +126,7 @@ fn frozen_layers_stay() {
 }
 
 #[test]
-fn a_run_is_what_the_next_one_begins_with() {
+fn a_run_can_start_from_the_export_of_another() {
     let (folder, data, run) = folders();
     train_bert(&run, &["train.max_steps=4"]).assert().success();
     let exported = folder.path().join("exported");
@@ -137,14 +137,14 @@ fn a_run_is_what_the_next_one_begins_with() {
         .args(["--format", "huggingface"])
         .assert()
         .success();
-    // Hugging Face's library takes the tokenizer as it is, whatever the family's usual one would do.
+    // Hugging Face's library uses the tokenizer unchanged, not the family's usual one.
     let settings: Value =
         serde_json::from_slice(&fs::read(exported.join("tokenizer_config.json")).unwrap()).unwrap();
     assert_eq!(settings["tokenizer_class"], "PreTrainedTokenizerFast");
     assert_eq!(settings["model_max_length"], 48);
     assert_eq!(settings["cls_token"], "[CLS]");
     assert_eq!(settings["pad_token"], "[PAD]");
-    // Two classes there, tags here: the head is left new, which is said.
+    // Classes there, tags here: the head is initialised anew, which is reported.
     names(&data);
     let weights = format!("model.weights='{}'", exported.display());
     let next = folder.path().join("next");
@@ -172,7 +172,7 @@ fn a_run_is_what_the_next_one_begins_with() {
     assert_eq!(config["hidden_size"], 16);
     assert_eq!(config["num_labels"], 4);
 
-    // The folder is needed no more: everything is in the run.
+    // The folder is no longer needed: everything is in the run.
     fs::remove_dir_all(&exported).unwrap();
     eval(&next, "validation");
     tinderbox()

@@ -1,4 +1,4 @@
-//! `tinderbox data` of texts to understand.
+//! `tinderbox data` of data sets for text encoders.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::common::{assert_one_line_error, tinderbox};
 use crate::folders;
 use serde_json::{Value, json};
 
-/// What `tinderbox data info --json` says of data at `path`.
+/// Output of `tinderbox data info --json` for the data at `path`.
 fn counts(source: &str, path: &Path, more: &[&str]) -> Value {
     let mut command = tinderbox();
     command
@@ -69,7 +69,7 @@ fn texts_labels_and_lengths_are_counted() {
 }
 
 #[test]
-fn tables_are_for_people_and_need_no_weights() {
+fn tables_need_no_weights() {
     let (_folder, data, _) = folders();
     reviews(&data);
     let mut command = tinderbox();
@@ -97,7 +97,7 @@ fn tables_are_for_people_and_need_no_weights() {
 }
 
 #[test]
-fn what_cannot_be_shown_of_texts_is_said() {
+fn verbs_for_other_data_are_refused() {
     for verb in ["preview", "stats"] {
         let mut command = tinderbox();
         command.args(["data", verb, "bert"]);

@@ -1,4 +1,4 @@
-//! What is learnt of every kind of data, and how it is measured.
+//! Training and evaluation on every kind of data.
 
 use std::fs;
 use std::path::Path;
@@ -36,7 +36,7 @@ fn classes_of_texts_are_learnt_and_measured() {
         assert_eq!(report["classes"][1]["class"], "1");
         assert_eq!(report["classes"][1]["count"], count / 2);
     }
-    // What the run says of itself is what is measured again: the same weights on the same texts.
+    // The run's own metrics equal the evaluation's: the same weights on the same texts.
     let metrics = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
     assert!(metrics.contains("\"matthews\""), "{metrics}");
 }
@@ -81,7 +81,7 @@ fn answers_are_learnt_and_measured_by_squads_rules() {
 }
 
 #[test]
-fn hidden_words_are_learnt() {
+fn masked_tokens_are_learnt() {
     let (folder, _, run) = folders();
     let text = folder.path().join("text.txt");
     fs::write(&text, "one two three four five six seven\n".repeat(200)).unwrap();
@@ -93,17 +93,17 @@ fn hidden_words_are_learnt() {
     let shown = train_on("masked", &text, &run, &settings)
         .assert()
         .success();
-    // Of each row of 14 tokens two are hidden.
+    // Two of the 14 tokens of each row are masked.
     let told = String::from_utf8_lossy(&shown.get_output().stdout).to_string();
     let sizes = "180 training and 20 validation hidden tokens";
     assert!(told.contains(sizes), "{told}");
     let report = eval(&run, "validation");
     assert!(metric(&report, "perplexity") < 3.0, "{report}");
-    // The same words are hidden every time.
+    // The same tokens are masked every time.
     assert_eq!(report, eval(&run, "validation"));
 }
 
-/// What a run answers to a question that it has learnt to answer.
+/// The run's answer to a question of its training data.
 fn answer(run: &Path) -> Value {
     let mut command = tinderbox();
     command.arg("predict").arg(run).args([
@@ -117,12 +117,12 @@ fn answer(run: &Path) -> Value {
     serde_json::from_slice::<Value>(&output).unwrap()["answer"].clone()
 }
 
-/// That some questions have no answer is learnt from the data, and known to whoever uses the run.
+/// Unanswerable questions in the training data are recorded in the run.
 #[test]
 fn no_answer_is_an_answer_where_the_data_have_it() {
     let (folder, data, run) = folders();
     questions(&data);
-    // However unlikely no answer is, it is given, if it may be given at all.
+    // However improbable "no answer" is, the threshold has it given, if it is allowed at all.
     let settings = [
         "train.max_steps=2",
         "data.stride=4",
@@ -132,7 +132,7 @@ fn no_answer_is_an_answer_where_the_data_have_it() {
     assert_ne!(answer(&run), "");
     let other = folder.path().join("other");
     unanswerable(&other);
-    // By the rules for such questions, one that has none is answered wrongly here; not even that is known without them.
+    // One unanswerable question is answered, wrongly by the rules of version 2.
     let mut command = tinderbox();
     command.arg("eval").arg(&run).arg("--data").arg(&other);
     let report = command.arg("--json").assert().success();
@@ -152,7 +152,7 @@ fn no_answer_is_an_answer_where_the_data_have_it() {
     assert_eq!(recorded, json!({"can_be_impossible": true}));
 }
 
-/// The second texts of pairs stand in the training data's column, which the run remembers.
+/// The run records the column of the second texts.
 #[test]
 fn pairs_are_learnt_and_predicted_from_a_table() {
     let (_folder, data, run) = folders();

@@ -1,5 +1,4 @@
-//! Encoders through the command: training on every kind of data, measuring, exporting, and what is said when something is
-//! wrong.
+//! Text encoders through the command: training on every kind of data, evaluation, export, errors.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../common/mod.rs"]
@@ -16,7 +15,7 @@ use common::tinderbox;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What `tinderbox eval --json` measures of a run.
+/// Output of `tinderbox eval --json`.
 pub(crate) fn eval(run: &Path, split: &str) -> Value {
     let mut command = tinderbox();
     command
@@ -26,7 +25,7 @@ pub(crate) fn eval(run: &Path, split: &str) -> Value {
     serde_json::from_slice(&command.assert().success().get_output().stdout).unwrap()
 }
 
-/// A folder, and in it where data and a run are to be.
+/// A temporary folder with paths for data and a run.
 pub(crate) fn folders() -> (TempDir, PathBuf, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let (data, run) = (folder.path().join("data"), folder.path().join("run"));

@@ -1,4 +1,4 @@
-//! What is said when data, recipe or weights are wrong.
+//! Errors about data, recipes and weights.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,8 @@ use crate::common::{assert_one_line_error, tinderbox};
 use crate::folders;
 use serde_json::{Value, json};
 
-/// `tinderbox train` on these data ends with this code and one line that has all of `words` in it.
+/// Asserts that `tinderbox train` on these data fails with this code and one line that contains all
+/// `words`.
 fn assert_refused(source: &str, data: &Path, more: &[&str], code: i32, words: &[&str]) {
     let run = data.with_extension("run");
     assert_one_line_error(&mut train_on(source, data, &run, more), code, words);
@@ -16,7 +17,7 @@ fn assert_refused(source: &str, data: &Path, more: &[&str], code: i32, words: &[
 }
 
 #[test]
-fn what_is_wrong_with_data_is_told_with_its_place() {
+fn errors_in_data_name_the_file_and_line() {
     let (_folder, data, _) = folders();
     assert_refused("labelled", &data, &[], 1, &["data", "no such"]);
     reviews(&data);
@@ -52,7 +53,7 @@ fn what_is_wrong_with_data_is_told_with_its_place() {
 }
 
 #[test]
-fn what_is_wrong_with_a_recipe_is_told_with_its_key() {
+fn errors_in_a_recipe_name_the_key() {
     let (_folder, data, _) = folders();
     reviews(&data);
     for (set, code, words) in [
@@ -109,9 +110,9 @@ fn what_is_wrong_with_a_recipe_is_told_with_its_key() {
     assert_one_line_error(tinderbox().args(image), 2, &["model.lora", "encoders"]);
 }
 
-/// Weights with another configuration, or for other tokens.
+/// Weights with another config, or for other tokens.
 #[test]
-fn weights_that_do_not_belong_are_refused() {
+fn weights_of_another_model_are_refused() {
     let (folder, data, run) = folders();
     reviews(&data);
     train_bert(&run, &["train.max_steps=2"]).assert().success();
@@ -128,7 +129,7 @@ fn weights_that_do_not_belong_are_refused() {
     export();
     let weights = format!("model.weights='{}'", exported.display());
     let settings = ["model.name=pretrained", &weights];
-    // The sizes of TINY_BERT contradict nothing, since they are those of the folder.
+    // The sizes of TINY_BERT are those of the folder, so they contradict nothing.
     train_on(
         "labelled",
         &data,
@@ -138,7 +139,7 @@ fn weights_that_do_not_belong_are_refused() {
     .assert()
     .success();
 
-    // A file does not say what its tokens are.
+    // A weights file has no tokenizer.
     let file = format!(
         "model.weights='{}'",
         exported.join("model.safetensors").display()
@@ -168,7 +169,7 @@ fn weights_that_do_not_belong_are_refused() {
 }
 
 #[test]
-fn weights_from_outside_are_not_for_encoders() {
+fn weights_files_are_not_for_encoders() {
     let (_folder, data, run) = folders();
     names(&data);
     train_on("tagged", &data, &run, &["train.max_steps=1"])
@@ -176,5 +177,5 @@ fn weights_from_outside_are_not_for_encoders() {
         .success();
     let mut eval = tinderbox();
     eval.arg("eval").arg(&run).args(["--weights", "x"]);
-    assert_one_line_error(&mut eval, 1, &["--weights is for images"]);
+    assert_one_line_error(&mut eval, 1, &["--weights is for image models"]);
 }

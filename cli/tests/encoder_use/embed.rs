@@ -1,4 +1,4 @@
-//! Vectors.
+//! `tinderbox embed`.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn vector(object: &Value) -> Vec<f64> {
 fn a_text_has_the_same_vector_alone_and_among_others_in_their_order() {
     let folder = headless();
     let file = folder.path().join("texts.txt");
-    // As Windows ends lines.
+    // CRLF line ends.
     fs::write(&file, TEXTS.join("\r\n") + "\r\n").unwrap();
     let file = file.to_str().unwrap();
     let (lines, _) = shown(run(
@@ -84,7 +84,7 @@ fn vectors_go_into_files_of_three_kinds() {
 }
 
 #[test]
-fn a_sentence_encoders_folder_says_how_it_is_used() {
+fn a_sentence_transformers_folder_sets_pooling_and_length() {
     let folder = headless();
     let path = folder.path();
     let text = ["--text", TEXTS[0]];
@@ -111,17 +111,17 @@ fn a_sentence_encoders_folder_says_how_it_is_used() {
     let (out, error) = shown(command);
     let cls = vector(&json_lines(&out)[0]);
     assert!((length(&cls) - 1.0).abs() < 1e-5);
-    // [CLS], three words, [SEP]: of seven words four are left.
+    // [CLS], three words, [SEP]: four of seven words are cut off.
     assert!(
         error.contains("1 text is longer than the 5 tokens"),
         "{error}"
     );
     assert!(error.contains("4 tokens are left out"), "{error}");
-    // What is asked for on the command line goes first.
+    // The command line takes precedence.
     let asked = ["--pooling", "mean", "--normalize", "false"];
     let other = vector(&json(run("embed", path, &[&text[..], &asked].concat())));
     assert!((length(&other) - 1.0).abs() > 1e-3);
-    // A step that is not here is named.
+    // A module that is not supported is named.
     fs::write(
         path.join("modules.json"),
         modules.replace("Normalize\"", "Dense\""),

@@ -1,4 +1,4 @@
-//! What counts in a text.
+//! `tinderbox explain` of texts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::common::assert_one_line_error;
 use crate::folders::{classifier, headless, json, run, shown};
 
-/// Where a file of this test goes.
+/// Path of an output file of this test.
 fn output(folder: &Path, ending: &str) -> (PathBuf, String) {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -17,15 +17,15 @@ fn output(folder: &Path, ending: &str) -> (PathBuf, String) {
 }
 
 #[test]
-fn the_words_that_count_are_shown() {
+fn words_are_shown_with_their_scores() {
     let folder = classifier();
     let path = folder.path();
     let text = "not unbelievable <script>good & bad</script>";
     let (html, name) = output(path, "html");
     let arguments = ["--text", text, "--class", "positive", "--output", &name];
     let (table, _) = shown(run("explain", path, &arguments));
-    assert!(table.contains("what speaks for positive"), "{table}");
-    // Not a terminal: a table, with word pieces joined.
+    assert!(table.contains("evidence for positive"), "{table}");
+    // Not a terminal: a table, with the tokens of a word joined.
     let words: Vec<&str> = table
         .lines()
         .filter_map(|line| line.split_whitespace().next())
@@ -109,7 +109,7 @@ fn attention_is_drawn_as_maps() {
     };
     let (out, all) = draw("svg", &["--method", "attention"]);
     assert!(
-        out.contains("what [CLS] looks at in the mean over layers and heads"),
+        out.contains("attention of [CLS] in the mean over layers and heads"),
         "{out}"
     );
     assert_eq!(all.matches("<g transform=\"translate(").count(), 4);
@@ -126,7 +126,7 @@ fn attention_is_drawn_as_maps() {
         "{page}"
     );
     assert!(!page.contains("<b>"), "{page}");
-    // Works without a head, and says what does not.
+    // Attention works without a head; integrated gradients does not, and says so.
     let plain = headless();
     shown(run(
         "explain",
@@ -148,6 +148,6 @@ fn attention_is_drawn_as_maps() {
     assert_one_line_error(
         &mut run("explain", plain.path(), &["--text", "bad"]),
         1,
-        &["says nothing of a text as a whole"],
+        &["predicts nothing about a text as a whole"],
     );
 }

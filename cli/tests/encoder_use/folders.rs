@@ -1,4 +1,4 @@
-//! Tiny encoders in folders of Hugging Face's, and running the command on them.
+//! Tiny encoders in Hugging Face model folders, and ways to run the command on them.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use tinderbox_model_transformer::{BertConfig, Head, TextEncoderConfig};
 
 pub(crate) const WORDS: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nparis\nis\nthe\ncapital\nof\nfrance\n.\nun\n##believ\n##able\na\nfilm\n\
 good\nbad\nnot\n<\n>\n/\nscript\nwho\n?\n";
-/// Tokens that the model reads at once.
+/// Context length of the models.
 pub(crate) const LENGTH: usize = 24;
 
 pub(crate) const TEXTS: [&str; 5] = [
@@ -24,11 +24,11 @@ pub(crate) const TEXTS: [&str; 5] = [
     "bad",
 ];
 
-/// A folder of Hugging Face's with a tiny BERT of random weights.
+/// A Hugging Face model folder with a tiny BERT of random weights.
 pub(crate) fn folder(head: Head, labels: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let device = Device::flex();
-    // The same weights in every run of the tests, whatever runs beside.
+    // The same weights in every run of the tests, whatever runs beside it.
     static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _alone = LOCK.lock().unwrap();
     device.seed(3);
@@ -50,7 +50,7 @@ pub(crate) fn classifier() -> TempDir {
     folder(Head::SequenceClassification, &["negative", "positive"])
 }
 
-/// Without a head.
+/// An encoder without a head.
 pub(crate) fn headless() -> TempDir {
     folder(Head::None, &[])
 }

@@ -1,11 +1,11 @@
-//! Encoders through the real binary: vectors, guesses, predictions, explanations, and what is said when something is wrong.
+//! Use of text encoders through the command: embed, fill-mask, predict, explain, errors.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../common/mod.rs"]
 mod common;
 mod embed;
 mod explain;
-mod fill;
+mod fill_mask;
 mod folders;
 mod predict;
 mod refusals;

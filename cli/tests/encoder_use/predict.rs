@@ -1,4 +1,4 @@
-//! Classes, tags and answers.
+//! `tinderbox predict` of texts: classes, tags, answers.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use tinderbox_model_transformer::Head;
 
 #[test]
-fn a_text_is_put_into_a_class() {
+fn texts_are_classified() {
     let folder = classifier();
     let path = folder.path();
     let alone: Vec<Value> = TEXTS
@@ -38,7 +38,7 @@ fn a_text_is_put_into_a_class() {
         table.contains(TEXTS[0]) && table.contains("tive"),
         "{table}"
     );
-    // A pair is another input than its two texts in one.
+    // A pair is not the same input as its two texts in one.
     let pair = json(run(
         "predict",
         path,
@@ -59,7 +59,7 @@ fn a_text_is_put_into_a_class() {
 }
 
 #[test]
-fn texts_come_from_tables_too() {
+fn texts_are_read_from_tables() {
     let folder = classifier();
     let path = folder.path();
     let write = |name: &str, text: &str| {
@@ -167,7 +167,7 @@ fn an_answer_is_a_passage_of_the_text() {
     assert_eq!(characters, found);
     let probability = answer["probability"].as_f64().unwrap();
     assert!(probability > 0.0 && probability <= 1.0);
-    // Nothing can score as much less than no answer as this.
+    // No answer scores this much above "no answer".
     let none = [&arguments[..], &["--null-threshold", "-1000000"]].concat();
     assert_eq!(json(run("predict", path, &none))["answer"], "");
     assert_one_line_error(
@@ -182,7 +182,7 @@ fn an_answer_is_a_passage_of_the_text() {
         1,
         &["the question is empty"],
     );
-    // The same answer is explained.
+    // `explain` explains the same answer.
     let explained = json(run("explain", path, &arguments));
     assert!(
         explained["said"].as_str().unwrap().starts_with(found),

@@ -1,4 +1,4 @@
-//! What is said when something is wrong.
+//! Errors.
 
 use crate::common::{assert_one_line_error, train_tiny};
 use crate::folders::{self, classifier, headless, run, shown};
@@ -7,7 +7,7 @@ use tinderbox_model_transformer::huggingface::save;
 use tinderbox_model_transformer::{CausalLmConfig, GptConfig, Head};
 
 #[test]
-fn options_that_make_no_sense_are_refused() {
+fn options_that_do_not_apply_are_refused() {
     let folder = classifier();
     let path = folder.path();
     for (arguments, words) in [
@@ -56,7 +56,7 @@ fn options_that_make_no_sense_are_refused() {
     assert_one_line_error(
         &mut run("predict", path, &["photo.jpg"]),
         1,
-        &["is of text"],
+        &["is a text model"],
     );
     assert_one_line_error(
         &mut run("predict", path, &["--text", "a", "--weights", "x"]),
@@ -75,7 +75,7 @@ fn options_that_make_no_sense_are_refused() {
 }
 
 #[test]
-fn a_model_of_another_kind_is_told_what_it_is_for() {
+fn a_model_of_another_kind_is_refused_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let gpt = folder.path().join("gpt");
     let config = CausalLmConfig::Gpt(GptConfig::small(1, 1, 8, 8));
@@ -90,7 +90,7 @@ fn a_model_of_another_kind_is_told_what_it_is_for() {
     assert_one_line_error(&mut run("embed", &gpt, &text), 1, &["gpt2"]);
     let cnn = folder.path().join("cnn");
     train_tiny(&cnn, &["train.max_steps=1"]).assert().success();
-    assert_one_line_error(&mut run("predict", &cnn, &text), 1, &["is of images"]);
+    assert_one_line_error(&mut run("predict", &cnn, &text), 1, &["is an image model"]);
     assert_one_line_error(&mut run("explain", &cnn, &text), 1, &["--text is for text"]);
     assert_one_line_error(&mut run("embed", &cnn, &text), 1, &["images"]);
     assert_one_line_error(&mut run("fill", &cnn, &["[MASK]"]), 1, &["images"]);
@@ -118,7 +118,7 @@ fn a_model_of_another_kind_is_told_what_it_is_for() {
 }
 
 #[test]
-fn a_text_of_a_hundred_thousand_words_is_cut_with_a_warning() {
+fn a_text_of_a_hundred_thousand_words_is_truncated_with_a_warning() {
     let words = "paris ".repeat(100_000);
     let folder = classifier();
     for (verb, arguments) in [

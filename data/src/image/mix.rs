@@ -1,5 +1,4 @@
-//! mixup and CutMix: every image of a batch is mixed with the one before it, and its label
-//! likewise.
+//! mixup and CutMix: every image of a batch, and its label, is mixed with the one before it.
 
 use super::ImageBatch;
 use super::transforms::Rect;

@@ -91,7 +91,7 @@ fn flat_validation_images_without_a_list() {
         truth,
     );
     let words = [
-        "ground_truth.txt: has the devkit's numbers",
+        "ground_truth.txt: has the devkit's class numbers",
         "meta.mat",
         "map_clsloc.txt",
     ];

@@ -1,18 +1,19 @@
-//! Attention in Burn's operations.
+//! Attention composed of Burn's operations.
 //!
-//! Without gradients Burn's fused operation does all of it and keeps no scores. For training, where Burn has no fused
-//! operation, the same is composed of as few passes over the scores `[batch, heads, queries, keys]` as possible: the scale
-//! goes into the queries, the mask is added once, and the division by the sum comes after the values were averaged, where
-//! there are `head_dim` numbers a query and not `keys`. Two tensors of that size are kept for the backward pass, three with
-//! dropout.
+//! At inference Burn's fused operation does all of it and stores no scores. For training, where
+//! Burn has no fused operation, the composition makes as few passes over the scores
+//! `[batch, heads, queries, keys]` as possible: the scale is multiplied into the queries, the mask
+//! is added once, and the division by the sum follows the product with the values, where a query
+//! has `head_dim` numbers instead of `keys`. Two tensors of the size of the scores are saved for
+//! the backward pass, three with dropout.
 
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Bool, Distribution, Tensor};
 
 use super::{Mask, Sizes};
 
-/// The lowest number that every float type has. A row of scores that are all `-inf` is measured from here, so that
-/// `-inf - max` is not NaN.
+/// The lowest finite number of the narrowest float type. The maximum of a row is clamped to it, so
+/// that `-inf - max` is not NaN where all scores are `-inf`.
 const LOWEST: f64 = -65504.0;
 
 pub(super) fn fused(
@@ -23,11 +24,12 @@ pub(super) fn fused(
     mask: &Mask,
 ) -> Tensor<3> {
     let is_square = sizes.queries == sizes.keys && sizes.group == 1;
-    // For causality alone backends have a fast path.
+    // Backends have a fast path for causality alone.
     let is_causal = mask.is_causal() && mask.hidden().is_none() && is_square;
-    let hidden = match is_causal {
-        true => None,
-        false => mask.dense([sizes.queries, sizes.keys], &q.device()),
+    let hidden = if is_causal {
+        None
+    } else {
+        mask.dense([sizes.queries, sizes.keys], &q.device())
     };
     let hidden = hidden.map(|dense| grouped_mask(dense.hidden, sizes));
     let options = AttentionModuleOptions {
@@ -41,7 +43,8 @@ pub(super) fn fused(
     merge(output, sizes)
 }
 
-/// To `[batch, kv_heads, queries of the group, keys]`. Not every backend stretches a mask by itself.
+/// Returns a mask `[batch, kv_heads, queries of the group, keys]`. Not every backend broadcasts
+/// masks.
 fn grouped_mask(hidden: Tensor<4, Bool>, sizes: &Sizes) -> Tensor<4, Bool> {
     let hidden = hidden.expand(sizes.scores());
     match sizes.group {
@@ -59,7 +62,7 @@ pub(super) fn attention(
     dropout: f64,
 ) -> Tensor<3> {
     let mut exponentials = exponentials(q, k, sizes, mask);
-    // At least one, the exponential of the largest score, unless all are hidden.
+    // At least one, the exponential of the largest score, unless all keys are masked.
     let mut sum = exponentials.clone().sum_dim(3).clamp_min(0.5);
     if dropout > 0.0 {
         let kept = 1.0 - dropout;
@@ -76,7 +79,8 @@ pub(super) fn probabilities(q: Tensor<3>, k: Tensor<3>, sizes: &Sizes, mask: &Ma
     (exponentials / sum).reshape(sizes.scores())
 }
 
-/// `exp(scale q kᵀ + mask - max)`, what softmax divides by its sum, `[batch, kv_heads, queries of the group, keys]`.
+/// `exp(scale q kᵀ + mask - max)`, the numerator of softmax,
+/// `[batch, kv_heads, queries of the group, keys]`.
 fn exponentials(q: Tensor<3>, k: Tensor<3>, sizes: &Sizes, mask: &Mask) -> Tensor<4> {
     let mask = mask.dense([sizes.queries, sizes.keys], &q.device());
     let q = split_queries(q, sizes) * sizes.scale();
@@ -88,7 +92,7 @@ fn exponentials(q: Tensor<3>, k: Tensor<3>, sizes: &Sizes, mask: &Mask) -> Tenso
             _ => (scores.reshape(sizes.scores()) + bias).reshape(grouped(sizes)),
         };
     }
-    // Softmax is the same for any shift, so the shift needs no gradient.
+    // Softmax is invariant to the shift, so the shift needs no gradient.
     let max = scores.clone().detach().max_dim(3).clamp_min(LOWEST);
     (scores - max).exp()
 }
@@ -105,8 +109,9 @@ fn split(x: Tensor<3>, sizes: &Sizes) -> Tensor<4> {
         .swap_dims(1, 2)
 }
 
-/// `[batch, queries, heads * head_dim]` to `[batch, kv_heads, queries of the group, head_dim]`: the heads of a group become
-/// further queries of their key head, so that keys and values need no copies.
+/// `[batch, queries, heads * head_dim]` to `[batch, kv_heads, queries of the group, head_dim]`: the
+/// query heads of a group become further queries of their key head, so that keys and values need no
+/// copies.
 fn split_queries(x: Tensor<3>, sizes: &Sizes) -> Tensor<4> {
     let x = x
         .reshape([sizes.batch, sizes.queries, sizes.heads(), sizes.head_dim])
@@ -118,7 +123,7 @@ fn split_queries(x: Tensor<3>, sizes: &Sizes) -> Tensor<4> {
     }
 }
 
-/// Undoes [`split_queries`].
+/// Inverse of [`split_queries`].
 fn merge(x: Tensor<4>, sizes: &Sizes) -> Tensor<3> {
     let heads = sizes.heads();
     x.reshape([sizes.batch, heads, sizes.queries, sizes.head_dim])

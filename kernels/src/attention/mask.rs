@@ -4,38 +4,40 @@ use burn::tensor::{Bool, Device, Tensor};
 
 use super::Sizes;
 
-/// Which keys each query may see. The default is all of them.
+/// Attention mask: the keys that each query may attend to, all of them by default.
 ///
-/// In what is passed in, `true` means "may be seen", as in Hugging Face's `attention_mask` and in PyTorch's
-/// `scaled_dot_product_attention` (and not as in `burn::nn`, where `true` means hidden).
+/// `true` in the arguments means "may be attended to", as in Hugging Face's `attention_mask` and
+/// PyTorch's `scaled_dot_product_attention` (and unlike `burn::nn`, where `true` means masked).
 ///
-/// Make one for each forward pass and share it between layers: what it costs is paid once.
+/// Make one mask per forward pass and share it between layers, so that its tensors are built once.
 #[derive(Clone, Debug, Default)]
 pub struct Mask {
     is_causal: bool,
-    /// `[batch or 1, heads or 1, queries or 1, keys]`, `true` where a key is hidden besides.
+    /// `[batch or 1, heads or 1, queries or 1, keys]`, `true` where a key is masked, apart from
+    /// causality.
     hidden: Option<Tensor<4, Bool>>,
-    /// All of it as tensors, for the composition.
+    /// The whole mask as tensors, for the composition.
     dense: OnceLock<Dense>,
 }
 
-/// A mask for some number of queries and keys, `[batch or 1, heads or 1, queries or 1, keys]`.
+/// A mask for given numbers of queries and keys, `[batch or 1, heads or 1, queries or 1, keys]`.
 #[derive(Clone, Debug)]
 pub(super) struct Dense {
-    /// `true` where a key is hidden.
+    /// `true` where a key is masked.
     pub(super) hidden: Tensor<4, Bool>,
-    /// The same as numbers to be added to the scores: 0 or `-inf`.
+    /// The same as an additive mask: 0 or `-inf`.
     pub(super) bias: Tensor<4>,
     sizes: [usize; 2],
 }
 
 impl Mask {
-    /// Every query sees every key.
+    /// No mask: every query attends to every key.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// The queries are the last positions of the sequence of the keys, and each sees itself and everything before.
+    /// Causal mask. The queries are the last positions of the key sequence, and each attends to
+    /// itself and all positions before.
     pub fn causal() -> Self {
         Self {
             is_causal: true,
@@ -43,13 +45,15 @@ impl Mask {
         }
     }
 
-    /// `real` `[batch, keys]` is `true` for tokens and `false` for what fills a batch up.
-    pub fn padding(real: Tensor<2, Bool>) -> Self {
-        let [batch, keys] = real.dims();
-        Self::allowed(real.reshape([batch, 1, 1, keys]))
+    /// Padding mask from `attention_mask` `[batch, keys]`: `true` for tokens, `false` for padding
+    /// tokens.
+    pub fn padding(attention_mask: Tensor<2, Bool>) -> Self {
+        let [batch, keys] = attention_mask.dims();
+        Self::allowed(attention_mask.reshape([batch, 1, 1, keys]))
     }
 
-    /// `allowed` `[batch or 1, heads or 1, queries or 1, keys]` is `true` where a query may see a key.
+    /// Any mask `[batch or 1, heads or 1, queries or 1, keys]`: `true` where a query may attend to
+    /// a key.
     pub fn allowed(allowed: Tensor<4, Bool>) -> Self {
         Self {
             hidden: Some(allowed.bool_not()),
@@ -57,7 +61,7 @@ impl Mask {
         }
     }
 
-    /// What both masks allow.
+    /// The intersection of two masks: keys that both allow.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let hidden = match (self.hidden, other.hidden) {
@@ -79,28 +83,28 @@ impl Mask {
         self.is_causal
     }
 
-    /// What is hidden besides by causality, `[batch or 1, heads or 1, queries or 1, keys]`.
+    /// Keys masked apart from causality, `[batch or 1, heads or 1, queries or 1, keys]`.
     pub(super) fn hidden(&self) -> Option<&Tensor<4, Bool>> {
         self.hidden.as_ref()
     }
 
-    /// Panics unless the mask is one for these sizes.
+    /// Panics unless the mask fits these sizes.
     pub(super) fn check(&self, sizes: &Sizes) {
         let (queries, keys) = (sizes.queries, sizes.keys);
         assert!(
             !self.is_causal || queries <= keys,
-            "{queries} queries for {keys} keys"
+            "a causal mask needs at least as many keys ({keys}) as queries ({queries})"
         );
         if let Some(hidden) = &self.hidden {
             let (dims, scores) = (hidden.dims(), sizes.scores());
             let fits = (0..4).all(|i| dims[i] == scores[i] || (dims[i] == 1 && i < 3));
-            assert!(fits, "a mask {dims:?} for scores {scores:?}");
+            assert!(fits, "a mask {dims:?} does not fit scores {scores:?}");
         }
     }
 
-    /// The whole mask as tensors on `device`, unless everything may be seen.
+    /// The whole mask as tensors on `device`; `None` if nothing is masked.
     pub(super) fn dense(&self, [queries, keys]: [usize; 2], device: &Device) -> Option<Dense> {
-        // Nothing is learnt here, whoever uses it.
+        // The mask has no gradient, whatever the device.
         let device = &device.clone().without_autodiff();
         let make = || {
             let hidden = match (self.causality(queries, keys, device), &self.hidden) {
@@ -129,7 +133,7 @@ impl Mask {
     }
 
     fn causality(&self, queries: usize, keys: usize, device: &Device) -> Option<Tensor<4, Bool>> {
-        // A single query is the last of all.
+        // A single query is the last position and sees all keys.
         if !self.is_causal || queries == 1 {
             return None;
         }

@@ -6,14 +6,14 @@ use burn_flex::{FlexTensor, Layout};
 
 use super::Buffer;
 
-/// A contiguous tensor of `f32`. A clone shares the memory.
+/// A contiguous `f32` tensor. Clones share the memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Array {
     tensor: FlexTensor,
 }
 
 impl Array {
-    /// The numbers of `buffer` in the order of `shape`, the last dimension fastest.
+    /// The elements of `buffer` in the given shape, the last dimension contiguous.
     pub(crate) fn new(buffer: Buffer, shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
         debug_assert_eq!(buffer.len(), shape.num_elements());
@@ -21,7 +21,7 @@ impl Array {
         Self { tensor }
     }
 
-    /// Copies `tensor` if it is not contiguous. It must be of `f32`.
+    /// Copies `tensor` unless it is contiguous. Its type must be `f32`.
     pub(super) fn contiguous(tensor: FlexTensor) -> Self {
         debug_assert_eq!(tensor.dtype(), DType::F32);
         match tensor.layout().contiguous_offsets() {
@@ -48,19 +48,19 @@ impl Array {
         &self.tensor.storage::<f32>()[start..start + len]
     }
 
-    /// Whether nobody else has the memory, so that [`values_mut`](Self::values_mut) copies nothing.
+    /// True if the memory is not shared, so that [`values_mut`](Self::values_mut) does not copy.
     pub(crate) fn is_unique(&self) -> bool {
         self.tensor.is_unique()
     }
 
-    /// The numbers, to be changed where they are. If somebody else has them too, they are copied first.
+    /// The elements, for updating in place. Copied first if the memory is shared.
     pub(crate) fn values_mut(&mut self) -> &mut [f32] {
         let start = self.tensor.layout().start_offset();
         let len = self.tensor.layout().num_elements();
         &mut self.tensor.storage_mut::<f32>()[start..start + len]
     }
 
-    /// The numbers, to be written over: in place if nobody else has them, otherwise in a copy.
+    /// A copy of the elements.
     pub(crate) fn into_buffer(self) -> Buffer {
         Buffer::copy(self.values())
     }

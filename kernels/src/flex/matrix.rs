@@ -1,10 +1,10 @@
-//! Matrix products, by the `gemm` crate.
+//! Matrix products (GEMM) by the `gemm` crate.
 
 use gemm::Parallelism;
 
 use super::Buffer;
 
-/// A matrix in somebody else's memory.
+/// A borrowed matrix.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Matrix<'a> {
     values: &'a [f32],
@@ -15,12 +15,12 @@ pub(crate) struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// `rows` rows of `cols` numbers, one row after the other.
+    /// A row-major matrix without gaps.
     pub(crate) fn new(values: &'a [f32], rows: usize, cols: usize) -> Self {
         Self::strided(values, rows, cols, [cols, 1])
     }
 
-    /// Number `[r, c]` is `values[r * strides[0] + c * strides[1]]`.
+    /// A matrix whose element `[r, c]` is `values[r * strides[0] + c * strides[1]]`.
     pub(crate) fn strided(
         values: &'a [f32],
         rows: usize,
@@ -28,7 +28,7 @@ impl<'a> Matrix<'a> {
         strides: [usize; 2],
     ) -> Self {
         let [row_stride, col_stride] = strides;
-        assert!(needed(rows, cols, strides) <= values.len());
+        assert!(span_len(rows, cols, strides) <= values.len());
         Self {
             values,
             rows,
@@ -38,7 +38,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// The transposed matrix, without moving anything.
+    /// The transposed matrix, without a copy.
     pub(crate) fn t(self) -> Self {
         Self {
             rows: self.cols,
@@ -50,7 +50,7 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// A matrix to be written to.
+/// A mutably borrowed matrix.
 #[derive(Debug)]
 pub(crate) struct MatrixMut<'a> {
     values: &'a mut [f32],
@@ -60,12 +60,12 @@ pub(crate) struct MatrixMut<'a> {
 }
 
 impl<'a> MatrixMut<'a> {
-    /// `rows` rows of `cols` numbers, one row after the other.
+    /// A row-major matrix without gaps.
     pub(crate) fn new(values: &'a mut [f32], rows: usize, cols: usize) -> Self {
         Self::strided(values, rows, cols, cols)
     }
 
-    /// Rows that begin `row_stride` numbers apart, at least `cols`.
+    /// A row-major matrix with rows `row_stride` floats apart, at least `cols`.
     pub(crate) fn strided(
         values: &'a mut [f32],
         rows: usize,
@@ -73,7 +73,7 @@ impl<'a> MatrixMut<'a> {
         row_stride: usize,
     ) -> Self {
         assert!(rows <= 1 || cols <= row_stride);
-        assert!(needed(rows, cols, [row_stride, 1]) <= values.len());
+        assert!(span_len(rows, cols, [row_stride, 1]) <= values.len());
         Self {
             values,
             rows,
@@ -83,20 +83,21 @@ impl<'a> MatrixMut<'a> {
     }
 }
 
-/// How many numbers a matrix reaches over.
-fn needed(rows: usize, cols: usize, [row_stride, col_stride]: [usize; 2]) -> usize {
-    match rows == 0 || cols == 0 {
-        true => 0,
-        false => (rows - 1) * row_stride + (cols - 1) * col_stride + 1,
+/// Number of floats from the first to the last element of a matrix.
+fn span_len(rows: usize, cols: usize, [row_stride, col_stride]: [usize; 2]) -> usize {
+    if rows == 0 || cols == 0 {
+        0
+    } else {
+        (rows - 1) * row_stride + (cols - 1) * col_stride + 1
     }
 }
 
-/// Who works on a product.
+/// Threads that compute a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Threads {
-    /// The calling thread: for products that are made side by side.
+    /// The calling thread, for products that are computed side by side.
     One,
-    /// All of them, if the product is large enough.
+    /// All threads, if the product is large enough.
     All,
 }
 
@@ -104,7 +105,7 @@ pub(crate) enum Threads {
     clippy::needless_pass_by_value,
     reason = "whoever has `out` may write to it"
 )]
-/// `out = beta * out + lhs rhs`. With `beta` 0 what `out` held does not matter, not even if it was NaN.
+/// `out = beta * out + lhs rhs`. With `beta` 0 the contents of `out` are ignored, even NaN.
 pub(crate) fn multiply(
     out: MatrixMut<'_>,
     beta: f32,
@@ -120,8 +121,8 @@ pub(crate) fn multiply(
         Threads::One => Parallelism::None,
         Threads::All => Parallelism::Rayon(0),
     };
-    // SAFETY: the constructors checked that every index of each matrix lies in its slice, `out` is borrowed for writing
-    // alone and its rows do not overlap, and the sizes agree.
+    // SAFETY: the constructors checked that all indices of each matrix lie in its slice, `out` is
+    // borrowed exclusively and its rows do not overlap, and the sizes agree.
     unsafe {
         gemm::gemm(
             out.rows,
@@ -147,7 +148,7 @@ pub(crate) fn multiply(
     }
 }
 
-/// `lhs rhs` in memory of its own, made by all threads.
+/// `lhs rhs` in a new buffer, computed by all threads.
 pub(crate) fn product(lhs: Matrix<'_>, rhs: Matrix<'_>) -> Buffer {
     let (rows, cols) = (lhs.rows, rhs.cols);
     let mut out = Buffer::new(rows * cols);
@@ -162,7 +163,7 @@ mod tests {
 
     #[test]
     fn products_of_transposed_and_strided_matrices() {
-        // 2 x 3 in rows of 4, and 2 x 3 to be transposed.
+        // 2 x 3 with rows 4 apart, and 2 x 3 to be transposed.
         let a = [1.0, 2.0, 3.0, 99.0, 4.0, 5.0, 6.0];
         let b = [1.0, 0.0, 2.0, 0.0, 1.0, 1.0];
         let lhs = Matrix::strided(&a, 2, 3, [4, 1]);
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_product_over_nothing_is_zero() {
+    fn a_product_of_depth_zero_is_zero() {
         let mut out = [7.0; 4];
         let nothing: [f32; 0] = [];
         let lhs = Matrix::new(&nothing, 2, 0);

@@ -1,4 +1,4 @@
-//! Numbers that are read where they lie, without a copy in order, and columns that are written to side by side.
+//! Strided tensors read in place, and columns written side by side.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -10,37 +10,39 @@ use burn_flex::FlexTensor;
 use super::Array;
 use super::tape::primitive;
 
-/// A tensor `[batch, rows, cols]` of `f32` in which the numbers of a row lie together; the rows may lie anywhere, as
-/// those of a slice do. A clone shares the memory.
+/// An `f32` tensor `[batch, rows, cols]` whose rows are contiguous but may lie anywhere, like those
+/// of a slice. Clones share the memory.
 #[derive(Clone, Debug)]
-pub(crate) struct Rows {
+pub(crate) struct StridedRows {
     tensor: FlexTensor,
     start: usize,
     strides: [usize; 2],
     dims: [usize; 3],
 }
 
-/// The rows of a tensor that a kernel can work on: on `flex`, in `f32`. It is copied only if a row is torn.
-pub(crate) fn rows(tensor: &Tensor<3>) -> Option<Rows> {
-    if tensor.dtype() != DType::F32 || crate::composes_only() {
+/// The rows of a tensor that kernels support: `f32` on `flex`. Copied only if the rows are not
+/// contiguous.
+pub(crate) fn strided_rows(tensor: &Tensor<3>) -> Option<StridedRows> {
+    if tensor.dtype() != DType::F32 || crate::is_compose_only() {
         return None;
     }
     let primitive = primitive(tensor.clone().into_dispatch().kind)?;
-    Some(Rows::new(primitive, tensor.dims()))
+    Some(StridedRows::new(primitive, tensor.dims()))
 }
 
-impl From<Array> for Rows {
+impl From<Array> for StridedRows {
     fn from(array: Array) -> Self {
         let dims = array.dims();
         Self::new(array.into_flex(), dims)
     }
 }
 
-impl Rows {
+impl StridedRows {
     fn new(tensor: FlexTensor, dims: [usize; 3]) -> Self {
         let [_, rows, cols] = dims;
         let in_order = [rows * cols, cols];
-        // The stride of a dimension of one may be anything, so that these are looked at first.
+        // Contiguity is tested first, because the stride of a dimension of size one may be
+        // anything.
         let (tensor, strides) = match *tensor.layout().strides() {
             _ if tensor.is_contiguous() => (tensor, in_order),
             [batch, row, 1] if batch >= 0 && row >= cols as isize => {
@@ -71,38 +73,43 @@ impl Rows {
         }
     }
 
-    /// Columns `cols` of one batch element, from row `first` on.
-    pub(crate) fn panel(&self, batch: usize, first: usize, cols: Range<usize>) -> Panel<'_> {
+    /// Columns `cols` of one batch element, from row `first`.
+    pub(crate) fn submatrix(
+        &self,
+        batch: usize,
+        first: usize,
+        cols: Range<usize>,
+    ) -> Submatrix<'_> {
         assert!(batch < self.dims[0] && first < self.dims[1] && cols.end <= self.dims[2]);
-        Panel {
+        Submatrix {
             values: &self.from(batch, first)[cols.start..],
             stride: self.strides[1].max(1),
             cols: cols.len(),
         }
     }
 
-    /// The memory from this row on.
+    /// The memory from a row on.
     fn from(&self, batch: usize, row: usize) -> &[f32] {
         let offset = batch * self.strides[0] + row * self.strides[1];
         &self.tensor.storage::<f32>()[self.start + offset..]
     }
 }
 
-/// Some columns of a matrix, to be read row by row.
+/// Columns of a matrix, read row by row.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Panel<'a> {
+pub(crate) struct Submatrix<'a> {
     values: &'a [f32],
     stride: usize,
     cols: usize,
 }
 
-impl<'a> Panel<'a> {
+impl<'a> Submatrix<'a> {
     #[inline(always)]
     pub(crate) fn cols(self) -> usize {
         self.cols
     }
 
-    /// The rows, and whatever lies behind the last one.
+    /// The rows, followed by whatever lies behind the last one.
     #[inline(always)]
     pub(crate) fn rows(self) -> impl Iterator<Item = &'a [f32]> {
         let rows = self.values.chunks(self.stride);
@@ -110,14 +117,14 @@ impl<'a> Panel<'a> {
     }
 }
 
-/// A tensor of truth values, each a byte that is 0 or 1.
+/// A bool tensor of bytes that are 0 or 1.
 #[derive(Clone, Debug)]
 pub(crate) struct Bools {
     tensor: FlexTensor,
     dims: [usize; 4],
 }
 
-/// The truth values of a tensor on `flex`.
+/// The bytes of a bool tensor on `flex`.
 pub(crate) fn bools(tensor: &Tensor<4, Bool>) -> Option<Bools> {
     fn primitive(kind: DispatchTensorKind) -> Option<FlexTensor> {
         match kind {
@@ -144,7 +151,7 @@ impl Bools {
         self.dims
     }
 
-    /// The last dimension at these indices of the others, of which those of a dimension of one do not matter.
+    /// The last dimension at `index`; the index of a dimension of size one is ignored.
     pub(crate) fn row(&self, index: [usize; 3]) -> &[u8] {
         let len = self.dims[3];
         let at = |row: usize, (i, dim): (usize, usize)| row * dim + i.min(dim - 1);
@@ -154,7 +161,7 @@ impl Bools {
     }
 }
 
-/// Some columns of a matrix, of which nobody else has any.
+/// Exclusive access to some columns of a matrix.
 #[derive(Debug)]
 pub(crate) struct Columns<'a> {
     start: *mut f32,
@@ -164,11 +171,11 @@ pub(crate) struct Columns<'a> {
     matrix: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: it is an exclusive borrow of the numbers in its columns, and those may be sent.
+// SAFETY: it is an exclusive borrow of the floats in its columns, and those may be sent.
 unsafe impl Send for Columns<'_> {}
 
-/// Cuts a matrix with rows of `stride` numbers into groups of `cols` columns, from left to right.
-pub(crate) fn columns(values: &mut [f32], stride: usize, cols: usize) -> Vec<Columns<'_>> {
+/// Splits a matrix with rows of `stride` floats into groups of `cols` columns, from left to right.
+pub(crate) fn split_columns(values: &mut [f32], stride: usize, cols: usize) -> Vec<Columns<'_>> {
     assert!(cols > 0 && stride.is_multiple_of(cols) && values.len().is_multiple_of(stride));
     let rows = values.len() / stride;
     let start = values.as_mut_ptr();
@@ -189,8 +196,9 @@ pub(crate) fn columns(values: &mut [f32], stride: usize, cols: usize) -> Vec<Col
 impl Columns<'_> {
     pub(crate) fn row(&mut self, row: usize) -> &mut [f32] {
         assert!(row < self.rows);
-        // SAFETY: the row lies in the matrix, which was cut into `rows` rows of `stride` numbers and is borrowed for as long
-        // as this is; the groups of columns do not overlap, and a group lends one row at a time.
+        // SAFETY: the row lies in the matrix, which was split into `rows` rows of `stride` floats
+        // and is borrowed for as long as this is; the groups of columns do not overlap, and a group
+        // lends one row at a time.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.stride), self.cols) }
     }
 }
@@ -203,7 +211,7 @@ mod tests {
     fn columns_are_written_to_from_many_threads() {
         let mut matrix = vec![0.0; 3 * 6];
         std::thread::scope(|scope| {
-            for (i, mut columns) in columns(&mut matrix, 6, 2).into_iter().enumerate() {
+            for (i, mut columns) in split_columns(&mut matrix, 6, 2).into_iter().enumerate() {
                 scope.spawn(move || {
                     for row in 0..3 {
                         columns.row(row).fill((10 * row + i) as f32);
@@ -216,6 +224,6 @@ mod tests {
             21.0, 22.0, 22.0,
         ];
         assert_eq!(matrix, expected);
-        assert_eq!(columns(&mut [], 6, 2).len(), 3);
+        assert_eq!(split_columns(&mut [], 6, 2).len(), 3);
     }
 }

@@ -1,4 +1,4 @@
-//! Operations of our own in Burn's record of what is to be differentiated.
+//! Custom operations on Burn's autodiff tape.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -18,15 +18,17 @@ use burn_flex::FlexTensor;
 
 use super::Array;
 
-/// What an operation of `N` inputs remembers of its forward pass, to turn the gradient of its output into theirs.
+/// Saved state of an operation with `N` inputs, and its backward pass.
 pub(crate) trait Backward<const N: usize>: Clone + Debug + Send + 'static {
-    /// The gradients of the inputs; those that are not `needed` may be left out.
+    /// Computes the gradients of the inputs from that of the output. Those that are not `needed`
+    /// may be `None`.
     fn backward(self, gradient: Array, needed: [bool; N]) -> [Option<Array>; N];
 }
 
-/// The numbers of a tensor that a kernel can work on: on `flex`, in `f32`.
+/// The elements of a tensor that kernels support: `f32` on `flex`. `None` also if kernels are
+/// turned off.
 pub(crate) fn array<const D: usize>(tensor: &Tensor<D>) -> Option<Array> {
-    if tensor.dtype() != DType::F32 || crate::composes_only() {
+    if tensor.dtype() != DType::F32 || crate::is_compose_only() {
         return None;
     }
     Some(Array::contiguous(primitive(
@@ -34,18 +36,18 @@ pub(crate) fn array<const D: usize>(tensor: &Tensor<D>) -> Option<Array> {
     )?))
 }
 
-/// The numbers of a tensor that is not needed any more, so that they can be changed where they are.
+/// Consumes a tensor, so that its elements can be updated in place.
 ///
 /// # Panics
-/// If the tensor is one that [`array`] gives nothing of.
+/// If [`array`] returns `None` for the tensor.
 pub(crate) fn into_array<const D: usize>(tensor: Tensor<D>) -> Array {
     match primitive(tensor.into_dispatch().kind) {
         Some(tensor) => Array::contiguous(tensor),
-        None => unreachable!("the caller has asked `array`"),
+        None => unreachable!("the caller has checked with `array`"),
     }
 }
 
-/// An array as a tensor that is not differentiated.
+/// An array as a tensor that is not tracked by autodiff.
 pub(crate) fn tensor<const D: usize>(array: Array) -> Tensor<D> {
     Tensor::from_dispatch(
         <DispatchTensor as DispatchKindConversion<Flex>>::from_backend(BackendTensor::Float(
@@ -54,10 +56,8 @@ pub(crate) fn tensor<const D: usize>(array: Array) -> Tensor<D> {
     )
 }
 
-/// The numbers of a tensor of indices on `flex`.
-///
-/// # Panics
-/// If one is negative: it cannot be the index of anything.
+/// The elements of an index tensor on `flex`. Negative indices become `usize::MAX`, which is out of
+/// range everywhere.
 pub(crate) fn indices<const D: usize>(tensor: &Tensor<D, Int>) -> Option<Vec<usize>> {
     let DispatchTensorKind::Flex(BackendTensor::Int(tensor)) = tensor.clone().into_dispatch().kind
     else {
@@ -88,9 +88,10 @@ pub(super) fn primitive(kind: DispatchTensorKind) -> Option<FlexTensor> {
     }
 }
 
-/// `output` as a tensor that was computed from `inputs` by an operation with this `backward`. An input that is not there
-/// gets no gradient. The inputs must be on `flex`: [`array`] has given their numbers.
-pub(crate) fn record<const D: usize, const N: usize>(
+/// Returns `output` as a tensor tracked by autodiff: the result of an operation on `inputs` with
+/// this `backward`. Missing inputs get no gradient. The inputs must be on `flex`: [`array`] has
+/// returned their elements.
+pub(crate) fn track<const D: usize, const N: usize>(
     output: Array,
     backward: impl Backward<N>,
     inputs: [Option<DispatchTensor>; N],
@@ -102,15 +103,15 @@ pub(crate) fn record<const D: usize, const N: usize>(
     Tensor::from_dispatch(match context {
         None | Some(DispatchAutodiffContext::Disabled) => return tensor(output),
         Some(DispatchAutodiffContext::Enabled(GradientCheckpointingStrategy::Disabled)) => {
-            record_on::<NoCheckpointing, N>(output, backward, inputs)
+            track_with::<NoCheckpointing, N>(output, backward, inputs)
         }
         Some(DispatchAutodiffContext::Enabled(GradientCheckpointingStrategy::Balanced)) => {
-            record_on::<BalancedCheckpointing, N>(output, backward, inputs)
+            track_with::<BalancedCheckpointing, N>(output, backward, inputs)
         }
     })
 }
 
-fn record_on<C: CheckpointStrategy, const N: usize>(
+fn track_with<C: CheckpointStrategy, const N: usize>(
     output: Array,
     backward: impl Backward<N>,
     inputs: [Option<DispatchTensor>; N],
@@ -119,7 +120,7 @@ where
     DispatchTensor: DispatchKindConversion<Autodiff<Flex, C>>,
 {
     let output = output.into_flex();
-    let prepared = ops::Backward::prepare::<C>(Recorded(PhantomData), inputs.map(node::<C>))
+    let prepared = ops::Backward::prepare::<C>(Operation(PhantomData), inputs.map(node::<C>))
         .compute_bound()
         .stateful();
     let output = match prepared {
@@ -131,7 +132,7 @@ where
     )
 }
 
-/// The place of an input in the record; a constant gets one that asks for nothing.
+/// The node of an input on the tape; a constant gets one that needs no gradient.
 fn node<C: CheckpointStrategy>(input: Option<DispatchTensor>) -> NodeGuard {
     if let Some(DispatchTensorKind::Autodiff(inner)) = input.map(|input| input.kind)
         && let DispatchTensorKind::Flex(BackendTensor::Autodiff(tensor)) = *inner
@@ -142,11 +143,11 @@ fn node<C: CheckpointStrategy>(input: Option<DispatchTensor>) -> NodeGuard {
     <Autodiff<Flex, C> as AutodiffBackend>::from_inner(nothing).node()
 }
 
-/// [`Backward`] as Burn wants it.
+/// Adapts [`Backward`] to Burn's trait.
 #[derive(Debug)]
-struct Recorded<T>(PhantomData<fn() -> T>);
+struct Operation<T>(PhantomData<fn() -> T>);
 
-impl<T: Backward<N>, const N: usize> ops::Backward<Flex, N> for Recorded<T> {
+impl<T: Backward<N>, const N: usize> ops::Backward<Flex, N> for Operation<T> {
     type State = T;
 
     fn backward(self, ops: Ops<T, N>, grads: &mut Gradients, _: &mut Checkpointer) {

@@ -1,78 +1,85 @@
-//! Batch normalisation (Ioffe & Szegedy 2015, <https://arxiv.org/abs/1502.03167>), with what usually follows it.
+//! Batch normalisation (Ioffe & Szegedy 2015, <https://arxiv.org/abs/1502.03167>) with a fused
+//! epilogue.
 //!
-//! It is bound by memory, so what counts is how often a tensor is walked. A channel of the batch mostly fits into the cache
-//! of a core, which takes its statistics and normalises it there: `x` is read once and the output written once. The sum
-//! with a residual and ReLU are part of the same walk, forward and backward.
+//! It is bound by memory, so what counts is the number of passes over a tensor. A channel of the
+//! batch mostly fits in the cache of a core, which measures its statistics and normalises it there:
+//! `x` is read from memory once and the output written once. Residual and ReLU are part of the same
+//! pass, forward and backward.
 
 use burn::tensor::{Tensor, activation};
 
 #[cfg(feature = "flex")]
-mod backward;
-#[cfg(feature = "flex")]
-mod fast;
-#[cfg(feature = "flex")]
-mod forward;
-#[cfg(feature = "flex")]
-mod lanes;
-#[cfg(feature = "flex")]
-mod tasks;
+mod kernel;
 
-/// What is done with the normalised numbers in the same pass: `relu?(batch_norm(x) + residual?)`, the end of a block of a
-/// ResNet. Neither by default.
+/// Fused epilogue of a batch normalisation, the end of a ResNet block:
+/// `relu?(batch_norm(x) + residual?)`. Neither by default.
 #[derive(Clone, Debug, Default)]
-pub struct Fused {
-    /// Added to the normalised numbers: `[batch, channels, height, width]`.
+#[non_exhaustive]
+pub struct Epilogue {
+    /// Residual, added to the normalised input: `[batch, channels, height, width]`.
     pub residual: Option<Tensor<4>>,
-    /// Whether negative sums become zero.
+    /// Applies ReLU.
     pub relu: bool,
 }
 
-impl Fused {
+impl Epilogue {
+    /// Sets the residual.
+    #[must_use]
+    pub fn with_residual(self, residual: Option<Tensor<4>>) -> Self {
+        Self { residual, ..self }
+    }
+
+    /// Turns ReLU on or off.
+    #[must_use]
+    pub fn with_relu(self, relu: bool) -> Self {
+        Self { relu, ..self }
+    }
+
     fn compose(self, normalised: Tensor<4>) -> Tensor<4> {
         let sum = match self.residual {
             Some(residual) => normalised + residual,
             None => normalised,
         };
-        match self.relu {
-            true => activation::relu(sum),
-            false => sum,
+        if self.relu {
+            activation::relu(sum)
+        } else {
+            sum
         }
     }
 }
 
-/// A batch, normalised by its own statistics.
+/// Result of [`batch_norm_train`].
 #[derive(Clone, Debug)]
 pub struct BatchNormOutput {
-    /// In the shape of the input.
+    /// Normalised batch, in the shape of the input.
     pub output: Tensor<4>,
-    /// Of each channel, without gradients.
+    /// Mean of each channel, without gradient.
     pub mean: Tensor<1>,
-    /// Of each channel, biased, without `eps` and without gradients.
+    /// Biased variance of each channel, without `eps` and without gradient.
     pub variance: Tensor<1>,
 }
 
-/// `(x - mean) / sqrt(variance + eps) * weight + bias` per channel of `[batch, channels, height, width]`, by the mean and
-/// the biased variance of the batch, through which gradients flow. `weight` and `bias` are `[channels]`.
+/// `(x - mean) / sqrt(variance + eps) * weight + bias` per channel of
+/// `[batch, channels, height, width]`, with the mean and the biased variance of the batch.
+/// Gradients flow through the statistics. `weight` and `bias` are `[channels]`.
 pub fn batch_norm_train(
     x: Tensor<4>,
     weight: Tensor<1>,
     bias: Tensor<1>,
     eps: f64,
-    fused: Fused,
+    epilogue: Epilogue,
 ) -> BatchNormOutput {
-    #[cfg(feature = "flex")]
-    if let Some(output) = fast::batch_norm_train(&x, &weight, &bias, eps, &fused) {
-        return output;
-    }
+    try_kernel!(kernel::batch_norm_train(&x, &weight, &bias, eps, &epilogue));
     let normalised = burn::tensor::module::batch_norm_train(x, weight, bias, eps);
     BatchNormOutput {
-        output: fused.compose(normalised.output),
+        output: epilogue.compose(normalised.output),
         mean: normalised.mean.detach(),
         variance: normalised.variance.detach(),
     }
 }
 
-/// The same by a given mean and variance: running ones at inference, or frozen ones in training. They count as constants.
+/// Batch normalisation with given statistics: running ones at inference, or frozen ones in
+/// training. They are constants.
 pub fn batch_norm(
     x: Tensor<4>,
     weight: Tensor<1>,
@@ -80,14 +87,18 @@ pub fn batch_norm(
     mean: Tensor<1>,
     variance: Tensor<1>,
     eps: f64,
-    fused: Fused,
+    epilogue: Epilogue,
 ) -> Tensor<4> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = fast::batch_norm(&x, &weight, &bias, [&mean, &variance], eps, &fused) {
-        return output;
-    }
+    try_kernel!(kernel::batch_norm(
+        &x,
+        &weight,
+        &bias,
+        [&mean, &variance],
+        eps,
+        &epilogue
+    ));
     let [mean, variance] = [mean.detach(), variance.detach()];
-    fused.compose(burn::tensor::module::batch_norm(
+    epilogue.compose(burn::tensor::module::batch_norm(
         x, weight, bias, mean, variance, eps,
     ))
 }

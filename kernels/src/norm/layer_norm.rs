@@ -1,25 +1,28 @@
-//! Normalisation of each row by its own mean and deviation.
+//! Layer norm and RMS norm: normalisation of each row.
 
 use burn::tensor::Tensor;
 use burn::tensor::module::layer_norm as burn_layer_norm;
 
-/// Layer normalisation over the last dimension: `(x - mean) / sqrt(var + eps) * weight + bias`, with the biased variance.
-/// Ba et al. 2016, <https://arxiv.org/abs/1607.06450>.
+/// Layer normalisation over the last dimension: `(x - mean) / sqrt(var + eps) * weight + bias`,
+/// with the biased variance. Ba et al. 2016, <https://arxiv.org/abs/1607.06450>.
 pub fn layer_norm<const D: usize>(
     x: Tensor<D>,
     weight: Tensor<1>,
     bias: Option<Tensor<1>>,
     eps: f64,
 ) -> Tensor<D> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = fast::norm(&x, &weight, bias.as_ref(), eps, fast::Center::Mean) {
-        return output;
-    }
+    try_kernel!(kernel::norm(
+        &x,
+        &weight,
+        bias.as_ref(),
+        eps,
+        kernel::Center::Mean
+    ));
     if !x.device().is_autodiff() {
         return burn_layer_norm(x, weight, bias, eps);
     }
-    // Burn would divide by the deviation, and going back through a division takes twice as many passes as through a
-    // product.
+    // Burn divides by the deviation, and the backward pass of a division takes twice as many passes
+    // over memory as that of a product.
     let centred = x.clone() - x.mean_dim(D - 1);
     let variance = centred.clone().square().mean_dim(D - 1);
     let scaled = centred * inverse_root(variance, eps) * weight.unsqueeze();
@@ -29,33 +32,30 @@ pub fn layer_norm<const D: usize>(
     }
 }
 
-/// Normalisation by the root of the mean square of the last dimension: `x / sqrt(mean(x²) + eps) * weight`. Zhang and
-/// Sennrich 2019, <https://arxiv.org/abs/1910.07467>.
+/// Root mean square normalisation over the last dimension: `x / sqrt(mean(x²) + eps) * weight`.
+/// Zhang and Sennrich 2019, <https://arxiv.org/abs/1910.07467>.
 pub fn rms_norm<const D: usize>(x: Tensor<D>, weight: Tensor<1>, eps: f64) -> Tensor<D> {
-    #[cfg(feature = "flex")]
-    if let Some(output) = fast::norm(&x, &weight, None, eps, fast::Center::Zero) {
-        return output;
-    }
+    try_kernel!(kernel::norm(&x, &weight, None, eps, kernel::Center::Zero));
     let mean_square = x.clone().square().mean_dim(D - 1);
     x * inverse_root(mean_square, eps) * weight.unsqueeze()
 }
 
-/// `1 / sqrt(x + eps)`, of one number a row.
+/// `1 / sqrt(x + eps)`, one element per row.
 fn inverse_root<const D: usize>(x: Tensor<D>, eps: f64) -> Tensor<D> {
     (x + eps).sqrt().recip()
 }
 
 #[cfg(feature = "flex")]
-mod fast {
+mod kernel {
     use burn::tensor::Tensor;
     use multiversion::multiversion;
 
     use crate::flex::{
-        Array, Backward, Buffer, array, for_each_rows_of_two, record, rows_in_piece, update_rows,
+        Array, Backward, Buffer, array, for_each_rows_of_two, rows_per_chunk, track, update_rows,
     };
-    use crate::lanes;
+    use crate::simd::reduce;
 
-    /// What the numbers of a row are counted from.
+    /// Centre of the elements of a row.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(super) enum Center {
         Mean,
@@ -80,16 +80,12 @@ mod fast {
         };
         let (x, weight) = (array(x)?, array(weight)?);
         let width = weight.values().len();
-        assert_eq!(
-            x.shape()[D - 1],
-            width,
-            "one weight for each number of a row"
-        );
+        assert_eq!(x.shape()[D - 1], width, "one weight per element of a row");
         let rows = x.values().len() / width.max(1);
         let mut y = Buffer::new(x.values().len());
         let mut stats = Buffer::new(2 * rows);
         for_each_rows_of_two(
-            rows_in_piece(width),
+            rows_per_chunk(width),
             (&mut y, width),
             (&mut stats, 2),
             |row, y, stats| {
@@ -117,14 +113,14 @@ mod fast {
             stats,
             center,
         };
-        Some(record(y, saved, inputs))
+        Some(track(y, saved, inputs))
     }
 
     #[derive(Clone, Debug)]
     struct Norm {
         x: Array,
         weight: Array,
-        /// `[rows, 2]`: what is subtracted from the numbers of a row, and what they are then multiplied by.
+        /// `[rows, 2]`: centre and inverse deviation of each row.
         stats: Array,
         center: Center,
     }
@@ -133,7 +129,8 @@ mod fast {
         fn backward(self, gradient: Array, needed: [bool; 3]) -> [Option<Array>; 3] {
             let width = self.weight.values().len();
             let weight = self.weight.values();
-            // Each piece of rows adds up its own gradients of weight and bias, one after the other in a vector.
+            // Each chunk of rows sums its own gradients of weight and bias, one after the other in
+            // a vector.
             let (dx, parts) = update_rows(gradient, width, |row, d| {
                 let mut sums = vec![0.0; 2 * width];
                 let (d_weight, d_bias) = sums.split_at_mut(width);
@@ -165,10 +162,10 @@ mod fast {
     fn stats_of_row(x: &[f32], eps: f32, center: Center) -> [f32; 2] {
         let width = x.len() as f32;
         let mean = match center {
-            Center::Mean => lanes::sum(x, |x| x) / width,
+            Center::Mean => reduce::sum(x, |x| x) / width,
             Center::Zero => 0.0,
         };
-        let variance = lanes::sum(x, |x| (x - mean) * (x - mean)) / width;
+        let variance = reduce::sum(x, |x| (x - mean) * (x - mean)) / width;
         [mean, 1.0 / (variance + eps).sqrt()]
     }
 
@@ -195,8 +192,9 @@ mod fast {
         }
     }
 
-    /// With `x'` the normalised row and `g = d * weight`: `dx = scale (g - mean(g) - x' mean(g x'))`, where the first mean
-    /// is that of the centre; `dx` takes the place of `d`. To the other two sums `d x'` and `d` are added.
+    /// With the normalised row `x'` and `g = d * weight`:
+    /// `dx = scale (g - mean(g) - x' mean(g x'))`, where `mean(g)` is 0 if the centre is zero; `dx`
+    /// replaces `d`. Adds `d x'` and `d` to the gradients of weight and bias.
     #[multiversion(targets = "simd")]
     fn backward_of_row(
         x: &[f32],
@@ -221,10 +219,10 @@ mod fast {
         }
     }
 
-    /// The sums of `d weight` and `d weight (x - mean)`.
+    /// Sums of `d weight` and `d weight (x - mean)`.
     #[inline(always)]
     fn sums(x: &[f32], mean: f32, weight: &[f32], d: &[f32]) -> [f32; 2] {
-        lanes::sums_of_triples([x, weight, d], |x, weight, d| {
+        reduce::sums_of_triples([x, weight, d], |x, weight, d| {
             [d * weight, d * weight * (x - mean)]
         })
     }

@@ -1,11 +1,12 @@
-//! A sequence taken apart into its time steps.
+//! Splits a sequence into its time steps.
 
 use burn::tensor::Tensor;
 
 /// `[time, batch, width]` to `time` tensors `[batch, width]`.
 ///
-/// The gradient of a slice is a tensor as large as what it was cut from, nearly all of it zeros. Cutting every step out of
-/// the whole sequence would make that quadratic in its length; halves of halves make it `time * log2(time)`.
+/// The gradient of a slice is a tensor as large as the whole, nearly all zeros. Slicing every step
+/// out of the sequence would take time quadratic in its length; recursive halving takes
+/// `time * log2(time)`.
 pub(super) fn unstack(sequence: Tensor<3>) -> Vec<Tensor<2>> {
     let mut steps = Vec::with_capacity(sequence.dims()[0]);
     halve(sequence, &mut steps);

@@ -1,10 +1,10 @@
-//! An operation in `f32`, which takes the hand-made path, against the same function in `f64`, which is composed of Burn's
-//! operations.
+//! Operations in `f32`, which have kernels, against the same functions in `f64`, which are composed
+//! of Burn's operations.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-/// Numbers that look random, between -1 and 1: a multiplicative congruence, the same everywhere.
+/// Pseudo-random numbers between -1 and 1: a linear congruential generator, the same everywhere.
 pub fn numbers(len: usize, seed: u64) -> Vec<f64> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1);
     let mut next = || {
@@ -17,7 +17,7 @@ pub fn numbers(len: usize, seed: u64) -> Vec<f64> {
     (0..len).map(|_| next()).collect()
 }
 
-/// `values` as a tracked leaf of this type.
+/// A trainable tensor of this type.
 pub fn leaf<const D: usize>(values: &[f64], shape: [usize; D], dtype: DType) -> Tensor<D> {
     let device = Device::flex().autodiff();
     let data = TensorData::new(values.to_vec(), shape).convert_dtype(dtype);
@@ -28,8 +28,8 @@ pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.into_data().try_into_vec_as::<f64>().unwrap()
 }
 
-/// Panics unless every pair differs by at most `tolerance` of the largest expected number (at least 1), or is equal as
-/// NaN and infinity are.
+/// Panics unless every pair differs by at most `tolerance` times the largest expected number (at
+/// least 1), or both are NaN or the same infinity.
 pub fn assert_close(name: &str, got: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(got.len(), expected.len(), "{name}: lengths");
     let finite = expected.iter().filter(|value| value.is_finite());

@@ -33,7 +33,7 @@ pub enum ExplainError {
     Setting {
         /// The field at fault.
         setting: &'static str,
-        /// What is wrong with its value, and what would be valid.
+        /// Problem with its value, and the valid values.
         reason: String,
     },
 }

@@ -3,7 +3,7 @@
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
-use tinderbox_kernels::norm::{Fused, batch_norm, batch_norm_train};
+use tinderbox_kernels::norm::{Epilogue, batch_norm, batch_norm_train};
 
 use super::FeatureLayer;
 
@@ -49,39 +49,32 @@ impl BatchNorm2d {
 
     /// `[batch, channels, height, width]` to the same shape.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.forward_fused(x, Fused::default())
+        self.forward_with(x, Epilogue::default())
     }
 
     /// `relu(forward(x))` in one pass.
     pub fn forward_relu(&self, x: Tensor<4>) -> Tensor<4> {
-        let fused = Fused {
-            residual: None,
-            relu: true,
-        };
-        self.forward_fused(x, fused)
+        self.forward_with(x, Epilogue::default().with_relu(true))
     }
 
     /// `relu(forward(x) + residual)` in one pass: the end of a residual block.
     pub fn forward_add_relu(&self, x: Tensor<4>, residual: Tensor<4>) -> Tensor<4> {
-        let fused = Fused {
-            residual: Some(residual),
-            relu: true,
-        };
-        self.forward_fused(x, fused)
+        let epilogue = Epilogue::default().with_residual(Some(residual));
+        self.forward_with(x, epilogue.with_relu(true))
     }
 
-    fn forward_fused(&self, x: Tensor<4>, fused: Fused) -> Tensor<4> {
+    fn forward_with(&self, x: Tensor<4>, epilogue: Epilogue) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
         if self.training.is_enabled() && x.device().is_autodiff() {
             let [batch, _, height, width] = x.dims();
-            let output = batch_norm_train(x, weight, bias, self.eps, fused);
+            let output = batch_norm_train(x, weight, bias, self.eps, epilogue);
             self.update_statistics(batch * height * width, output.mean, output.variance);
             return output.output;
         }
         let device = x.device();
         let mean = self.running_mean.value().to_device(&device);
         let var = self.running_var.value().to_device(&device);
-        batch_norm(x, weight, bias, mean, var, self.eps, fused)
+        batch_norm(x, weight, bias, mean, var, self.eps, epilogue)
     }
 
     /// Moves the running statistics towards the mean and the biased variance of `count` values per

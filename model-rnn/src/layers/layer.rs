@@ -3,7 +3,9 @@
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, Initializer};
 use burn::tensor::{Device, Tensor};
-use tinderbox_kernels::recurrent::{Activation, Reset, Walk, Weights, gru, lstm, rnn};
+use tinderbox_kernels::recurrent::{
+    Activation, ResetGate, SequenceOptions, Weights, gru, lstm, rnn,
+};
 
 use super::cell::{CellKind, CellState};
 use super::lengths::Lengths;
@@ -82,20 +84,23 @@ impl RecurrentLayer {
         weight_drop: &Dropout,
     ) -> (Tensor<3>, CellState) {
         let weights = &self.weights(weight_drop);
-        let walk = Walk {
-            reverse: self.reverse,
-            lengths: lengths.map(Lengths::as_slice),
-        };
+        let options = SequenceOptions::default()
+            .with_reverse(self.reverse)
+            .with_lengths(lengths.map(Lengths::as_slice));
         let hidden = state.hidden;
         let (output, hidden, cell) = match self.kind {
             CellKind::Lstm => {
                 let cell = state.cell.unwrap_or_else(|| hidden.zeros_like());
-                let after = lstm(input, weights, [hidden, cell], walk);
+                let after = lstm(input, weights, [hidden, cell], options);
                 (after.output, after.hidden, Some(after.cell))
             }
-            CellKind::Gru => without_cell(gru(input, weights, hidden, self.reset(), walk)),
-            CellKind::RnnTanh => without_cell(rnn(input, weights, hidden, Activation::Tanh, walk)),
-            CellKind::RnnRelu => without_cell(rnn(input, weights, hidden, Activation::Relu, walk)),
+            CellKind::Gru => without_cell(gru(input, weights, hidden, self.reset(), options)),
+            CellKind::RnnTanh => {
+                without_cell(rnn(input, weights, hidden, Activation::Tanh, options))
+            }
+            CellKind::RnnRelu => {
+                without_cell(rnn(input, weights, hidden, Activation::Relu, options))
+            }
         };
         (output, CellState { hidden, cell })
     }
@@ -111,11 +116,11 @@ impl RecurrentLayer {
         }
     }
 
-    fn reset(&self) -> Reset {
+    fn reset(&self) -> ResetGate {
         if self.reset_after {
-            Reset::After
+            ResetGate::After
         } else {
-            Reset::Before
+            ResetGate::Before
         }
     }
 }

@@ -28,7 +28,7 @@ impl AddNorm {
         }
     }
 
-    /// `inner` `[batch, time, in_features]` and `x` `[batch, time, hidden]` to `[batch, time, hidden]`.
+    /// `inner` `[batch, time, in_features]`, `x` and the result `[batch, time, hidden]`.
     pub(super) fn forward(&self, inner: Tensor<3>, x: Tensor<3>) -> Tensor<3> {
         let inner = nn::dropout(&self.dropout, nn::linear(&self.dense, inner));
         self.LayerNorm.forward(add(inner, x))

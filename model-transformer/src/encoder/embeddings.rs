@@ -76,7 +76,8 @@ impl Embeddings {
         nn::embedding(&self.word_embeddings, tokens)
     }
 
-    /// Word embedding table `[vocab_size, hidden]`, which the masked-language-model head is tied to.
+    /// Word embedding table `[vocab_size, hidden]`, which the masked-language-model head is tied
+    /// to.
     pub(crate) fn table(&self) -> Tensor<2> {
         self.word_embeddings.weight.val()
     }

@@ -1,15 +1,15 @@
 //! Integrated gradients: Sundararajan, Taly and Yan 2017, <https://arxiv.org/abs/1703.01365>.
 //!
-//! With the word embeddings `x` of the text, those `x'` of an uninformative baseline, and the output
-//! `F`, token `t` gets
+//! With the word embeddings `x` of the text, those `x'` of an uninformative baseline, and the
+//! output `F`, token `t` gets
 //!
 //! ```text
 //! sum_d (x_td - x'_td) * ∫₀¹ ∂F(x' + α (x - x')) / ∂x_td dα
 //! ```
 //!
-//! The scores sum to `F(x) - F(x')` (the paper's completeness axiom); the gap of a numerical integral
-//! tells if it took enough steps. The midpoint rule is used, whose error falls with the square of the
-//! number of steps.
+//! The scores sum to `F(x) - F(x')` (the paper's completeness axiom); the gap of a numerical
+//! integral tells if it took enough steps. The midpoint rule is used, whose error falls with the
+//! square of the number of steps.
 
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
@@ -59,7 +59,8 @@ impl IntegratedGradients {
 /// Contribution of each token to an output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribution {
-    /// Score of each token, positive where it raises the output. Tokens shared with the baseline get 0.
+    /// Score of each token, positive where it raises the output. Tokens shared with the baseline
+    /// get 0.
     pub scores: Vec<f32>,
     /// Output for the text, `F(x)`.
     pub output: f32,
@@ -68,19 +69,19 @@ pub struct Attribution {
 }
 
 impl Attribution {
-    /// Sum of the scores minus `output - baseline`: the error of the integral, near zero with enough
-    /// steps.
+    /// Sum of the scores minus `output - baseline`: the error of the integral, near zero with
+    /// enough steps.
     pub fn gap(&self) -> f32 {
         self.scores.iter().sum::<f32>() - (self.output - self.baseline)
     }
 }
 
-/// Attributes the logit of `class` to the tokens of the one text in `input`. (A probability would also
-/// move with the other classes' logits, and hardly at all where the model is certain.)
+/// Attributes the logit of `class` to the tokens of the one text in `input`. (A probability would
+/// also move with the other classes' logits, and hardly at all where the model is certain.)
 ///
 /// `baseline` `[1, time]` is an uninformative text: `[PAD]` in place of every token but the special
-/// ones, which have to be where the model expects them. Only word embeddings are replaced; positions
-/// and padding stay.
+/// ones, which have to be where the model expects them. Only word embeddings are replaced;
+/// positions and padding stay.
 ///
 /// # Errors
 /// More than one text, a class out of range, invalid settings, a model without a sequence
@@ -106,8 +107,8 @@ pub fn explain_class(
 /// As [`explain_class`], for an answer from position `start` to `end`: the sum of their logits.
 ///
 /// # Errors
-/// As [`explain_class`]; the model needs a question answering head, and positions must be within the
-/// text.
+/// As [`explain_class`]; the model needs a question answering head, and positions must be within
+/// the text.
 pub fn explain_answer(
     model: &TextEncoder,
     input: &EncoderInput,
@@ -127,8 +128,8 @@ pub fn explain_answer(
     })
 }
 
-/// Integrated gradients of any function of embeddings: `text` and `baseline` are `[1, time, hidden]`,
-/// and `output` maps `[count, time, hidden]` to `[count]`, row by row.
+/// Integrated gradients of any function of embeddings: `text` and `baseline` are `[1, time,
+/// hidden]`, and `output` maps `[count, time, hidden]` to `[count]`, row by row.
 ///
 /// # Errors
 /// Shapes that differ, more than one text, invalid settings, or a failure of the device.

@@ -10,9 +10,10 @@ const NO_LAYERS: ExplainError = ExplainError::OutOfRange {
     count: 0,
 };
 
-/// Attention map `[batch, queries, keys]` of one `layer` and one `head`, or the mean over all layers
-/// or heads if `None`. The keys of a query sum to 1. `attentions` has `[batch, heads, queries, keys]`
-/// per layer, as returned by [`TextEncoder::attentions`](crate::TextEncoder::attentions).
+/// Attention map `[batch, queries, keys]` of one `layer` and one `head`, or the mean over all
+/// layers or heads if `None`. The keys of a query sum to 1. `attentions` has `[batch, heads,
+/// queries, keys]` per layer, as returned by
+/// [`TextEncoder::attentions`](crate::TextEncoder::attentions).
 ///
 /// # Errors
 /// If the layer or the head is out of range.
@@ -39,8 +40,8 @@ pub fn attention_of(
     sum.map(|sum| sum / chosen.len() as f64).ok_or(NO_LAYERS)
 }
 
-/// Attention rollout `[batch, outputs, inputs]`: how much of each input token has reached each output
-/// position through all layers. The inputs of an output sum to 1.
+/// Attention rollout `[batch, outputs, inputs]`: how much of each input token has reached each
+/// output position through all layers. The inputs of an output sum to 1.
 ///
 /// In every layer, half of a token stays in place by the residual connection, and half is mixed by
 /// attention, averaged over the heads: `A = (W + I) / 2`. The product of all layers' `A` is the

@@ -136,8 +136,8 @@ pub(super) fn to_json(config: &CausalLmConfig) -> Value {
 fn gpt_json(config: &GptConfig) -> Map<String, Value> {
     let mut fields = object(config);
     fields.remove("bias");
-    // The end-of-text token of another vocabulary is unknown; without null, Hugging Face would assume
-    // GPT-2's.
+    // The end-of-text token of another vocabulary is unknown; without null, Hugging Face would
+    // assume GPT-2's.
     let end = (config.vocab_size == GPT2_VOCABULARY).then_some(GPT2_VOCABULARY - 1);
     let more = json!({
         "architectures": ["GPT2LMHeadModel"],

@@ -22,17 +22,18 @@ pub struct OpenedEncoder {
     pub config: TextEncoderConfig,
     /// Model with its weights.
     pub model: TextEncoder,
-    /// Label names in the order of the logits; empty without a sequence or token classification head.
+    /// Label names in the order of the logits; empty without a sequence or token classification
+    /// head.
     pub labels: Vec<String>,
 }
 
 /// Opens the encoder in `folder` on `device`: BERT, DistilBERT or RoBERTa with the head that
-/// `architectures` in its `config.json` names. Weights may be safetensors or PyTorch files, whole or
-/// sharded.
+/// `architectures` in its `config.json` names. Weights may be safetensors or PyTorch files, whole
+/// or sharded.
 ///
 /// # Errors
-/// See [`HuggingFaceError`]. Unsupported options that would change the result are errors; others are
-/// ignored.
+/// See [`HuggingFaceError`]. Unsupported options that would change the result are errors; others
+/// are ignored.
 pub fn open_encoder(folder: &Path, device: &Device) -> Result<OpenedEncoder, HuggingFaceError> {
     let (config, labels) = read_encoder_config(folder)?;
     let model = config.init(device).map_err(|source| of(folder, source))?;
@@ -66,14 +67,14 @@ pub fn is_encoder(folder: &Path) -> bool {
     family.is_some_and(|family| encoder_config::FAMILIES.contains(&family))
 }
 
-/// Loads the weights at `path`, a file or a folder, into `model`, under any of the names on the hub:
-/// with or without the prefix of the family (`bert.`), with `gamma` and `beta` of norms, with buffers
-/// that are no weights, with or without a copy of the tied embeddings.
+/// Loads the weights at `path`, a file or a folder, into `model`, under any of the names on the
+/// hub: with or without the prefix of the family (`bert.`), with `gamma` and `beta` of norms, with
+/// buffers that are no weights, with or without a copy of the tied embeddings.
 ///
 /// Heads and a pooler in the file that the model does not have are ignored. A model without a head
-/// loses its pooler if the file has none, as sentence encoders with mean pooling do. With `new_head`,
-/// for fine-tuning on another task, a head or pooler keeps its initial values if the file does not
-/// have it, or has it for another number of labels.
+/// loses its pooler if the file has none, as sentence encoders with mean pooling do. With
+/// `new_head`, for fine-tuning on another task, a head or pooler keeps its initial values if the
+/// file does not have it, or has it for another number of labels.
 ///
 /// The returned [`Mismatch`] lists what kept its values and what was ignored.
 ///
@@ -134,8 +135,8 @@ fn fit(
 /// `AutoModelFor..` of its head. If `labels` is empty, they are named `LABEL_0` and so on.
 ///
 /// # Errors
-/// [`HuggingFaceError::Config`] if the number of labels is not the head's, or if `pad_token_id` is not
-/// the one that RoBERTa's positions start after; [`HuggingFaceError::Io`] and
+/// [`HuggingFaceError::Config`] if the number of labels is not the head's, or if `pad_token_id` is
+/// not the one that RoBERTa's positions start after; [`HuggingFaceError::Io`] and
 /// [`HuggingFaceError::Weights`] if the folder cannot be written.
 pub fn save_encoder(
     model: &TextEncoder,

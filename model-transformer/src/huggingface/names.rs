@@ -19,8 +19,8 @@ pub(super) fn normalise(dict: StateDict, model: &CausalLm) -> Result<StateDict, 
         _ if has_prefix => Some(name.into()),
         _ => Some(format!("{prefix}{name}")),
     })?;
-    // Some files store a tied matrix twice. Copies that differ belong to an untied model: the second
-    // one is kept and will not fit.
+    // Some files store a tied matrix twice. Copies that differ belong to an untied model: the
+    // second one is kept and will not fit.
     if is_tied && is_same(&dict, HEAD, embeddings) {
         return dict.rename(|name| (name != HEAD).then(|| name.into()));
     }

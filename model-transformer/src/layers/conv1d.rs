@@ -3,8 +3,8 @@ use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
 use tinderbox_kernels::linear::linear;
 
-/// Hugging Face's `Conv1D`: a linear layer with weight `[in_features, out_features]`, as in OpenAI's
-/// GPT and in Burn.
+/// Hugging Face's `Conv1D`: a linear layer with weight `[in_features, out_features]`, as in
+/// OpenAI's GPT and in Burn.
 #[derive(Module, Debug)]
 pub struct Conv1D {
     weight: Param<Tensor<2>>,

@@ -19,7 +19,8 @@ pub fn learned(table: &Embedding, start: usize, time: usize) -> Tensor<3> {
 }
 
 /// Fixed table `[positions, width]` of Vaswani et al. 2017, <https://arxiv.org/abs/1706.03762>,
-/// section 3.5: `sin(p / 10000^(2i / width))` in even columns `2i`, the cosine in odd ones `2i + 1`.
+/// section 3.5: `sin(p / 10000^(2i / width))` in even columns `2i`, the cosine in odd ones `2i +
+/// 1`.
 pub fn sinusoidal(positions: usize, width: usize, device: &Device) -> Tensor<2> {
     let value = |index: usize| {
         let (position, column) = (index / width, index % width);
@@ -44,8 +45,8 @@ pub enum Pairs {
     Interleaved,
 }
 
-/// RoPE scaling of Llama 3.1, for contexts longer than in pretraining: low frequencies are divided by
-/// a factor. The names are those of Hugging Face's `rope_scaling` of type `llama3`.
+/// RoPE scaling of Llama 3.1, for contexts longer than in pretraining: low frequencies are divided
+/// by a factor. The names are those of Hugging Face's `rope_scaling` of type `llama3`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RopeScaling {
@@ -54,8 +55,8 @@ pub struct RopeScaling {
     /// Frequencies with a wavelength above `original_max_position_embeddings / low_freq_factor` are
     /// low.
     pub low_freq_factor: f64,
-    /// Frequencies with a wavelength below `original_max_position_embeddings / high_freq_factor` are
-    /// unchanged.
+    /// Frequencies with a wavelength below `original_max_position_embeddings / high_freq_factor`
+    /// are unchanged.
     pub high_freq_factor: f64,
     /// Context length of pretraining, in tokens.
     pub original_max_position_embeddings: usize,
@@ -160,8 +161,8 @@ impl Rotation {
         rotated.reshape([batch, time, width])
     }
 
-    /// Swaps the partners of each pair. The backward pass of a flip is a flip, which is cheaper than
-    /// slicing and concatenating.
+    /// Swaps the partners of each pair. The backward pass of a flip is a flip, which is cheaper
+    /// than slicing and concatenating.
     fn partners(&self, x: Tensor<4>) -> Tensor<4> {
         let [batch, time, heads, head_dim] = x.dims();
         let half = head_dim / 2;

@@ -8,8 +8,8 @@ use crate::ConfigError;
 use crate::layers::RmsNorm;
 use crate::layers::positions::{Pairs, RopeScaling, Rotary};
 
-/// Configuration of a [`Llama`], with the option names of Hugging Face's `LlamaConfig`. The default is
-/// Llama 2 7B.
+/// Configuration of a [`Llama`], with the option names of Hugging Face's `LlamaConfig`. The default
+/// is Llama 2 7B.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Setters)]
 #[serde(default, deny_unknown_fields)]
 #[setters(prefix = "with_")]
@@ -103,8 +103,8 @@ impl LlamaConfig {
         }
     }
 
-    /// A model for a CPU: a vocabulary of bytes, four layers of width 128, two query heads per key and
-    /// value head, tied embeddings.
+    /// A model for a CPU: a vocabulary of bytes, four layers of width 128, two query heads per key
+    /// and value head, tied embeddings.
     pub fn mini() -> Self {
         Self {
             vocab_size: 256,

@@ -91,8 +91,8 @@ impl TextEncoderConfig {
         }
     }
 
-    /// Sets the head. Only sequence and token classification use `num_labels`; other heads keep Hugging
-    /// Face's 2.
+    /// Sets the head. Only sequence and token classification use `num_labels`; other heads keep
+    /// Hugging Face's 2.
     #[must_use]
     pub fn with_head(mut self, head: Head, num_labels: usize) -> Self {
         let num_labels = if head.has_labels() { num_labels } else { 2 };
@@ -116,8 +116,8 @@ impl TextEncoderConfig {
         self
     }
 
-    /// Sets the padding token. RoBERTa's positions start after it; its position embeddings are resized
-    /// to keep [`max_length`](Self::max_length).
+    /// Sets the padding token. RoBERTa's positions start after it; its position embeddings are
+    /// resized to keep [`max_length`](Self::max_length).
     #[must_use]
     pub fn with_pad_token_id(mut self, pad_token_id: usize) -> Self {
         match &mut self {

@@ -1,7 +1,7 @@
 //! Properties of a parameter that follow from its name: its depth, and whether it is the head's.
 //!
-//! Names are paths such as `bert.encoder.layer.0.output.dense.weight`; a prefix, such as the name of
-//! an enum variant, does not matter.
+//! Names are paths such as `bert.encoder.layer.0.output.dense.weight`; a prefix, such as the name
+//! of an enum variant, does not matter.
 
 use super::TextEncoder;
 

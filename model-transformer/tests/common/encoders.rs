@@ -1,4 +1,4 @@
-//! Thin encoders of Hugging Face's, and what `golden/make_encoders.py` wrote about them.
+//! Thin encoders, with reference values from Hugging Face written by `golden/make_encoders.py`.
 
 use std::path::{Path, PathBuf};
 
@@ -76,7 +76,7 @@ pub fn roberta() -> ThinEncoder {
     }
 }
 
-/// A folder of `save_pretrained`'s.
+/// A folder written by `save_pretrained`.
 pub fn fixture_of(name: &str) -> PathBuf {
     fixture_folder().join("huggingface").join(name)
 }
@@ -93,7 +93,7 @@ impl ThinEncoder {
     /// The model with this head and the fixture's weights.
     pub fn model(&self, head: Head, device: &Device) -> TextEncoder {
         let model = self.config(head).init(device).unwrap();
-        // The file has those of all heads.
+        // The file has the weights of all heads.
         let names = weights::parameter_names(&model);
         let own: Vec<(String, TensorView)> = names
             .into_iter()
@@ -106,7 +106,7 @@ impl ThinEncoder {
         weights::load_bytes(model, bytes, Path::new("fixture")).unwrap()
     }
 
-    /// What the model says about the fixture's plain batch.
+    /// Output of the model for the fixture's plain batch.
     pub fn answer(&self, model: &TextEncoder, head: Head) -> Vec<f32> {
         let input = self.input("plain", &Device::flex());
         match head {
@@ -133,34 +133,35 @@ impl ThinEncoder {
         EncoderInput {
             tokens: integers("tokens"),
             token_type_ids: has("segments").then(|| integers("segments")),
-            attention_mask: has("real").then(|| self.real(case, device)),
+            attention_mask: has("real").then(|| self.attention_mask(case, device)),
         }
     }
 
-    fn real(&self, case: &str, device: &Device) -> Tensor<2, Bool> {
+    fn attention_mask(&self, case: &str, device: &Device) -> Tensor<2, Bool> {
         let view = self.fixture.0.tensor(&format!("{case}.real")).unwrap();
         let bits: Vec<bool> = view.data().iter().map(|&byte| byte > 0).collect();
         Tensor::from_data(TensorData::new(bits, view.shape()), device)
     }
 }
 
-/// `count` rows of the given lengths, filled up with `pad` to `time`, at the end or at the beginning.
+/// `count` rows of the given lengths, padded with `pad` to `time`, at the end or at the beginning.
 pub fn input_of(rows: &[Vec<i64>], time: usize, pad: i64, is_left: bool) -> EncoderInput {
     let device = Device::flex();
     let shape = [rows.len(), time];
-    let (mut tokens, mut segments, mut real) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut tokens, mut token_types, mut mask) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
-        let fill = || vec![pad; time - row.len()].into_iter();
-        let filled: Vec<i64> = match is_left {
-            true => fill().chain(row.iter().copied()).collect(),
-            false => row.iter().copied().chain(fill()).collect(),
+        let padding = || vec![pad; time - row.len()].into_iter();
+        let padded: Vec<i64> = if is_left {
+            padding().chain(row.iter().copied()).collect()
+        } else {
+            row.iter().copied().chain(padding()).collect()
         };
         let start = if is_left { time - row.len() } else { 0 };
-        for (place, token) in filled.into_iter().enumerate() {
-            let is_real = (start..start + row.len()).contains(&place);
+        for (position, token) in padded.into_iter().enumerate() {
+            let is_token = (start..start + row.len()).contains(&position);
             tokens.push(token);
-            segments.push(i64::from(is_real && place >= start + row.len() / 2));
-            real.push(is_real);
+            token_types.push(i64::from(is_token && position >= start + row.len() / 2));
+            mask.push(is_token);
         }
     }
     let integers = |values: Vec<i64>| -> Tensor<2, Int> {
@@ -168,12 +169,12 @@ pub fn input_of(rows: &[Vec<i64>], time: usize, pad: i64, is_left: bool) -> Enco
     };
     EncoderInput {
         tokens: integers(tokens),
-        token_type_ids: Some(integers(segments)),
-        attention_mask: Some(Tensor::from_data(TensorData::new(real, shape), &device)),
+        token_type_ids: Some(integers(token_types)),
+        attention_mask: Some(Tensor::from_data(TensorData::new(mask, shape), &device)),
     }
 }
 
-/// A network of the registry, narrow and of few tokens.
+/// A model of the registry, narrow and with a small vocabulary.
 pub fn thin(info: &EncoderInfo) -> TextEncoderConfig {
     let mut config = (info.config)().with_vocab_size(31);
     match &mut config {
@@ -196,7 +197,7 @@ pub fn thin(info: &EncoderInfo) -> TextEncoderConfig {
     config
 }
 
-/// At most as many layers as make a test quick.
+/// Limits the number of layers, for speed.
 pub fn shallow(mut config: TextEncoderConfig) -> TextEncoderConfig {
     let layers = match &mut config {
         TextEncoderConfig::Bert(config) => &mut config.num_hidden_layers,

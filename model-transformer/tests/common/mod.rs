@@ -1,4 +1,4 @@
-//! Fixtures that PyTorch made, and comparing with them.
+//! Fixtures with reference values from PyTorch.
 #![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used)]
 
 pub mod encoders;
@@ -14,7 +14,7 @@ use tinderbox_model_transformer::{CausalLmConfig, GptConfig, LlamaConfig};
 
 pub use tinderbox_model::testing::{Fixture, assert_close, gradients_by_name, values};
 
-/// Attention with the heads apart: `[batch, heads, time, head_dim]` each.
+/// Attention of separate heads: `[batch, heads, time, head_dim]` each.
 pub fn attention(
     q: Tensor<4>,
     k: Tensor<4>,
@@ -23,7 +23,7 @@ pub fn attention(
     dropout: &Dropout,
 ) -> Tensor<4> {
     let [batch, heads, queries, head_dim] = q.dims();
-    let shared = Heads::shared(heads, k.dims()[1]);
+    let shared = Heads::grouped(heads, k.dims()[1]);
     let [q, k, v] = [q, k, v].map(|x| x.swap_dims(1, 2).flatten(2, 3));
     let mixed = tinderbox_model_transformer::attention::attention(q, k, v, shared, mask, dropout);
     mixed
@@ -43,7 +43,7 @@ pub fn fixture_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-/// A thin model of Hugging Face's, and what `golden/make_transformer.py` wrote about it.
+/// A thin model, with reference values from Hugging Face written by `golden/make_transformer.py`.
 pub struct Thin {
     pub name: &'static str,
     pub config: CausalLmConfig,
@@ -79,7 +79,7 @@ pub fn llama() -> Thin {
     }
 }
 
-/// Everything that a Llama may have.
+/// A Llama with every option.
 pub fn llama3() -> Thin {
     let CausalLmConfig::Llama(plain) = llama().config else {
         unreachable!()

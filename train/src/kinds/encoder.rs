@@ -1,24 +1,43 @@
-//! Text encoders: sequence classification, token classification, question answering, masked language modelling.
+//! Text encoders: sequence classification, token classification, question answering, masked
+//! language modelling.
 
+mod answer;
 mod bundle;
+mod classify;
 pub mod data;
+mod embed;
+mod evaluate;
+mod explain;
+mod fill_mask;
 mod fit;
-mod masked_lm;
-mod model;
+mod forward;
+mod inputs;
+pub mod masked_lm;
+mod open;
 mod outputs;
 mod pretrained;
-mod question_answering;
+pub mod question_answering;
 mod recipe;
 pub mod score;
-mod sequence_classification;
-mod token_classification;
+pub mod sequence_classification;
+mod tag;
+pub mod token_classification;
 mod train;
 
+pub use answer::Answer;
 pub use bundle::EncoderBundle;
+pub use classify::{TextClasses, TextInput};
+pub use embed::{Embedder, Embeddings};
+pub use evaluate::EncoderEvaluation;
+pub use explain::{AttentionMap, ExplainInput, ExplainTarget, TextExplainMethod, TextExplanation};
+pub use fill_mask::{FilledMask, FilledMasks, MaskPrediction};
+pub use fit::given_tokenizer;
+pub use inputs::{check_tokens, input};
 pub use masked_lm::MaskedLmTask;
-pub use model::{LoadedEncoder, check_tokens, input};
-pub use question_answering::{Answering, QuestionAnsweringTask, SpanSource, span_logits};
-pub use recipe::{EncoderDataRecipe, EncoderDataSource};
+pub use open::{LoadedEncoder, OpenOptions, open};
+pub use question_answering::{Answering, QaSource, QuestionAnsweringTask, span_logits};
+pub use recipe::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe, model_config};
 pub use sequence_classification::SequenceClassificationTask;
+pub use tag::{TaggedText, TaggedWord, TextEntity};
 pub use token_classification::TokenClassificationTask;
-pub use train::train;
+pub use train::Encoder;

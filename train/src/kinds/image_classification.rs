@@ -2,12 +2,18 @@
 
 mod bundle;
 pub mod data;
+mod evaluate;
+mod open;
+mod predict;
 pub mod pretrained;
 mod recipe;
 mod task;
 mod train;
 
 pub use bundle::ImageBundle;
-pub use recipe::{ImageDataRecipe, ImageDataSource};
-pub use task::{ImageClassificationTask, ranked, read_logits};
-pub use train::train;
+pub use evaluate::{ImageClassScore, ImageEvaluation};
+pub use open::{LoadedImageClassifier, OpenOptions, open};
+pub use predict::{ImageExplainMethod, ImageExplanation, LayerName, PreparedImage};
+pub use recipe::{ImageDataRecipe, ImageDataSource, ImageRecipe, model_config};
+pub use task::ImageClassificationTask;
+pub use train::ImageClassification;

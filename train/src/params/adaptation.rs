@@ -1,4 +1,4 @@
-//! Which parameters of an encoder learn, and how fast: freezing, low-rank adaptation, rates by layer.
+//! Fine-tuning of a part of an encoder: freezing, LoRA, layer-wise learning rates.
 
 use std::collections::BTreeMap;
 
@@ -6,23 +6,22 @@ use burn::module::{Lora, Module, ParamGroup};
 use burn::tensor::Device;
 use tinderbox_model_transformer::TextEncoder;
 
-use crate::TrainError;
-use crate::params;
 use crate::recipe::{LoraRecipe, ModelRecipe};
+use crate::{TrainError, params};
 
-/// Where Burn puts the two factors of an addition, below the name of its matrix.
+/// Names of the two LoRA factors that Burn adds below the name of a matrix.
 const FACTORS: [&str; 2] = ["lora.a", "lora.b"];
 
-/// Whether this is the name of a factor of an addition.
+/// True for the name of a LoRA factor.
 pub fn is_factor(parameter: &str) -> bool {
     FACTORS.iter().any(|factor| parameter.ends_with(factor))
 }
 
-/// `model` with those parameters set to learn that `recipe` wants to, and with additions where it wants them, whose factors
-/// are drawn on `device` from `seed`.
+/// Freezes parameters and attaches LoRA as the recipe says. LoRA factors are drawn on `device` from
+/// `seed`.
 ///
 /// # Errors
-/// More layers are to be frozen than there are, or as [`attach`].
+/// More layers to freeze than the model has; as [`attach`].
 pub fn adapt(
     model: TextEncoder,
     recipe: &ModelRecipe,
@@ -35,7 +34,7 @@ pub fn adapt(
     let frozen = match recipe.freeze_layers {
         Some(layers) if layers > model.num_layers() => {
             return Err(TrainError::Mismatch(format!(
-                "model.freeze_layers is {layers} and the model has {} layers",
+                "model.freeze_layers is {layers}, but the model has {} layers",
                 model.num_layers()
             )));
         }
@@ -43,16 +42,16 @@ pub fn adapt(
     };
     let probe = model.clone();
     Ok(match (recipe.freeze_backbone, frozen) {
-        (true, _) => params::set_learning(model, |name| probe.is_head(name)),
-        (false, Some(layers)) => params::set_learning(model, |name| probe.layer_of(name) > layers),
+        (true, _) => params::set_trainable(model, |name| probe.is_head(name)),
+        (false, Some(layers)) => params::set_trainable(model, |name| probe.layer_of(name) > layers),
         (false, None) => model,
     })
 }
 
-/// `model` with low-rank additions to the matrices that `lora` is for. Only they and the head learn.
+/// Attaches LoRA to the matrices of `lora.targets`. Only the factors and the head are trainable.
 ///
 /// # Errors
-/// A name of `lora.targets` is of no matrix, or the rank is higher than that of the matrices.
+/// A name of `lora.targets` matches no matrix, or the rank exceeds that of a matrix.
 pub fn attach(
     model: TextEncoder,
     lora: &LoraRecipe,
@@ -69,15 +68,16 @@ pub fn attach(
     let targets = matrices(&model, &ends, lora.rank)?;
     device.seed(tinderbox_data::random::seed(seed, "lora", 0));
     let probe = model.clone();
-    // Burn puts the name of the variant of an enum before the path, so that it only contains the name.
+    // Burn prepends the name of an enum's variant to the path, so these are matched as substrings.
     let group = ParamGroup::from_any_predicates(targets);
     let lora = Lora::new(lora.rank, lora.alpha).set_param_group(group);
-    Ok(params::set_learning(model.apply_lora(lora), |name| {
+    Ok(params::set_trainable(model.apply_lora(lora), |name| {
         is_factor(name) || probe.is_head(name)
     }))
 }
 
-/// The names of the matrices of `model` whose module is called as one of `ends`, with or without `.weight`.
+/// Names of the matrices of `model` whose module's name ends in one of `ends`, with or without
+/// `.weight`.
 fn matrices(model: &TextEncoder, ends: &[String], rank: usize) -> Result<Vec<String>, TrainError> {
     let shapes = params::shapes(model);
     let mut found = Vec::new();
@@ -96,22 +96,22 @@ fn matrices(model: &TextEncoder, ends: &[String], rank: usize) -> Result<Vec<Str
             let most = shape.iter().copied().min().unwrap_or(0);
             if rank > most {
                 return Err(TrainError::Mismatch(format!(
-                    "model.lora.rank is {rank}, and {name} itself has at most rank {most}"
+                    "model.lora.rank is {rank}, but {name} has rank {most} at most"
                 )));
             }
             found.push(name.clone());
         }
         if found.len() == known {
             return Err(TrainError::Mismatch(format!(
-                "model.lora.targets: no matrix of the model is called {end}"
+                "model.lora.targets: no matrix of the model is named {end}"
             )));
         }
     }
     Ok(found)
 }
 
-/// What the learning rate of each parameter is multiplied by, where that of each layer is `decay` times that of the layer
-/// above: `decay^(layers above)`, with the head on top and the embeddings at the bottom (Clark et al. 2020,
+/// Layer-wise learning rate decay: the factor of each parameter's rate, `decay^(layers above)`,
+/// with the head on top and the embeddings at the bottom (Clark et al. 2020,
 /// <https://arxiv.org/abs/2003.10555>, appendix).
 pub fn rate_scales(model: &TextEncoder, decay: f64) -> BTreeMap<String, f64> {
     if decay == 1.0 {

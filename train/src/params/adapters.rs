@@ -1,7 +1,8 @@
-//! Adapters apart from what they adapt.
+//! Adapters, stored apart from the weights that they adapt.
 //!
-//! Of a run with low-rank adaptation most weights never change. They are written once, as `base.safetensors` in the run
-//! directory; a checkpoint has what learns, as `adapters.safetensors`: the factors of the additions, and the head.
+//! Most weights of a LoRA run never change. They are written once, as `base.safetensors` in the run
+//! directory; a checkpoint holds the trainable ones, the LoRA factors and the head, as
+//! `adapters.safetensors`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,35 +23,36 @@ pub const BASE: &str = "base.safetensors";
 /// Checksum of [`BASE`], as `sha256sum` writes it.
 pub const BASE_SUM: &str = "base.safetensors.sha256";
 
-/// The names of what learns, if `model` has additions.
-pub fn learning<M: Module>(model: &M) -> Option<BTreeSet<String>> {
-    let learning: BTreeSet<String> = params::values(model).into_keys().collect();
-    learning
+/// Names of the trainable parameters, if `model` has LoRA factors.
+pub fn trainable<M: Module>(model: &M) -> Option<BTreeSet<String>> {
+    let trainable: BTreeSet<String> = params::values(model).into_keys().collect();
+    trainable
         .iter()
         .any(|name| is_factor(name))
-        .then_some(learning)
+        .then_some(trainable)
 }
 
-/// The weights of a safetensors file whose names `wanted` is true for, as a safetensors file.
+/// Selects weights of a safetensors file by name.
 ///
 /// # Errors
-/// It is no such file.
+/// `bytes` is not a safetensors file.
 pub fn part(bytes: Vec<u8>, wanted: impl Fn(&str) -> bool) -> Result<Vec<u8>, TrainError> {
     let dict = StateDict::from_bytes(bytes, Path::new(ADAPTERS))?;
     let dict = dict.rename(|name| wanted(name).then(|| name.to_string()))?;
     Ok(dict.to_safetensors()?)
 }
 
-/// Writes what does not learn in `model` into the run directory `run`, if the model has additions.
+/// Writes the frozen weights of `model` into the run directory `run`, if the model has LoRA
+/// factors.
 ///
 /// # Errors
-/// The device cannot be read, or the folder cannot be written to.
+/// The device failed, or the folder is not writable.
 pub fn write_base<M: Module>(run: &Path, model: &M) -> Result<(), TrainError> {
-    let Some(learning) = learning(model) else {
+    let Some(trainable) = trainable(model) else {
         return Ok(());
     };
     let base = part(tinderbox_weights::to_bytes(model)?, |name| {
-        !learning.contains(name)
+        !trainable.contains(name)
     })?;
     let sum = format!("{}  {BASE}\n", sha256(&base));
     for (name, bytes) in [(BASE, base.as_slice()), (BASE_SUM, sum.as_bytes())] {
@@ -60,10 +62,10 @@ pub fn write_base<M: Module>(run: &Path, model: &M) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// The files of a checkpoint of `run`, with what does not learn added to those that have only what does.
+/// Completes the files of a checkpoint of `run` with the frozen weights, if it holds adapters.
 ///
 /// # Errors
-/// `base.safetensors` is missing or is not what was written.
+/// `base.safetensors` is missing or does not match its checksum.
 pub fn complete(mut files: Files, run: &Path) -> Result<Files, TrainError> {
     let Some(adapters) = files.remove(ADAPTERS) else {
         return Ok(files);
@@ -73,7 +75,7 @@ pub fn complete(mut files: Files, run: &Path) -> Result<Files, TrainError> {
     let sum_path = run.join(BASE_SUM);
     let sum = fs::read_to_string(&sum_path).map_err(|e| TrainError::io(&sum_path, e))?;
     if sum.split_whitespace().next() != Some(sha256(&base).as_str()) {
-        let reason = format!("it is not what was written: {BASE_SUM} has another checksum");
+        let reason = format!("it does not match its checksum in {BASE_SUM}");
         return Err(TrainError::corrupt(&path, reason));
     }
     let whole = |adapters: Vec<u8>| -> Result<Vec<u8>, TrainError> {

@@ -1,4 +1,4 @@
-//! Named float tensors as safetensors: what a checkpoint holds besides weights.
+//! Named float tensors as safetensors: the files of a checkpoint besides the weights.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use crate::TrainError;
 
-/// The tensors in the order of their names: equal tensors give equal bytes.
+/// Serialises tensors ordered by name: equal tensors give equal bytes.
 ///
 /// # Errors
-/// The device could not be read.
+/// The device failed.
 pub(crate) fn to_bytes<const D: usize>(
     tensors: &BTreeMap<String, Tensor<D>>,
 ) -> Result<Vec<u8>, TrainError> {
@@ -27,10 +27,10 @@ pub(crate) fn to_bytes<const D: usize>(
     safetensors::serialize(views, None).map_err(|e| TrainError::Execution(e.to_string()))
 }
 
-/// The tensors that [`to_bytes`] wrote, on `device`.
+/// Reads the output of [`to_bytes`] onto `device`.
 ///
 /// # Errors
-/// A sentence saying why they are not.
+/// A sentence with the reason.
 pub(crate) fn from_bytes<const D: usize>(
     bytes: &[u8],
     device: &Device,
@@ -47,7 +47,7 @@ pub(crate) fn from_bytes<const D: usize>(
     Ok(tensors)
 }
 
-/// A tensor's values, little-endian.
+/// Values of a tensor, little-endian.
 pub(crate) fn bytes_of<const D: usize>(tensor: &Tensor<D>) -> Result<Vec<u8>, TrainError> {
     let data = tensor
         .clone()
@@ -56,7 +56,7 @@ pub(crate) fn bytes_of<const D: usize>(tensor: &Tensor<D>) -> Result<Vec<u8>, Tr
     Ok(data.iter::<f32>().flat_map(f32::to_le_bytes).collect())
 }
 
-/// `array` as a tensor, which must be of float32 and this shape.
+/// Converts `array`, which must be float32 and of this shape.
 pub(crate) fn tensor<const D: usize>(
     array: &TensorView,
     name: &str,

@@ -1,4 +1,4 @@
-//! Adapters as Hugging Face's PEFT has them.
+//! Export of adapters to Hugging Face's PEFT.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,16 +10,17 @@ use tinderbox_model_transformer::{Head, TextEncoder};
 use crate::TrainError;
 use crate::recipe::LoraRecipe;
 
-/// How the two factors of a matrix are called here and in PEFT.
+/// Names of the two LoRA factors, here and in PEFT.
 const FACTORS: [(&str, &str); 2] = [
     (".weight.lora.a", ".lora_A.weight"),
     (".weight.lora.b", ".lora_B.weight"),
 ];
-/// What Hugging Face's PEFT opens: `adapter_config.json`, and `adapter_model.safetensors` of the weights in `bytes`, which
-/// are all of a run's. PEFT keeps both factors transposed, as PyTorch does matrices. `model` is the network.
+/// Converts the weights of a LoRA run to PEFT's `adapter_config.json` and
+/// `adapter_model.safetensors`. `bytes` holds all weights of the run. PEFT keeps both factors
+/// transposed, as PyTorch does for all matrices.
 ///
 /// # Errors
-/// `bytes` are no such file.
+/// `bytes` is not a safetensors file.
 pub fn to_peft(
     bytes: &[u8],
     lora: &LoraRecipe,
@@ -64,13 +65,13 @@ pub fn to_peft(
     Ok((format!("{config:#}\n"), adapters))
 }
 
-/// The matrix that this is a factor of, and how PEFT calls the factor.
+/// Name of the adapted matrix, and PEFT's name of the factor.
 fn factor(name: &str) -> Option<(&str, &'static str)> {
     let of = |(ours, theirs): &(&str, &'static str)| Some((name.strip_suffix(*ours)?, *theirs));
     FACTORS.iter().find_map(of)
 }
 
-/// A row-major matrix of float32, `[rows, columns]`, as `[columns, rows]`.
+/// Transposes a row-major float32 matrix from `[rows, columns]` to `[columns, rows]`.
 fn transposed(bytes: &[u8], rows: usize, columns: usize) -> Vec<u8> {
     let mut turned = Vec::with_capacity(bytes.len());
     for column in 0..columns {

@@ -1,10 +1,11 @@
-//! What may change in a run that goes on.
+//! Comparison of recipes: which changes a resumed run accepts.
 
+use serde::Serialize;
 use serde_json::Value;
 
-use super::Recipe;
+use super::sections::Recipe;
 
-/// Keys that change how long a run is, what is written of it, or how fast it is, but not what a step does.
+/// Keys that change the length of a run, its records or its speed, but not the result of a step.
 const MAY_CHANGE: &[&str] = &[
     "description",
     "data.path",
@@ -20,8 +21,8 @@ const MAY_CHANGE: &[&str] = &[
     "train.skip_bad",
 ];
 
-impl Recipe {
-    /// The entries of `other` that differ from this one: a sentence each, beginning with the key.
+impl<D: Serialize> Recipe<D> {
+    /// Differences of `other` from this recipe: a sentence each, beginning with the key.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let mut found = Vec::new();
         let (Ok(here), Ok(there)) = (serde_json::to_value(self), serde_json::to_value(other))
@@ -32,7 +33,7 @@ impl Recipe {
         found
     }
 
-    /// Those of [`differences`](Self::differences) that a run cannot take in while it goes on.
+    /// Those [`differences`](Self::differences) that a resumed run does not accept.
     pub fn conflicts(&self, other: &Self) -> Vec<String> {
         let mut found = self.differences(other);
         found.retain(|difference| {
@@ -70,7 +71,7 @@ mod tests {
 
     #[test]
     fn length_may_change_and_the_optimizer_may_not() {
-        let old = Recipe::default();
+        let old = Recipe::<toml::Table>::default();
         let mut new = old.clone();
         new.train.epochs = 20;
         new.train.max_steps = Some(7);

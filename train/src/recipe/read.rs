@@ -1,184 +1,37 @@
-//! From TOML to a [`Recipe`], with every problem told at once.
+//! From TOML to a [`Recipe`], with all problems reported at once.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use serde::Serialize;
 use serde_json::Value;
 
-use super::{DataRecipe, Recipe};
+use super::builtin::{builtin, builtin_names};
+use super::error::RecipeError;
+use super::names::{Unknown, nearest, sources_of};
+use super::sections::{DataSection, Recipe};
 
-/// The recipes compiled into the program: the files under `recipes/`.
-const BUILTIN: &[(&str, &str)] = &[
-    (
-        "alexnet-imagenet",
-        include_str!("../../../recipes/alexnet-imagenet.toml"),
-    ),
-    (
-        "awd-lstm-ptb",
-        include_str!("../../../recipes/awd-lstm-ptb.toml"),
-    ),
-    ("bert", include_str!("../../../recipes/bert.toml")),
-    ("cnn", include_str!("../../../recipes/cnn.toml")),
-    (
-        "cnn-article",
-        include_str!("../../../recipes/cnn-article.toml"),
-    ),
-    (
-        "cnn-cifar10",
-        include_str!("../../../recipes/cnn-cifar10.toml"),
-    ),
-    (
-        "cnn-folder",
-        include_str!("../../../recipes/cnn-folder.toml"),
-    ),
-    ("gpt-ptb", include_str!("../../../recipes/gpt-ptb.toml")),
-    (
-        "gpt-shakespeare-char",
-        include_str!("../../../recipes/gpt-shakespeare-char.toml"),
-    ),
-    (
-        "lstm-ptb-large",
-        include_str!("../../../recipes/lstm-ptb-large.toml"),
-    ),
-    (
-        "lstm-ptb-medium",
-        include_str!("../../../recipes/lstm-ptb-medium.toml"),
-    ),
-    (
-        "lstm-ptb-small",
-        include_str!("../../../recipes/lstm-ptb-small.toml"),
-    ),
-    ("mlm", include_str!("../../../recipes/mlm.toml")),
-    (
-        "resnet18-folder",
-        include_str!("../../../recipes/resnet18-folder.toml"),
-    ),
-    (
-        "resnet18-imagenet",
-        include_str!("../../../recipes/resnet18-imagenet.toml"),
-    ),
-    (
-        "resnet18-imagenette",
-        include_str!("../../../recipes/resnet18-imagenette.toml"),
-    ),
-    (
-        "resnet20-cifar10",
-        include_str!("../../../recipes/resnet20-cifar10.toml"),
-    ),
-    (
-        "resnet20-cifar10-short",
-        include_str!("../../../recipes/resnet20-cifar10-short.toml"),
-    ),
-    (
-        "resnet50-imagenet",
-        include_str!("../../../recipes/resnet50-imagenet.toml"),
-    ),
-    (
-        "resnet50-imagenet-modern",
-        include_str!("../../../recipes/resnet50-imagenet-modern.toml"),
-    ),
-    ("rnn", include_str!("../../../recipes/rnn.toml")),
-    ("squad", include_str!("../../../recipes/squad.toml")),
-    ("sst2", include_str!("../../../recipes/sst2.toml")),
-    (
-        "sst2-scratch",
-        include_str!("../../../recipes/sst2-scratch.toml"),
-    ),
-    (
-        "transformer",
-        include_str!("../../../recipes/transformer.toml"),
-    ),
-    (
-        "vgg16-imagenet",
-        include_str!("../../../recipes/vgg16-imagenet.toml"),
-    ),
+/// Former names of keys, which are still accepted. Recipes are written with the present names.
+const FORMER_KEYS: [(&str, &str, &str); 4] = [
+    ("train", "accumulate", "gradient_accumulation"),
+    ("train", "average_after", "nt_asgd_window"),
+    ("train", "activation_decay", "ar_alpha"),
+    ("train", "slowness_decay", "tar_beta"),
 ];
 
-/// The names of the recipes compiled in.
-pub fn builtin_names() -> impl Iterator<Item = &'static str> {
-    BUILTIN.iter().map(|(name, _)| *name)
+/// Contents of a recipe file, before its kind of work is known.
+#[derive(Debug)]
+pub struct RecipeToml {
+    table: toml::Table,
+    origin: String,
 }
 
-/// The text of the recipe compiled in under `name`.
-pub fn builtin(name: &str) -> Option<&'static str> {
-    BUILTIN
-        .iter()
-        .find(|(builtin, _)| *builtin == name)
-        .map(|(_, text)| *text)
-}
-
-/// A recipe that could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum RecipeError {
-    /// Neither a built-in name nor a file.
-    #[error("there is no recipe `{name}`, built in or as a file{}", hint(.nearest))]
-    Unknown {
-        /// What was asked for.
-        name: String,
-        /// The most similar built-in name.
-        nearest: Option<String>,
-    },
-    /// The file could not be read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Not TOML, or a value of the wrong type.
-    #[error("{origin}: {reason}")]
-    Syntax {
-        /// File or built-in name.
-        origin: String,
-        /// What the parser said, with its line.
-        reason: String,
-    },
-    /// `--set` without `=`.
-    #[error("--set takes key=value, as in --set optimizer.learning_rate=0.1, got `{0}`")]
-    BadSet(String),
-    /// `--set` with a list or table that is not TOML.
-    #[error(
-        "--set {key}: {reason}, in the value `{text}`; it is written as in a recipe, as in `[{{ resize = {{ size = 28 }} }}]`"
-    )]
-    BadSetValue {
-        /// What was to be set.
-        key: String,
-        /// What was given.
-        text: String,
-        /// What the parser said.
-        reason: String,
-    },
-    /// Everything else that is wrong with it, at once.
-    #[error("{origin}: {}", join(.problems))]
-    Problems {
-        /// File or built-in name.
-        origin: String,
-        /// A sentence each, beginning with the key.
-        problems: Vec<String>,
-    },
-}
-
-fn hint(nearest: &Option<String>) -> String {
-    match nearest {
-        Some(name) => format!("; did you mean `{name}`?"),
-        None => format!(
-            "; built in: {}",
-            builtin_names().collect::<Vec<_>>().join(", ")
-        ),
-    }
-}
-
-fn join(problems: &[String]) -> String {
-    problems.join("; ")
-}
-
-impl Recipe {
-    /// The recipe called `name`: built in, or a TOML file at that path. Each of `sets` is `key=value` with a dotted key.
+impl RecipeToml {
+    /// Opens the recipe `name`: built in, or a file at that path. Each of `sets` is `key=value`
+    /// with a dotted key.
     ///
     /// # Errors
-    /// An unknown name, a file that is not TOML, and all unknown keys and impossible values together.
-    pub fn load(name: &str, sets: &[String]) -> Result<Self, RecipeError> {
+    /// An unknown name, a file that is not TOML, a malformed set.
+    pub fn open(name: &str, sets: &[String]) -> Result<Self, RecipeError> {
         if let Some(text) = builtin(name) {
             return Self::parse(text, name, sets);
         }
@@ -192,10 +45,10 @@ impl Recipe {
         Self::read(path, sets)
     }
 
-    /// The recipe in the file at `path`.
+    /// Reads the file at `path`.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// As [`open`](Self::open).
     pub fn read(path: &Path, sets: &[String]) -> Result<Self, RecipeError> {
         let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Io {
             path: path.to_path_buf(),
@@ -204,80 +57,129 @@ impl Recipe {
         Self::parse(&text, &path.display().to_string(), sets)
     }
 
-    /// The recipe written in `text`; `origin` is what errors call it.
+    /// Parses `text`; `origin` names it in errors.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// As [`open`](Self::open).
     pub fn parse(text: &str, origin: &str, sets: &[String]) -> Result<Self, RecipeError> {
-        let syntax = |reason: String| RecipeError::Syntax {
+        let table = text.parse().map_err(|e| RecipeError::Syntax {
             origin: origin.into(),
-            reason,
+            reason: one_line(&e),
+        })?;
+        let mut recipe = Self {
+            table,
+            origin: origin.into(),
         };
-        let mut table: toml::Table = text.parse().map_err(|e| syntax(one_line(&e)))?;
+        recipe.rename_former_keys()?;
         for set in sets {
-            apply_set(&mut table, set)?;
+            apply_set(&mut recipe.table, set)?;
         }
-        let mut problems = unknown_keys(&table);
-        set_best_metric(&mut table);
-        match serde_path_to_error::deserialize::<_, Self>(toml::Value::Table(table)) {
-            Ok(recipe) => {
+        Ok(recipe)
+    }
+
+    /// `data.source`, if it is a string.
+    pub fn source(&self) -> Option<&str> {
+        self.table.get("data")?.get("source")?.as_str()
+    }
+
+    /// True if `data.source` is of the kind of work that `D` belongs to, or not given.
+    pub fn is_of<D: DataSection>(&self) -> bool {
+        let sources = sources_of::<D::Source>();
+        self.source().is_none_or(|source| sources.contains(&source))
+    }
+
+    /// Parses and checks the whole recipe as one of the kind of work that `D` belongs to.
+    ///
+    /// # Errors
+    /// All unknown keys and values out of range together.
+    pub fn parse_as<D: DataSection>(self) -> Result<Recipe<D>, RecipeError> {
+        let mut problems = unknown_keys::<D>(&self.table);
+        let train = self.table.get("train");
+        let names_metric = train.is_some_and(|train| train.get("best_metric").is_some());
+        match serde_path_to_error::deserialize::<_, Recipe<D>>(toml::Value::Table(self.table)) {
+            Ok(mut recipe) => {
+                if !names_metric {
+                    recipe.train.best_metric = recipe.data.best_metric().into();
+                }
                 problems.extend(recipe.problems());
                 if problems.is_empty() {
                     return Ok(recipe);
                 }
             }
-            // The value that has the wrong type hides whatever else is wrong with the rest; unknown keys are still told.
+            // A value of the wrong type hides problems of other values, but not unknown keys.
             Err(error) => {
-                let (path, message) = (error.path(), one_line(error.inner()));
-                let separator = if message.starts_with('.') { "" } else { ": " };
-                problems.push(format!("{path}{separator}{message}"));
+                problems.push(format!("{}: {}", error.path(), one_line(error.inner())));
             }
         }
         Err(RecipeError::Problems {
-            origin: origin.into(),
+            origin: self.origin,
             problems,
         })
     }
 
+    /// The error of a recipe with this problem.
+    pub fn error(&self, problem: String) -> RecipeError {
+        RecipeError::Problems {
+            origin: self.origin.clone(),
+            problems: vec![problem],
+        }
+    }
+
+    fn rename_former_keys(&mut self) -> Result<(), RecipeError> {
+        for (section, former, present) in FORMER_KEYS {
+            let Some(entries) = self.table.get_mut(section).and_then(|s| s.as_table_mut()) else {
+                continue;
+            };
+            let Some(value) = entries.remove(former) else {
+                continue;
+            };
+            if entries.contains_key(present) {
+                return Err(self.error(format!(
+                    "{section}.{former} is the former name of {section}.{present}; give only one of them"
+                )));
+            }
+            entries.insert(present.into(), value);
+        }
+        Ok(())
+    }
+}
+
+impl<D: Serialize> Recipe<D> {
     /// The recipe as TOML, every key written out.
     ///
     /// # Errors
     /// A number too large for TOML.
     pub fn to_toml(&self) -> Result<String, RecipeError> {
-        toml::to_string(self).map_err(|e| RecipeError::Syntax {
+        toml::to_string(self).map_err(|e| self.unwritable(&e))
+    }
+
+    /// The recipe with its `[data]` section as a table again, every key written out.
+    ///
+    /// # Errors
+    /// A number too large for TOML.
+    pub fn untyped(&self) -> Result<Recipe, RecipeError> {
+        let data = toml::Table::try_from(&self.data).map_err(|e| self.unwritable(&e))?;
+        Ok(self.with_data(data))
+    }
+
+    /// The recipe as if it were read from a file.
+    pub(crate) fn as_file(&self) -> Result<RecipeToml, RecipeError> {
+        Ok(RecipeToml {
+            table: toml::Table::try_from(self).map_err(|e| self.unwritable(&e))?,
             origin: self.name.clone(),
-            reason: e.to_string(),
         })
     }
-}
 
-/// A name that is not known, with the nearest one that is.
-pub(super) struct Unknown<'a> {
-    pub(super) what: &'a str,
-    pub(super) given: &'a str,
-    pub(super) nearest: Option<String>,
-}
-
-impl fmt::Display for Unknown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} `{}`", self.what, self.given)?;
-        match &self.nearest {
-            Some(name) => write!(f, "; did you mean `{name}`?"),
-            None => Ok(()),
+    fn unwritable(&self, error: &toml::ser::Error) -> RecipeError {
+        RecipeError::Syntax {
+            origin: self.name.clone(),
+            reason: error.to_string(),
         }
     }
 }
 
-/// The most similar of `names`, if any is similar at all.
-pub fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
-    names
-        .map(|name| (strsim::jaro_winkler(given, name), name))
-        .filter(|(similarity, _)| *similarity > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name.to_string())
-}
-
-/// Sets one dotted key. A value that is not TOML is taken as text, so that paths and names need no quotes.
+/// Sets one dotted key. A value that is not TOML is taken as text, so that paths and names need no
+/// quotes.
 fn apply_set(table: &mut toml::Table, set: &str) -> Result<(), RecipeError> {
     let (key, text) = set
         .split_once('=')
@@ -285,7 +187,12 @@ fn apply_set(table: &mut toml::Table, set: &str) -> Result<(), RecipeError> {
         .ok_or_else(|| RecipeError::BadSet(set.into()))?;
     let value = set_value(key, text)?;
     let mut path: Vec<&str> = key.trim().split('.').collect();
-    let last = path.pop().unwrap_or_default();
+    let mut last = path.pop().unwrap_or_default();
+    for (section, former, present) in FORMER_KEYS {
+        if path == [section] && last == former {
+            last = present;
+        }
+    }
     let mut section = table;
     for part in path {
         let entry = section
@@ -299,7 +206,8 @@ fn apply_set(table: &mut toml::Table, set: &str) -> Result<(), RecipeError> {
     Ok(())
 }
 
-/// The value as TOML, or as text if it is not. Nobody means a text that begins like a list or a table.
+/// Parses a value as TOML, otherwise takes it as text. Text that begins like a list or a table is
+/// an error.
 fn set_value(key: &str, text: &str) -> Result<toml::Value, RecipeError> {
     let as_text = || toml::Value::String(text.into());
     match format!("value = {text}").parse::<toml::Table>() {
@@ -313,36 +221,10 @@ fn set_value(key: &str, text: &str) -> Result<toml::Value, RecipeError> {
     }
 }
 
-fn source(table: &toml::Table) -> Option<&str> {
-    table.get("data")?.get("source")?.as_str()
-}
-
-/// Without a `train.best_metric`, the usual one of the kind of work decides.
-fn set_best_metric(table: &mut toml::Table) {
-    let source = source(table);
-    let usual = match (DataRecipe::defaults_of(source), source) {
-        (DataRecipe::Text(_), _) | (DataRecipe::Sequence(_), Some("masked")) => "perplexity",
-        (DataRecipe::Sequence(_), Some("squad" | "tagged")) => "f1",
-        _ => "accuracy",
-    };
-    let train = table
-        .entry("train")
-        .or_insert_with(|| toml::Value::Table(toml::Table::new()));
-    if let Some(train) = train.as_table_mut() {
-        train
-            .entry("best_metric")
-            .or_insert_with(|| toml::Value::String(usual.into()));
-    }
-}
-
-/// Every key that no field stands for. The fields are read off the defaults as JSON, where an absent option is a null
-/// and so is listed too.
-fn unknown_keys(table: &toml::Table) -> Vec<String> {
-    let defaults = Recipe {
-        data: DataRecipe::defaults_of(source(table)),
-        ..Recipe::default()
-    };
-    let Ok(Value::Object(known)) = serde_json::to_value(defaults) else {
+/// Every key that is not a field. The fields are those of the defaults as JSON, where an absent
+/// option is a null and so is listed too.
+fn unknown_keys<D: DataSection>(table: &toml::Table) -> Vec<String> {
+    let Ok(Value::Object(known)) = serde_json::to_value(Recipe::<D>::default()) else {
         return Vec::new();
     };
     let mut problems = Vec::new();
@@ -370,12 +252,8 @@ fn unknown_keys(table: &toml::Table) -> Vec<String> {
     problems
 }
 
-/// A TOML error without the picture of the line, which would not fit on one.
+/// Message of a TOML error on one line, without the excerpt of the file.
 fn one_line(error: &toml::de::Error) -> String {
     let line = error.message().replace('\n', " ");
     line.trim().to_string()
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests;

@@ -1,6 +1,6 @@
-//! Training curves as one SVG: a panel per quantity, a line per series.
+//! Training curves as an SVG: a panel per metric, a line per series.
 //!
-//! The file names only the reader's own sans-serif font and refers to nothing, so that it can be put into a README.
+//! The file refers to nothing but the reader's sans-serif font, so that a README can include it.
 
 use std::io;
 use std::path::Path;
@@ -9,25 +9,25 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::TrainError;
-use crate::svg;
+use crate::{TrainError, svg};
 
-/// Drawn larger than shown: the drawing library has whole coordinates only, which make stairs of a slope.
+/// Drawn larger than shown, since the drawing library rounds coordinates to integers, which shows
+/// as steps.
 const PX: u32 = 4;
 
-/// A panel, the line above the panels, and the figure's margin.
+/// Sizes of a panel, of the title line, and of the figure's margin.
 const PANEL: (u32, u32) = (450 * PX, 330 * PX);
 const TITLE_HEIGHT: u32 = 44 * PX;
 const MARGIN: u32 = 12 * PX;
-/// Where, in a panel, its chart begins; the panel's title and legend stand above that.
+/// Top of the chart within a panel, below title and legend.
 const CHART_LEFT: u32 = 56 * PX;
 const CHART_TOP: u32 = 52 * PX;
 
-/// More points than a panel has pixels only make the file larger.
+/// More points than pixels only enlarge the file.
 const MAX_POINTS: usize = 1500;
-/// In a long noisy series only a smoothed line shows the trend.
+/// Length from which a noisy series is smoothed to show its trend.
 const SMOOTHED_FROM: usize = 50;
-/// Series no longer than this show where their points are.
+/// Length up to which points are marked.
 const DOTS_UP_TO: usize = 30;
 
 const INK: RGBColor = RGBColor(38, 42, 48);
@@ -35,39 +35,39 @@ const MUTED_INK: RGBColor = RGBColor(105, 112, 121);
 const AXIS: RGBColor = RGBColor(190, 196, 203);
 const GRID: RGBColor = RGBColor(233, 236, 239);
 
-/// Told apart in print and by colour-blind readers.
+/// Colours that are distinct in print and for colour-blind readers.
 const COLOURS: [RGBColor; 4] = [
     RGBColor(46, 104, 178),
     RGBColor(58, 146, 92),
     RGBColor(132, 92, 176),
     RGBColor(190, 62, 84),
 ];
-/// Validation's in every panel, also where there is no training's beside it.
+/// Colour of validation in every panel, with or without a training series.
 const VALIDATION_COLOUR: RGBColor = RGBColor(222, 112, 30);
 
-/// A line: what was measured, and when.
+/// A line of a chart.
 #[derive(Clone, Debug)]
 pub struct Series {
-    /// What the legend calls it. A name that begins with `val` gets validation's colour.
+    /// Name in the legend. One that begins with `val` gets the colour of validation.
     pub name: String,
-    /// Where (a step or an epoch) and how much. Points that are not finite are skipped.
+    /// Points of step or epoch and value. Non-finite ones are skipped.
     pub points: Vec<(f64, f64)>,
 }
 
-/// One chart of the figure: series that share their axes.
+/// A chart of the figure: series with common axes.
 #[derive(Clone, Debug)]
 pub struct Panel {
-    /// What stands above the chart.
+    /// Title.
     pub title: String,
-    /// The quantity or unit of the vertical axis, or nothing. It stands behind the title, in brackets; one that begins
-    /// with the title, as in `accuracy (%)`, stands in its place.
+    /// Quantity or unit of the vertical axis, or empty. It follows the title in brackets; one that
+    /// begins with the title, such as `accuracy (%)`, replaces it.
     pub y_label: String,
-    /// The lines. A series without points is left out of the legend too.
+    /// Lines. The legend omits a series without points.
     pub series: Vec<Series>,
 }
 
-/// Draws `panels` side by side, three to a row and all over the same range of x, and writes the figure to `path`,
-/// whole or not at all.
+/// Draws `panels`, three to a row and all over the same range of x, and writes the figure to `path`
+/// atomically.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -98,7 +98,8 @@ fn draw(title: &str, x_label: &str, panels: &[Panel]) -> Drawn<String> {
     {
         let root = SVGBackend::with_string(&mut svg, (width, height)).into_drawing_area();
         root.fill(&WHITE)?;
-        // No font is loaded: a character is taken to be 0.6 of its height wide, which few fonts exceed.
+        // No font is loaded: a character is assumed to be 0.6 of its height wide, which few fonts
+        // exceed.
         let fitting = width / PX * 10 / (6 * title.chars().count().max(1) as u32);
         let heading = text(fitting.clamp(8, 20), &INK).pos(Pos::new(HPos::Center, VPos::Center));
         root.draw_text(title, &heading, at(width / 2, TITLE_HEIGHT / 2))?;
@@ -134,7 +135,7 @@ fn draw_panel(
     };
     let (left, right) = match x_range {
         (first, last) if is_flat(x_range) => (first - 1.0, last + 1.0),
-        // The first of many steps is 1, and an axis that begins with 1 looks odd.
+        // The first step is 1, which would make an odd start of an axis.
         (first, last) if first > 0.0 && first < last * 0.02 => (0.0, last),
         range => range,
     };
@@ -178,7 +179,7 @@ fn draw_panel(
     Ok(())
 }
 
-/// Swatches and names in a line under the panel's title, where no curve can run through them.
+/// Legend in a line under the panel's title, clear of the curves.
 fn draw_legend(area: &Area<'_>, lines: &[Line<'_>]) -> Drawn<()> {
     let (mut x, y) = (CHART_LEFT, 38 * PX);
     let style = text(12, &MUTED_INK).pos(Pos::new(HPos::Left, VPos::Center));
@@ -191,7 +192,7 @@ fn draw_legend(area: &Area<'_>, lines: &[Line<'_>]) -> Drawn<()> {
     Ok(())
 }
 
-/// A series as it is drawn: its points finite, and in the order of x.
+/// A series as drawn: points finite and ordered by x.
 struct Line<'a> {
     name: &'a str,
     colour: RGBColor,
@@ -208,7 +209,7 @@ fn lines(panel: &Panel) -> Vec<Line<'_>> {
             colours.next().unwrap_or(INK)
         };
         let mut points = points.clone();
-        // Finite, and so far from overflow that their range is finite too.
+        // Finite, and small enough that the range does not overflow.
         points.retain(|(x, y)| x.abs() < 1e100 && y.abs() < 1e100);
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         if !points.is_empty() {
@@ -222,7 +223,7 @@ fn lines(panel: &Panel) -> Vec<Line<'_>> {
     lines
 }
 
-/// The least and the greatest of one coordinate of the lines' points.
+/// Range of one coordinate over the points of the lines.
 fn extent<'a>(
     lines: impl IntoIterator<Item = &'a Line<'a>>,
     coordinate: fn(&(f64, f64)) -> f64,
@@ -232,12 +233,12 @@ fn extent<'a>(
     values.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1)))
 }
 
-/// Whether a range is too narrow for ticks: the drawing library would look for them for ever.
+/// True if a range is too narrow for ticks: the drawing library would search for them forever.
 fn is_flat((low, high): (f64, f64)) -> bool {
     high - low <= 1e-9 * low.abs().max(high.abs())
 }
 
-/// The range of a vertical axis: some air above and below, and from zero where that costs little.
+/// Range of a vertical axis: padded, and starting at zero where that is near.
 fn with_air((low, high): (f64, f64)) -> (f64, f64) {
     if is_flat((low, high)) {
         let air = if low == 0.0 { 1.0 } else { low.abs() * 0.1 };
@@ -248,14 +249,14 @@ fn with_air((low, high): (f64, f64)) -> (f64, f64) {
     (if from_zero { 0.0 } else { low - air }, high + air)
 }
 
-/// Whether the series turns so often that it hides its trend; a schedule, say, is long and yet smooth.
+/// True if the series is too noisy to show its trend. A schedule is long but smooth.
 fn is_noisy(points: &[(f64, f64)]) -> bool {
     let turns = |p: &&[(f64, f64)]| (p[1].1 - p[0].1) * (p[2].1 - p[1].1) < 0.0;
     points.windows(3).filter(turns).count() > points.len() / 4
 }
 
-/// The exponential moving average over a thirtieth of the series, and less near its beginning, where a loss falls
-/// fast. It is taken in both directions: in one alone it would lag behind.
+/// Exponential moving average over a thirtieth of the series, and less near its start, where a loss
+/// falls fast. Applied in both directions, since one alone lags behind.
 fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let longest = points.len() as f64 / 30.0;
     let keep = |index: usize| 1.0 - 2.0 / ((index as f64 / 4.0).min(longest).max(1.0) + 1.0);
@@ -275,7 +276,8 @@ fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     trend.into_iter().map(mean).collect()
 }
 
-/// At most `MAX_POINTS` points that look the same: of each run of neighbours its least and its greatest.
+/// Reduces a series to `MAX_POINTS` that look the same: the minimum and maximum of each run of
+/// neighbours.
 fn thinned<'a>(points: &'a [(f64, f64)]) -> Vec<(f64, f64)> {
     if points.len() <= MAX_POINTS {
         return points.to_vec();
@@ -288,7 +290,7 @@ fn thinned<'a>(points: &'a [(f64, f64)]) -> Vec<(f64, f64)> {
     kept
 }
 
-/// A step or an epoch: `7`, `2.5`, `20k`, `1.5M`.
+/// Formats a step or an epoch: `7`, `2.5`, `20k`, `1.5M`.
 fn count_label(x: f64) -> String {
     match x.abs() {
         size if size >= 1e6 => plain(x / 1e6, 3) + "M",
@@ -297,9 +299,9 @@ fn count_label(x: f64) -> String {
     }
 }
 
-/// How the numbers along a vertical axis are written: `0.25`, `90`, `3e-4`.
+/// Number format of a vertical axis: `0.25`, `90`, `3e-4`.
 struct Tick {
-    /// The place of the last digit that tells two apart: 2 for hundredths.
+    /// Last digit that distinguishes two ticks: 2 for hundredths.
     last_place: i32,
     scientific: bool,
 }
@@ -314,13 +316,14 @@ impl Tick {
     }
 
     fn label(&self, y: f64) -> String {
-        // What should be zero comes as 1e-17.
+        // Zero may come as 1e-17.
         if y.abs() < 0.1_f64.powi(self.last_place + 1) {
             return "0".to_owned();
         }
-        let exponent = match self.scientific {
-            true => y.abs().log10().floor() as i32,
-            false => 0,
+        let exponent = if self.scientific {
+            y.abs().log10().floor() as i32
+        } else {
+            0
         };
         let places = (self.last_place + exponent).max(0) as usize;
         match plain(y / 10_f64.powi(exponent), places) {

@@ -1,14 +1,18 @@
-//! The terminal dashboard: burn-train's, fed by a training loop that is not burn-train's.
+//! burn-train's terminal dashboard, driven by our training loop.
 //!
-//! It draws on a thread of its own, ten times a second, whatever the training loop does, and takes the keyboard:
+//! It draws on its own thread, ten times a second, and takes over the keyboard:
 //!
-//! - `q` asks. `s` then sets the [`Interrupter`], which the loop polls with `should_stop()` and ends in its own time.
-//!   `k` kills: the terminal is restored, and the next call of any method here, or the drop, panics on the calling
-//!   thread, silently (the renderer's hook sees to that). The run loses what it would lose to any kill.
-//! - The arrows choose the metric that is plotted, and how: its whole history, its newest values, bars of its means.
-//! - Ctrl-C does nothing: a terminal in raw mode sends no signal for it. A signal from elsewhere arrives as always.
+//! - `q` asks. `s` then sets the [`Interrupter`], which the loop polls with `should_stop()` and
+//!   ends in its own time. `k` kills: the terminal is restored, and the next call of any method
+//!   here, or the drop, panics on the calling thread, silently (the renderer's hook sees to that).
+//!   The run loses what it would lose to any kill.
+//! - The arrows choose the metric that is plotted, and how: its whole history, its newest values,
+//!   bars of its means.
+//! - Ctrl-C does nothing: a terminal in raw mode sends no signal for it. A signal from elsewhere
+//!   arrives as always.
 //!
-//! While it is open nothing else may write to the terminal, and what it showed is gone once it is closed.
+//! Nothing else may write to the terminal while it is open, and its contents are gone once it is
+//! closed.
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
@@ -22,18 +26,18 @@ use burn::train::metric::{
 use burn::train::renderer::tui::TuiMetricsRendererWrapper;
 use burn::train::renderer::{MetricState, MetricsRenderer, MetricsRendererTraining};
 
-/// Values beyond this are shown as numbers and left out of the plots: the renderer's axes, and its bars, whose heights
-/// are integers, cannot hold them.
+/// Values beyond this are shown as numbers but not plotted: the renderer's axes, and its bars with
+/// integer heights, cannot hold them.
 const LARGEST_PLOTTED: f64 = 1e12;
 
-/// A metric as the dashboard shows it.
+/// A metric of the dashboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MetricSpec {
-    /// Its name; metrics are told apart by it.
+    /// Unique name.
     pub name: &'static str,
-    /// What stands behind its values, such as `%`. It scales nothing: values are shown as they are given.
+    /// Unit shown after the values, such as `%`. Values are not scaled.
     pub unit: Option<&'static str>,
-    /// Whether larger is better.
+    /// True if larger is better.
     pub higher_is_better: bool,
 }
 
@@ -46,7 +50,7 @@ pub struct Dashboard {
     first_epoch: usize,
     epoch: usize,
     items_per_epoch: Option<usize>,
-    /// The split whose progress is shown, and its items.
+    /// Split whose progress is shown, and its number of items.
     split: (Split, usize),
 }
 
@@ -57,16 +61,16 @@ enum Split {
 }
 
 impl Dashboard {
-    /// Whether there is a terminal to draw on and a keyboard to listen to. Without them nothing is to be
-    /// [started](Self::start): the drawing thread would panic.
+    /// True if there is a terminal to draw on and a keyboard to read. Otherwise
+    /// [`start`](Self::start) must not be called: the drawing thread would panic.
     pub fn is_possible() -> bool {
         io::stdout().is_terminal() && io::stdin().is_terminal()
     }
 
     /// Takes over the terminal.
     ///
-    /// Epochs are counted from 1. `first_epoch` is the one that training begins or goes on with; the time left is
-    /// estimated from there. Values of a metric that is not in `metrics` will not be shown.
+    /// Epochs are counted from 1. `first_epoch` is the one that training starts or resumes with;
+    /// the remaining time is estimated from there. Metrics that are not in `metrics` are not shown.
     pub fn start(
         interrupter: Interrupter,
         label: &str,
@@ -74,7 +78,7 @@ impl Dashboard {
         first_epoch: usize,
         metrics: &[MetricSpec],
     ) -> Self {
-        // The renderer subtracts these from one another, and they are unsigned.
+        // The renderer subtracts these unsigned numbers from one another.
         let first_epoch = first_epoch.max(1);
         let total_epochs = total_epochs.max(first_epoch);
         let mut renderer = TuiMetricsRendererWrapper::new(interrupter, Some(first_epoch - 1));
@@ -93,17 +97,19 @@ impl Dashboard {
             items_per_epoch: None,
             split: (Split::Validation, 0),
         };
-        // Of validation's points the renderer plots fewer by the ratio of the two splits' first totals, down to none.
-        // These make the ratio 1; also, the status is then seen before the first step is done.
+        // The renderer thins the validation points by the ratio of the two splits' first totals,
+        // down to none. These totals make the ratio 1 and show the status before the first step is
+        // done.
         for split in [Split::Train, Split::Validation, Split::Train] {
             dashboard.progress(split, first_epoch, 0, 1);
         }
         dashboard
     }
 
-    /// Shows how far an epoch's training is, and values measured in it.
+    /// Shows the progress of an epoch and metrics measured in it.
     ///
-    /// An epoch has as many items as the first call says: the time left is estimated from them.
+    /// The first call fixes the number of items per epoch, from which the remaining time is
+    /// estimated.
     pub fn train_step(
         &mut self,
         epoch: usize,
@@ -118,7 +124,7 @@ impl Dashboard {
         }
     }
 
-    /// Shows how far the validation after or within an epoch is, and values measured in it, if there are any yet.
+    /// Shows the progress of an evaluation and its metrics so far.
     pub fn validation(
         &mut self,
         epoch: usize,
@@ -132,29 +138,29 @@ impl Dashboard {
         }
     }
 
-    /// Shows that an epoch is over.
+    /// Shows the end of an epoch.
     pub fn epoch_end(&mut self, epoch: usize) {
         let items = self.items_per_epoch.unwrap_or(1);
         self.progress(Split::Train, epoch, items, items);
         self.renderer.end_split();
     }
 
-    /// Shows a short text in place of the label, until the next one; an empty one brings the label back. There is room
-    /// for about 25 characters on a terminal 80 wide.
+    /// Shows a short text in place of the label until the next one; an empty text restores the
+    /// label. A terminal of 80 columns has room for about 25 characters.
     pub fn message(&mut self, text: &str) {
         let title = if text.is_empty() {
             self.label.as_str()
         } else {
             text
         };
-        // The one way to a new title; the rest of what it sets is as it was.
+        // The only way to set a title; the other settings stay the same.
         let (total, epoch) = (self.total_epochs, self.epoch);
         TrainingProgressLogger::start(&mut self.renderer, total, epoch, None, Some(title));
     }
 
-    /// Restores the terminal. Nothing is printed, and nothing is waited for.
+    /// Restores the terminal, without printing or waiting.
     pub fn close(self) {
-        // The renderer's `Drop` does it, and `drop` says so.
+        // The renderer's `Drop` does it.
         drop(self);
     }
 
@@ -162,7 +168,7 @@ impl Dashboard {
         let epoch = epoch.clamp(self.first_epoch, self.total_epochs);
         if epoch != self.epoch {
             self.epoch = epoch;
-            // Meant to be told of the epoch that ended: it counts on from there.
+            // The renderer expects the epoch that ended and counts on from it.
             self.renderer.update_epoch(epoch - 1);
         }
         let items_total = items_total.max(1);
@@ -177,20 +183,21 @@ impl Dashboard {
         self.renderer.update_split(items_done.min(items_total));
     }
 
-    /// What the renderer is told of `values`.
+    /// Metrics in the renderer's form.
     fn states(&self, values: &[(&str, f64)]) -> Vec<MetricState> {
         let state = |&(name, value): &(&str, f64)| {
-            // The renderer panics on a metric that was not registered.
+            // The renderer panics on an unregistered metric.
             let metric = self.metrics.iter().find(|metric| metric.name == name)?;
             let text = shown(value, metric.unit);
             let entry = MetricEntry::new(
                 id(metric.name),
                 SerializedEntry::new(text, value.to_string()),
             );
-            // Not `Numeric` without a number: the plot's axes would be taken from nothing.
-            Some(match value.abs() <= LARGEST_PLOTTED {
-                true => MetricState::Numeric(entry, Some(NumericEntry::Value(value))),
-                false => MetricState::Generic(entry),
+            // Not `Numeric` for a non-finite value: the axes of the plot could not be computed.
+            Some(if value.abs() <= LARGEST_PLOTTED {
+                MetricState::Numeric(entry, Some(NumericEntry::Value(value)))
+            } else {
+                MetricState::Generic(entry)
             })
         };
         values.iter().filter_map(state).collect()
@@ -213,7 +220,7 @@ fn id(name: &str) -> MetricId {
     MetricId::new(Arc::new(name.to_owned()))
 }
 
-/// Four digits and the unit: `0.3712`, `91.25 %`, `3.000e-4`.
+/// Formats a value with four digits and its unit: `0.3712`, `91.25 %`, `3.000e-4`.
 fn shown(value: f64, unit: Option<&str>) -> String {
     let number = match value.abs() {
         0.0 => "0".to_owned(),

@@ -1,11 +1,12 @@
-//! `metrics.jsonl`: one JSON object a line.
+//! `metrics.jsonl`: one JSON object per line.
 //!
 //! ```json
 //! {"split":"train","step":10,"epoch":1,"values":{"accuracy":0.31,"learning_rate":0.05,"loss":1.94}}
 //! ```
 //!
-//! `train` records are means since the one before, `epoch` records means over a whole epoch, `validation` records an
-//! evaluation. There is no time in it: two equal runs write equal files, also when one of them was killed and resumed.
+//! `train` records hold means since the previous one, `epoch` records means over an epoch,
+//! `validation` records the metrics of an evaluation. No record holds a time: equal runs write
+//! equal files, even if one of them was killed and resumed.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
@@ -17,20 +18,20 @@ use super::curves::{self, Panel, Series};
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Values};
 
-/// One line of `metrics.jsonl`.
+/// A line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// `train`, `epoch` or `validation`.
     pub split: String,
     /// Optimizer steps taken.
     pub step: u64,
-    /// The epoch, counted from 1; for a validation record, epochs completed.
+    /// Epoch, counted from 1; for a validation record, epochs completed.
     pub epoch: u64,
     /// Metrics by name.
     pub values: Values,
 }
 
-/// The records of a run, open for more.
+/// Records of a run, open for appending.
 pub struct History {
     path: PathBuf,
     file: BufWriter<File>,
@@ -38,7 +39,7 @@ pub struct History {
 }
 
 impl History {
-    /// Opens `path`, keeps its first `length` bytes, and goes on after them.
+    /// Opens `path` for appending after its first `length` bytes; later ones are cut off.
     ///
     /// # Errors
     /// The file is shorter than that, or cannot be written.
@@ -53,7 +54,7 @@ impl History {
         let present = file.metadata().map_err(io)?.len();
         if present < length {
             let reason = format!(
-                "it has {present} bytes, the checkpoint was written when it had {length}: records were removed"
+                "it has {present} bytes, but had {length} when the checkpoint was written: records were removed"
             );
             return Err(TrainError::corrupt(&path, reason));
         }
@@ -87,14 +88,14 @@ impl History {
             serde_json::to_string(&record).map_err(|e| TrainError::corrupt(&self.path, e))?;
         line.push('\n');
         self.length += line.len() as u64;
-        // Flushed at once, so that someone who follows the file sees it.
+        // Flushed at once, for readers that follow the file.
         self.file
             .write_all(line.as_bytes())
             .and_then(|()| self.file.flush())
             .map_err(|e| TrainError::io(&self.path, e))
     }
 
-    /// Puts everything on disk; returns the length of the file.
+    /// Syncs the file and returns its length.
     ///
     /// # Errors
     /// The disk is full.
@@ -129,10 +130,10 @@ impl History {
     }
 }
 
-/// All records in `path`.
+/// Reads all records of `path`.
 ///
 /// # Errors
-/// The file cannot be read, or a line is no record.
+/// The file cannot be read, or a line is not a record.
 pub fn read(path: &Path) -> Result<Vec<Record>, TrainError> {
     let file = File::open(path).map_err(|e| TrainError::io(path, e))?;
     let mut records = Vec::new();
@@ -146,9 +147,10 @@ pub fn read(path: &Path) -> Result<Vec<Record>, TrainError> {
 }
 
 fn panel(records: &[Record], info: MetricInfo) -> Panel {
-    let (scale, y_label) = match info.is_fraction {
-        true => (100.0, format!("{} (%)", info.name.replace('_', " "))),
-        false => (1.0, info.name.replace('_', " ")),
+    let (scale, y_label) = if info.is_fraction {
+        (100.0, format!("{} (%)", info.name.replace('_', " ")))
+    } else {
+        (1.0, info.name.replace('_', " "))
     };
     Panel {
         title: info.name.replace('_', " "),
@@ -182,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_after_a_checkpoint_is_cut_off() {
+    fn records_after_a_checkpoint_are_cut_off() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
         let mut history = History::open(path.clone(), 0).unwrap();

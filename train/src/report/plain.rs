@@ -1,15 +1,15 @@
-//! One line every few seconds, for logs and for terminals without a dashboard.
+//! Progress as one line every few seconds, for logs and for terminals without a dashboard.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use super::{EvaluationReport, Speed, StepReport, ViewInfo};
+use super::records::{EvaluationReport, Speed, StepReport, ViewInfo};
 use crate::metrics::{MetricInfo, Values};
 
-/// How often a line is written.
+/// Interval between lines.
 const EVERY: Duration = Duration::from_secs(3);
 
-/// Writes lines to `output`.
+/// Progress lines written to `output`.
 pub struct Plain {
     output: Box<dyn Write + Send>,
     last: Option<Instant>,
@@ -17,7 +17,7 @@ pub struct Plain {
 }
 
 impl Plain {
-    /// Begins with a line that says what is trained on what.
+    /// Writes a first line with model and data.
     pub fn start(output: Box<dyn Write + Send>, info: &ViewInfo) -> Self {
         let mut plain = Self {
             output,
@@ -27,7 +27,7 @@ impl Plain {
         let [train, validation] = info.sizes.map(|size| thousands(size as u64));
         let begin = match info.step {
             0 => String::new(),
-            step => format!(", going on after step {step}"),
+            step => format!(", resuming after step {step}"),
         };
         plain.line(&format!(
             "{}: {} ({} parameters), {train} training and {validation} validation {}{begin}",
@@ -40,7 +40,7 @@ impl Plain {
     }
 
     pub(super) fn step(&mut self, report: &StepReport, metrics: &[MetricInfo], speed: &Speed) {
-        // The first step only starts the clock: it includes whatever the backend compiles.
+        // The first step only starts the clock: it includes compilation by the backend.
         let last = *self.last.get_or_insert_with(Instant::now);
         if last.elapsed() < EVERY || report.values.is_empty() {
             return;
@@ -95,7 +95,7 @@ impl Plain {
     }
 }
 
-/// Metrics in their order, fractions as percentages: `loss 1.2345  accuracy 56.7 %`.
+/// Formats metrics in order, fractions as percentages: `loss 1.2345  accuracy 56.7 %`.
 pub fn format_values(values: &Values, metrics: &[MetricInfo]) -> String {
     let mut parts = Vec::new();
     for info in metrics {
@@ -103,15 +103,16 @@ pub fn format_values(values: &Values, metrics: &[MetricInfo]) -> String {
             continue;
         };
         let name = info.name.replace('_', " ");
-        parts.push(match info.is_fraction {
-            true => format!("{name} {:.2} %", value * 100.0),
-            false => format!("{name} {value:.4}"),
+        parts.push(if info.is_fraction {
+            format!("{name} {:.2} %", value * 100.0)
+        } else {
+            format!("{name} {value:.4}")
         });
     }
     parts.join("  ")
 }
 
-/// `0.05`, `3.2e-5`.
+/// Formats a learning rate: `0.05`, `3.2e-5`.
 fn format_rate(rate: f64) -> String {
     if rate == 0.0 || rate >= 1e-3 {
         format!("{rate:.4}")
@@ -120,7 +121,7 @@ fn format_rate(rate: f64) -> String {
     }
 }
 
-/// `42 s`, `3 min 05 s`, `2 h 03 min`.
+/// Formats a duration: `42 s`, `3 min 05 s`, `2 h 03 min`.
 pub fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
@@ -130,7 +131,7 @@ pub fn format_duration(duration: Duration) -> String {
     }
 }
 
-/// `1,234,567`.
+/// Formats a number with thousands separators: `1,234,567`.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

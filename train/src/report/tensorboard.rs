@@ -1,8 +1,9 @@
 //! Event files that TensorBoard reads.
 //!
-//! An event file is a sequence of TFRecords: a length, a payload and a checksum of each. A payload is one `Event`
-//! protocol buffer. Scalars need five small messages of TensorFlow's schema, so they are written out below with their
-//! field numbers; generating them would add a compiler (`protoc`) to everybody's build.
+//! An event file is a sequence of TFRecords: length, payload and checksums. The payload is an
+//! `Event` protocol buffer. Scalars need five small messages of TensorFlow's schema, which are
+//! written out below with their field numbers; generating them would require a compiler (`protoc`)
+//! in every build.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -11,35 +12,36 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prost::Message;
 
-/// What every event file's name begins with; TensorBoard looks for it.
+/// Prefix of event file names; TensorBoard looks for it.
 const FILE_PREFIX: &str = "events.out.tfevents";
 
-/// The first record of a file. Version 2 is the one whose readers honour `SessionLog`.
+/// First record of a file. Readers of version 2 honour `SessionLog`.
 const FILE_VERSION: &str = "brain.Event:2";
 
-/// Writes scalars to one new event file.
+/// Writer of scalars to one new event file.
 ///
-/// Events are buffered: [`flush`](Self::flush) makes them visible to a TensorBoard that is watching the directory. A
-/// process killed in the middle of a record leaves a file TensorBoard reads up to that record.
+/// Events are buffered; [`flush`](Self::flush) makes them visible to a running TensorBoard. If a
+/// process is killed in the middle of a record, TensorBoard reads the file up to that record.
 #[derive(Debug)]
 pub struct EventWriter {
     file: BufWriter<File>,
 }
 
 impl EventWriter {
-    /// Begins an event file in `dir`, which is created if need be.
+    /// Creates an event file in `dir`, and `dir` if need be.
     ///
-    /// `first_step` is the first step this writer will report: 0 for a new run, the step after the checkpoint's for a
-    /// resumed one. TensorBoard then forgets what a killed run wrote from that step on, so that no curve is drawn
-    /// twice.
+    /// `first_step` is the first step to be reported: 0 for a new run, the step after the
+    /// checkpoint for a resumed one. TensorBoard then discards events of a killed run from that
+    /// step on, so that no curve is drawn twice.
     ///
     /// # Errors
     /// The directory or the file cannot be created or written.
     pub fn create(dir: &Path, first_step: u64) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         let now = since_epoch().as_secs();
-        // TensorBoard reads a directory's files in the order of their names, and forgetting works only if the resumed
-        // run's file comes last: also where the clock went back, or both runs began in the same second.
+        // TensorBoard reads the files of a directory ordered by name, and discards correctly only
+        // if the resumed run's file comes last, even if the clock went back or both runs began in
+        // the same second.
         let seconds = newest(dir)?.map_or(now, |newest| now.max(newest + 1));
         let path = dir.join(format!(
             "{FILE_PREFIX}.{seconds}.{}.{}",
@@ -64,9 +66,10 @@ impl EventWriter {
         Ok(writer)
     }
 
-    /// Adds one point to the curve `tag`, such as `loss/train`; what stands before the slash groups the curves.
+    /// Adds a point to the curve `tag`, such as `loss/train`; the part before the slash groups
+    /// curves.
     ///
-    /// Values are stored in single precision, as TensorBoard's own writers do.
+    /// Values are stored in single precision, as by TensorBoard's own writers.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -78,7 +81,7 @@ impl EventWriter {
         self.write(step, What::Summary(Summary { value: vec![value] }))
     }
 
-    /// Hands what was written so far to the operating system.
+    /// Flushes buffered events to the operating system.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -96,7 +99,7 @@ impl EventWriter {
     }
 }
 
-/// One TFRecord: length, checksum of the length, payload, checksum of the payload; all little-endian.
+/// A TFRecord: length, checksum of the length, payload, checksum of the payload, all little-endian.
 fn write_record(out: &mut impl Write, payload: &[u8]) -> io::Result<()> {
     let length = (payload.len() as u64).to_le_bytes();
     out.write_all(&length)?;
@@ -105,14 +108,14 @@ fn write_record(out: &mut impl Write, payload: &[u8]) -> io::Result<()> {
     out.write_all(&masked_crc(payload).to_le_bytes())
 }
 
-/// CRC-32C, rotated and offset: TFRecord masks its checksums so that a record may itself hold records.
+/// Masked CRC-32C: rotated and offset, so that a record may itself contain records.
 fn masked_crc(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes)
         .rotate_right(15)
         .wrapping_add(0xa282_ead8)
 }
 
-/// The time in the newest event file's name, if there is a file.
+/// Time in the name of the newest event file, if there is one.
 fn newest(dir: &Path) -> io::Result<Option<u64>> {
     let mut newest = None;
     for entry in fs::read_dir(dir)? {
@@ -130,7 +133,8 @@ fn newest(dir: &Path) -> io::Result<Option<u64>> {
     Ok(newest)
 }
 
-/// The machine's name, as far as a file name can hold it. It tells apart the files of runs that share a disk.
+/// Host name, reduced to characters of a file name. It distinguishes files of runs that share a
+/// disk.
 fn hostname() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname")
         .or_else(|_| std::env::var("HOSTNAME"))
@@ -155,7 +159,8 @@ fn hostname() -> String {
     }
 }
 
-/// A clock set before 1970 counts as 1970: a wrong time on a curve is no reason to end a run.
+/// Seconds since 1970; an earlier clock counts as 1970, since a wrong time on a curve is no reason
+/// to end a run.
 fn since_epoch() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -174,7 +179,7 @@ struct Event {
     what: Option<What>,
 }
 
-/// The kinds of event written here, out of the schema's nine.
+/// Kinds of event written here, of the schema's nine.
 #[derive(Clone, PartialEq, prost::Oneof)]
 enum What {
     #[prost(string, tag = "3")]
@@ -197,7 +202,7 @@ struct Summary {
 struct SummaryValue {
     #[prost(string, tag = "1")]
     tag: String,
-    /// `optional`, because in the schema it is one arm of a oneof: a zero must be written too.
+    /// `optional`, because the schema has it in a oneof: zero must be written too.
     #[prost(float, optional, tag = "2")]
     simple_value: Option<f32>,
 }
@@ -210,7 +215,7 @@ struct SessionLog {
 }
 
 impl SessionLog {
-    /// `SessionStatus.START`: what was reported before for this step and those after it no longer counts.
+    /// `SessionStatus.START`: earlier events of this and later steps are discarded.
     const START: i32 = 1;
 }
 
@@ -319,7 +324,8 @@ mod tests {
 
     #[test]
     fn the_checksum_is_tensorflows() {
-        // The length 24 of the first record `brain.Event:2` of any TensorFlow event file, and its checksum.
+        // Length 24 of the first record `brain.Event:2` of any TensorFlow event file, and its
+        // checksum.
         assert_eq!(
             masked_crc(&24_u64.to_le_bytes()).to_le_bytes(),
             [0xa3, 0x7f, 0x4b, 0x22]

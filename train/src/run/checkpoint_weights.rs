@@ -1,40 +1,41 @@
-//! Weights of a run, by its checkpoints.
+//! Weights of a run, from its checkpoints.
 
 use std::path::PathBuf;
 
 use burn::module::Module;
 
-use super::RunDir;
+use super::directory::RunDir;
 use crate::TrainError;
 use crate::checkpoint::{EMA, MODEL};
 use crate::params::adapters;
 use crate::trainer::state::Progress;
 
-/// Which of a run's weights.
+/// Choice of a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Which {
-    /// Those of the best checkpoint, by the recipe's `best_metric`.
+    /// The best checkpoint, by the recipe's `best_metric`.
     #[default]
     Best,
-    /// Those of the newest checkpoint.
+    /// The newest checkpoint.
     Latest,
-    /// Those of the checkpoint at this step.
+    /// The checkpoint at this step.
     Step(u64),
 }
 
-/// Weights of a run, found.
+/// Weights of a checkpoint.
 #[derive(Clone, Debug)]
 pub struct RunWeights {
-    /// The step of the checkpoint they are from.
+    /// Step of the checkpoint.
     pub step: u64,
-    /// Whether they are the moving average.
+    /// True if they are the moving average.
     pub averaged: bool,
     bytes: Vec<u8>,
     path: PathBuf,
 }
 
 impl RunDir {
-    /// The weights of a checkpoint: the moving average if the run kept one, and `live` is not set.
+    /// Reads the weights of a checkpoint: the moving average if the run kept one, unless `live` is
+    /// set.
     ///
     /// # Errors
     /// There is no such checkpoint, or it is damaged.
@@ -52,7 +53,7 @@ impl RunDir {
                     .unwrap_or(newest)
             }
         };
-        let mut files = adapters::complete(checkpoints.load(step)?, &self.path)?;
+        let mut files = adapters::complete(checkpoints.load(step)?, self.path())?;
         let averaged = files.contains_key(EMA) && !live;
         let name = if averaged { EMA } else { MODEL };
         let path = checkpoints.path(step).join(name);
@@ -70,24 +71,24 @@ impl RunDir {
     fn newest_step(&self) -> Result<u64, TrainError> {
         let steps = self.checkpoints().steps()?;
         steps.last().copied().ok_or_else(|| TrainError::NoRun {
-            path: self.path.clone(),
+            path: self.path().to_path_buf(),
             reason: "it has no checkpoint yet; it stopped before its first one".into(),
         })
     }
 }
 
 impl RunWeights {
-    /// `model` with these weights.
+    /// Loads the weights into `model`.
     ///
     /// # Errors
-    /// They belong to another model.
+    /// The weights belong to another model.
     pub fn load_into<M: Module>(self, model: M) -> Result<M, TrainError> {
         Ok(tinderbox_weights::load_bytes(
             model, self.bytes, &self.path,
         )?)
     }
 
-    /// As in "step 1880 (moving average)".
+    /// Origin in words, such as "step 1880 (moving average)".
     pub fn origin(&self) -> String {
         let average = if self.averaged {
             " (moving average)"
@@ -97,7 +98,7 @@ impl RunWeights {
         format!("step {}{average}", self.step)
     }
 
-    /// The weights as a safetensors file in PyTorch's names and layout.
+    /// The weights as a safetensors file with PyTorch's names and layout.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }

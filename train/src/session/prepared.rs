@@ -1,67 +1,52 @@
-//! A run that is ready: written down, taken up where it stopped, and trained.
+//! A prepared run: written to its directory, resumed where it stopped, and trained.
 
 use std::collections::BTreeMap;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use tinderbox_data::loader::Loader;
 
 use super::{SessionContext, StartMode};
 use crate::TrainError;
 use crate::metrics::MetricInfo;
 use crate::params::adapters;
-use crate::recipe::Recipe;
+use crate::recipe::{DataSection, Recipe};
 use crate::report::{Reporter, ViewInfo};
 use crate::run::{Bundle, RunDir};
 use crate::task::Task;
 use crate::trainer::state::State;
-use crate::trainer::{Outcome, Trainer};
+use crate::trainer::{Loaders, Outcome, Trainer};
 
-/// One kind of work, opened and checked, with the model that training begins with.
+/// Validation batches of a dry run.
+const DRY_RUN_BATCHES: usize = 2;
+
+/// Task, data and initial model of a run, checked against each other.
 pub(crate) struct Prepared<T: Task, B> {
     pub(crate) task: T,
     pub(crate) model: T::Model,
-    pub(crate) train: Loader<T::Source>,
-    pub(crate) validation: Loader<T::Source>,
+    pub(crate) loaders: Loaders<T::Source>,
     pub(crate) bundle: B,
-    /// What the learning rate of a parameter is multiplied by, where it is not 1.
+    /// Factors of the learning rate by parameter, where they are not 1.
     pub(crate) rate_scales: BTreeMap<String, f64>,
 }
 
 impl<T: Task, B: Bundle> Prepared<T, B> {
-    pub(crate) fn run(
+    /// Runs the session.
+    pub(crate) fn run<D: DataSection>(
         self,
-        recipe: &Recipe,
+        recipe: &Recipe<D>,
         start: &StartMode,
-        context: SessionContext,
+        mut context: SessionContext,
     ) -> Result<Outcome, TrainError> {
+        check_best_metric(recipe, self.task.metrics())?;
+        let device = context.device.clone().autodiff();
+        let run = self.open_run(recipe, start)?;
         let Self {
             task,
             model,
-            train,
-            validation,
-            bundle,
+            loaders,
             rate_scales,
+            ..
         } = self;
-        let device = context.device.clone().autodiff();
-        check_best_metric(recipe, task.metrics())?;
-        let run = match start {
-            StartMode::New { path, overwrite } => {
-                let run = RunDir::create::<B>(path, *overwrite)?;
-                adapters::write_base(run.path(), &model)?;
-                run.write_description(recipe, &bundle)?;
-                Some(run)
-            }
-            StartMode::Resume { path, .. } => {
-                let run = RunDir::resume(path)?;
-                // It begins anew, and the weights that it begins with may have changed since.
-                if run.checkpoints().steps()?.is_empty() {
-                    adapters::write_base(run.path(), &model)?;
-                }
-                Some(run)
-            }
-            StartMode::DryRun => None,
-        };
         let mut state = match (start, &run) {
             (StartMode::Resume { step, .. }, Some(run)) => {
                 restore(run, *step, model, recipe, &device)?
@@ -73,51 +58,80 @@ impl<T: Task, B: Bundle> Prepared<T, B> {
             run.checkpoints().clean()?;
             run.write_recipe(recipe)?;
         }
-        let sizes = [&train, &validation].map(|loader| task.size(loader.source()));
-        let view = (context.view)(&ViewInfo {
-            name: &recipe.name,
-            metrics: task.metrics(),
-            items: task.items(),
-            epochs: recipe.train.epochs,
-            epoch: state.progress.epoch,
-            step: state.progress.step,
-            model: &recipe.model.name,
-            parameters: tinderbox_model::num_parameters(&state.model),
-            sizes,
-        });
-        let progress = &state.progress;
-        let reporter = match &run {
-            Some(run) => Reporter::new(
-                view,
-                task.metrics(),
-                run.report_files(),
-                progress.step,
-                progress.metrics_bytes,
-            )?,
-            None => Reporter::without_files(view, task.metrics()),
-        };
-        let trainer = Trainer {
-            task: &task,
-            state,
-            train,
-            items_per_epoch: sizes[0] as u64,
-            validation,
-            recipe,
-            device,
-            checkpoints: run.as_ref().map(RunDir::checkpoints),
-            reporter,
-            interrupter: context.interrupter,
-        };
-        trainer.run()
+        let reporter = reporter(&task, &state, &loaders, recipe, run.as_ref(), &mut context)?;
+        let trainer = Trainer::new(&task, state, loaders, &recipe.train, &device)
+            .with_schedule(recipe.schedule.clone())
+            .with_seed(recipe.seed)
+            .with_reporter(reporter)
+            .with_interrupter(context.interrupter);
+        match &run {
+            Some(run) => trainer.with_checkpoints(run.checkpoints()).run(),
+            None => trainer.with_validation_batches(DRY_RUN_BATCHES).run(),
+        }
+    }
+
+    /// Creates or opens the run directory; a dry run has none.
+    fn open_run<D: DataSection>(
+        &self,
+        recipe: &Recipe<D>,
+        start: &StartMode,
+    ) -> Result<Option<RunDir>, TrainError> {
+        Ok(match start {
+            StartMode::New { path, overwrite } => {
+                let run = RunDir::create::<B>(path, *overwrite)?;
+                adapters::write_base(run.path(), &self.model)?;
+                run.write_description(recipe, &self.bundle)?;
+                Some(run)
+            }
+            StartMode::Resume { path, .. } => {
+                let run = RunDir::resume(path)?;
+                // Without a checkpoint the run starts anew, and its initial weights may have
+                // changed since.
+                if run.checkpoints().steps()?.is_empty() {
+                    adapters::write_base(run.path(), &self.model)?;
+                }
+                Some(run)
+            }
+            StartMode::DryRun => None,
+        })
     }
 }
 
-/// The state at the checkpoint of `step`, by default the newest. A run that was killed before its first one begins anew.
-fn restore<M: Module>(
+/// Reports to the view of `context`, and to the files of `run`.
+fn reporter<T: Task, D>(
+    task: &T,
+    state: &State<T::Model>,
+    loaders: &Loaders<T::Source>,
+    recipe: &Recipe<D>,
+    run: Option<&RunDir>,
+    context: &mut SessionContext,
+) -> Result<Reporter, TrainError> {
+    let (progress, metrics) = (&state.progress, task.metrics());
+    let view = context.view(&ViewInfo {
+        name: &recipe.name,
+        metrics,
+        items: task.items(),
+        epochs: recipe.train.epochs,
+        epoch: progress.epoch,
+        step: progress.step,
+        model: &recipe.model.name,
+        parameters: tinderbox_model::num_parameters(&state.model),
+        sizes: [&loaders.train, &loaders.validation].map(|loader| task.size(loader.source())),
+    });
+    let Some(run) = run else {
+        return Ok(Reporter::without_files(view, metrics));
+    };
+    let (step, metrics_bytes) = (progress.step, progress.metrics_bytes);
+    Reporter::new(view, metrics, run.report_files(), step, metrics_bytes)
+}
+
+/// Restores the state at the checkpoint of `step`, by default the newest. A run that was killed
+/// before its first checkpoint starts anew.
+fn restore<M: Module, D>(
     run: &RunDir,
     step: Option<u64>,
     model: M,
-    recipe: &Recipe,
+    recipe: &Recipe<D>,
     device: &Device,
 ) -> Result<State<M>, TrainError> {
     let checkpoints = run.checkpoints();
@@ -137,14 +151,14 @@ fn restore<M: Module>(
     Ok(state)
 }
 
-fn check_best_metric(recipe: &Recipe, metrics: &[MetricInfo]) -> Result<(), TrainError> {
+fn check_best_metric<D>(recipe: &Recipe<D>, metrics: &[MetricInfo]) -> Result<(), TrainError> {
     let name = &recipe.train.best_metric;
     if metrics.iter().any(|info| info.name == name) {
         return Ok(());
     }
     let names: Vec<&str> = metrics.iter().map(|info| info.name).collect();
     Err(TrainError::Mismatch(format!(
-        "train.best_metric is `{name}`, which is not measured; there are: {}",
+        "train.best_metric is `{name}`, which is not a metric of this task; the metrics are: {}",
         names.join(", ")
     )))
 }

@@ -1,21 +1,22 @@
-//! A running average of the weights: exponential, or uniform from some step on.
+//! Averages of the weights: exponential, or uniform from some step on.
 
 use burn::module::Module;
 
 use crate::params::{self, ByName};
 
-/// The average of the weights after each optimizer step. Buffers (running statistics of batch norm) are averaged too, as
-/// torchvision does: the average of the weights has other statistics than the last of them.
+/// Average of the weights after each optimizer step. Buffers (running statistics of batch norm) are
+/// averaged too, as in torchvision, since averaged weights have other statistics than the last
+/// ones.
 #[derive(Clone, Debug)]
 pub struct Ema {
     decay: Decay,
     average: ByName,
 }
 
-/// What the old average is multiplied by.
+/// Factor of the old average.
 #[derive(Clone, Copy, Debug)]
 enum Decay {
-    /// `min(decay, (1 + step) / (10 + step))`, so that the first, random weights do not linger in it.
+    /// `min(decay, (1 + step) / (10 + step))`, so that the random initial weights fade quickly.
     Exponential(f64),
     /// `1 - 1 / (step - since)`: the mean of all weights since then (Polyak & Juditsky 1992).
     Uniform { since: u64 },
@@ -31,7 +32,7 @@ impl Decay {
 }
 
 impl Ema {
-    /// An exponential average, which begins with the weights of `model`.
+    /// An exponential average, starting from the weights of `model`.
     pub fn exponential<M: Module>(decay: f64, model: &M) -> Self {
         Self {
             decay: Decay::Exponential(decay),
@@ -39,8 +40,8 @@ impl Ema {
         }
     }
 
-    /// The mean of the weights after the steps beyond step `since`. `model` is the average so far; at step `since` itself,
-    /// whatever it is, the next weights replace it.
+    /// The mean of the weights after step `since`. `model` holds the average so far; at step
+    /// `since` itself its weights are ignored.
     pub fn uniform<M: Module>(since: u64, model: &M) -> Self {
         Self {
             decay: Decay::Uniform { since },
@@ -48,13 +49,13 @@ impl Ema {
         }
     }
 
-    /// Takes in the weights of `model` after optimizer step number `step`, counted from 1.
+    /// Adds the weights of `model` after optimizer step `step`, counted from 1.
     pub fn update<M: Module>(&mut self, model: &M, step: u64) {
         let decay = self.decay.at(step);
         for (name, value) in params::state(model) {
             let average = match self.average.remove(&name) {
-                // As `average * decay + value * (1 - decay)`, but what never changes stays the same to the last bit: a
-                // checkpoint with adapters does not have the average of the rest.
+                // Equal to `average * decay + value * (1 - decay)`, but exact for constant weights:
+                // a checkpoint with adapters holds no average of the frozen ones.
                 Some(average) if decay > 0.0 => {
                     let distance = value - average.clone();
                     average + distance * (1.0 - decay)
@@ -65,9 +66,9 @@ impl Ema {
         }
     }
 
-    /// A copy of `model` for evaluation, with the averaged weights in place of its own.
+    /// Returns a copy of `model` with the averaged weights, for evaluation.
     pub fn apply<M: Module>(&self, model: &M) -> M {
-        // Clones share their running statistics; `valid` makes a copy that has its own.
+        // Clones share running statistics; `valid` copies them.
         params::update(model.valid(), |parameter| {
             let average = self.average.get(&parameter.name).cloned();
             average.unwrap_or(parameter.value)
@@ -84,7 +85,7 @@ mod tests {
     use crate::params;
 
     #[test]
-    fn what_never_changes_stays_the_same_to_the_last_bit() {
+    fn the_average_of_constant_weights_is_exact() {
         let model = LinearConfig::new(50, 50).init(&Device::flex());
         let values = |ema: &Ema| -> Vec<f32> {
             let state = params::state(&ema.apply(&model));

@@ -1,4 +1,5 @@
-//! Gradients between `backward` and the optimizer: averaged over batches, clipped by their global norm.
+//! Gradients between `backward` and the optimizer: averaged over batches, clipped by their global
+//! norm.
 
 use burn::tensor::Tensor;
 use tinderbox_kernels::optim::sum_of_squares;
@@ -6,8 +7,8 @@ use tinderbox_kernels::optim::sum_of_squares;
 use crate::TrainError;
 use crate::params::ByName;
 
-/// Averages gradients over the batches of one optimizer step, each batch weighted by its number of items, so that the
-/// result is the gradient of the mean loss over all of them: what one large batch would give.
+/// Average of gradients over the batches of one optimizer step, weighted by their numbers of items:
+/// the gradient of the mean loss over all items, as of one large batch.
 #[derive(Default)]
 pub struct Accumulator {
     sum: ByName,
@@ -15,9 +16,9 @@ pub struct Accumulator {
 }
 
 impl Accumulator {
-    /// Adds the gradients of a batch's mean loss; `weight` is how many items it averaged.
+    /// Adds the gradients of a batch's mean loss over `weight` items.
     pub fn add(&mut self, gradients: ByName, weight: f64) {
-        // The common case, one batch a step, costs nothing.
+        // One batch per step, the common case, costs nothing.
         if self.weight == 0.0 {
             self.sum = gradients;
             self.weight = weight;
@@ -36,18 +37,19 @@ impl Accumulator {
         self.weight = total;
     }
 
-    /// The average, and an empty accumulator again.
+    /// Returns the average and empties the accumulator.
     pub fn take(&mut self) -> ByName {
         self.weight = 0.0;
         std::mem::take(&mut self.sum)
     }
 }
 
-/// Scales all gradients by `min(1, max_norm / (norm + 1e-6))`, where `norm` is the L2 norm of all of them together, as
-/// `torch.nn.utils.clip_grad_norm_` does. Returns them with the norm before clipping.
+/// Clips gradients as `torch.nn.utils.clip_grad_norm_` does: scales all of them by `min(1, max_norm
+/// / (norm + 1e-6))`, where `norm` is their global L2 norm. Returns them with the norm before
+/// clipping.
 ///
 /// # Errors
-/// The device could not be read.
+/// The device failed.
 pub fn clip_by_global_norm(gradients: ByName, max_norm: f64) -> Result<(ByName, f64), TrainError> {
     let mut squares: Option<Tensor<1>> = None;
     for gradient in gradients.values() {

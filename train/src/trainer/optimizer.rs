@@ -1,9 +1,10 @@
 //! SGD, Adam and AdamW with PyTorch's semantics.
 //!
-//! Burn's optimizers are not used, for three reasons. Their state is keyed by parameter numbers that are drawn anew in
-//! each process, so that two equal runs write different files; it is restored onto `Device::default()`, which fails in a
-//! build that has a GPU backend on a machine that has no GPU; and their defaults differ from PyTorch's (dampening 0.1,
-//! epsilon 1e-5, decay of biases). The rules themselves are in `tinderbox_kernels::optim`.
+//! Burn's optimizers are not used, for three reasons. Their state is keyed by parameter numbers
+//! that are drawn anew in each process, so that equal runs write different files; it is restored
+//! onto `Device::default()`, which fails in a build with a GPU backend on a machine without a GPU;
+//! and their defaults differ from PyTorch's (dampening 0.1, epsilon 1e-5, decay of biases). The
+//! update rules are in `tinderbox_kernels::optim`.
 
 use std::collections::BTreeMap;
 
@@ -18,19 +19,20 @@ use crate::params::arrays::{bytes_of, tensor, view};
 use crate::params::{self, ByName, Parameter};
 use crate::recipe::{OptimizerName, OptimizerRecipe};
 
-/// An optimizer and what it remembers of each parameter.
+/// Optimizer with its state.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
     recipe: OptimizerRecipe,
     steps: u64,
-    /// Flat tensors by `parameter.state`, the state named as in PyTorch's `state_dict`: `conv1.weight.momentum_buffer`.
+    /// Flattened state by parameter and PyTorch's name in `state_dict`:
+    /// `conv1.weight.momentum_buffer`.
     state: ByName,
-    /// What the learning rate of a parameter is multiplied by; 1 for those that are not here.
+    /// Factors of the learning rate by parameter, where they are not 1.
     rate_scales: BTreeMap<String, f64>,
 }
 
 impl Optimizer {
-    /// An optimizer that has seen nothing yet.
+    /// An optimizer without state.
     pub fn new(recipe: OptimizerRecipe) -> Self {
         Self {
             recipe,
@@ -40,12 +42,18 @@ impl Optimizer {
         }
     }
 
-    /// Multiplies the learning rate of each parameter that is named here.
+    /// Base learning rate, which the schedule scales.
+    pub fn base_rate(&self) -> f64 {
+        self.recipe.learning_rate
+    }
+
+    /// Sets factors of the learning rate by parameter.
     pub fn scale_rates(&mut self, rate_scales: BTreeMap<String, f64>) {
         self.rate_scales = rate_scales;
     }
 
-    /// Takes one step along `gradients` (by parameter name). Parameters without a gradient stay as they are.
+    /// Takes a step along `gradients`, which are keyed by parameter. Parameters without a gradient
+    /// stay unchanged.
     pub fn step<M: Module>(&mut self, model: M, gradients: &mut ByName, learning_rate: f64) -> M {
         self.steps += 1;
         params::update(model, |parameter| match gradients.remove(&parameter.name) {
@@ -57,7 +65,7 @@ impl Optimizer {
     fn updated(&mut self, parameter: Parameter, gradient: Tensor<1>, rate: f64) -> Tensor<1> {
         let Parameter { name, rank, value } = parameter;
         let rate = rate * self.rate_scales.get(&name).copied().unwrap_or(1.0);
-        // Biases and the affine parameters of norms have one dimension; decaying them towards zero helps nobody.
+        // Biases and affine parameters of norms have one dimension and are not decayed.
         let decay = if rank >= 2 || self.recipe.decay_all {
             self.recipe.weight_decay
         } else {
@@ -78,12 +86,10 @@ impl Optimizer {
         rate: f64,
         weight_decay: f64,
     ) -> Tensor<1> {
-        let options = optim::Sgd {
-            rate,
-            momentum: self.recipe.momentum,
-            nesterov: self.recipe.nesterov,
-            weight_decay,
-        };
+        let options = optim::Sgd::new(rate)
+            .with_momentum(self.recipe.momentum)
+            .with_nesterov(self.recipe.nesterov)
+            .with_weight_decay(weight_decay);
         let key = format!("{name}.momentum_buffer");
         let buffer = self.state.remove(&key);
         let (value, buffer) = optim::sgd(value, gradient, buffer, &options);
@@ -99,14 +105,11 @@ impl Optimizer {
         rate: f64,
         weight_decay: f64,
     ) -> Tensor<1> {
-        let options = optim::Adam {
-            rate,
-            betas: self.recipe.betas,
-            eps: self.recipe.eps,
-            weight_decay,
-            decoupled: self.recipe.name == OptimizerName::AdamW,
-            step: self.steps,
-        };
+        let decoupled = self.recipe.name == OptimizerName::AdamW;
+        let options = optim::Adam::new(rate, self.steps)
+            .with_betas(self.recipe.betas)
+            .with_eps(self.recipe.eps)
+            .with_weight_decay(weight_decay, decoupled);
         let keys = ["exp_avg", "exp_avg_sq"].map(|state| format!("{name}.{state}"));
         let [first, second] = keys.each_ref().map(|key| self.state.remove(key));
         let (value, first, second) = optim::adam(value, gradient, first, second, &options);
@@ -114,10 +117,10 @@ impl Optimizer {
         value
     }
 
-    /// The state as safetensors, ordered by name: equal states give equal bytes.
+    /// Serialises the state as safetensors, ordered by name: equal states give equal bytes.
     ///
     /// # Errors
-    /// The device could not be read.
+    /// The device failed.
     pub fn to_bytes(&self) -> Result<Vec<u8>, TrainError> {
         let mut arrays = BTreeMap::new();
         for (name, tensor) in &self.state {
@@ -133,11 +136,12 @@ impl Optimizer {
         safetensors::serialize(views, None).map_err(|e| TrainError::Execution(e.to_string()))
     }
 
-    /// The optimizer whose state [`to_bytes`](Self::to_bytes) wrote, with its tensors on `device`. `parameters` are
-    /// those of the model that it goes on with.
+    /// Reads the output of [`to_bytes`](Self::to_bytes) onto `device`. `parameters` are those of
+    /// the model.
     ///
     /// # Errors
-    /// A sentence saying why `bytes` are not a state of this optimizer for these parameters.
+    /// A sentence with the reason why `bytes` is not a state of this optimizer for these
+    /// parameters.
     pub fn from_bytes(
         recipe: OptimizerRecipe,
         bytes: &[u8],

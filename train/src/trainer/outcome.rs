@@ -1,45 +1,45 @@
-//! What a run came to, and where its time went.
+//! Outcome of a run, and timing of its steps.
 
 use std::time::{Duration, Instant};
 
 use crate::metrics::Values;
 
-/// How a run ended.
+/// Reason why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// All steps were taken.
+    /// All steps are done.
     Finished,
-    /// `patience` evaluations brought nothing better.
+    /// `patience` evaluations in a row were not better.
     EarlyStopped,
-    /// The interrupter asked for it; a checkpoint was written.
+    /// The interrupter stopped it; a checkpoint was written.
     Interrupted,
 }
 
-/// What a run came to.
+/// Outcome of a run.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// How it ended.
+    /// Reason of its end.
     pub end: End,
     /// Optimizer steps taken, over all sessions of the run.
     pub steps: u64,
-    /// The metrics of the last evaluation of this session.
+    /// Metrics of this session's last evaluation.
     pub last: Option<Values>,
-    /// The best value of the recipe's `best_metric`, and its step.
+    /// Best value of the recipe's `best_metric`, and its step.
     pub best: Option<(f64, u64)>,
-    /// Where this session's time went.
+    /// Timing of this session's steps.
     pub times: StepTimes,
-    /// What an item is called, as in "images".
+    /// Plural noun for an item, such as "images".
     pub items: &'static str,
-    /// Names of the items that were left out as unreadable.
+    /// Names of unreadable items that were skipped.
     pub skipped: Vec<String>,
 }
 
-/// Where the time of the training steps went; evaluation and checkpoints are not counted.
+/// Time spent in training steps, without evaluation and checkpoints.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StepTimes {
-    /// Steps timed.
+    /// Number of steps.
     pub steps: u64,
-    /// Items in them.
+    /// Number of items.
     pub items: u64,
     /// Waiting for the loader.
     pub loading: Duration,
@@ -49,14 +49,14 @@ pub struct StepTimes {
     pub rest: Duration,
 }
 
-/// What is known of this session only, not of the run.
+/// Results of this session only.
 #[derive(Default)]
 pub(super) struct Session {
     pub(super) times: StepTimes,
     pub(super) last: Option<Values>,
 }
 
-/// Time between two laps.
+/// Stopwatch of consecutive laps.
 pub(super) struct Stopwatch(Instant);
 
 impl Stopwatch {

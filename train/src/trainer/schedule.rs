@@ -1,10 +1,10 @@
-//! The learning rate as a function of the optimizer step.
+//! Learning rate schedules: functions of the optimizer step.
 
 use std::f64::consts::PI;
 
 use crate::recipe::{ScheduleName, ScheduleRecipe};
 
-/// A schedule with everything counted in optimizer steps.
+/// A schedule, with all durations in optimizer steps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     name: ScheduleName,
@@ -14,16 +14,17 @@ pub struct Schedule {
     warmup: u64,
     /// Steps before the first drop of the step schedule.
     first_drop: u64,
-    /// Steps between two of its drops.
+    /// Steps between its drops.
     drop_every: u64,
-    /// Steps at which the multi-step schedule drops.
+    /// Steps of the multi-step schedule's drops.
     milestones: Vec<u64>,
-    /// Steps after the warm-up over which cosine and linear run.
+    /// Length of cosine and linear after the warm-up.
     length: u64,
 }
 
 impl Schedule {
-    /// `base` is the optimizer's learning rate, `total_steps` the length of the run in optimizer steps, warm-up included.
+    /// `base` is the optimizer's learning rate, `total_steps` the length of the run including the
+    /// warm-up.
     pub fn new(recipe: &ScheduleRecipe, base: f64, total_steps: u64, steps_per_epoch: u64) -> Self {
         let in_steps = |epochs: f64| (epochs * steps_per_epoch as f64).round() as u64;
         let warmup = recipe.warmup_steps + in_steps(recipe.warmup_epochs);
@@ -43,17 +44,19 @@ impl Schedule {
         }
     }
 
-    /// The rate that optimizer step `step` uses, counted from 0; `drops` is how often the rate has dropped on a plateau.
+    /// Learning rate of optimizer step `step`, counted from 0, after `drops` drops on a plateau.
     ///
     /// Warm-up: step `i` of `w` uses `base * (i + 1) / w`. After it, with `t` steps done of `T`:
-    /// step `base * gamma^floor(1 + (t - first_drop) / drop_every)` from the first drop on, multi-step `base * gamma^(milestones passed)`, linear `base + (min - base) t / T`,
-    /// cosine `min + (base - min) (1 + cos(pi t / T)) / 2` (Loshchilov & Hutter 2017, <https://arxiv.org/abs/1608.03983>).
+    /// step `base * gamma^floor(1 + (t - first_drop) / drop_every)` from the first drop on,
+    /// multi-step `base * gamma^(milestones passed)`, linear `base + (min - base) t / T`, cosine
+    /// `min + (base - min) (1 + cos(pi t / T)) / 2` (Loshchilov & Hutter 2017,
+    /// <https://arxiv.org/abs/1608.03983>).
     pub fn learning_rate(&self, step: u64, drops: u64) -> f64 {
         if step < self.warmup {
             return self.base * (step + 1) as f64 / self.warmup as f64;
         }
         let done = step - self.warmup;
-        // Past its end a schedule stays where it ended; the cosine would climb again.
+        // A schedule is constant beyond its end; the cosine would rise again.
         let fraction = done.min(self.length) as f64 / self.length as f64;
         let dropped = |drops: u64| {
             let drops = i32::try_from(drops).unwrap_or(i32::MAX);
@@ -88,9 +91,9 @@ mod tests {
         steps.iter().map(rate).collect()
     }
 
-    /// Zaremba's: the rate of epoch `i`, counted from 0, is `gamma^max(i + 1 - 4, 0)`.
+    /// Zaremba's schedule: the rate of epoch `i`, counted from 0, is `gamma^max(i + 1 - 4, 0)`.
     #[test]
-    fn the_first_drop_can_come_at_another_time() {
+    fn the_first_drop_has_its_own_epoch() {
         let recipe = ScheduleRecipe {
             name: ScheduleName::Step,
             first_step_epochs: Some(4.0),
@@ -108,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plateau_drops_as_often_as_it_is_told() {
+    fn a_plateau_drops_once_per_recorded_drop() {
         let recipe = ScheduleRecipe {
             name: ScheduleName::Plateau,
             gamma: 0.25,

@@ -1,4 +1,4 @@
-//! Everything that changes during a run, saved and restored as a whole.
+//! State of a run: everything that changes, saved and restored as a whole.
 
 use std::path::Path;
 
@@ -9,117 +9,118 @@ use tinderbox_weights;
 
 use super::ema::Ema;
 use super::optimizer::Optimizer;
-use crate::TrainError;
-use crate::checkpoint::{ADAPTERS, EMA, Files, HIDDEN_STATE, MODEL, OPTIMIZER, STATE};
+use crate::checkpoint::{ADAPTERS, Checkpoints, EMA, Files, HIDDEN_STATE, MODEL, OPTIMIZER, STATE};
 use crate::metrics::{Best, Tally};
-use crate::params;
-use crate::params::adapters;
-use crate::params::arrays;
+use crate::params::{adapters, arrays};
 use crate::recipe::{OptimizerRecipe, TrainRecipe};
-use crate::task::Carry;
+use crate::task::HiddenState;
+use crate::{TrainError, params};
 
-/// Where a run is, in numbers. There is no random generator in it: all randomness is a function of the seed and these.
+/// Position and counters of a run. No random generator is part of it: all randomness is a function
+/// of the seed and these.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Optimizer steps taken.
     pub step: u64,
     /// Epochs completed.
     pub epoch: u64,
-    /// Batches of the current epoch that have been used.
+    /// Batches used of the current epoch.
     pub batch: u64,
     /// Items (images, tokens) seen.
     pub items: u64,
-    /// What was measured since the last training record.
+    /// Metrics since the last training record.
     pub window: Tally,
-    /// What was measured since the epoch began.
+    /// Metrics since the epoch began.
     pub epoch_tally: Tally,
-    /// The best evaluation so far.
+    /// Best evaluation so far.
     pub best: Best,
-    /// How often the learning rate has dropped on a plateau.
+    /// Number of learning rate drops on a plateau.
     #[serde(default)]
     pub drops: u64,
-    /// Evaluations without a better one since then.
+    /// Evaluations without improvement since the last drop.
     #[serde(default)]
     pub since_drop: u64,
-    /// The values of all evaluations, where the recipe has them decide when averaging begins.
+    /// Values of all evaluations, for NT-ASGD.
     #[serde(default)]
     pub evaluations: Vec<f64>,
-    /// The step since which weights are averaged uniformly.
+    /// Step since which weights are averaged uniformly.
     #[serde(default)]
     pub average_since: Option<u64>,
-    /// Length of `metrics.jsonl` at this point; what a killed run wrote after it is cut off.
+    /// Length of `metrics.jsonl`; what a killed run wrote beyond it is cut off.
     pub metrics_bytes: u64,
 }
 
 impl Progress {
-    /// Reads the progress out of a checkpoint at `path`.
+    /// Reads the progress of the checkpoint at `path`.
     ///
     /// # Errors
-    /// There is none in it, or it cannot be understood.
+    /// The file is missing or invalid.
     pub fn from_files(files: &Files, path: &Path) -> Result<Self, TrainError> {
         serde_json::from_slice(file(files, STATE, path)?)
             .map_err(|e| TrainError::corrupt(&path.join(STATE), e))
     }
 }
 
-/// Everything that changes during a run.
+/// State of a run.
 pub struct State<M> {
-    /// The weights.
+    /// Model.
     pub model: M,
-    /// The optimizer and what it remembers.
+    /// Optimizer with its state.
     pub optimizer: Optimizer,
-    /// The averaged weights, if the recipe asks for them.
+    /// Average of the weights, if the recipe asks for one.
     pub ema: Option<Ema>,
-    /// What the last batch left to the next.
-    pub carry: Carry,
-    /// Where the run is.
+    /// Hidden state of the last batch.
+    pub hidden_state: HiddenState,
+    /// Position and counters.
     pub progress: Progress,
 }
 
 impl<M: Module> State<M> {
-    /// The state before the first step.
+    /// State before the first step.
     pub fn new(model: M, optimizer: &OptimizerRecipe, train: &TrainRecipe) -> Self {
         Self {
             optimizer: Optimizer::new(optimizer.clone()),
             ema: train.ema_decay.map(|decay| Ema::exponential(decay, &model)),
-            carry: Carry::new(),
+            hidden_state: HiddenState::new(),
             progress: Progress::default(),
             model,
         }
     }
 
-    /// Takes in the value of an evaluation. Where the recipe says so, and it is worse than the best of those more than
-    /// `average_after` evaluations ago, weights are averaged from here on: the trigger of NT-ASGD (Merity et al. 2018,
-    /// <https://arxiv.org/abs/1708.02182>, algorithm 1).
-    pub fn average_if_worse(&mut self, value: f64, higher_is_better: bool, recipe: &TrainRecipe) {
-        let Some(patience) = recipe.average_after else {
-            return;
-        };
-        let sign = if higher_is_better { -1.0 } else { 1.0 };
-        let before = &self.progress.evaluations;
-        let old = &before[..before.len().saturating_sub(patience)];
-        let is_worse = old.iter().any(|old| sign * value > sign * old);
-        self.progress.evaluations.push(value);
-        if is_worse && self.ema.is_none() {
-            let since = self.progress.step;
-            self.progress.average_since = Some(since);
-            self.ema = Some(Ema::uniform(since, &self.model));
-        }
-    }
-
-    /// The files of a checkpoint. Equal states give equal bytes.
+    /// Restores the newest of `checkpoints`, or returns the state before the first step if there is
+    /// none. `model` is the initial network, on `device`.
     ///
     /// # Errors
-    /// The device could not be read.
+    /// The checkpoint cannot be read, is damaged, or belongs to another run.
+    pub fn resume(
+        model: M,
+        optimizer: &OptimizerRecipe,
+        train: &TrainRecipe,
+        checkpoints: &Checkpoints,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        checkpoints.clean()?;
+        let Some(step) = checkpoints.steps()?.last().copied() else {
+            return Ok(Self::new(model, optimizer, train));
+        };
+        let (files, path) = (checkpoints.load(step)?, checkpoints.path(step));
+        let device = device.clone().inner();
+        Self::from_files(model, optimizer, train, &files, &path, &device)
+    }
+
+    /// Files of a checkpoint. Equal states give equal bytes.
+    ///
+    /// # Errors
+    /// The device failed.
     pub fn to_files(&self) -> Result<Files, TrainError> {
         let mut files = Files::new();
-        // Where most weights never change, a checkpoint has the others.
-        let learning = adapters::learning(&self.model);
-        let saved = |bytes: Vec<u8>| match &learning {
+        // With adapters, a checkpoint holds the trainable weights only.
+        let trainable = adapters::trainable(&self.model);
+        let saved = |bytes: Vec<u8>| match &trainable {
             None => Ok(bytes),
-            Some(learning) => adapters::part(bytes, |name| learning.contains(name)),
+            Some(trainable) => adapters::part(bytes, |name| trainable.contains(name)),
         };
-        let model = if learning.is_some() { ADAPTERS } else { MODEL };
+        let model = if trainable.is_some() { ADAPTERS } else { MODEL };
         files.insert(
             model.into(),
             saved(tinderbox_weights::to_bytes(&self.model)?)?,
@@ -129,8 +130,8 @@ impl<M: Module> State<M> {
             files.insert(EMA.into(), saved(tinderbox_weights::to_bytes(&averaged)?)?);
         }
         files.insert(OPTIMIZER.into(), self.optimizer.to_bytes()?);
-        if !self.carry.is_empty() {
-            files.insert(HIDDEN_STATE.into(), arrays::to_bytes(&self.carry)?);
+        if !self.hidden_state.is_empty() {
+            files.insert(HIDDEN_STATE.into(), arrays::to_bytes(&self.hidden_state)?);
         }
         let mut progress = serde_json::to_string_pretty(&self.progress)
             .map_err(|e| TrainError::corrupt(Path::new(STATE), e))?;
@@ -139,8 +140,9 @@ impl<M: Module> State<M> {
         Ok(files)
     }
 
-    /// The state that [`to_files`](Self::to_files) wrote, with all weights ([`adapters::complete`]). `model` is the network
-    /// with any weights, `path` the checkpoint for error messages.
+    /// Restores the output of [`to_files`](Self::to_files), completed with frozen weights
+    /// ([`adapters::complete`]). The weights of `model` are replaced; `path` names the checkpoint
+    /// in errors.
     ///
     /// # Errors
     /// A file is missing or belongs to another run.
@@ -166,8 +168,8 @@ impl<M: Module> State<M> {
             (None, Some(since)) => Some(Ema::uniform(since, &load(model.clone(), EMA)?)),
             (None, None) => None,
         };
-        let carry = match files.get(HIDDEN_STATE) {
-            None => Carry::new(),
+        let hidden_state = match files.get(HIDDEN_STATE) {
+            None => HiddenState::new(),
             Some(bytes) => arrays::from_bytes(bytes, device)
                 .map_err(|reason| TrainError::corrupt(&path.join(HIDDEN_STATE), reason))?,
         };
@@ -183,7 +185,7 @@ impl<M: Module> State<M> {
             model,
             optimizer,
             ema,
-            carry,
+            hidden_state,
             progress,
         })
     }

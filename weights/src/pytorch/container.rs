@@ -1,5 +1,5 @@
-//! The three container formats of `torch.save`: zip since PyTorch 1.6, a sequence of pickles and storages
-//! before, and tar in the first versions. Tar is refused.
+//! The three container formats of `torch.save`: zip since PyTorch 1.6, a sequence of pickles and
+//! storages before, and tar in the first versions. Tar is refused.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -130,8 +130,8 @@ fn damaged(reason: &dyn Display) -> Refusal {
     Refusal::format(format!("it is a zip archive that cannot be read: {reason}"))
 }
 
-/// Pickles of the magic number, the version, the machine, the saved value and the storage keys; then the
-/// storages in the order of these keys, each with its number of elements in eight bytes.
+/// Pickles of the magic number, the version, the machine, the saved value and the storage keys;
+/// then the storages in the order of these keys, each with its number of elements in eight bytes.
 fn open_legacy(bytes: &[u8]) -> Result<Container<'_>, Refusal> {
     let mut input = Input::new(bytes, 0);
     pickle::read(&mut input)?;

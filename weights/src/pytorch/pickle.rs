@@ -1,9 +1,9 @@
 //! Python's pickle, read as data.
 //!
-//! A pickle is a program for a machine with a stack and a memo. One of its instructions calls functions,
-//! so a file can do whatever Python can. Here nothing is called: the few calls that make tensors and dicts
-//! are recognised by name, and any other results in an opaque object. So checkpoints may contain anything
-//! beside their weights.
+//! A pickle is a program for a machine with a stack and a memo. One of its instructions calls
+//! functions, so a file can do whatever Python can. Here nothing is called: the few calls that make
+//! tensors and dicts are recognised by name, and any other results in an opaque object. So
+//! checkpoints may contain anything beside their weights.
 //!
 //! Opcodes are those of <https://docs.python.org/3/library/pickletools.html>, protocols 0 to 5.
 
@@ -15,15 +15,15 @@ use super::super::error::Refusal;
 use super::input::Input;
 use super::value::{Global, Node, Pickle, Storage, Value};
 
-/// Maximum number of instructions and copied entries: about a hundred times that of the largest public
-/// checkpoints. Each may cost about 200 bytes of memory, however short it is in the file.
+/// Maximum number of instructions and copied entries: about a hundred times that of the largest
+/// public checkpoints. Each may cost about 200 bytes of memory, however short it is in the file.
 const MAX_STEPS: usize = 1 << 20;
 
 /// Reads one pickle from `input`, up to its end.
 ///
 /// # Errors
-/// The pickle is damaged, has instructions that `torch.save` never writes, or names a function that only
-/// malicious files name.
+/// The pickle is damaged, has instructions that `torch.save` never writes, or names a function that
+/// only malicious files name.
 pub(super) fn read<'a>(input: &mut Input<'a>) -> Result<Pickle<'a>, Refusal> {
     let mut machine = Machine::default();
     loop {

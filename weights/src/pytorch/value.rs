@@ -2,8 +2,8 @@
 
 use super::super::error::Refusal;
 
-/// A value, small enough to be copied. Containers are in [`Pickle::nodes`], so that two references share
-/// one.
+/// A value, small enough to be copied. Containers are in [`Pickle::nodes`], so that two references
+/// share one.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Value<'a> {
     /// A value irrelevant to weights: `None`, a float, bytes, a huge integer.
@@ -60,9 +60,9 @@ pub(super) struct Tensor<'a> {
     pub(super) strides: Vec<usize>,
 }
 
-/// Modules whose functions run commands, load code, or access files and networks. The list cannot be
-/// complete and need not be, since no function is ever called: it decides only which files are reported as
-/// malicious. Names that somebody's own package could have (`code`) are not in it.
+/// Modules whose functions run commands, load code, or access files and networks. The list cannot
+/// be complete and need not be, since no function is ever called: it decides only which files are
+/// reported as malicious. Names that somebody's own package could have (`code`) are not in it.
 const CODE_MODULES: [&str; 12] = [
     "os",
     "posix",

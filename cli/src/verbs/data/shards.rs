@@ -14,12 +14,14 @@ use tinderbox_data::image::{
 };
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds::image_classification::data::open_dataset;
-use tinderbox_train::kinds::image_classification::{ImageDataRecipe, ImageDataSource};
+use tinderbox_train::kinds::image_classification::{ImageDataRecipe, ImageDataSource, ImageRecipe};
 use tinderbox_train::report::plain::thousands;
 
-use super::sequences;
-use crate::Done;
-use crate::shared::{RecipeArgs, table, with_data};
+use super::encoder;
+use crate::args::RecipeArgs;
+use crate::download::with_data;
+use crate::exit::CliResult;
+use crate::table::table;
 
 /// Write a recipe's images as tar shards.
 ///
@@ -89,12 +91,13 @@ impl Args {
     }
 }
 
-pub(super) fn run(args: &Args) -> Done {
+pub(super) fn run(args: &Args) -> CliResult {
     let recipe = args.source.load()?;
-    sequences::refuse(&recipe, "shards are of images")?;
+    encoder::refuse(&recipe, "shards are for images")?;
+    let recipe: ImageRecipe = recipe.typed()?;
     let (train, validation) = with_data(|mut access| {
         let mut open = |split| -> Result<Arc<ImageDataset>, TrainError> {
-            let dataset = open_dataset(recipe.images()?, recipe.seed, split, &mut access)?;
+            let dataset = open_dataset(&recipe.data, recipe.seed, split, &mut access)?;
             Ok(Arc::new(dataset))
         };
         Ok((open(Split::Train)?, open(Split::Validation)?))
@@ -144,7 +147,7 @@ fn print(written: &WrittenShards) {
     }
 }
 
-/// Compares the shards of a recipe with their checksums.
+/// Compares a recipe's shards with their checksums.
 pub(super) fn verify(recipe: &ImageDataRecipe) -> anyhow::Result<()> {
     anyhow::ensure!(
         recipe.source == ImageDataSource::Shards,

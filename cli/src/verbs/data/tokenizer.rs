@@ -11,7 +11,7 @@ use tinderbox_data::text::{TextChunks, Tokenizer};
 use tinderbox_train::TrainError;
 use tinderbox_train::files::write_atomically;
 
-use crate::Done;
+use crate::exit::CliResult;
 
 /// Train a tokenizer on text files.
 ///
@@ -75,7 +75,7 @@ impl From<Kind> for Algorithm {
     }
 }
 
-pub(super) fn run(args: &Args) -> Done {
+pub(super) fn run(args: &Args) -> CliResult {
     let output = args.output.display();
     ensure!(
         args.overwrite || !args.output.exists(),

@@ -10,7 +10,7 @@ use tinderbox_train::TrainError;
 use tinderbox_train::report::plain::thousands;
 
 use super::shards::bar;
-use crate::Done;
+use crate::exit::CliResult;
 
 /// Tokenize text files into token shards.
 ///
@@ -43,7 +43,7 @@ pub(super) struct Args {
     per_shard: usize,
 }
 
-pub(super) fn run(args: &Args) -> Done {
+pub(super) fn run(args: &Args) -> CliResult {
     let tokenizer = Tokenizer::open(&args.tokenizer).map_err(TrainError::from)?;
     let writer = TokenShardWriter::create(&args.output, &tokenizer, args.per_shard);
     let mut writer = writer.map_err(TrainError::from)?;

@@ -1,67 +1,30 @@
-//! `tinderbox eval` of an encoder.
+//! `tinderbox eval` of a text encoder.
 
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
-use burn::tensor::Device;
-use serde::Serialize;
-use tinderbox_data::loader::Loader;
-use tinderbox_model_transformer::TextEncoder;
-use tinderbox_train::kinds::encoder::EncoderDataSource;
-use tinderbox_train::kinds::encoder::data;
-use tinderbox_train::kinds::encoder::score;
-use tinderbox_train::kinds::encoder::{EncoderBundle, LoadedEncoder};
-use tinderbox_train::metrics::{Tally, Values};
-use tinderbox_train::recipe::Recipe;
+use anyhow::ensure;
+use tinderbox_train::kinds::encoder::{EncoderEvaluation, EncoderRecipe};
 use tinderbox_train::report::plain::thousands;
-use tinderbox_train::run::{Bundle, RunDir};
-use tinderbox_train::task::{Carry, Task};
+use tinderbox_train::run::RunDir;
 
-use super::{Args, Part};
-use crate::Done;
-use crate::shared::{percent, table};
+use super::{Args, to_json};
+use crate::exit::CliResult;
+use crate::table::{percent, table};
 
-/// What is measured, as written to `eval-SPLIT.json`.
-#[derive(Serialize)]
-struct Report {
-    weights: String,
-    /// How many texts, words, hidden tokens or questions.
-    count: u64,
-    metrics: Values,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    classes: Vec<score::ClassScore>,
-}
-
-pub(super) fn run(args: &Args, run: &RunDir) -> Done {
+pub(super) fn run(args: &Args, run: &RunDir) -> CliResult {
     ensure!(
         args.text.is_none(),
         "--text is for language models; give labelled texts with --data"
     );
     let device = args.device.open()?;
-    let mut recipe = run.recipe(&[])?;
+    let mut recipe: EncoderRecipe = run.recipe_as()?;
     if args.data.is_some() {
-        recipe.data.path_mut().clone_from(&args.data);
+        recipe.data.path.clone_from(&args.data);
     }
-    let (which, live) = args.weights.which();
-    let loaded = LoadedEncoder::of_run(run, which, live, &device)?;
-    let labels = loaded.labels.clone();
-    let (tally, metrics) = measure(
-        &recipe,
-        EncoderBundle::read(run)?,
-        &loaded.model,
-        args.split,
-        &device,
-    )?;
-    let report = Report {
-        weights: loaded.origin,
-        count: tally.count,
-        metrics,
-        classes: score::per_class(&tally, &labels),
-    };
-    let json = serde_json::to_string_pretty(&report)?;
-    let path = run.path().join(format!("eval-{}.json", args.split.name()));
-    tinderbox_train::files::write_atomically(&path, json.as_bytes())
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    let model = args.checkpoint.encoder().open_run(run, &device)?;
+    let report = model.evaluate(&recipe, args.split.into())?;
+    let json = to_json(&report)?;
+    args.write(run.path(), &json)?;
     if args.json {
         println!("{json}");
         return Ok(ExitCode::SUCCESS);
@@ -70,7 +33,7 @@ pub(super) fn run(args: &Args, run: &RunDir) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(args: &Args, report: &Report) {
+fn print(args: &Args, report: &EncoderEvaluation) {
     if !report.classes.is_empty() {
         let mut table = table(
             ["class", "texts", "precision", "recall", "F1"],
@@ -100,49 +63,4 @@ fn print(args: &Args, report: &Report) {
         report.weights,
         metrics.join(", ")
     );
-}
-
-fn measure(
-    recipe: &Recipe,
-    known: EncoderBundle,
-    model: &TextEncoder,
-    part: Part,
-    device: &Device,
-) -> anyhow::Result<(Tally, Values)> {
-    let part = part.into();
-    match recipe.sequences()?.source {
-        EncoderDataSource::Sentiment
-        | EncoderDataSource::Labelled
-        | EncoderDataSource::TextFolder => {
-            let (task, loader) = data::evaluate_classified(recipe, known, part)?;
-            tally(&task, &loader, model, device)
-        }
-        EncoderDataSource::Tagged => {
-            let (task, loader) = data::evaluate_tagged(recipe, known, part)?;
-            tally(&task, &loader, model, device)
-        }
-        EncoderDataSource::Squad => {
-            let (task, loader) = data::evaluate_squad(recipe, &known, part)?;
-            tally(&task, &loader, model, device)
-        }
-        EncoderDataSource::Masked => {
-            let (task, loader) = data::evaluate_masked(recipe, known, part)?;
-            tally(&task, &loader, model, device)
-        }
-    }
-}
-
-fn tally<T: Task<Model = TextEncoder>>(
-    task: &T,
-    loader: &Loader<T::Source>,
-    model: &TextEncoder,
-    device: &Device,
-) -> anyhow::Result<(Tally, Values)> {
-    let mut tally = Tally::default();
-    let mut carry = Carry::new();
-    for batch in loader.epoch(0, 0) {
-        tally.add(&task.evaluate(model, batch?, &mut carry, device)?);
-    }
-    let values = task.values(&tally);
-    Ok((tally, values))
 }

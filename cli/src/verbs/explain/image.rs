@@ -1,4 +1,4 @@
-//! Which places of an image speak for a class.
+//! `tinderbox explain` of images: heat maps.
 
 use std::collections::HashMap;
 use std::fs;
@@ -6,22 +6,22 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
-use burn::tensor::{Device, Tensor};
 use clap::ValueEnum;
 use serde::Serialize;
 use tinderbox_data::image::{Image, contact_sheet, write_png};
-use tinderbox_model_cnn::explain::{self, SmoothGrad};
+use tinderbox_model_cnn::explain::SmoothGrad;
 use tinderbox_train::TrainError;
-use tinderbox_train::kinds::image_classification::{ranked, read_logits};
-use tinderbox_train::report::overlay::{enlarged, overlay, without_outliers};
+use tinderbox_train::kinds::ClassProbability;
+use tinderbox_train::kinds::image_classification::{
+    ImageExplainMethod, ImageExplanation, LoadedImageClassifier, PreparedImage,
+};
 
 use super::{Args, class_index, refuse_others};
-use crate::exit::{Done, one_line};
-use crate::shared::table;
-use crate::trained::Trained;
-use crate::verbs::predict::{ClassProbability, add_rows, most_probable, see};
+use crate::exit::{CliResult, one_line};
+use crate::pictures::overlay::{enlarged, overlay, without_outliers};
+use crate::table::{add_classes, table};
 
-/// Smaller images are enlarged until they are about as wide and high as this, in pixels.
+/// Smaller images are enlarged to about this width and height, in pixels.
 const VIEWABLE: usize = 224;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
@@ -36,7 +36,7 @@ pub(super) enum ImageMethod {
 }
 
 impl ImageMethod {
-    /// As it is written on the command line.
+    /// Name on the command line.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::GradCam => "grad-cam",
@@ -50,26 +50,27 @@ impl ImageMethod {
 struct Explanation {
     image: String,
     classes: Vec<ClassProbability>,
-    /// The class asked about.
+    /// Name of the explained class.
     explained: String,
     method: ImageMethod,
     layer: Option<String>,
     picture: PathBuf,
-    /// Whether nothing at all speaks for the class.
+    /// True if there is no evidence for the class at all.
     #[serde(rename = "empty")]
     is_empty: bool,
 }
 
-pub(super) fn run(args: &Args) -> Done {
+pub(super) fn run(args: &Args) -> CliResult {
     let method = args.image_method()?;
-    let question = Question::new(args, method)?;
+    let settings = settings(args, method)?;
     let device = args.device.open()?;
-    let trained = args.weights.open(&args.outside, &args.run, &device)?;
+    let model = args
+        .weights_file
+        .open(&args.run, &args.checkpoint, &device)?;
     if args.layers {
-        return list_layers(&trained, args.json, &device);
+        return list_layers(&model, args.json);
     }
-    let classifier = &trained.classifier;
-    let (labels, classes) = (&classifier.labels, classifier.config.num_classes());
+    let (labels, classes) = (&model.bundle.labels, model.bundle.config.num_classes());
     let class = match &args.class {
         Some(class) => Some(class_index(labels, classes, class)?),
         None => None,
@@ -79,25 +80,24 @@ pub(super) fn run(args: &Args) -> Done {
     let mut written = Vec::new();
     let mut code = ExitCode::SUCCESS;
     for (path, picture) in args.images.iter().zip(pictures) {
-        let (seen, pixels) = match see(&trained, path, &device) {
+        let image = match model.prepare(path) {
             Ok(image) => image,
             Err(error) => {
-                eprintln!("error: {}", one_line(&error));
+                eprintln!("error: {}", one_line(&error.into()));
                 code = ExitCode::FAILURE;
                 continue;
             }
         };
-        let logits = read_logits(trained.model.forward(pixels.clone()))?;
-        let probable = ranked(&logits).first().map_or(0, |(class, _)| *class);
-        let class = class.unwrap_or(probable);
-        let map = question.map(&trained, pixels, class)?;
-        let is_empty = draw(&seen, map, method, &picture)?;
+        let explained = explain(&model, &image, class, &settings)?;
+        let is_empty = draw(&image.image, &explained, method, &picture)?;
+        let mut classes = explained.classes;
+        classes.truncate(args.top_k);
         let explanation = Explanation {
             image: path.display().to_string(),
-            classes: most_probable(&trained, &logits, args.top_k),
-            explained: trained.label(class),
+            classes,
+            explained: model.label(explained.class),
             method,
-            layer: question.layer(&trained),
+            layer: explained.layer,
             picture,
             is_empty,
         };
@@ -105,7 +105,7 @@ pub(super) fn run(args: &Args) -> Done {
             println!("{}", serde_json::to_string(&explanation)?);
             continue;
         }
-        add_rows(&mut table, &explanation.image, &explanation.classes);
+        add_classes(&mut table, &explanation.image, &explanation.classes);
         written.push(explanation);
     }
     if !args.json && !table.is_empty() {
@@ -118,102 +118,75 @@ pub(super) fn run(args: &Args) -> Done {
 }
 
 impl Explanation {
-    /// As in `photo.grad-cam.png: what speaks for star in layer4`.
+    /// A line such as `photo.grad-cam.png: evidence for star in layer4`.
     fn line(&self) -> String {
         let (picture, class) = (self.picture.display(), &self.explained);
         let place = match &self.layer {
             Some(layer) => format!(" in {layer}"),
             None => String::new(),
         };
-        let what = if self.is_empty { "nothing" } else { "what" };
-        format!("{picture}: {what} speaks for {class}{place}")
+        let no = if self.is_empty { "no " } else { "" };
+        format!("{picture}: {no}evidence for {class}{place}")
     }
 }
 
-/// What is asked about every image.
-enum Question {
-    GradCam { layer: Option<String> },
-    InputGradient,
-    SmoothGrad(SmoothGrad),
-}
-
-impl Question {
-    fn new(args: &Args, method: ImageMethod) -> anyhow::Result<Self> {
-        let default = SmoothGrad::default();
-        let of_others = |given: bool, option: &str, owner: ImageMethod| {
-            refuse_others(given, option, owner.name(), method.name())
-        };
-        of_others(args.layer.is_some(), "layer", ImageMethod::GradCam)?;
-        of_others(args.samples.is_some(), "samples", ImageMethod::SmoothGrad)?;
-        of_others(args.noise.is_some(), "noise", ImageMethod::SmoothGrad)?;
-        of_others(args.seed.is_some(), "seed", ImageMethod::SmoothGrad)?;
-        Ok(match method {
-            ImageMethod::GradCam => Self::GradCam {
-                layer: args.layer.clone(),
-            },
-            ImageMethod::InputGradient => Self::InputGradient,
-            ImageMethod::SmoothGrad => {
-                let settings = SmoothGrad {
-                    samples: args.samples.unwrap_or(default.samples),
-                    noise: args.noise.unwrap_or(default.noise),
-                    seed: args.seed.unwrap_or(default.seed),
-                };
-                settings.validate().map_err(|e| anyhow::anyhow!("--{e}"))?;
-                Self::SmoothGrad(settings)
-            }
-        })
-    }
-
-    /// The layer it looks at, if it is about one.
-    fn layer(&self, trained: &Trained) -> Option<String> {
-        match self {
-            Self::GradCam { layer } => Some(
-                layer
-                    .clone()
-                    .unwrap_or_else(|| trained.model.last_conv_layer()),
-            ),
-            Self::InputGradient | Self::SmoothGrad(_) => None,
+/// Method with its settings; fails if settings of another method are given.
+fn settings(args: &Args, method: ImageMethod) -> anyhow::Result<ImageExplainMethod> {
+    let of_others = |given: bool, option: &str, owner: ImageMethod| {
+        refuse_others(given, option, owner.name(), method.name())
+    };
+    of_others(args.layer.is_some(), "layer", ImageMethod::GradCam)?;
+    of_others(args.samples.is_some(), "samples", ImageMethod::SmoothGrad)?;
+    of_others(args.noise.is_some(), "noise", ImageMethod::SmoothGrad)?;
+    of_others(args.seed.is_some(), "seed", ImageMethod::SmoothGrad)?;
+    Ok(match method {
+        ImageMethod::GradCam => ImageExplainMethod::GradCam {
+            layer: args.layer.clone(),
+        },
+        ImageMethod::InputGradient => ImageExplainMethod::InputGradient,
+        ImageMethod::SmoothGrad => {
+            let default = SmoothGrad::default();
+            let settings = SmoothGrad {
+                samples: args.samples.unwrap_or(default.samples),
+                noise: args.noise.unwrap_or(default.noise),
+                seed: args.seed.unwrap_or(default.seed),
+            };
+            settings.validate().map_err(|e| anyhow::anyhow!("--{e}"))?;
+            ImageExplainMethod::SmoothGrad(settings)
         }
-    }
+    })
+}
 
-    /// `[1, height, width]` of an image `[1, channels, height, width]`; of the layer's size if it looks at one.
-    fn map(&self, trained: &Trained, image: Tensor<4>, class: usize) -> anyhow::Result<Tensor<3>> {
-        let model = &trained.model;
-        let classes = [class];
-        let classes = Some(classes.as_slice());
-        Ok(match self {
-            Self::GradCam { .. } => {
-                let layer = self.layer(trained).unwrap_or_default();
-                explain::grad_cam(model, image, &layer, classes)
-                    .context("--layer (`tinderbox explain RUN --layers` lists all)")?
-            }
-            Self::InputGradient => explain::input_gradient(model, image, classes)?,
-            Self::SmoothGrad(settings) => explain::smooth_grad(model, image, classes, settings)?,
-        })
+fn explain(
+    model: &LoadedImageClassifier,
+    image: &PreparedImage,
+    class: Option<usize>,
+    settings: &ImageExplainMethod,
+) -> anyhow::Result<ImageExplanation> {
+    let explained = model.explain(image, class, settings);
+    match settings {
+        ImageExplainMethod::GradCam { .. } => {
+            explained.context("--layer (`tinderbox explain RUN --layers` lists all)")
+        }
+        ImageExplainMethod::InputGradient | ImageExplainMethod::SmoothGrad(_) => Ok(explained?),
     }
 }
 
-fn list_layers(trained: &Trained, json: bool, device: &Device) -> Done {
-    let (config, preprocess) = (&trained.classifier.config, &trained.classifier.preprocess);
-    let size = config
-        .fixed_image_size()
-        .or(preprocess.output_size())
-        .unwrap_or(config.min_image_size().max(VIEWABLE));
-    let image = Tensor::zeros([1, config.in_channels(), size, size], device);
-    let layers = explain::layer_names(&trained.model, image);
+fn list_layers(model: &LoadedImageClassifier, json: bool) -> CliResult {
+    let layers = model.layers();
     if json {
-        println!("{}", serde_json::to_string(&layers)?);
+        let names: Vec<&String> = layers.iter().map(|layer| &layer.name).collect();
+        println!("{}", serde_json::to_string(&names)?);
         return Ok(ExitCode::SUCCESS);
     }
-    let default = trained.model.last_conv_layer();
     for layer in layers {
-        let mark = if layer == default { " (default)" } else { "" };
-        println!("{layer}{mark}");
+        let mark = if layer.is_default { " (default)" } else { "" };
+        println!("{}{mark}", layer.name);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where each image's picture goes: into a folder, or into the one file given.
+/// Path of the picture of each image: in a folder, or the one file given.
 fn pictures(args: &Args, method: ImageMethod) -> anyhow::Result<Vec<PathBuf>> {
     let here = PathBuf::from(".");
     let output = args.output.as_ref().unwrap_or(&here);
@@ -242,7 +215,7 @@ fn pictures(args: &Args, method: ImageMethod) -> anyhow::Result<Vec<PathBuf>> {
     for (image, picture) in args.images.iter().zip(&pictures) {
         if let Some(other) = taken.insert(picture, image) {
             bail!(
-                "{} and {} would both be explained in {}; ask for them one by one with another --output",
+                "{} and {} would both be explained in {}; explain them one by one with different --output",
                 other.display(),
                 image.display(),
                 picture.display()
@@ -254,22 +227,23 @@ fn pictures(args: &Args, method: ImageMethod) -> anyhow::Result<Vec<PathBuf>> {
         };
         ensure!(
             !args.images.iter().any(same),
-            "--output {}: it would overwrite an image that is to be explained",
+            "--output {}: it would overwrite an image to explain",
             picture.display()
         );
     }
     Ok(pictures)
 }
 
-/// Writes what the network saw and, beside it, the same under the map; says whether the map is zero everywhere.
-fn draw(seen: &Image, map: Tensor<3>, method: ImageMethod, picture: &Path) -> anyhow::Result<bool> {
+/// Writes the image as the network saw it and, beside it, under the heat map. Returns true if the
+/// map is zero everywhere.
+fn draw(
+    seen: &Image,
+    explanation: &ImageExplanation,
+    method: ImageMethod,
+    picture: &Path,
+) -> anyhow::Result<bool> {
     let scale = (VIEWABLE / seen.width.max(seen.height)).max(1);
-    let map = explain::upsample(map, [seen.height * scale, seen.width * scale]);
-    let heat: Vec<f32> = map
-        .try_into_data()
-        .map_err(|e| TrainError::Execution(e.to_string()))?
-        .iter::<f32>()
-        .collect();
+    let heat = explanation.resized([seen.height * scale, seen.width * scale])?;
     let is_empty = heat.iter().all(|&x| x == 0.0);
     let heat = match method {
         ImageMethod::GradCam => heat,

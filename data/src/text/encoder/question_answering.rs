@@ -2,7 +2,7 @@
 //! <https://arxiv.org/abs/1606.05250>) and of version 2, where some questions have no answer
 //! (Rajpurkar, Jia and Liang, 2018, <https://arxiv.org/abs/1806.03822>).
 //!
-//! * [`open`]: the JSON of both versions as [`Question`]s, with every offset checked;
+//! * [`open()`]: the JSON of both versions as [`Question`]s, with every offset checked;
 //! * [`QaTrainingSource`]: windows of the contexts, each with the start and end token of the
 //!   answer;
 //! * [`QaEvaluationSource`]: questions, each with all its windows, for [`best_answer`] to choose

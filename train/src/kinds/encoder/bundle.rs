@@ -1,28 +1,29 @@
-//! Files of a text encoder beside its weights.
+//! Files of a text encoder besides its weights.
 
 use serde::{Deserialize, Serialize};
 use tinderbox_data::text::Tokenizer;
 use tinderbox_model_transformer::{Head, TextEncoderConfig};
 
+use super::recipe::EncoderDataRecipe;
 use crate::TrainError;
 use crate::run::{Bundle, LABELS, MODEL_CONFIG, RunDir, TOKENIZER};
 
 const ANSWERS: &str = "answers.json";
 
-/// What a trained encoder needs besides its weights.
+/// Configuration, tokenizer and labels of a trained encoder.
 #[derive(Clone, Debug)]
 pub struct EncoderBundle {
-    /// The model's configuration, its head included.
+    /// Configuration of the model, head included.
     pub config: TextEncoderConfig,
-    /// What its tokens are.
+    /// Tokenizer.
     pub tokenizer: Tokenizer,
-    /// What its classes or tags are called, in the order of the logits; empty for a model without them.
+    /// Names of its classes or tags, in the order of the logits; empty without any.
     pub labels: Vec<String>,
-    /// Of a model that answers questions: whether it has learnt that some have no answer.
+    /// Question answering: true if it was trained on questions without an answer.
     pub can_be_impossible: bool,
 }
 
-/// `answers.json`, of a model that answers questions.
+/// `answers.json`, of question answering.
 #[derive(Default, Serialize, Deserialize)]
 struct Answers {
     can_be_impossible: bool,
@@ -42,7 +43,7 @@ impl Bundle for EncoderBundle {
     }
 
     fn read(run: &RunDir) -> Result<Self, TrainError> {
-        run.recipe(&[])?.sequences()?;
+        run.recipe_as::<EncoderDataRecipe>()?;
         let config: TextEncoderConfig = run.read_json(MODEL_CONFIG)?;
         let labels: Vec<String> = run.read_json(LABELS)?;
         if labels.len() > config.num_labels() {

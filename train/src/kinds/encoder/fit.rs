@@ -1,4 +1,4 @@
-//! An encoder's configuration and tokenizer, fitted to data.
+//! Configuration and tokenizer of an encoder, fitted to data.
 
 use std::path::Path;
 
@@ -8,34 +8,34 @@ use tinderbox_data::text::generated::sentiment;
 use tinderbox_data::text::tokenizer::Algorithm;
 use tinderbox_model_transformer::{Head, TextEncoderConfig};
 
-use super::{EncoderBundle, check_tokens};
-use super::{EncoderDataRecipe, EncoderDataSource};
+use super::bundle::EncoderBundle;
+use super::inputs::check_tokens;
+use super::recipe::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe, model_config};
 use crate::TrainError;
-use crate::recipe::Recipe;
 
 impl EncoderBundle {
-    /// The model, if the data have the labels that it was made for.
+    /// The bundle, if the data have the labels that it was made for.
     pub(super) fn with_same_labels(self, labels: &[String]) -> Result<Self, TrainError> {
         if self.labels == labels {
             return Ok(self);
         }
         Err(TrainError::Mismatch(format!(
-            "the data have the labels {} and the run was made for {}: they are not the same data",
+            "the data have the labels {}, but the run has {}: they are not the same data",
             labels.join(", "),
             self.labels.join(", ")
         )))
     }
 }
 
-/// The model's configuration and tokenizer: as published where the recipe begins with published weights, else as many
-/// tokens as the `texts` call for.
+/// Configuration and tokenizer of the model: those of the pretrained weights, else with the
+/// vocabulary of the `texts`.
 pub(super) fn fit<'a>(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     head: Head,
     labels: Vec<String>,
     texts: impl Iterator<Item = &'a str> + Send,
 ) -> Result<EncoderBundle, TrainError> {
-    let data = recipe.sequences()?;
+    let data = &recipe.data;
     let tokenizer = tokenizer(recipe, data, texts)?;
     let mut model = recipe.model.clone();
     if model.weights.is_none() {
@@ -43,9 +43,8 @@ pub(super) fn fit<'a>(
         let size = toml::Value::Integer(size);
         model.options.entry("vocab_size").or_insert(size);
     }
-    let config: TextEncoderConfig = model
-        .text_encoder()
-        .map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
+    let config: TextEncoderConfig =
+        model_config(&model).map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
     let mut config = config.with_head(head, labels.len());
     if model.weights.is_none() {
         let pad = InputBuilder::new(tokenizer.clone(), config.max_length())?.pad_id();
@@ -55,7 +54,7 @@ pub(super) fn fit<'a>(
     check_tokens(&tokenizer, &config)?;
     if data.max_length > config.max_length() {
         return Err(TrainError::Mismatch(format!(
-            "data.max_length is {} and the model sees {} tokens at once; shorten it",
+            "data.max_length is {}, but the model takes {} tokens at most; shorten it",
             data.max_length,
             config.max_length()
         )));
@@ -69,32 +68,32 @@ pub(super) fn fit<'a>(
 }
 
 fn tokenizer<'a>(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     data: &EncoderDataRecipe,
     texts: impl Iterator<Item = &'a str> + Send,
 ) -> Result<Tokenizer, TrainError> {
-    if let Some(known) = known_tokenizer(recipe)? {
-        return Ok(known);
+    if let Some(given) = given_tokenizer(recipe)? {
+        return Ok(given);
     }
     let texts = texts.map(|text| Ok(text.to_string()));
     let tokenizer = Tokenizer::train(Algorithm::WordPieceUncased, data.vocab_size, texts);
     Ok(tokenizer?)
 }
 
-/// The tokenizer of a recipe, unless one is to be made from the training texts: that of `data.tokenizer`, else that of the
-/// folder of the weights, else that of the generated sentences.
+/// Tokenizer of a recipe: that of `data.tokenizer`, else of the weights' folder, else of the
+/// generated sentences. `None` if one is to be trained on the training texts.
 ///
 /// # Errors
-/// It cannot be read; or the recipe begins with weights and does not say what their tokens are.
-pub fn known_tokenizer(recipe: &Recipe) -> Result<Option<Tokenizer>, TrainError> {
-    let data = recipe.sequences()?;
+/// It cannot be read, or is not known: the recipe names a weights file without a tokenizer.
+pub fn given_tokenizer(recipe: &EncoderRecipe) -> Result<Option<Tokenizer>, TrainError> {
+    let data = &recipe.data;
     let weights = recipe.model.weights.as_ref().map(Path::new);
     Ok(match (&data.tokenizer, weights) {
         (Some(path), _) => Some(Tokenizer::open(path)?),
         (None, Some(folder)) if folder.is_dir() => Some(Tokenizer::open(folder)?),
         (None, Some(path)) => {
             return Err(TrainError::Mismatch(format!(
-                "model.weights: {} is no folder with a tokenizer in it; name one with data.tokenizer",
+                "model.weights: {} is not a folder with a tokenizer; name one with data.tokenizer",
                 path.display()
             )));
         }
@@ -105,7 +104,7 @@ pub fn known_tokenizer(recipe: &Recipe) -> Result<Option<Tokenizer>, TrainError>
     })
 }
 
-/// What makes the model's input of texts.
+/// Builder of the model's input from texts.
 pub(super) fn sequences(
     data: &EncoderDataRecipe,
     encoder: &EncoderBundle,

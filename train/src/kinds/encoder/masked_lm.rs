@@ -1,28 +1,37 @@
-//! Masked language modelling: words that are hidden are told from those around them.
+//! Masked language modelling: predict masked tokens from their context.
 //!
 //! Devlin et al. 2018, <https://arxiv.org/abs/1810.04805>, section 3.1.
 
 use burn::tensor::{Device, Tensor};
-use tinderbox_data::text::encoder::masked_lm::{MaskedLmBatch, MaskedLmSource};
+use tinderbox_data::Split;
+use tinderbox_data::loader::Loader;
+use tinderbox_data::text::encoder::masked_lm::{
+    MaskedLmBatch, MaskedLmSource, MaskingOptions, TextLines,
+};
+use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
-use super::input;
-use super::outputs::{Guesses, hits, indices};
+use super::bundle::EncoderBundle;
+use super::data::{self, EncoderRun};
+use super::fit::{fit, sequences};
+use super::inputs::input;
+use super::outputs::{Predictions, indices, num_correct};
+use super::recipe::{EncoderDataRecipe, EncoderRecipe};
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};
-use crate::task::{Carry, Task};
+use crate::task::{HiddenState, Task};
 
-/// Cross-entropy of hidden tokens in nats, as mean over them; perplexity, its exponential; and the share of those that
-/// are found.
+/// Cross-entropy of masked tokens in nats, averaged over them; its exponential, the perplexity; and
+/// accuracy.
 pub struct MaskedLmTask {
     config: TextEncoderConfig,
     label_smoothing: f64,
     metrics: [MetricInfo; 3],
 }
 
-/// Loss, guesses and targets of a training batch, not yet read from the device.
+/// Loss, predictions and targets of a training batch, not yet read from the device.
 pub struct MaskedLmOutput {
-    guesses: Guesses,
+    predictions: Predictions,
     targets: Vec<u32>,
 }
 
@@ -40,8 +49,8 @@ impl MaskedLmTask {
         }
     }
 
-    /// Logits of the hidden tokens alone, `[count, vocab]`: those of the others, with the whole vocabulary for each, would
-    /// be most of the work.
+    /// Logits of the masked tokens only, `[count, vocab]`: those of the others, with the whole
+    /// vocabulary for each, would be most of the work.
     fn logits(
         &self,
         model: &TextEncoder,
@@ -57,10 +66,10 @@ impl MaskedLmTask {
     }
 }
 
-fn count(loss: f64, found: &[u32], targets: &[u32]) -> Tally {
+fn count(loss: f64, predicted: &[u32], targets: &[u32]) -> Tally {
     let sums = [
         ("loss", loss * targets.len() as f64),
-        ("accuracy", hits(found, targets) as f64),
+        ("accuracy", num_correct(predicted, targets) as f64),
     ];
     Tally::new(targets.len(), sums)
 }
@@ -94,33 +103,94 @@ impl Task for MaskedLmTask {
         &self,
         model: &TextEncoder,
         batch: MaskedLmBatch,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, MaskedLmOutput), TrainError> {
         let logits = self.logits(model, &batch, device)?;
-        let (loss, guesses) = Guesses::of(logits, &batch.targets, self.label_smoothing);
+        let (loss, predictions) = Predictions::of(logits, &batch.targets, self.label_smoothing);
         let output = MaskedLmOutput {
-            guesses,
+            predictions,
             targets: batch.targets,
         };
         Ok((loss, output))
     }
 
     fn tally(&self, output: MaskedLmOutput) -> Result<Tally, TrainError> {
-        let (loss, found) = output.guesses.read()?;
-        Ok(count(loss, &found, &output.targets))
+        let (loss, predicted) = output.predictions.read()?;
+        Ok(count(loss, &predicted, &output.targets))
     }
 
     fn evaluate(
         &self,
         model: &TextEncoder,
         batch: MaskedLmBatch,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let logits = self.logits(model, &batch, device)?;
-        let (_, guesses) = Guesses::of(logits, &batch.targets, 0.0);
-        let (loss, found) = guesses.read()?;
-        Ok(count(loss, &found, &batch.targets))
+        let (_, predictions) = Predictions::of(logits, &batch.targets, 0.0);
+        let (loss, predicted) = predictions.read()?;
+        Ok(count(loss, &predicted, &batch.targets))
+    }
+}
+
+/// Opens the data of a recipe for masked language modelling and fits a model to them; `recorded` is
+/// the model of a run that resumes.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare(
+    recipe: &EncoderRecipe,
+    recorded: Option<EncoderBundle>,
+) -> Result<EncoderRun<MaskedLmTask>, TrainError> {
+    let section = &recipe.data;
+    let lines = TextLines::open(section.given_path()?, section.validation_fraction)?;
+    let train = data::subset(lines.train, section.fraction);
+    let encoder = match recorded {
+        Some(recorded) => recorded,
+        None => {
+            let texts = train.iter().map(String::as_str);
+            fit(recipe, Head::MaskedLm, Vec::new(), texts)?
+        }
+    };
+    let sequences = sequences(section, &encoder)?;
+    let (options, batch_size) = (mask_options(section), recipe.train.batch_size);
+    let train = MaskedLmSource::training(&train, &sequences, &options, recipe.seed, batch_size)?;
+    let validation =
+        MaskedLmSource::evaluation(&lines.validation, &sequences, &options, recipe.seed)?;
+    Ok(EncoderRun {
+        task: MaskedLmTask::new(encoder.config.clone(), recipe.train.label_smoothing),
+        train: data::training(recipe, train)?,
+        validation: data::evaluation(recipe, validation)?,
+        notes: Vec::new(),
+        encoder,
+    })
+}
+
+/// The task of a run without smoothing, and a split of its data, to evaluate on.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn evaluation_of(
+    recipe: &EncoderRecipe,
+    recorded: EncoderBundle,
+    split: Split,
+) -> Result<(MaskedLmTask, Loader<MaskedLmSource>), TrainError> {
+    let section = &recipe.data;
+    let lines = TextLines::open(section.given_path()?, section.validation_fraction)?;
+    let lines = data::pick(split, lines.train, lines.validation, lines.test)?;
+    let (sequences, options) = (sequences(section, &recorded)?, mask_options(section));
+    let source = MaskedLmSource::evaluation(&lines, &sequences, &options, recipe.seed)?;
+    Ok((
+        MaskedLmTask::new(recorded.config, 0.0),
+        data::evaluation(recipe, source)?,
+    ))
+}
+
+fn mask_options(section: &EncoderDataRecipe) -> MaskingOptions {
+    MaskingOptions {
+        probability: section.mask_probability,
+        whole_word: section.whole_word,
+        ..MaskingOptions::default()
     }
 }

@@ -7,12 +7,12 @@ use tinderbox_model_transformer::{TextEncoder, huggingface};
 use crate::TrainError;
 use crate::recipe::ModelRecipe;
 
-/// `model` with the weights that the recipe names, if it names any: a file or a Hugging Face model folder. A head of another
-/// kind, or for other labels, is left new.
+/// Loads the pretrained weights of the recipe into `model`, if it names any: a file or a Hugging
+/// Face model folder. A head of another kind, or for other labels, is newly initialised.
 ///
 /// # Errors
-/// There is nothing there, it cannot be read, or the weights do not fit.
-pub(super) fn begin_with(
+/// The weights are missing or unreadable, or do not fit.
+pub(super) fn load(
     model: TextEncoder,
     recipe: &ModelRecipe,
     note: &mut dyn FnMut(&str),
@@ -21,9 +21,9 @@ pub(super) fn begin_with(
         return Ok(model);
     };
     let (model, left) = huggingface::load_encoder(model, Path::new(name), true)?;
-    note(&format!("beginning with the weights of {name}"));
+    note(&format!("loaded pretrained weights from {name}"));
     if !left.is_empty() {
-        note(&format!("left new, or not used: {left}"));
+        note(&format!("newly initialised, or not used: {left}"));
     }
     let is_idle = |name: &&String| !model.is_head(name);
     let idle: Vec<&str> = left
@@ -34,7 +34,7 @@ pub(super) fn begin_with(
         .collect();
     if !idle.is_empty() && (recipe.freeze_backbone || recipe.lora.is_some()) {
         note(&format!(
-            "warning: {} stay as they were drawn; model.freeze_layers in place of this lets them learn",
+            "warning: {} stay at their random initial values; use model.freeze_layers instead to train them",
             idle.join(", ")
         ));
     }

@@ -1,28 +1,34 @@
-//! Question answering: where in a text the answer lies.
+//! Extractive question answering: the span of a context that answers a question.
 
 use std::ops::Range;
 
 use burn::tensor::{Device, Int, Tensor, Transaction};
 use tinderbox_data::DataError;
-use tinderbox_data::loader::{Batching, Source};
+use tinderbox_data::Split;
+use tinderbox_data::loader::{Batching, Loader, Source};
 use tinderbox_data::text::encoder::EncoderBatch;
 use tinderbox_data::text::encoder::question_answering::metrics::Version;
 use tinderbox_data::text::encoder::question_answering::{
-    Prediction, QaEvaluationSource, QaTrainingBatch, QaTrainingSource, QuestionBatch,
-    QuestionWindows, best_answer,
+    self as squad, Prediction, QaEvaluationSource, QaTrainingBatch, QaTrainingSource,
+    QuestionBatch, QuestionWindows, best_answer,
 };
 use tinderbox_kernels::loss::cross_entropy;
+use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{EncoderInput, MissingHead, TextEncoder, TextEncoderConfig};
 
-use super::EncoderDataRecipe;
-use super::input;
+use super::bundle::EncoderBundle;
+use super::data::{self, EncoderRun};
+use super::fit::{fit, sequences};
+use super::inputs::input;
 use super::outputs::{indices, read_all};
+use super::recipe::{EncoderDataRecipe, EncoderRecipe};
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally};
-use crate::task::{Carry, Task};
+use crate::task::{HiddenState, Task};
 
-/// Cross-entropy on the first and last token of the answer, the mean of both; of an evaluation also exact match and F1 of
-/// the answers' words, by SQuAD's official rules (Rajpurkar et al. 2016, <https://arxiv.org/abs/1606.05250>).
+/// Cross-entropy on the first and last token of the answer, averaged over both. An evaluation adds
+/// exact match and F1 of the answers' words, by SQuAD's official rules (Rajpurkar et al. 2016,
+/// <https://arxiv.org/abs/1606.05250>).
 pub struct QuestionAnsweringTask {
     config: TextEncoderConfig,
     answering: Answering,
@@ -30,19 +36,19 @@ pub struct QuestionAnsweringTask {
     metrics: [MetricInfo; 3],
 }
 
-/// How an answer is chosen.
+/// Rules for choosing an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Answering {
-    /// The longest that is given, in tokens.
+    /// Maximum length of an answer in tokens.
     pub max_answer_tokens: usize,
-    /// Whether "there is no answer" is an answer.
+    /// True if "no answer" is an answer.
     pub can_be_impossible: bool,
-    /// How much more "no answer" must score than the best answer to be given.
+    /// Margin by which "no answer" must outscore the best answer.
     pub null_threshold: f64,
 }
 
 impl Answering {
-    /// As the recipe says; `can_be_impossible` is what the model has learnt.
+    /// The rules of a recipe; `can_be_impossible` is a property of the model.
     pub fn new(data: &EncoderDataRecipe, can_be_impossible: bool) -> Self {
         Self {
             max_answer_tokens: data.max_answer_tokens,
@@ -51,9 +57,11 @@ impl Answering {
         }
     }
 
-    /// The answer to a question with these start and end logits, `[windows, time]` row by row.
+    /// Chooses the answer to a question from its start and end logits, `[windows, time]` row by
+    /// row.
     pub fn best(&self, question: &QuestionWindows, start: &[f32], end: &[f32]) -> Prediction {
-        /// How many of the likeliest beginnings and ends are paired, as in Hugging Face's scripts.
+        /// Number of likeliest start and end positions that are paired, as in Hugging Face's
+        /// scripts.
         const N_BEST: usize = 20;
         best_answer(
             question,
@@ -67,11 +75,11 @@ impl Answering {
     }
 }
 
-/// Start and end logits of all rows of a batch, `[rows, time]` each. No more than `at_once` rows go through the model at
-/// the same time: long texts have many windows.
+/// Start and end logits of all rows of a batch, `[rows, time]` each. The model sees at most
+/// `at_once` rows at a time, since long texts have many windows.
 ///
 /// # Errors
-/// [`MissingHead`] if `model` has no question answering head.
+/// `model` has no question answering head.
 pub fn span_logits(
     model: &TextEncoder,
     config: &TextEncoderConfig,
@@ -102,35 +110,35 @@ fn rows(input: &EncoderInput, rows: Range<usize>) -> EncoderInput {
     }
 }
 
-/// Where questions come from: windows that are learnt from, or questions with all their windows, to be answered.
+/// Data set of windows to train on, or of questions with all their windows, to evaluate on.
 #[derive(Debug)]
-pub enum SpanSource {
-    /// Windows of texts.
+pub enum QaSource {
+    /// Context windows.
     Training(QaTrainingSource),
-    /// Whole questions.
+    /// Questions with all their windows.
     Evaluation(QaEvaluationSource),
 }
 
-/// A batch of either.
+/// Batch of a [`QaSource`].
 #[derive(Debug)]
-pub enum SpanInput {
-    /// Windows of texts.
+pub enum QaBatch {
+    /// Context windows.
     Windows(QaTrainingBatch),
-    /// Whole questions.
+    /// Questions with all their windows.
     Questions(QuestionBatch),
 }
 
-/// An item of either.
-pub enum SpanItem {
-    /// A window of a text.
+/// Item of a [`QaSource`].
+pub enum QaItem {
+    /// Context window.
     Window(<QaTrainingSource as Source>::Item),
-    /// A whole question.
+    /// Question with all its windows.
     Question(<QaEvaluationSource as Source>::Item),
 }
 
-impl Source for SpanSource {
-    type Item = SpanItem;
-    type Batch = SpanInput;
+impl Source for QaSource {
+    type Item = QaItem;
+    type Batch = QaBatch;
 
     fn len(&self) -> usize {
         match self {
@@ -160,33 +168,31 @@ impl Source for SpanSource {
         }
     }
 
-    fn item(&self, epoch: u64, index: usize) -> Result<SpanItem, DataError> {
+    fn item(&self, epoch: u64, index: usize) -> Result<QaItem, DataError> {
         match self {
-            Self::Training(source) => source.item(epoch, index).map(SpanItem::Window),
-            Self::Evaluation(source) => source.item(epoch, index).map(SpanItem::Question),
+            Self::Training(source) => source.item(epoch, index).map(QaItem::Window),
+            Self::Evaluation(source) => source.item(epoch, index).map(QaItem::Question),
         }
     }
 
-    fn collate(&self, epoch: u64, batch: usize, items: Vec<SpanItem>) -> SpanInput {
+    fn collate(&self, epoch: u64, batch: usize, items: Vec<QaItem>) -> QaBatch {
         let mut windows = Vec::new();
         let mut questions = Vec::new();
         for item in items {
             match item {
-                SpanItem::Window(window) => windows.push(window),
-                SpanItem::Question(question) => questions.push(question),
+                QaItem::Window(window) => windows.push(window),
+                QaItem::Question(question) => questions.push(question),
             }
         }
         match self {
-            Self::Training(source) => SpanInput::Windows(source.collate(epoch, batch, windows)),
-            Self::Evaluation(source) => {
-                SpanInput::Questions(source.collate(epoch, batch, questions))
-            }
+            Self::Training(source) => QaBatch::Windows(source.collate(epoch, batch, windows)),
+            Self::Evaluation(source) => QaBatch::Questions(source.collate(epoch, batch, questions)),
         }
     }
 }
 
 impl QuestionAnsweringTask {
-    /// The task for a model of this configuration, whose answers are measured by the rules of `version`.
+    /// The task for a model of this configuration; answers are scored by the rules of `version`.
     pub fn new(config: TextEncoderConfig, answering: Answering, version: Version) -> Self {
         Self {
             config,
@@ -200,7 +206,7 @@ impl QuestionAnsweringTask {
         }
     }
 
-    /// The loss of each window, `[rows]`.
+    /// Loss of each window, `[rows]`.
     fn losses(logits: [Tensor<2>; 2], spans: &[[u32; 2]]) -> Tensor<1> {
         let device = logits[0].device();
         let [start, end] = logits;
@@ -208,7 +214,7 @@ impl QuestionAnsweringTask {
             let places: Vec<u32> = spans.iter().map(|span| span[end]).collect();
             indices(&places, &device)
         };
-        // Nothing is smoothed: padding, too, would get a share of the target.
+        // No label smoothing: padding would get a share of the target.
         let start = cross_entropy(start, at(0), 0.0);
         (start + cross_entropy(end, at(1), 0.0)) / 2.0
     }
@@ -216,7 +222,7 @@ impl QuestionAnsweringTask {
 
 impl Task for QuestionAnsweringTask {
     type Model = TextEncoder;
-    type Source = SpanSource;
+    type Source = QaSource;
     type Output = (Tensor<1>, usize);
 
     fn metrics(&self) -> &[MetricInfo] {
@@ -230,12 +236,12 @@ impl Task for QuestionAnsweringTask {
     fn forward(
         &self,
         model: &TextEncoder,
-        batch: SpanInput,
-        _carry: &mut Carry,
+        batch: QaBatch,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, Self::Output), TrainError> {
-        let SpanInput::Windows(batch) = batch else {
-            let reason = "questions to be answered cannot be learnt from";
+        let QaBatch::Windows(batch) = batch else {
+            let reason = "questions for evaluation cannot be trained on";
             return Err(TrainError::Mismatch(reason.into()));
         };
         let input = input(&batch.input, &self.config, device);
@@ -255,16 +261,16 @@ impl Task for QuestionAnsweringTask {
         ))
     }
 
-    /// Counts questions. The loss of one is the mean over its windows.
+    /// Tallies questions. The loss of one is the mean over its windows.
     fn evaluate(
         &self,
         model: &TextEncoder,
-        batch: SpanInput,
-        _carry: &mut Carry,
+        batch: QaBatch,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<Tally, TrainError> {
-        let SpanInput::Questions(batch) = batch else {
-            let reason = "windows without questions cannot be answered";
+        let QaBatch::Questions(batch) = batch else {
+            let reason = "training windows cannot be evaluated";
             return Err(TrainError::Mismatch(reason.into()));
         };
         let questions = &batch.questions;
@@ -292,4 +298,86 @@ impl Task for QuestionAnsweringTask {
         let sums = [("loss", loss), ("exact_match", exact_match), ("f1", f1)];
         Ok(Tally::new(questions.len(), sums))
     }
+}
+
+/// Opens the data of a recipe for question answering and fits a model to them; `recorded` is the
+/// model of a run that resumes.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare(
+    recipe: &EncoderRecipe,
+    recorded: Option<EncoderBundle>,
+) -> Result<EncoderRun<QuestionAnsweringTask>, TrainError> {
+    let section = &recipe.data;
+    let splits = squad::open(section.given_path()?, section.validation_fraction)?;
+    let has_impossible = splits.has_impossible();
+    let reports = [&splits.train_report, &splits.validation_report];
+    let mut notes: Vec<String> = reports.iter().filter_map(|r| r.warning()).collect();
+    let train = data::subset(splits.train, section.fraction);
+    let encoder = match recorded {
+        Some(recorded) => recorded,
+        None => {
+            let texts = train
+                .iter()
+                .flat_map(|question| [question.question.as_str(), &question.context]);
+            EncoderBundle {
+                can_be_impossible: has_impossible,
+                ..fit(recipe, Head::QuestionAnswering, Vec::new(), texts)?
+            }
+        }
+    };
+    let sequences = sequences(section, &encoder)?;
+    let train = QaTrainingSource::new(&train, &sequences, section.stride, recipe.train.batch_size)?;
+    let validation = QaEvaluationSource::new(splits.validation, &sequences, section.stride)?;
+    notes.push(format!(
+        "{} training windows, {} of them with the answer",
+        train.len(),
+        train.answered()
+    ));
+    Ok(EncoderRun {
+        task: span_task(section, &encoder, has_impossible),
+        train: data::training(recipe, QaSource::Training(train))?,
+        validation: data::evaluation(recipe, QaSource::Evaluation(validation))?,
+        notes,
+        encoder,
+    })
+}
+
+/// The task of a run, and a split of its data, to evaluate on.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn evaluation_of(
+    recipe: &EncoderRecipe,
+    recorded: &EncoderBundle,
+    split: Split,
+) -> Result<(QuestionAnsweringTask, Loader<QaSource>), TrainError> {
+    let section = &recipe.data;
+    let splits = squad::open(section.given_path()?, section.validation_fraction)?;
+    let task = span_task(section, recorded, splits.has_impossible());
+    let questions = data::pick(split, splits.train, splits.validation, None)?;
+    let source =
+        QaEvaluationSource::new(questions, &sequences(section, recorded)?, section.stride)?;
+    Ok((
+        task,
+        data::evaluation(recipe, QaSource::Evaluation(source))?,
+    ))
+}
+
+/// Questions without an answer are scored by SQuAD 2's rules, even for a model that was not trained
+/// on any.
+fn span_task(
+    section: &EncoderDataRecipe,
+    encoder: &EncoderBundle,
+    has_impossible: bool,
+) -> QuestionAnsweringTask {
+    let can_be_impossible = encoder.can_be_impossible;
+    let version = if can_be_impossible || has_impossible {
+        Version::V2
+    } else {
+        Version::V1
+    };
+    let answering = Answering::new(section, can_be_impossible);
+    QuestionAnsweringTask::new(encoder.config.clone(), answering, version)
 }

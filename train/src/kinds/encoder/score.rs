@@ -1,7 +1,7 @@
-//! Metrics of classifications that are no mean over items: F1, Matthews' correlation, and what entities tags make up.
+//! Classification metrics that are not means over items: F1, Matthews correlation, entities.
 //!
-//! They are functions of counts, and counts can be added up over batches. For each class K a [`Tally`] has three:
-//! `true.K` items are of the class, `predicted.K` were taken for it, and `hit.K` both.
+//! They are functions of counts that can be added up over batches. A [`Tally`] has three per class
+//! K: `true.K` items of the class, `predicted.K` predicted as it, and `hit.K` both.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::metrics::Tally;
 
-/// The counts of a batch, by name.
+/// Counts of a batch, by name.
 pub fn class_sums(predicted: &[u32], truth: &[u32], classes: usize) -> Vec<(String, f64)> {
     let mut sums = BTreeMap::new();
     for class in 0..classes {
@@ -28,8 +28,9 @@ pub fn class_sums(predicted: &[u32], truth: &[u32], classes: usize) -> Vec<(Stri
     sums.into_iter().collect()
 }
 
-/// F1, the harmonic mean of precision and recall: of class 1 where there are two classes; of more the mean over those that
-/// occur or were predicted. 0 where nothing was hit, as scikit-learn has it.
+/// F1, the harmonic mean of precision and recall: of class 1 of two classes; of more classes the
+/// mean over those that occur or were predicted. 0 without a correct prediction, as in
+/// scikit-learn.
 pub fn f1(tally: &Tally, classes: usize) -> f64 {
     if classes == 2 {
         return Counts::of(tally, 1).f1();
@@ -42,9 +43,9 @@ pub fn f1(tally: &Tally, classes: usize) -> f64 {
     ratio(scores.iter().sum(), scores.len() as f64)
 }
 
-/// Matthews' correlation coefficient, for more than two classes in Gorodkin's form ("Comparing two K-category assignments by a
-/// K-category correlation coefficient", 2004). From -1 to 1; 0 where it is undefined, because only one class occurs or
-/// was predicted.
+/// Matthews correlation coefficient, for more than two classes in Gorodkin's form ("Comparing two
+/// K-category assignments by a K-category correlation coefficient", 2004). From -1 to 1; 0 where it
+/// is undefined, because only one class occurs or was predicted.
 pub fn matthews(tally: &Tally, classes: usize) -> f64 {
     let counts: Vec<Counts> = (0..classes).map(|class| Counts::of(tally, class)).collect();
     let sum = |term: fn(&Counts) -> f64| counts.iter().map(term).sum::<f64>();
@@ -55,22 +56,22 @@ pub fn matthews(tally: &Tally, classes: usize) -> f64 {
     ratio(both, occurring.sqrt() * predicted.sqrt())
 }
 
-/// How well one class is told from the others.
+/// Metrics of one class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassScore {
-    /// Its label.
+    /// Label.
     pub class: String,
-    /// How many items are of it.
+    /// Number of items of the class.
     pub count: u64,
-    /// The share of what was taken for it that is of it.
+    /// Precision.
     pub precision: f64,
-    /// The share of what is of it that was taken for it.
+    /// Recall.
     pub recall: f64,
-    /// The harmonic mean of both.
+    /// F1.
     pub f1: f64,
 }
 
-/// Each class's own metrics, in the order of the labels; nothing of a tally that counts no classes.
+/// Metrics of each class, in the order of the labels; empty for a tally without class counts.
 pub fn per_class(tally: &Tally, labels: &[String]) -> Vec<ClassScore> {
     let score = |(class, label): (usize, &String)| {
         let counts = Counts::of(tally, class);
@@ -91,7 +92,7 @@ pub fn per_class(tally: &Tally, labels: &[String]) -> Vec<ClassScore> {
         .collect()
 }
 
-/// What was counted of one class.
+/// Counts of one class.
 #[derive(Clone, Copy)]
 struct Counts {
     hit: f64,
@@ -127,27 +128,28 @@ fn occurrences(class: usize) -> String {
     format!("true.{class}")
 }
 
-/// 0 of nothing.
+/// `part / whole`, 0 for an empty whole.
 fn ratio(part: f64, whole: f64) -> f64 {
     if whole == 0.0 { 0.0 } else { part / whole }
 }
 
-/// Neighbouring words that are one thing: a person's name, a place.
+/// A named entity: consecutive words, such as a person's name or a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entity {
-    /// What kind of thing, as in the tags; `_` if they do not say.
+    /// Entity type, as in the tags; `_` for tags without one.
     pub kind: String,
-    /// Its first word.
+    /// First word.
     pub start: usize,
-    /// The word after its last.
+    /// Word after the last.
     pub end: usize,
 }
 
-/// The entities that the tags of a sentence make up, by the lenient rules of CoNLL's script and seqeval's default: IOB1, IOB2
-/// and IOBES alike.
+/// Entities in the tags of a sentence, by the lenient rules of CoNLL's script and seqeval's
+/// default: IOB1, IOB2 and IOBES alike.
 ///
-/// A tag is `O`, or one of `B`, `I`, `E` and `S`, a hyphen and a kind. A word goes on with the entity before it if both are
-/// of one kind, unless that has ended (`E`, `S`) or this begins another (`B`, `S`). So `I` after `O` begins an entity too.
+/// A tag is `O`, or one of `B`, `I`, `E` and `S`, a hyphen and an entity type. A word continues the
+/// entity before it if both have the same type, unless that has ended (`E`, `S`) or this begins
+/// another (`B`, `S`). So `I` after `O` begins an entity too.
 pub fn entities(tags: &[&str]) -> Vec<Entity> {
     let mut found: Vec<Entity> = Vec::new();
     let mut is_open = false;
@@ -169,7 +171,7 @@ pub fn entities(tags: &[&str]) -> Vec<Entity> {
     found
 }
 
-/// `B-PER` as `B` and `PER`. No tag is `O`.
+/// Splits `B-PER` into `B` and `PER`. An empty tag counts as `O`.
 fn parts(tag: &str) -> (char, &str) {
     let mut characters = tag.chars();
     let letter = characters.next().unwrap_or('O');
@@ -178,7 +180,7 @@ fn parts(tag: &str) -> (char, &str) {
     (letter, if kind.is_empty() { "_" } else { kind })
 }
 
-/// The reference values are those of scikit-learn and seqeval: `golden/make_scores.py`.
+/// Reference values are from scikit-learn and seqeval: `golden/make_scores.py`.
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -198,7 +200,7 @@ mod tests {
         truth: Vec<u32>,
         f1: f64,
         matthews: f64,
-        /// Precision, recall, F1 and the number of items of each class.
+        /// Precision, recall, F1 and number of items of each class.
         each: Vec<(f64, f64, f64, u64)>,
     }
 
@@ -213,7 +215,7 @@ mod tests {
         serde_json::from_str(json).unwrap()
     }
 
-    /// In two parts that are added up, as batches are.
+    /// Counted in two parts that are added up, as batches are.
     fn counted(case: &Classification) -> Tally {
         let middle = case.truth.len() / 3;
         let mut tally = Tally::default();
@@ -250,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_counted_is_nothing() {
+    fn scores_of_an_empty_tally_are_zero() {
         assert_eq!(f1(&Tally::default(), 2), 0.0);
         assert_eq!(f1(&Tally::default(), 3), 0.0);
         assert_eq!(matthews(&Tally::default(), 3), 0.0);
@@ -271,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_tag_is_none() {
+    fn an_empty_tag_is_not_an_entity() {
         assert_eq!(entities(&["", "I-PER", ""]).len(), 1);
     }
 }

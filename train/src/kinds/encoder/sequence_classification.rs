@@ -1,27 +1,37 @@
-//! Classification of texts and of pairs of texts.
+//! Sequence classification: labels of texts and of pairs of texts.
 
 use burn::tensor::{Device, Tensor};
-use tinderbox_data::text::encoder::sequence_classification::{LabelledBatch, LabelledSource};
+use tinderbox_data::Split;
+use tinderbox_data::loader::Loader;
+use tinderbox_data::text::encoder::sequence_classification::{
+    self as labelled, LabelledBatch, LabelledSource, LabelledSplits, LabelledText,
+};
+use tinderbox_data::text::generated::sentiment;
+use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
-use super::input;
-use super::outputs::{Guesses, hits};
+use super::bundle::EncoderBundle;
+use super::data::{self, EncoderRun};
+use super::fit::{fit, sequences};
+use super::inputs::input;
+use super::outputs::{Predictions, num_correct};
+use super::recipe::{EncoderDataSource, EncoderRecipe};
 use super::score;
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};
-use crate::task::{Carry, Task};
+use crate::task::{HiddenState, Task};
 
-/// Cross-entropy on the labels of texts; accuracy, F1 (of the second of two classes, else the mean over classes) and
-/// Matthews' correlation.
+/// Cross-entropy on labels; accuracy, F1 (of the second of two classes, else the mean over classes)
+/// and Matthews correlation.
 pub struct SequenceClassificationTask {
     config: TextEncoderConfig,
     label_smoothing: f64,
     metrics: [MetricInfo; 4],
 }
 
-/// Loss, guesses and labels of a training batch, not yet read from the device.
+/// Loss, predictions and labels of a training batch, not yet read from the device.
 pub struct SequenceClassificationOutput {
-    guesses: Guesses,
+    predictions: Predictions,
     labels: Vec<u32>,
 }
 
@@ -50,15 +60,17 @@ impl SequenceClassificationTask {
         Ok(model.forward_sequence_classification(&input)?)
     }
 
-    /// What guesses with this mean loss add to the metrics.
-    fn count(&self, loss: f64, found: &[u32], labels: &[u32]) -> Tally {
+    /// Tally of predictions with this mean loss.
+    fn count(&self, loss: f64, predicted: &[u32], labels: &[u32]) -> Tally {
         let sums = [
             ("loss", loss * labels.len() as f64),
-            ("accuracy", hits(found, labels) as f64),
+            ("accuracy", num_correct(predicted, labels) as f64),
         ];
         let mut tally = Tally::new(labels.len(), sums);
         let classes = self.config.num_labels();
-        tally.sums.extend(score::class_sums(found, labels, classes));
+        tally
+            .sums
+            .extend(score::class_sums(predicted, labels, classes));
         tally
     }
 }
@@ -91,33 +103,120 @@ impl Task for SequenceClassificationTask {
         &self,
         model: &TextEncoder,
         batch: LabelledBatch,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, SequenceClassificationOutput), TrainError> {
         let logits = self.logits(model, &batch, device)?;
-        let (loss, guesses) = Guesses::of(logits, &batch.labels, self.label_smoothing);
+        let (loss, predictions) = Predictions::of(logits, &batch.labels, self.label_smoothing);
         let output = SequenceClassificationOutput {
-            guesses,
+            predictions,
             labels: batch.labels,
         };
         Ok((loss, output))
     }
 
     fn tally(&self, output: SequenceClassificationOutput) -> Result<Tally, TrainError> {
-        let (loss, found) = output.guesses.read()?;
-        Ok(self.count(loss, &found, &output.labels))
+        let (loss, predicted) = output.predictions.read()?;
+        Ok(self.count(loss, &predicted, &output.labels))
     }
 
     fn evaluate(
         &self,
         model: &TextEncoder,
         batch: LabelledBatch,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let logits = self.logits(model, &batch, device)?;
-        let (_, guesses) = Guesses::of(logits, &batch.labels, 0.0);
-        let (loss, found) = guesses.read()?;
-        Ok(self.count(loss, &found, &batch.labels))
+        let (_, predictions) = Predictions::of(logits, &batch.labels, 0.0);
+        let (loss, predicted) = predictions.read()?;
+        Ok(self.count(loss, &predicted, &batch.labels))
     }
+}
+
+/// Opens the data of a recipe for sequence classification and fits a model to them; `recorded` is
+/// the model of a run that resumes.
+///
+/// # Errors
+/// Texts are missing or invalid, or the model does not fit them.
+pub fn prepare(
+    recipe: &EncoderRecipe,
+    recorded: Option<EncoderBundle>,
+) -> Result<EncoderRun<SequenceClassificationTask>, TrainError> {
+    let section = &recipe.data;
+    let LabelledSplits {
+        labels,
+        mut train,
+        validation,
+        ..
+    } = open(recipe)?;
+    train = data::subset(train, section.fraction);
+    let encoder = match recorded {
+        Some(recorded) => recorded.with_same_labels(&labels)?,
+        None => {
+            let texts = train.iter().flat_map(|text| {
+                let pair = text.pair.as_deref();
+                std::iter::once(text.text.as_str()).chain(pair)
+            });
+            fit(recipe, Head::SequenceClassification, labels, texts)?
+        }
+    };
+    let sequences = sequences(section, &encoder)?;
+    let train = LabelledSource::training(&train, &sequences, recipe.train.batch_size)?;
+    Ok(EncoderRun {
+        task: SequenceClassificationTask::new(encoder.config.clone(), recipe.train.label_smoothing),
+        notes: data::truncated(train.truncated(), section)
+            .into_iter()
+            .collect(),
+        train: data::training(recipe, train)?,
+        validation: loader(recipe, &encoder, &validation)?,
+        encoder,
+    })
+}
+
+/// The task of a run without smoothing, and a split of its data, to evaluate on.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn evaluation_of(
+    recipe: &EncoderRecipe,
+    recorded: EncoderBundle,
+    split: Split,
+) -> Result<(SequenceClassificationTask, Loader<LabelledSource>), TrainError> {
+    let splits = open(recipe)?;
+    let recorded = recorded.with_same_labels(&splits.labels)?;
+    let texts = data::pick(split, splits.train, splits.validation, splits.test)?;
+    let loader = loader(recipe, &recorded, &texts)?;
+    Ok((
+        SequenceClassificationTask::new(recorded.config, 0.0),
+        loader,
+    ))
+}
+
+fn loader(
+    recipe: &EncoderRecipe,
+    encoder: &EncoderBundle,
+    texts: &[LabelledText],
+) -> Result<Loader<LabelledSource>, TrainError> {
+    let sequences = sequences(&recipe.data, encoder)?;
+    data::evaluation(recipe, LabelledSource::evaluation(texts, &sequences)?)
+}
+
+/// Opens the labelled texts of a recipe.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn open(recipe: &EncoderRecipe) -> Result<LabelledSplits, TrainError> {
+    let section = &recipe.data;
+    let fraction = section.validation_fraction;
+    Ok(match section.source {
+        EncoderDataSource::Sentiment => LabelledSplits {
+            labels: sentiment::LABELS.map(String::from).to_vec(),
+            train: sentiment::texts(recipe.seed, "train", section.train_size),
+            validation: sentiment::texts(recipe.seed, "validation", section.val_size),
+            test: Some(sentiment::texts(recipe.seed, "test", section.val_size)),
+        },
+        EncoderDataSource::TextFolder => labelled::open_folders(section.given_path()?, fraction)?,
+        _ => labelled::open_table(section.given_path()?, &section.columns, fraction)?,
+    })
 }

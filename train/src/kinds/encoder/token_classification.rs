@@ -1,20 +1,27 @@
-//! Token classification: a tag for every word, as for names or parts of speech.
+//! Token classification: a tag for every word, such as of names or parts of speech.
 
 use burn::tensor::{Device, Tensor};
+use tinderbox_data::Split;
+use tinderbox_data::loader::Loader;
 use tinderbox_data::text::encoder::token_classification::{
-    TokenClassificationBatch, TokenClassificationSource,
+    self as tagged, TaggedSplits, TokenClassificationBatch, TokenClassificationSource,
 };
+use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
-use super::input;
-use super::outputs::{Guesses, hits, indices};
+use super::bundle::EncoderBundle;
+use super::data::{self, EncoderRun};
+use super::fit::{fit, sequences};
+use super::inputs::input;
+use super::outputs::{Predictions, indices, num_correct};
+use super::recipe::{EncoderDataRecipe, EncoderRecipe};
 use super::score;
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};
-use crate::task::{Carry, Task};
+use crate::task::{HiddenState, Task};
 
-/// Cross-entropy on the tags of words; the share of words with the right tag, and F1 over whole entities as CoNLL counts
-/// them (an entity is right if its kind, beginning and end are).
+/// Cross-entropy on the tags of words; accuracy over words, and F1 over entities as CoNLL counts
+/// them (correct if type, start and end are).
 pub struct TokenClassificationTask {
     config: TextEncoderConfig,
     labels: Vec<String>,
@@ -22,19 +29,19 @@ pub struct TokenClassificationTask {
     metrics: [MetricInfo; 3],
 }
 
-/// Loss and the most probable tags of a training batch, not yet read from the device.
+/// Loss and predictions of a training batch, not yet read from the device.
 pub struct TokenClassificationOutput {
-    guesses: Guesses,
+    predictions: Predictions,
     words: Words,
 }
 
-/// The words of a batch: the first piece of each.
+/// Words of a batch, each represented by its first token.
 struct Words {
-    /// Their places, `row * time + t`.
+    /// Their positions, `row * time + t`.
     positions: Vec<u32>,
     /// Their tags.
     tags: Vec<u32>,
-    /// How many words each row has.
+    /// Number of words of each row.
     rows: Vec<usize>,
 }
 
@@ -50,7 +57,7 @@ impl Words {
             let before = words.tags.len();
             for (t, tag) in row_tags.iter().enumerate() {
                 if let Some(tag) = tag {
-                    // A batch has far fewer tokens than a u32 counts.
+                    // A u32 holds the number of tokens of any batch.
                     words.positions.push((row * time + t) as u32);
                     words.tags.push(*tag);
                 }
@@ -62,7 +69,7 @@ impl Words {
 }
 
 impl TokenClassificationTask {
-    /// The task for a model of this configuration, whose tags are called `labels`.
+    /// The task for a model of this configuration, with tags named `labels`.
     pub fn new(config: TextEncoderConfig, labels: Vec<String>, label_smoothing: f64) -> Self {
         Self {
             config,
@@ -91,24 +98,27 @@ impl TokenClassificationTask {
         Ok(logits.select(0, indices(&words.positions, device)))
     }
 
-    fn count(&self, loss: f64, found: &[u32], words: &Words) -> Tally {
+    fn count(&self, loss: f64, predicted: &[u32], words: &Words) -> Tally {
         let sums = [
             ("loss", loss * words.tags.len() as f64),
-            ("accuracy", hits(found, &words.tags) as f64),
+            ("accuracy", num_correct(predicted, &words.tags) as f64),
         ];
         let mut tally = Tally::new(words.tags.len(), sums);
-        let (mut correct, mut predicted, mut real) = (0, 0, 0);
+        let (mut correct, mut found, mut actual) = (0, 0, 0);
         let mut start = 0;
         for length in &words.rows {
             let row = start..start + length;
-            let found = score::entities(&self.names(&found[row.clone()]));
-            let truth = score::entities(&self.names(&words.tags[row]));
-            correct += found.iter().filter(|entity| truth.contains(entity)).count();
-            predicted += found.len();
-            real += truth.len();
+            let entities = score::entities(&self.names(&predicted[row.clone()]));
+            let targets = score::entities(&self.names(&words.tags[row]));
+            correct += entities
+                .iter()
+                .filter(|entity| targets.contains(entity))
+                .count();
+            found += entities.len();
+            actual += targets.len();
             start += length;
         }
-        for (name, sum) in [(CORRECT, correct), (PREDICTED, predicted), (REAL, real)] {
+        for (name, sum) in [(CORRECT, correct), (PREDICTED, found), (ACTUAL, actual)] {
             tally.sums.insert(name.into(), sum as f64);
         }
         tally
@@ -122,7 +132,7 @@ impl TokenClassificationTask {
 
 const CORRECT: &str = "entities.correct";
 const PREDICTED: &str = "entities.predicted";
-const REAL: &str = "entities.real";
+const ACTUAL: &str = "entities.real";
 
 impl Task for TokenClassificationTask {
     type Model = TextEncoder;
@@ -146,8 +156,9 @@ impl Task for TokenClassificationTask {
         values.retain(|name, _| self.metrics.iter().any(|metric| metric.name == name));
         if tally.count > 0 {
             let sum = |name| tally.sums.get(name).copied().unwrap_or_default();
-            // 2 p r / (p + r) with p = correct / predicted and r = correct / real; 0 where there is nothing at all.
-            let f1 = 2.0 * sum(CORRECT) / (sum(PREDICTED) + sum(REAL)).max(1.0);
+            // F1 = 2 p r / (p + r) with p = correct / predicted and r = correct / actual; 0 without
+            // any.
+            let f1 = 2.0 * sum(CORRECT) / (sum(PREDICTED) + sum(ACTUAL)).max(1.0);
             values.insert("f1".into(), f1);
         }
         values
@@ -157,32 +168,106 @@ impl Task for TokenClassificationTask {
         &self,
         model: &TextEncoder,
         batch: TokenClassificationBatch,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, TokenClassificationOutput), TrainError> {
         let words = Words::of(&batch);
         let logits = self.logits(model, &batch, &words, device)?;
-        let (loss, guesses) = Guesses::of(logits, &words.tags, self.label_smoothing);
-        let output = TokenClassificationOutput { guesses, words };
+        let (loss, predictions) = Predictions::of(logits, &words.tags, self.label_smoothing);
+        let output = TokenClassificationOutput { predictions, words };
         Ok((loss, output))
     }
 
     fn tally(&self, output: TokenClassificationOutput) -> Result<Tally, TrainError> {
-        let (loss, found) = output.guesses.read()?;
-        Ok(self.count(loss, &found, &output.words))
+        let (loss, predicted) = output.predictions.read()?;
+        Ok(self.count(loss, &predicted, &output.words))
     }
 
     fn evaluate(
         &self,
         model: &TextEncoder,
         batch: TokenClassificationBatch,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let words = Words::of(&batch);
         let logits = self.logits(model, &batch, &words, device)?;
-        let (_, guesses) = Guesses::of(logits, &words.tags, 0.0);
-        let (loss, found) = guesses.read()?;
-        Ok(self.count(loss, &found, &words))
+        let (_, predictions) = Predictions::of(logits, &words.tags, 0.0);
+        let (loss, predicted) = predictions.read()?;
+        Ok(self.count(loss, &predicted, &words))
     }
+}
+
+/// Opens the data of a recipe for token classification and fits a model to them; `recorded` is the
+/// model of a run that resumes.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare(
+    recipe: &EncoderRecipe,
+    recorded: Option<EncoderBundle>,
+) -> Result<EncoderRun<TokenClassificationTask>, TrainError> {
+    let section = &recipe.data;
+    let splits = open(section)?;
+    let train = data::subset(splits.train, section.fraction);
+    let encoder = match recorded {
+        Some(recorded) => recorded.with_same_labels(&splits.labels)?,
+        None => {
+            let words = train.iter().flat_map(|sentence| &sentence.words);
+            fit(
+                recipe,
+                Head::TokenClassification,
+                splits.labels,
+                words.map(String::as_str),
+            )?
+        }
+    };
+    let sequences = sequences(section, &encoder)?;
+    let train = TokenClassificationSource::training(&train, &sequences, recipe.train.batch_size)?;
+    let validation = TokenClassificationSource::evaluation(&splits.validation, &sequences)?;
+    Ok(EncoderRun {
+        task: TokenClassificationTask::new(
+            encoder.config.clone(),
+            encoder.labels.clone(),
+            recipe.train.label_smoothing,
+        ),
+        notes: data::truncated(train.truncated(), section)
+            .into_iter()
+            .collect(),
+        train: data::training(recipe, train)?,
+        validation: data::evaluation(recipe, validation)?,
+        encoder,
+    })
+}
+
+/// The task of a run without smoothing, and a split of its data, to evaluate on.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn evaluation_of(
+    recipe: &EncoderRecipe,
+    recorded: EncoderBundle,
+    split: Split,
+) -> Result<(TokenClassificationTask, Loader<TokenClassificationSource>), TrainError> {
+    let section = &recipe.data;
+    let splits = open(section)?;
+    let recorded = recorded.with_same_labels(&splits.labels)?;
+    let sentences = data::pick(split, splits.train, splits.validation, splits.test)?;
+    let source =
+        TokenClassificationSource::evaluation(&sentences, &sequences(section, &recorded)?)?;
+    let task = TokenClassificationTask::new(recorded.config, recorded.labels, 0.0);
+    Ok((task, data::evaluation(recipe, source)?))
+}
+
+/// Opens the tagged words of a recipe.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn open(section: &EncoderDataRecipe) -> Result<TaggedSplits, TrainError> {
+    let fraction = section.validation_fraction;
+    Ok(tagged::open(
+        section.given_path()?,
+        &section.tag_columns,
+        fraction,
+    )?)
 }

@@ -1,53 +1,60 @@
-//! Training of a text encoder: the task follows from the source of the data.
+//! Training of a text encoder. The source of its data decides the task.
 
 use tinderbox_model_transformer::TextEncoder;
 
-use super::data::{self, EncoderRun};
-use super::{EncoderBundle, EncoderDataSource, pretrained};
+use super::bundle::EncoderBundle;
+use super::data::EncoderRun;
+use super::recipe::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe};
+use super::{
+    masked_lm, pretrained, question_answering, sequence_classification, token_classification,
+};
 use crate::TrainError;
-use crate::params::adaptation;
-use crate::recipe::Recipe;
+use crate::params::{adaptation, init_model};
 use crate::run::{Bundle, RunDir};
-use crate::session::{Prepared, SessionContext, StartMode, begins_anew, init_model};
+use crate::session::prepared::Prepared;
+use crate::session::{SessionContext, StartMode, Work, begins_anew};
 use crate::task::Task;
-use crate::trainer::Outcome;
+use crate::trainer::{Loaders, Outcome};
 
-/// Trains an encoder as `recipe` says.
-///
-/// # Errors
-/// As [`crate::kinds::train`].
-pub fn train(
-    recipe: &Recipe,
-    start: &StartMode,
-    context: SessionContext,
-) -> Result<Outcome, TrainError> {
-    let source = recipe.sequences()?.source;
-    let known = known_encoder(start)?;
-    match source {
-        EncoderDataSource::Sentiment
-        | EncoderDataSource::Labelled
-        | EncoderDataSource::TextFolder => {
-            let opened = data::classified(recipe, known)?;
-            run_encoder(recipe, start, context, opened)
-        }
-        EncoderDataSource::Tagged => {
-            let opened = data::tagged(recipe, known)?;
-            run_encoder(recipe, start, context, opened)
-        }
-        EncoderDataSource::Squad => {
-            let opened = data::squad(recipe, known)?;
-            run_encoder(recipe, start, context, opened)
-        }
-        EncoderDataSource::Masked => {
-            let opened = data::masked(recipe, known)?;
-            run_encoder(recipe, start, context, opened)
+/// Text encoders: sequence and token classification, question answering, masked language modelling.
+pub struct Encoder;
+
+impl Work for Encoder {
+    type Data = EncoderDataRecipe;
+
+    fn train(
+        recipe: &EncoderRecipe,
+        start: &StartMode,
+        context: SessionContext,
+    ) -> Result<Outcome, TrainError> {
+        let source = recipe.data.source;
+        let recorded = recorded_encoder(start)?;
+        match source {
+            EncoderDataSource::Sentiment
+            | EncoderDataSource::Labelled
+            | EncoderDataSource::TextFolder => {
+                let opened = sequence_classification::prepare(recipe, recorded)?;
+                run_encoder(recipe, start, context, opened)
+            }
+            EncoderDataSource::Tagged => {
+                let opened = token_classification::prepare(recipe, recorded)?;
+                run_encoder(recipe, start, context, opened)
+            }
+            EncoderDataSource::Squad => {
+                let opened = question_answering::prepare(recipe, recorded)?;
+                run_encoder(recipe, start, context, opened)
+            }
+            EncoderDataSource::Masked => {
+                let opened = masked_lm::prepare(recipe, recorded)?;
+                run_encoder(recipe, start, context, opened)
+            }
         }
     }
 }
 
-/// What a run that goes on has recorded: its data may by then be cut differently, and the folder that its weights came
-/// from may be gone.
-fn known_encoder(start: &StartMode) -> Result<Option<EncoderBundle>, TrainError> {
+/// The recorded model of a run that resumes: its data may be cut differently by now, and the folder
+/// of its pretrained weights may be gone.
+fn recorded_encoder(start: &StartMode) -> Result<Option<EncoderBundle>, TrainError> {
     match start {
         StartMode::Resume { path, .. } => Ok(Some(EncoderBundle::read(&RunDir::open(path)?)?)),
         StartMode::New { .. } | StartMode::DryRun => Ok(None),
@@ -55,9 +62,9 @@ fn known_encoder(start: &StartMode) -> Result<Option<EncoderBundle>, TrainError>
 }
 
 fn run_encoder<T: Task<Model = TextEncoder>>(
-    recipe: &Recipe,
+    recipe: &EncoderRecipe,
     start: &StartMode,
-    context: SessionContext,
+    mut context: SessionContext,
     opened: EncoderRun<T>,
 ) -> Result<Outcome, TrainError> {
     let device = context.device.clone().autodiff();
@@ -69,20 +76,19 @@ fn run_encoder<T: Task<Model = TextEncoder>>(
         notes,
     } = opened;
     for note in &notes {
-        (context.note)(note);
+        context.note(note);
     }
     let config = &encoder.config;
     let mut model = init_model(recipe.seed, &device, || Ok(config.init(&device)?))?;
     if begins_anew(start)? {
-        model = pretrained::begin_with(model, &recipe.model, &mut *context.note)?;
+        model = pretrained::load(model, &recipe.model, &mut |note| context.note(note))?;
     }
     let model = adaptation::adapt(model, &recipe.model, recipe.seed, &device)?;
     let prepared = Prepared {
         task,
         rate_scales: adaptation::rate_scales(&model, recipe.optimizer.layer_decay),
         model,
-        train,
-        validation,
+        loaders: Loaders { train, validation },
         bundle: encoder,
     };
     prepared.run(recipe, start, context)

@@ -1,21 +1,22 @@
-//! Files of an image classifier beside its weights.
+//! Files of an image classifier besides its weights.
 
 use tinderbox_data::image::Preprocess;
 use tinderbox_model_cnn::ImageClassifierConfig;
 
+use super::recipe::ImageDataRecipe;
 use crate::TrainError;
 use crate::run::{Bundle, LABELS, MODEL_CONFIG, RunDir};
 
 const PREPROCESS: &str = "preprocess.json";
 
-/// What a trained classifier needs besides its weights.
+/// Configuration, labels and preprocessing of a trained image classifier.
 #[derive(Clone, Debug)]
 pub struct ImageBundle {
-    /// The model's configuration.
+    /// Configuration of the model.
     pub config: ImageClassifierConfig,
     /// Class names, in the order of the logits.
     pub labels: Vec<String>,
-    /// What is done to an image before the model sees it.
+    /// Preprocessing of an image.
     pub preprocess: Preprocess,
 }
 
@@ -29,7 +30,7 @@ impl Bundle for ImageBundle {
     }
 
     fn read(run: &RunDir) -> Result<Self, TrainError> {
-        run.recipe(&[])?.images()?;
+        run.recipe_as::<ImageDataRecipe>()?;
         let bundle = Self {
             config: run.read_json(MODEL_CONFIG)?,
             labels: run.read_json(LABELS)?,

@@ -1,4 +1,4 @@
-//! The data of an image recipe, opened, and a model fitted to them.
+//! Data of an image recipe, and a model fitted to them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use tinderbox_data::loader::{Loader, LoaderConfig};
 use tinderbox_model_cnn::ImageClassifierConfig;
 use tinderbox_model_cnn::registry::{self, InputInfo};
 
-use super::{ImageBundle, ImageDataRecipe, ImageDataSource};
+use super::bundle::ImageBundle;
+use super::recipe::{ImageDataRecipe, ImageDataSource, ImageRecipe, model_config};
 use crate::TrainError;
 use crate::pretrained::DataAccess;
-use crate::recipe::Recipe;
 
-/// A split of the data of a recipe, or the part of it that the recipe asks for.
+/// Opens a split of the data, or the subset of it that the recipe asks for.
 ///
 /// # Errors
-/// The data are not there or not what they should be.
+/// The data are missing or invalid.
 pub fn open_dataset(
     recipe: &ImageDataRecipe,
     seed: u64,
@@ -93,7 +93,7 @@ fn given_path(recipe: &ImageDataRecipe) -> Result<&Path, TrainError> {
 type Download =
     fn(&Path, &mut dyn FnMut(u64, Option<u64>)) -> Result<PathBuf, tinderbox_data::DataError>;
 
-/// The folder of a set that can be downloaded: the one given, or the cache.
+/// Folder of a downloadable data set: the given one, or the cache.
 fn locate(
     recipe: &ImageDataRecipe,
     name: &str,
@@ -111,16 +111,16 @@ fn locate(
             cache.display()
         )));
     }
-    Ok(download(&cache, access.progress)?)
+    Ok(download(&cache, access.progress())?)
 }
 
-/// Everything that a run of image classification needs, opened and checked against each other.
+/// Model and data of a run, checked against each other.
 pub struct ImageRun {
-    /// The model, its labels and its preprocessing.
+    /// Model, labels and preprocessing.
     pub classifier: ImageBundle,
-    /// Augmented, shuffled training batches.
+    /// Training batches, augmented and shuffled.
     pub train: Loader<ImageSource>,
-    /// Validation batches in order.
+    /// Validation batches, in order.
     pub validation: Loader<ImageSource>,
 }
 
@@ -128,9 +128,9 @@ impl ImageRun {
     /// Opens the data of `recipe` and fits model and preprocessing to them.
     ///
     /// # Errors
-    /// Data that are not there, a model that does not fit them.
-    pub fn open(recipe: &Recipe, access: &mut DataAccess) -> Result<Self, TrainError> {
-        let data = recipe.images()?;
+    /// The data are missing or invalid, or the model does not fit them.
+    pub fn open(recipe: &ImageRecipe, access: &mut DataAccess) -> Result<Self, TrainError> {
+        let data = &recipe.data;
         let train = Arc::new(open_dataset(data, recipe.seed, Split::Train, access)?);
         let validation = open_dataset(data, recipe.seed, Split::Validation, access)?;
         let classifier = classifier(recipe, &train)?;
@@ -153,10 +153,10 @@ impl ImageRun {
     }
 }
 
-/// Batches of `dataset` once, in order.
+/// Loads `dataset` in order, without augmentation.
 ///
 /// # Errors
-/// The data set is empty, or its images do not get one size.
+/// The data set is empty, or its images are not resized to one size.
 pub fn validation_loader(
     dataset: ImageDataset,
     preprocess: &Preprocess,
@@ -169,8 +169,8 @@ pub fn validation_loader(
     Ok(Loader::new(Arc::new(source), config)?)
 }
 
-/// The loader's part of a recipe.
-pub fn loader_config(recipe: &Recipe) -> LoaderConfig {
+/// Loader settings of a recipe.
+pub fn loader_config(recipe: &ImageRecipe) -> LoaderConfig {
     LoaderConfig::new(recipe.train.batch_size)
         .with_workers(recipe.train.workers)
         .with_shuffle(recipe.seed)
@@ -178,7 +178,7 @@ pub fn loader_config(recipe: &Recipe) -> LoaderConfig {
         .with_skip_bad(recipe.train.skip_bad)
 }
 
-fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<ImageBundle, TrainError> {
+fn classifier(recipe: &ImageRecipe, train: &ImageDataset) -> Result<ImageBundle, TrainError> {
     let labels = train.classes().to_vec();
     let mut model = recipe.model.clone();
     let classes = i64::try_from(labels.len()).unwrap_or(i64::MAX);
@@ -186,23 +186,22 @@ fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<ImageBundle, Trai
         .options
         .entry("num_classes")
         .or_insert(toml::Value::Integer(classes));
-    let config = model
-        .image_classifier()
-        .map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
+    let config =
+        model_config(&model).map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
     config.validate()?;
     if config.num_classes() < labels.len() {
         return Err(TrainError::Mismatch(format!(
-            "there are {} classes in the data and model.num_classes is {}",
+            "the data have {} classes, but model.num_classes is {}",
             labels.len(),
             config.num_classes()
         )));
     }
     let input = input_of(&recipe.model.name)?;
-    let transforms = match &recipe.images()?.val_transforms {
+    let transforms = match &recipe.data.val_transforms {
         Some(transforms) => transforms.clone(),
         None => resize_and_crop(&input, train.image_size()),
     };
-    let (mean, std) = normalisation(recipe.images()?, &config, &input);
+    let (mean, std) = normalisation(&recipe.data, &config, &input);
     let preprocess = Preprocess::new(config.in_channels(), mean, std).with_transforms(transforms);
     preprocess.validate()?;
     Ok(ImageBundle {
@@ -212,21 +211,21 @@ fn classifier(recipe: &Recipe, train: &ImageDataset) -> Result<ImageBundle, Trai
     })
 }
 
-/// The preprocessing that a model's weights were made for.
+/// Preprocessing that a model's pretrained weights expect.
 pub fn preprocess(input: &InputInfo, config: &ImageClassifierConfig) -> Preprocess {
     let (mean, std) = own_normalisation(input, config);
     Preprocess::new(config.in_channels(), mean, std).with_transforms(resize_and_crop(input, None))
 }
 
-/// What the model called `name` expects as input.
+/// Expected input of the model `name`.
 fn input_of(name: &str) -> Result<InputInfo, TrainError> {
     match registry::find(name) {
         Some(info) => Ok(info.input),
-        None => Err(TrainError::Mismatch(format!("there is no model `{name}`"))),
+        None => Err(TrainError::Mismatch(format!("unknown model `{name}`"))),
     }
 }
 
-/// The model's own preprocessing, which does nothing to images that have its size already.
+/// The model's own resize and crop; none for images that already have its size.
 fn resize_and_crop(input: &InputInfo, stored: Option<(usize, usize)>) -> Vec<Transform> {
     let size = input.crop_size;
     if stored == Some((size, size)) {
@@ -247,7 +246,7 @@ fn resize_and_crop(input: &InputInfo, stored: Option<(usize, usize)>) -> Vec<Tra
     ]
 }
 
-/// The recipe's mean and deviation, or the model's.
+/// Mean and standard deviation of the recipe, or of the model.
 fn normalisation(
     data: &ImageDataRecipe,
     config: &ImageClassifierConfig,
@@ -259,7 +258,7 @@ fn normalisation(
     own_normalisation(input, config)
 }
 
-/// The model's mean and deviation; those of a grey image are the average over the colours.
+/// Mean and standard deviation of the model, averaged over the colours for grey images.
 fn own_normalisation(input: &InputInfo, config: &ImageClassifierConfig) -> (Vec<f32>, Vec<f32>) {
     let fit = |values: [f32; 3]| match config.in_channels() {
         3 => values.to_vec(),

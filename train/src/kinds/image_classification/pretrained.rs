@@ -10,12 +10,13 @@ use tinderbox_model_cnn::weights::known::{self, KnownWeights};
 use crate::TrainError;
 use crate::pretrained::{DataAccess, not_loaded};
 use crate::recipe::{ModelRecipe, nearest};
+use crate::session::SessionContext;
 
-/// The file with the weights `name`: a path, or a name of [`known`], which is downloaded if it is not in the cache.
-/// `model` is what they are for.
+/// Locates weights: a file, or published weights by a name of [`known`], which are downloaded if
+/// they are not in the cache. `model` is the name of the model.
 ///
 /// # Errors
-/// There are no such weights, they are of another model, or they cannot be downloaded.
+/// The weights are unknown, belong to another model, or cannot be downloaded.
 pub fn locate(name: &str, model: &str, access: &mut DataAccess) -> Result<PathBuf, TrainError> {
     if Path::new(name).is_file() {
         return Ok(name.into());
@@ -42,46 +43,48 @@ fn download(weights: &KnownWeights, access: &mut DataAccess) -> Result<PathBuf, 
         url: weights.url,
         name: weights.file_name(),
         checksum: Checksum::Sha256Prefix(weights.sha256),
-        // Its length is not published; the server tells it.
+        // Its size is not published.
         bytes: None,
     };
     Ok(fetch(
         &access.cache.join("weights"),
         &file,
-        access.progress,
+        access.progress(),
     )?)
 }
 
-/// The network that training begins with: `model` with the weights that the recipe names, if it names any. A head for
-/// another number of classes is left as it is. `note` is told what was loaded and what was not.
+/// Loads the pretrained weights of the recipe into `model`, if it names any. A head for another
+/// number of classes stays as it is. `note` receives what was loaded and what was not.
 ///
 /// # Errors
 /// As [`locate`]; the weights cannot be read, or do not fit.
-pub(super) fn begin_with(
+pub(super) fn load(
     model: ImageClassifier,
     recipe: &ModelRecipe,
-    access: &mut DataAccess,
-    note: &mut dyn FnMut(&str),
+    context: &mut SessionContext,
 ) -> Result<ImageClassifier, TrainError> {
     let Some(name) = &recipe.weights else {
         return Ok(model);
     };
-    let path = locate(name, &recipe.name, access)?;
+    let path = locate(name, &recipe.name, &mut context.access)?;
     let head = model.head_name().to_string();
     let options = LoadOptions {
         strict: recipe.strict,
         head: Some(head.clone()),
     };
     let (model, left) = tinderbox_weights::load_with(model, &path, &options)?;
-    note(&format!("beginning with the weights of {}", path.display()));
+    context.note(&format!(
+        "loaded pretrained weights from {}",
+        path.display()
+    ));
     let (of_head, rest) = left.split(&head);
     if !of_head.is_empty() {
-        note(&format!(
-            "its head `{head}` does not fit and is left new: {of_head}"
+        context.note(&format!(
+            "the head `{head}` does not fit and is newly initialised: {of_head}"
         ));
     }
     if !rest.is_empty() {
-        note(&not_loaded(&rest));
+        context.note(&not_loaded(&rest));
     }
     Ok(model)
 }

@@ -4,12 +4,18 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tinderbox_data::image::Transform;
+use tinderbox_model_cnn::{ImageClassifierConfig, registry};
 
-/// Where images come from.
+use crate::recipe::{DataSection, ModelRecipe, Problems, Recipe};
+
+/// A recipe for image classification.
+pub type ImageRecipe = Recipe<ImageDataRecipe>;
+
+/// Source of the images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImageDataSource {
-    /// Ten classes of drawn shapes, generated from the seed; needs no file.
+    /// Ten classes of drawn shapes, generated from the seed.
     Shapes,
     /// CIFAR-10's binary batches.
     Cifar10,
@@ -21,31 +27,31 @@ pub enum ImageDataSource {
     Idx,
     /// A folder with `train/CLASS/*.{jpg,jpeg,png}` and `val/CLASS/...`.
     Folder,
-    /// ImageNet (ILSVRC 2012) as it is unpacked, or in its archives.
+    /// ImageNet (ILSVRC 2012), unpacked or in its archives.
     #[serde(rename = "imagenet")]
     ImageNet,
-    /// Tiny-ImageNet as it is unpacked.
+    /// Tiny-ImageNet, unpacked.
     #[serde(rename = "tiny_imagenet")]
     TinyImageNet,
-    /// Tar shards, as `tinderbox data shards` and WebDataset's tools write them: `train-*.tar` and `val-*.tar`.
+    /// Tar shards of `tinderbox data shards` or WebDataset: `train-*.tar` and `val-*.tar`.
     Shards,
 }
 
-/// Images, and what is done to them before the network sees them.
+/// Image data and their preprocessing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ImageDataRecipe {
-    /// Where images come from.
+    /// Source of the images.
     pub source: ImageDataSource,
-    /// The folder they lie in. Without it, downloadable sets are looked for in the cache folder.
+    /// Folder of the data (default: the cache folder, for downloadable sets).
     pub path: Option<PathBuf>,
-    /// Download the set into the cache folder if it is not there.
+    /// Download the data set into the cache folder if it is missing.
     pub download: bool,
-    /// Use only the first so many classes.
+    /// Use the first n classes only.
     pub classes: Option<usize>,
-    /// Use only this share of the images of each class, at least one: always the same ones.
+    /// Use this fraction of the images of each class, at least one: always the same ones.
     pub fraction: Option<f64>,
-    /// The same for validation images, where it is to be another share.
+    /// Fraction of the validation images (default: `fraction`).
     pub val_fraction: Option<f64>,
     /// Number of training images that `shapes` draws.
     pub train_size: usize,
@@ -53,20 +59,21 @@ pub struct ImageDataRecipe {
     pub val_size: usize,
     /// Height and width of the images that `shapes` draws.
     pub image_size: usize,
-    /// Applied to a training image, in this order.
+    /// Transforms of a training image, in order.
     ///
-    /// Without it nothing is random: what validation does is done.
+    /// Default: the validation transforms, no augmentation.
     pub train_transforms: Option<Vec<Transform>>,
-    /// Applied to a validation image, in this order; the model's own resize and crop by default.
+    /// Transforms of a validation image, in order (default: the model's own resize and crop).
     pub val_transforms: Option<Vec<Transform>>,
-    /// Mix each training image with another of its batch, by shares from Beta(alpha, alpha); 0 does not (mixup).
+    /// Mixup: mix each training image with another of its batch by weights from Beta(alpha, alpha);
+    /// 0 turns it off.
     pub mixup_alpha: f64,
-    /// Replace a rectangle of each training image by that of another, likewise (CutMix). With both, one of them is drawn
-    /// for each batch.
+    /// CutMix: replace a rectangle of each training image with that of another, of an area drawn
+    /// from Beta(alpha, alpha). With mixup too, one of them is drawn for each batch.
     pub cutmix_alpha: f64,
-    /// Per-channel mean, of pixels in `[0, 1]`; the model's own by default.
+    /// Mean per channel, of pixels in `[0, 1]` (default: the model's).
     pub mean: Option<Vec<f32>>,
-    /// Per-channel standard deviation; the model's own by default.
+    /// Standard deviation per channel (default: the model's).
     pub std: Option<Vec<f32>>,
 }
 
@@ -90,4 +97,102 @@ impl Default for ImageDataRecipe {
             std: None,
         }
     }
+}
+
+impl DataSection for ImageDataRecipe {
+    type Source = ImageDataSource;
+
+    const KIND: &'static str = "image classification";
+
+    fn best_metric(&self) -> &'static str {
+        "accuracy"
+    }
+
+    fn is_generated(&self) -> bool {
+        self.source == ImageDataSource::Shapes
+    }
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        self.path.iter_mut().collect()
+    }
+
+    fn check(recipe: &Recipe<Self>, problems: &mut Problems) {
+        match model_config(&recipe.model) {
+            Ok(config) => problems.take(config.validate()),
+            Err(found) => problems.extend(found),
+        }
+        check_images(&recipe.data, problems);
+        recipe.refuse_recurrent_options(problems);
+        recipe.refuse_encoder_options(problems);
+    }
+}
+
+/// The model of a recipe: its defaults, overridden by the options of the section.
+///
+/// # Errors
+/// A sentence per problem: an unknown name, an unknown option, a value of the wrong type.
+pub fn model_config(model: &ModelRecipe) -> Result<ImageClassifierConfig, Vec<String>> {
+    match registry::find(&model.name) {
+        Some(info) => model.with_options(&(info.config)()),
+        None => Err(model.unknown(registry::MODELS.iter().map(|info| info.name))),
+    }
+}
+
+fn check_images(data: &ImageDataRecipe, problems: &mut Problems) {
+    let needs_path = matches!(
+        data.source,
+        ImageDataSource::Folder
+            | ImageDataSource::Idx
+            | ImageDataSource::ImageNet
+            | ImageDataSource::Shards
+            | ImageDataSource::TinyImageNet
+    );
+    problems.require(
+        !needs_path || data.path.is_some(),
+        "data.path",
+        "must be given for this data.source",
+    );
+    problems.require(
+        data.classes != Some(0),
+        "data.classes",
+        "must be at least 1, got 0",
+    );
+    for (key, fraction) in [
+        ("data.fraction", data.fraction),
+        ("data.val_fraction", data.val_fraction),
+    ] {
+        let value = fraction.unwrap_or(1.0);
+        let holds = value > 0.0 && value <= 1.0;
+        problems.require(
+            holds,
+            key,
+            &format!("must be above 0 and at most 1, got {value}"),
+        );
+    }
+    if data.source == ImageDataSource::Shapes {
+        for (key, value) in [
+            ("data.train_size", data.train_size),
+            ("data.val_size", data.val_size),
+            ("data.image_size", data.image_size),
+        ] {
+            problems.positive(key, value as f64);
+        }
+    }
+    for (key, transforms) in [
+        ("data.train_transforms", &data.train_transforms),
+        ("data.val_transforms", &data.val_transforms),
+    ] {
+        let found = Transform::problems(key, transforms.as_deref().unwrap_or_default());
+        problems.extend(found.iter().map(ToString::to_string));
+    }
+    problems.not_negative("data.mixup_alpha", data.mixup_alpha);
+    problems.not_negative("data.cutmix_alpha", data.cutmix_alpha);
+    for value in data.std.iter().flatten() {
+        problems.positive("data.std", f64::from(*value));
+    }
+    problems.require(
+        data.mean.as_ref().map(Vec::len) == data.std.as_ref().map(Vec::len),
+        "data.mean and data.std",
+        "must be given together, one number per channel",
+    );
 }

@@ -1,4 +1,4 @@
-//! Image classification.
+//! The task of image classification.
 
 use burn::tensor::{Device, Int, Tensor, Transaction};
 use tinderbox_data::image::{ImageBatch, ImageSource};
@@ -6,13 +6,14 @@ use tinderbox_kernels::loss::{cross_entropy, log_softmax};
 use tinderbox_model_cnn::ImageClassifier;
 
 use crate::TrainError;
+use crate::kinds::read_logits;
 use crate::metrics::{MetricInfo, Tally};
-use crate::task::{Carry, Task};
+use crate::task::{HiddenState, Task};
 
-/// Cross-entropy on class labels; accuracy, and top-5 accuracy where there are more than five classes.
+/// Cross-entropy on class labels; accuracy, and top-5 accuracy for more than five classes.
 ///
-/// Where images of a training batch are mixed with each other, so are their labels in the loss; the training accuracy
-/// then counts the label with the larger share.
+/// If images of a training batch are mixed, so are their labels in the loss; training accuracy then
+/// counts the label with the larger weight.
 pub struct ImageClassificationTask {
     metrics: Vec<MetricInfo>,
     label_smoothing: f64,
@@ -27,8 +28,8 @@ pub struct ImageClassificationOutput {
 }
 
 impl ImageClassificationTask {
-    /// `label_smoothing` is the share of each target that is spread over all classes (Szegedy et al. 2016,
-    /// <https://arxiv.org/abs/1512.00567>); validation never smooths.
+    /// `label_smoothing` is the share of each target that is spread over all classes (Szegedy et
+    /// al. 2016, <https://arxiv.org/abs/1512.00567>), in training only.
     pub fn new(num_classes: usize, label_smoothing: f64) -> Self {
         let mut metrics = vec![MetricInfo::lower("loss"), MetricInfo::fraction("accuracy")];
         if num_classes > 5 {
@@ -41,8 +42,9 @@ impl ImageClassificationTask {
         }
     }
 
-    /// The mean loss over a batch, `[1]`, of logits `[batch, num_classes]` and as many soft targets, whose rows sum to 1:
-    /// PyTorch's `CrossEntropyLoss(label_smoothing=..)` with probabilities for targets.
+    /// Mean loss, `[1]`, of logits and soft targets, `[batch, num_classes]` each, with rows of
+    /// targets that sum to 1: PyTorch's `CrossEntropyLoss(label_smoothing=..)` with probabilities
+    /// as targets.
     pub fn soft_loss(&self, logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
         let [_, classes] = targets.dims();
         let smoothing = self.label_smoothing;
@@ -50,7 +52,7 @@ impl ImageClassificationTask {
         -(targets * log_softmax(logits)).sum_dim(1).mean()
     }
 
-    /// The mean loss over a batch of logits `[batch, num_classes]`, `[1]`.
+    /// Mean loss, `[1]`, of logits `[batch, num_classes]`.
     pub fn loss(&self, logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
         cross_entropy(logits, targets, self.label_smoothing).mean()
     }
@@ -73,7 +75,7 @@ impl Task for ImageClassificationTask {
         &self,
         model: &ImageClassifier,
         batch: ImageBatch,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, ImageClassificationOutput), TrainError> {
         let labels = batch.main_labels().to_vec();
@@ -93,14 +95,14 @@ impl Task for ImageClassificationTask {
     }
 
     fn tally(&self, output: ImageClassificationOutput) -> Result<Tally, TrainError> {
-        // One read for both, because every read waits for the device.
+        // One read for both, since every read waits for the device.
         let read = Transaction::default()
             .register(output.loss)
             .register(output.logits)
             .try_execute()
             .map_err(|e| TrainError::Execution(e.to_string()))?;
         let [loss, logits] = <[_; 2]>::try_from(read)
-            .map_err(|_| TrainError::Execution("a read returned too little".into()))?;
+            .map_err(|_| TrainError::Execution("the device returned too few tensors".into()))?;
         let loss = f64::from(loss.iter::<f32>().next().unwrap_or(f32::NAN));
         let logits: Vec<f32> = logits.iter::<f32>().collect();
         let count = output.labels.len();
@@ -115,7 +117,7 @@ impl Task for ImageClassificationTask {
         &self,
         model: &ImageClassifier,
         batch: ImageBatch,
-        _carry: &mut Carry,
+        _hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<Tally, TrainError> {
         let labels = batch.labels.clone();
@@ -137,32 +139,7 @@ impl Task for ImageClassificationTask {
     }
 }
 
-/// Logits `[batch, num_classes]`, row by row.
-///
-/// # Errors
-/// The device failed.
-pub fn read_logits(logits: Tensor<2>) -> Result<Vec<f32>, TrainError> {
-    let data = logits
-        .try_into_data()
-        .map_err(|e| TrainError::Execution(e.to_string()))?;
-    Ok(data.iter::<f32>().collect())
-}
-
-/// The classes of one row of logits with their probabilities, most probable first.
-pub fn ranked(logits: &[f32]) -> Vec<(usize, f64)> {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let exp: Vec<f64> = logits
-        .iter()
-        .map(|logit| f64::from(logit - largest).exp())
-        .collect();
-    let sum: f64 = exp.iter().sum();
-    let mut classes: Vec<(usize, f64)> = exp.into_iter().map(|e| e / sum).enumerate().collect();
-    // Equal logits keep the order of their classes, so that the result is the same everywhere.
-    classes.sort_by(|a, b| b.1.total_cmp(&a.1));
-    classes
-}
-
-/// How many rows have their label among the `k` largest logits.
+/// Number of rows with their label among the `k` largest logits.
 fn within_top(k: usize, logits: &[f32], labels: &[usize]) -> f64 {
     let classes = logits.len() / labels.len().max(1);
     let mut hits = 0;
@@ -176,7 +153,7 @@ fn within_top(k: usize, logits: &[f32], labels: &[usize]) -> f64 {
     hits as f64
 }
 
-/// The sum of `log(sum(exp(logits))) - logits[label]` over all rows, in double precision.
+/// Sum of `log(sum(exp(logits))) - logits[label]` over all rows, in double precision.
 fn summed_loss(logits: &[f32], labels: &[usize]) -> f64 {
     let classes = logits.len() / labels.len().max(1);
     let mut sum = 0.0;
@@ -191,6 +168,7 @@ fn summed_loss(logits: &[f32], labels: &[usize]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kinds::ranked;
 
     const LOGITS: [f32; 6] = [0.0, 2.0, 1.0, 3.0, 3.0, 0.0];
 
@@ -211,7 +189,8 @@ mod tests {
         assert!((summed_loss(&LOGITS[..3], &[1]) + top.1.ln()).abs() < 1e-12);
     }
 
-    /// `CrossEntropyLoss(label_smoothing=s)(torch.tensor(logits), torch.tensor(soft))` of PyTorch 2.15.
+    /// `CrossEntropyLoss(label_smoothing=s)(torch.tensor(logits), torch.tensor(soft))` of PyTorch
+    /// 2.15.
     #[test]
     fn the_soft_loss_is_pytorchs() {
         let device = Device::flex();
@@ -226,7 +205,7 @@ mod tests {
             let got = loss(smoothing, soft);
             assert!((got - expected).abs() < 1e-6, "{smoothing}: {got}");
         }
-        // Targets that are not soft give the loss on labels.
+        // One-hot targets give the loss on labels.
         let task = ImageClassificationTask::new(3, 0.1);
         let logits = Tensor::<2>::from_floats([[0.0, 2.0, 1.0], [3.0, 3.0, 0.0]], &device);
         let labels = Tensor::from_ints([1, 2], &device);

@@ -1,30 +1,37 @@
-//! From a recipe to a classifier ready for training.
+//! Training of an image classifier.
 
 use std::collections::BTreeMap;
 
+use super::bundle::ImageBundle;
 use super::data::ImageRun;
-use super::{ImageBundle, ImageClassificationTask, pretrained};
+use super::pretrained;
+use super::recipe::{ImageDataRecipe, ImageRecipe};
+use super::task::ImageClassificationTask;
 use crate::TrainError;
-use crate::recipe::Recipe;
-use crate::session::{Prepared, SessionContext, StartMode, begins_anew, init_model};
-use crate::trainer::Outcome;
+use crate::params::init_model;
+use crate::session::prepared::Prepared;
+use crate::session::{SessionContext, StartMode, Work, begins_anew};
+use crate::trainer::{Loaders, Outcome};
 
-/// Trains a model as `recipe` says.
-///
-/// # Errors
-/// As [`crate::kinds::train`].
-pub fn train(
-    recipe: &Recipe,
-    start: &StartMode,
-    mut context: SessionContext,
-) -> Result<Outcome, TrainError> {
-    let prepared = prepare(recipe, start, &mut context)?;
-    prepared.run(recipe, start, context)
+/// Image classification.
+pub struct ImageClassification;
+
+impl Work for ImageClassification {
+    type Data = ImageDataRecipe;
+
+    fn train(
+        recipe: &ImageRecipe,
+        start: &StartMode,
+        mut context: SessionContext,
+    ) -> Result<Outcome, TrainError> {
+        let prepared = prepare(recipe, start, &mut context)?;
+        prepared.run(recipe, start, context)
+    }
 }
 
-/// Opens the data of `recipe` and builds the model that training begins with.
+/// Opens the data of `recipe` and builds the initial model.
 fn prepare(
-    recipe: &Recipe,
+    recipe: &ImageRecipe,
     start: &StartMode,
     context: &mut SessionContext,
 ) -> Result<Prepared<ImageClassificationTask, ImageBundle>, TrainError> {
@@ -38,8 +45,7 @@ fn prepare(
     let config = &classifier.config;
     let mut model = init_model(recipe.seed, &device, || Ok(config.init(&device)?))?;
     if begins_anew(start)? {
-        let (access, note) = (&mut context.access, &mut *context.note);
-        model = pretrained::begin_with(model, &recipe.model, access, note)?;
+        model = pretrained::load(model, &recipe.model, context)?;
     }
     if recipe.model.freeze_backbone {
         model = model.freeze_backbone();
@@ -47,8 +53,7 @@ fn prepare(
     Ok(Prepared {
         task: ImageClassificationTask::new(config.num_classes(), smoothing),
         model,
-        train,
-        validation,
+        loaders: Loaders { train, validation },
         bundle: classifier,
         rate_scales: BTreeMap::new(),
     })

@@ -1,17 +1,18 @@
-//! Files of a language model beside its weights.
+//! Files of a language model besides its weights.
 
 use tinderbox_data::text::Tokenizer;
 
 use super::model::LanguageModelConfig;
+use super::recipe::LanguageDataRecipe;
 use crate::TrainError;
 use crate::run::{Bundle, MODEL_CONFIG, RunDir, TOKENIZER};
 
-/// What a trained language model needs besides its weights.
+/// Configuration and tokenizer of a trained language model.
 #[derive(Clone, Debug)]
 pub struct LanguageBundle {
-    /// The model's configuration.
+    /// Configuration of the model.
     pub config: LanguageModelConfig,
-    /// What its tokens are.
+    /// Tokenizer.
     pub tokenizer: Tokenizer,
 }
 
@@ -24,7 +25,7 @@ impl Bundle for LanguageBundle {
     }
 
     fn read(run: &RunDir) -> Result<Self, TrainError> {
-        run.recipe(&[])?.text()?;
+        run.recipe_as::<LanguageDataRecipe>()?;
         let config: LanguageModelConfig = run.read_json(MODEL_CONFIG)?;
         Ok(Self {
             tokenizer: run.read_tokenizer(config.vocab_size())?,

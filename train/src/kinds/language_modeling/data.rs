@@ -1,4 +1,4 @@
-//! The text of a recipe, opened, and a language model fitted to it.
+//! Text of a language modelling recipe, and a model fitted to it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,16 +11,18 @@ use tinderbox_data::text::language::{
     Corpus, Streams, TokenShards, Tokens, Windows, penn_treebank, treebank,
 };
 
-use super::LanguageModelConfig;
+use super::bundle::LanguageBundle;
+use super::model::LanguageModelConfig;
+use super::recipe::{
+    LanguageDataRecipe, LanguageDataSource, LanguageRecipe, TextUnit, model_config,
+};
 use super::token_source::TokenSource;
-use super::{LanguageBundle, LanguageDataRecipe, LanguageDataSource, TextUnit};
 use crate::TrainError;
-use crate::recipe::Recipe;
 
-/// The text of a recipe, as tokens.
+/// Opens the text of a recipe, as tokens.
 ///
 /// # Errors
-/// The text is not there or not what it should be.
+/// The text is missing or invalid.
 pub fn open_corpus(data: &LanguageDataRecipe, seed: u64) -> Result<Corpus, TrainError> {
     Ok(match data.source {
         LanguageDataSource::Grammar => grammar::corpus(seed, data.train_size, data.val_size)?,
@@ -48,13 +50,13 @@ fn given_path(data: &LanguageDataRecipe) -> Result<&Path, TrainError> {
     data.path.as_deref().ok_or_else(missing)
 }
 
-/// Everything that a run of language modelling needs, opened and checked against each other.
+/// Model and data of a run, checked against each other.
 pub struct LanguageRun {
-    /// The model and its tokenizer.
+    /// Model and tokenizer.
     pub text_model: LanguageBundle,
     /// Training batches.
     pub train: Loader<TokenSource>,
-    /// Validation batches in order.
+    /// Validation batches, in order.
     pub validation: Loader<TokenSource>,
 }
 
@@ -62,9 +64,9 @@ impl LanguageRun {
     /// Opens the text of `recipe` and fits the model to it.
     ///
     /// # Errors
-    /// Text that is not there, a model that does not fit it.
-    pub fn open(recipe: &Recipe) -> Result<Self, TrainError> {
-        let data = recipe.text()?;
+    /// The text is missing or invalid, or the model does not fit it.
+    pub fn open(recipe: &LanguageRecipe) -> Result<Self, TrainError> {
+        let data = &recipe.data;
         let corpus = open_corpus(data, recipe.seed)?;
         let config = fitted(recipe, &corpus.tokenizer)?;
         let train = training_loader(recipe, data, &config, corpus.train)?;
@@ -81,9 +83,12 @@ impl LanguageRun {
     }
 }
 
-/// The model's configuration, with as many tokens as there are.
-fn fitted(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<LanguageModelConfig, TrainError> {
-    let data = recipe.text()?;
+/// Configuration of the model, with the vocabulary size of the tokenizer unless given.
+fn fitted(
+    recipe: &LanguageRecipe,
+    tokenizer: &Tokenizer,
+) -> Result<LanguageModelConfig, TrainError> {
+    let data = &recipe.data;
     let mut model = recipe.model.clone();
     let tokens = tokenizer.vocab_size();
     let size = i64::try_from(tokens).unwrap_or(i64::MAX);
@@ -91,13 +96,12 @@ fn fitted(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<LanguageModelConfig,
         .options
         .entry("vocab_size")
         .or_insert(toml::Value::Integer(size));
-    let config = model
-        .language_model()
-        .map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
+    let config =
+        model_config(&model).map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
     config.validate()?;
     if config.vocab_size() < tokens {
         return Err(TrainError::Mismatch(format!(
-            "the text has {tokens} different tokens and model.vocab_size is {}",
+            "the text has {tokens} distinct tokens, but model.vocab_size is {}",
             config.vocab_size()
         )));
     }
@@ -105,9 +109,9 @@ fn fitted(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<LanguageModelConfig,
     Ok(config)
 }
 
-/// What only one kind of model can do is refused for the other, rather than ignored.
+/// Refuses options of the other kind of model, rather than ignore them.
 fn check_kind(
-    recipe: &Recipe,
+    recipe: &LanguageRecipe,
     data: &LanguageDataRecipe,
     config: &LanguageModelConfig,
 ) -> Result<(), TrainError> {
@@ -126,11 +130,8 @@ fn check_kind(
     }
     for (key, is_asked_for) in [
         ("data.vary_length", data.vary_length),
-        (
-            "train.activation_decay",
-            recipe.train.activation_decay > 0.0,
-        ),
-        ("train.slowness_decay", recipe.train.slowness_decay > 0.0),
+        ("train.ar_alpha", recipe.train.ar_alpha > 0.0),
+        ("train.tar_beta", recipe.train.tar_beta > 0.0),
     ] {
         if is_asked_for {
             return Err(only(key, "recurrent"));
@@ -144,7 +145,7 @@ fn only(key: &str, kind: &str) -> TrainError {
 }
 
 fn training_loader(
-    recipe: &Recipe,
+    recipe: &LanguageRecipe,
     data: &LanguageDataRecipe,
     config: &LanguageModelConfig,
     tokens: Tokens,
@@ -164,17 +165,17 @@ fn training_loader(
     loader(recipe, source, batch_size, recipe.train.drop_last)
 }
 
-/// Batches that have every token of `tokens` as a target once, in order. `start` is the token that ends a text.
+/// Loads `tokens` in order, with every token as a target once. `start` is the end-of-text token.
 ///
 /// # Errors
-/// There are no tokens.
+/// `tokens` is empty.
 pub fn evaluation_loader(
-    recipe: &Recipe,
+    recipe: &LanguageRecipe,
     config: &LanguageModelConfig,
     tokens: Tokens,
     start: Option<u32>,
 ) -> Result<Loader<TokenSource>, TrainError> {
-    let data = recipe.text()?;
+    let data = &recipe.data;
     let time = data.sequence_length;
     let (source, batch_size) = match config {
         LanguageModelConfig::Recurrent(_) => {
@@ -191,12 +192,12 @@ pub fn evaluation_loader(
 }
 
 fn loader(
-    recipe: &Recipe,
+    recipe: &LanguageRecipe,
     source: TokenSource,
     batch_size: usize,
     drop_last: bool,
 ) -> Result<Loader<TokenSource>, TrainError> {
-    // Not shuffled: streams have an order, and training windows are at random places anyway.
+    // Not shuffled: streams are ordered, and training windows have random positions anyway.
     let config = LoaderConfig::new(batch_size)
         .with_workers(recipe.train.workers)
         .with_drop_last(drop_last);

@@ -1,4 +1,4 @@
-//! Language models of either kind: recurrent, with a state that is carried along, and attention, with a context.
+//! Language models: recurrent, with a hidden state, and attention, with a context.
 
 use std::path::Path;
 
@@ -11,33 +11,33 @@ use tinderbox_weights::WeightsError;
 
 use crate::TrainError;
 
-/// Which language model.
+/// Configuration of a language model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum LanguageModelConfig {
-    /// A recurrent network.
+    /// Recurrent network.
     Recurrent(RnnLmConfig),
-    /// A decoder of attention layers.
+    /// Transformer decoder.
     Attention(tinderbox_model_transformer::CausalLmConfig),
 }
 
-/// A language model that has a name, from the registry of either crate.
+/// A named language model, from the registry of either crate.
 #[derive(Clone, Debug)]
 pub struct LanguageModelInfo {
-    /// What a recipe calls it.
+    /// Name in recipes.
     pub name: &'static str,
-    /// What it is, in a line.
+    /// Description in one line.
     pub summary: &'static str,
-    /// Where it was published.
+    /// Paper.
     pub paper: &'static str,
-    /// Number of parameters, with as many tokens as it was published with.
+    /// Number of parameters, with the published vocabulary.
     pub parameters: u64,
-    /// Its configuration.
+    /// Configuration.
     pub config: LanguageModelConfig,
 }
 
 impl LanguageModelInfo {
-    /// All of them.
+    /// All named language models.
     pub fn all() -> Vec<Self> {
         let recurrent = tinderbox_model_rnn::registry::MODELS
             .iter()
@@ -61,10 +61,10 @@ impl LanguageModelInfo {
 }
 
 impl LanguageModelConfig {
-    /// Whether it describes a network.
+    /// Checks the ranges of all options.
     ///
     /// # Errors
-    /// It does not.
+    /// An option is out of range.
     pub fn validate(&self) -> Result<(), TrainError> {
         match self {
             Self::Recurrent(config) => Ok(config.validate()?),
@@ -72,10 +72,10 @@ impl LanguageModelConfig {
         }
     }
 
-    /// The network, with weights that are still to be drawn.
+    /// Builds the network, with weights that are drawn when they are first used.
     ///
     /// # Errors
-    /// The configuration describes none.
+    /// An option is out of range.
     pub fn init(&self, device: &Device) -> Result<LanguageModel, TrainError> {
         Ok(match self {
             Self::Recurrent(config) => LanguageModel::Recurrent(config.init(device)?),
@@ -83,7 +83,7 @@ impl LanguageModelConfig {
         })
     }
 
-    /// How many tokens it knows.
+    /// Vocabulary size.
     pub fn vocab_size(&self) -> usize {
         match self {
             Self::Recurrent(config) => config.vocab_size,
@@ -91,7 +91,7 @@ impl LanguageModelConfig {
         }
     }
 
-    /// How many tokens it can see at once; a recurrent network has no limit.
+    /// Context length in tokens; `None` for a recurrent network.
     pub fn context_length(&self) -> Option<usize> {
         match self {
             Self::Recurrent(_) => None,
@@ -101,22 +101,22 @@ impl LanguageModelConfig {
 }
 
 /// A language model.
-// There is one of them in a program, and a box would only add a step to every access.
+// A program has one of these; a box would only add an indirection.
 #[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 pub enum LanguageModel {
-    /// A recurrent network.
+    /// Recurrent network.
     Recurrent(RnnLm),
-    /// A decoder of attention layers.
+    /// Transformer decoder.
     Attention(tinderbox_model_transformer::CausalLm),
 }
 
 impl LanguageModel {
-    /// The model with the weights at `path`, all of which must fit. A head that shares the embeddings' weights may be in
-    /// the file a second time, and GPT-2 may have either of its two spellings.
+    /// Loads the weights at `path`, all of which must fit. The file may hold a head that is tied to
+    /// the embeddings a second time, and either of GPT-2's two spellings of names.
     ///
     /// # Errors
-    /// The file cannot be read or is of another model.
+    /// The file cannot be read or belongs to another model.
     pub fn with_weights(self, path: &Path) -> Result<Self, WeightsError> {
         Ok(match self {
             Self::Recurrent(model) => {
@@ -126,7 +126,7 @@ impl LanguageModel {
         })
     }
 
-    /// How many tokens it knows.
+    /// Vocabulary size.
     pub fn vocab_size(&self) -> usize {
         match self {
             Self::Recurrent(model) => model.vocab_size(),
@@ -134,7 +134,7 @@ impl LanguageModel {
         }
     }
 
-    /// How many tokens it can see at once; a recurrent network has no limit.
+    /// Context length in tokens; `None` for a recurrent network.
     pub fn context_length(&self) -> Option<usize> {
         match self {
             Self::Recurrent(_) => None,

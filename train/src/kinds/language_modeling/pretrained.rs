@@ -2,16 +2,17 @@
 
 use tinderbox_weights::LoadOptions;
 
-use super::LanguageModel;
+use super::model::LanguageModel;
 use crate::TrainError;
 use crate::pretrained::not_loaded;
 use crate::recipe::ModelRecipe;
 
-/// `model` with the weights that the recipe names, if it names any. `note` is told what was loaded and what was not.
+/// Loads the pretrained weights of the recipe into `model`, if it names any. `note` receives what
+/// was loaded and what was not.
 ///
 /// # Errors
-/// There is no such file, it cannot be read, or the weights do not fit.
-pub(super) fn begin_with(
+/// The file is missing or unreadable, or the weights do not fit.
+pub(super) fn load(
     model: LanguageModel,
     recipe: &ModelRecipe,
     note: &mut dyn FnMut(&str),
@@ -21,7 +22,7 @@ pub(super) fn begin_with(
     };
     if recipe.strict {
         let model = model.with_weights(name.as_ref())?;
-        note(&format!("beginning with the weights of {name}"));
+        note(&format!("loaded pretrained weights from {name}"));
         return Ok(model);
     }
     let options = LoadOptions {
@@ -29,7 +30,7 @@ pub(super) fn begin_with(
         head: None,
     };
     let (model, left) = tinderbox_weights::load_with(model, name.as_ref(), &options)?;
-    note(&format!("beginning with the weights of {name}"));
+    note(&format!("loaded pretrained weights from {name}"));
     if !left.is_empty() {
         note(&not_loaded(&left));
     }

@@ -1,4 +1,4 @@
-//! Language modelling: the next token.
+//! The task of language modelling: predict the next token.
 
 use burn::tensor::{Device, Int, Tensor};
 use tinderbox_data::text::Tokenizer;
@@ -6,59 +6,56 @@ use tinderbox_data::text::language::LmBatch;
 use tinderbox_kernels::loss::cross_entropy;
 use tinderbox_model_rnn::{RnnState, regularization};
 
-use super::LanguageModel;
+use super::model::LanguageModel;
+use super::recipe::LanguageRecipe;
 use super::token_source::TokenSource;
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};
-use crate::recipe::Recipe;
-use crate::task::{Carry, Task};
+use crate::task::{HiddenState, Task};
 
-/// Cross-entropy of the next token in nats, as mean over tokens; perplexity, its exponential; and bits per character
-/// where a token is a character.
+/// Cross-entropy of the next token in nats, averaged over tokens; its exponential, the perplexity;
+/// and bits per character for tokens that are characters.
 ///
-/// A recurrent model's hidden state is carried from batch to batch, cut off from the gradients. Its loss may have two more
-/// terms (activation regularisation, Merity et al. 2018, <https://arxiv.org/abs/1708.02182>, section 4.6), which are not
-/// part of what is reported.
+/// A recurrent model's hidden state is carried from batch to batch, detached from the graph. Its
+/// loss may have two more terms (activation regularisation, Merity et al. 2017,
+/// <https://arxiv.org/abs/1708.02182>, section 4.6), which are not reported.
 pub struct LanguageModelingTask {
     metrics: Vec<MetricInfo>,
     label_smoothing: f64,
-    activation_decay: f64,
-    slowness_decay: f64,
-    /// Where lengths vary, the one that the learning rate is meant for.
+    ar_alpha: f64,
+    tar_beta: f64,
+    /// With varying lengths, the one that the learning rate is meant for.
     usual_length: Option<usize>,
     is_by_character: bool,
 }
 
-/// Summed loss of a training batch, not yet read from the device.
+/// Loss of a training batch, not yet read from the device.
 pub struct LanguageModelingOutput {
     loss: Tensor<1>,
     tokens: usize,
 }
 
 impl LanguageModelingTask {
-    /// The task of `recipe`, whose text `tokenizer` cuts into tokens.
-    ///
-    /// # Errors
-    /// The recipe is for another kind of work.
-    pub fn new(recipe: &Recipe, tokenizer: &Tokenizer) -> Result<Self, TrainError> {
-        let data = recipe.text()?;
+    /// The task of `recipe`, with the tokenizer of its text.
+    pub fn new(recipe: &LanguageRecipe, tokenizer: &Tokenizer) -> Self {
+        let data = &recipe.data;
         let is_by_character = tokenizer.is_by_character();
         let mut metrics = vec![MetricInfo::lower("loss"), MetricInfo::lower("perplexity")];
         if is_by_character {
             metrics.push(MetricInfo::lower(BITS));
         }
-        Ok(Self {
+        Self {
             metrics,
             label_smoothing: recipe.train.label_smoothing,
-            activation_decay: recipe.train.activation_decay,
-            slowness_decay: recipe.train.slowness_decay,
+            ar_alpha: recipe.train.ar_alpha,
+            tar_beta: recipe.train.tar_beta,
             usual_length: data.vary_length.then_some(data.sequence_length),
             is_by_character,
-        })
+        }
     }
 
     fn regularisation(&self, activations: &tinderbox_model_rnn::Activations) -> Option<Tensor<1>> {
-        let (alpha, beta) = (self.activation_decay, self.slowness_decay);
+        let (alpha, beta) = (self.ar_alpha, self.tar_beta);
         let mut terms = Vec::new();
         if alpha > 0.0 {
             terms.push(regularization::activation(activations, alpha));
@@ -72,21 +69,22 @@ impl LanguageModelingTask {
 
 const BITS: &str = "bits_per_character";
 
-/// The logits of a batch as `[batch * time, vocab]`; what a recurrent model leaves goes into `carry`.
+/// Logits of a batch, `[batch * time, vocab]`. A recurrent model's state is read from and written
+/// to `hidden_state`.
 fn logits(
     model: &LanguageModel,
     batch: &LmBatch,
-    carry: &mut Carry,
+    hidden_state: &mut HiddenState,
     device: &Device,
 ) -> Result<(Tensor<2>, Option<tinderbox_model_rnn::Activations>), TrainError> {
     let inputs = batch.inputs(device);
     let (logits, activations) = match model {
         LanguageModel::Attention(model) => (model.forward(inputs), None),
         LanguageModel::Recurrent(model) => {
-            let state = RnnState::from_named(std::mem::take(carry))
+            let state = RnnState::from_named(std::mem::take(hidden_state))
                 .map_err(|e| TrainError::Mismatch(e.to_string()))?;
             let output = model.forward(inputs, state);
-            *carry = output.state.detach().into_named();
+            *hidden_state = output.state.detach().into_named();
             (output.logits, Some(output.activations))
         }
     };
@@ -138,10 +136,10 @@ impl Task for LanguageModelingTask {
         &self,
         model: &LanguageModel,
         batch: LmBatch,
-        carry: &mut Carry,
+        hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<(Tensor<1>, LanguageModelingOutput), TrainError> {
-        let (logits, activations) = logits(model, &batch, carry, device)?;
+        let (logits, activations) = logits(model, &batch, hidden_state, device)?;
         let targets = flat_targets(&batch, device);
         let losses = cross_entropy(logits, targets, self.label_smoothing);
         let tokens = batch.tokens();
@@ -170,10 +168,10 @@ impl Task for LanguageModelingTask {
         &self,
         model: &LanguageModel,
         batch: LmBatch,
-        carry: &mut Carry,
+        hidden_state: &mut HiddenState,
         device: &Device,
     ) -> Result<Tally, TrainError> {
-        let (logits, _) = logits(model, &batch, carry, device)?;
+        let (logits, _) = logits(model, &batch, hidden_state, device)?;
         let losses = cross_entropy(logits, flat_targets(&batch, device), 0.0);
         let losses = losses
             .try_into_vec_as::<f32>()
@@ -188,8 +186,10 @@ impl Task for LanguageModelingTask {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::recipe::Recipe;
 
-    /// `F.cross_entropy(logits, torch.tensor([1, 0]), reduction="none", label_smoothing=s)` of PyTorch 2.15.
+    /// `F.cross_entropy(logits, torch.tensor([1, 0]), reduction="none", label_smoothing=s)` of
+    /// PyTorch 2.15.
     #[test]
     fn the_losses_are_pytorchs() {
         let device = Device::flex();
@@ -222,9 +222,10 @@ mod tests {
 
     fn task(set: &str) -> LanguageModelingTask {
         let recipe = Recipe::load("transformer", &[set.into()]).unwrap();
+        let recipe: LanguageRecipe = recipe.typed().unwrap();
         let letters = ["a", "b"].map(String::from).to_vec();
         let tokenizer = Tokenizer::from_characters(letters).unwrap();
-        LanguageModelingTask::new(&recipe, &tokenizer).unwrap()
+        LanguageModelingTask::new(&recipe, &tokenizer)
     }
 
     #[test]

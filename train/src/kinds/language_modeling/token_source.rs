@@ -1,19 +1,19 @@
-//! Either way of feeding a language model, as one source of batches.
+//! Data set of a language model: streams or windows.
 
 use tinderbox_data::DataError;
 use tinderbox_data::loader::{Batching, Source};
 use tinderbox_data::text::language::{LmBatch, LmExample, Streams, Windows};
 
-/// Where token batches come from.
+/// Streams or windows of tokens.
 #[derive(Debug)]
 pub enum TokenSource {
-    /// Segments of streams, for models with a state that is carried along. A batch is one item.
+    /// Segments of streams, for models with a hidden state. A batch is one item.
     Streams(Streams),
-    /// Windows that stand alone, for models with a context.
+    /// Independent windows, for models with a context.
     Windows(Windows),
 }
 
-/// An item of either.
+/// Item of a token source.
 #[derive(Debug)]
 pub enum TokenItem {
     /// A segment of every stream.
@@ -23,7 +23,7 @@ pub enum TokenItem {
 }
 
 impl TokenSource {
-    /// How many targets an epoch has, those included that only fill up.
+    /// Number of targets in an epoch, padding included.
     pub fn tokens(&self) -> usize {
         match self {
             Self::Streams(streams) => streams.tokens(),

@@ -1,30 +1,37 @@
-//! From a recipe to a language model ready for training.
+//! Training of a language model.
 
 use std::collections::BTreeMap;
 
+use super::bundle::LanguageBundle;
 use super::data::LanguageRun;
-use super::{LanguageBundle, LanguageModelingTask, pretrained};
+use super::pretrained;
+use super::recipe::{LanguageDataRecipe, LanguageRecipe};
+use super::task::LanguageModelingTask;
 use crate::TrainError;
-use crate::recipe::Recipe;
-use crate::session::{Prepared, SessionContext, StartMode, begins_anew, init_model};
-use crate::trainer::Outcome;
+use crate::params::init_model;
+use crate::session::prepared::Prepared;
+use crate::session::{SessionContext, StartMode, Work, begins_anew};
+use crate::trainer::{Loaders, Outcome};
 
-/// Trains a model as `recipe` says.
-///
-/// # Errors
-/// As [`crate::kinds::train`].
-pub fn train(
-    recipe: &Recipe,
-    start: &StartMode,
-    mut context: SessionContext,
-) -> Result<Outcome, TrainError> {
-    let prepared = prepare(recipe, start, &mut context)?;
-    prepared.run(recipe, start, context)
+/// Language modelling: the next token.
+pub struct LanguageModeling;
+
+impl Work for LanguageModeling {
+    type Data = LanguageDataRecipe;
+
+    fn train(
+        recipe: &LanguageRecipe,
+        start: &StartMode,
+        mut context: SessionContext,
+    ) -> Result<Outcome, TrainError> {
+        let prepared = prepare(recipe, start, &mut context)?;
+        prepared.run(recipe, start, context)
+    }
 }
 
-/// Opens the text of `recipe` and builds the model that training begins with.
+/// Opens the text of `recipe` and builds the initial model.
 fn prepare(
-    recipe: &Recipe,
+    recipe: &LanguageRecipe,
     start: &StartMode,
     context: &mut SessionContext,
 ) -> Result<Prepared<LanguageModelingTask, LanguageBundle>, TrainError> {
@@ -37,13 +44,12 @@ fn prepare(
     let config = &text_model.config;
     let mut model = init_model(recipe.seed, &device, || config.init(&device))?;
     if begins_anew(start)? {
-        model = pretrained::begin_with(model, &recipe.model, &mut *context.note)?;
+        model = pretrained::load(model, &recipe.model, &mut |note| context.note(note))?;
     }
     Ok(Prepared {
-        task: LanguageModelingTask::new(recipe, &text_model.tokenizer)?,
+        task: LanguageModelingTask::new(recipe, &text_model.tokenizer),
         model,
-        train,
-        validation,
+        loaders: Loaders { train, validation },
         bundle: text_model,
         rate_scales: BTreeMap::new(),
     })

@@ -53,7 +53,8 @@ fn the_last_value_of_a_key_counts() {
 
 #[test]
 fn objects_of_unknown_classes_are_names() {
-    // A dict subclass with an entry, a list subclass with an element, attributes, and a call: all at once in a list.
+    // A dict subclass with an entry, a list subclass with an element, attributes, and a call: all
+    // at once in a list.
     let pickle = load(
         b"](cpkg\nDict\n)\x81U\x01kK\x01scpkg\nList\n)\x81K\x02acpkg\nArgs\n)\x81}U\x01aK\x03sbcnumpy\nscalar\n(K\x01tRe.",
     )

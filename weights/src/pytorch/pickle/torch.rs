@@ -5,8 +5,8 @@ use super::super::value::{Node, Storage, Tensor, Value};
 use super::{Machine, dict};
 
 impl<'a> Machine<'a> {
-    /// Persistent id `('storage', class, key, device, length)`, in old files with `(key, offset, length)` of
-    /// a view.
+    /// Persistent id `('storage', class, key, device, length)`, in old files with `(key, offset,
+    /// length)` of a view.
     pub(super) fn storage(&mut self) -> Result<(), Refusal> {
         let id = self.pop()?;
         let storage = self.as_sequence(id).and_then(|fields| {

@@ -1,0 +1,77 @@
+//! `tinderbox eval` of an image classifier.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, ensure};
+use tinderbox_train::kinds::image_classification::{ImageEvaluation, ImageRecipe};
+
+use super::{Args, Part, to_json};
+use crate::download::with_data;
+use crate::exit::CliResult;
+use crate::pictures::confusion;
+use crate::table::{percent, table};
+
+pub(super) fn run(args: &Args) -> CliResult {
+    ensure!(
+        args.split != Part::Test && args.text.is_none(),
+        "--split test and --text are for language models"
+    );
+    let device = args.device.open()?;
+    let model = args
+        .weights_file
+        .open(&args.run, &args.checkpoint, &device)?;
+    let run = model.run().context(
+        "a weights file has no data to evaluate on: give a run directory, and the file with --weights",
+    )?;
+    let mut recipe: ImageRecipe = run.recipe_as()?;
+    if args.data.is_some() {
+        recipe.data.path.clone_from(&args.data);
+    }
+    let split = args.split.into();
+    let report = with_data(|mut access| Ok(model.evaluate(&recipe, split, &mut access)?))?;
+    for name in &report.skipped {
+        eprintln!("left out: {name}");
+    }
+    let json = to_json(&report)?;
+    let json_path = args.write(run.path(), &json)?;
+    let name = format!("confusion-{}.svg", args.split.name());
+    let svg_path = run.path().join(name);
+    confusion::write_svg(&svg_path, &model.bundle.labels, &report.confusion)?;
+    if args.json {
+        println!("{json}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    print_table(&report);
+    let name = match args.split {
+        Part::Train => "training",
+        Part::Validation | Part::Test => "validation",
+    };
+    println!(
+        "{} on {} {name} images, weights of {}: top-1 {}, top-5 {}, loss {:.4}",
+        args.run.display(),
+        report.images,
+        report.weights,
+        percent(report.top1_accuracy).trim(),
+        percent(report.top5_accuracy).trim(),
+        report.loss,
+    );
+    println!("written: {}, {}", json_path.display(), svg_path.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_table(report: &ImageEvaluation) {
+    let mut table = table(
+        ["class", "images", "precision", "recall", "F1"],
+        &[1, 2, 3, 4],
+    );
+    for class in &report.classes {
+        table.add_row([
+            class.name.clone(),
+            class.images.to_string(),
+            percent(class.precision),
+            percent(class.recall),
+            percent(class.f1),
+        ]);
+    }
+    println!("{table}\n");
+}
