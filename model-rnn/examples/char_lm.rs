@@ -10,7 +10,7 @@ use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use tinderbox_model_rnn::{RnnLm, RnnLmConfig, num_parameters};
+use tinderbox_model_rnn::{RnnLmConfig, Sampler, Sampling, num_parameters};
 
 const TEXT: &str = "she sells sea shells by the sea shore. ";
 const STEPS: usize = 200;
@@ -54,24 +54,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
 
-    let written = generate(&model.valid(), encode("she "), 35);
-    let written: String = written.iter().map(|&c| vocabulary[c as usize]).collect();
-    println!("she {written}");
-    Ok(())
-}
-
-/// Greedy decoding: `count` tokens after `prompt`.
-fn generate(model: &RnnLm, prompt: Vec<i64>, count: usize) -> Vec<i64> {
-    let (mut input, mut state, mut written) = (prompt, None, Vec::new());
-    for _ in 0..count {
-        let output = model.forward(batch(&input, &Device::flex()), state);
-        let [_, time, _] = output.logits.dims();
-        let next = output.logits.narrow(1, time - 1, 1).argmax(2);
-        let next: i64 = next.into_scalar();
-        written.push(next);
-        (input, state) = (vec![next], Some(output.state));
+    let model = model.valid();
+    let prompt: Vec<u32> = encode("she ").iter().map(|&index| index as u32).collect();
+    let greedy = Sampler::new(Sampling::greedy(), 0)?;
+    let mut text = String::from("she ");
+    for next in model.generate(&prompt, greedy).take(35) {
+        text.push(vocabulary[next?.token as usize]);
     }
-    written
+    println!("{text}");
+    Ok(())
 }
 
 /// A batch of one sequence, `[1, time]`.

@@ -21,6 +21,7 @@
 //! ```
 //!
 //! - [`lm`]: language models ([`RnnLm`]), up to AWD-LSTM.
+//! - [`Predictor`] and [`RnnLm::generate`]: the next token, and a text token by token.
 //! - [`layers`]: recurrent layers on their own ([`Recurrent`]), as PyTorch's `nn.RNN`, `nn.GRU` and
 //!   `nn.LSTM`.
 //! - [`registry`]: the named models (`lstm_large`, `awd_lstm`) with their parameter counts.
