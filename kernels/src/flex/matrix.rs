@@ -103,7 +103,7 @@ pub(crate) enum Threads {
 
 #[allow(
     clippy::needless_pass_by_value,
-    reason = "whoever has `out` may write to it"
+    reason = "the owner of `out` may write to it"
 )]
 /// `out = beta * out + lhs rhs`. With `beta` 0 the contents of `out` are ignored, even NaN.
 pub(crate) fn multiply(

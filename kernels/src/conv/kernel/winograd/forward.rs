@@ -189,9 +189,8 @@ fn by_channels(stage: &OutputStage<'_>, x: &[f32], weights: Weights<'_>, out: &m
     }
 }
 
-/// Tiles per block: as many as make reading the transformed weights once more as expensive as
-/// writing and reading the transformed tiles, but not so many that there are too few blocks for the
-/// threads.
+/// Tiles per block: enough that reading the transformed weights again costs no more than writing and
+/// reading the transformed tiles, but few enough that every thread gets blocks.
 fn block_tiles(tiling: &Tiling) -> usize {
     let [inputs, outputs] = [tiling.inputs.channels, tiling.outputs.channels];
     (inputs * outputs / (2 * (inputs + outputs))).clamp(48, 64)
