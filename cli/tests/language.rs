@@ -241,7 +241,7 @@ fn wrong_options_are_errors() {
     assert_one_line_error(
         tinderbox().arg("generate").arg(&images),
         1,
-        &["images", "text"],
+        &["images", "not for language modelling", "`shapes`"],
     );
     assert_one_line_error(
         tinderbox()

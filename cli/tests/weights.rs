@@ -64,8 +64,8 @@ fn a_run_starts_from_weights_and_a_head_for_other_classes_is_new() {
     assert_says(
         &mut train(&run, &fixture("training.pth"), &still),
         &[
-            "beginning with the weights of",
-            "its head `fc2` does not fit and is left new: 2 different",
+            "loaded pretrained weights from",
+            "the head `fc2` does not fit and is newly initialised: 2 different",
         ],
     );
     let exported = folder.path().join("out.safetensors");
@@ -110,7 +110,7 @@ fn weights_that_cannot_be_used_stop_a_run_before_it_starts() {
         ),
         (
             "resnet18.imagenet1k_v1".into(),
-            &["those of the model resnet18, not of simple_cnn"],
+            &["belong to the model resnet18, not simple_cnn"],
         ),
     ] {
         assert_one_line_error(&mut train(&run, &weights, &[]), 1, words);

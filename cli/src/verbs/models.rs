@@ -169,9 +169,11 @@ fn list_weights(args: &Args) -> CliResult {
         );
         println!();
     }
-    println!(
+    let mut note = listing([""], &[]);
+    note.add_row([format!(
         "accuracy on ImageNet-1k as published by torchvision; {}",
         known::LICENCE
-    );
+    )]);
+    println!("{note}");
     Ok(ExitCode::SUCCESS)
 }

@@ -47,7 +47,7 @@ pub(crate) struct Args {
     /// Skip up to N unreadable images; short for --set train.skip_bad=N.
     #[arg(long, value_name = "N", help_heading = "Data")]
     skip_bad: Option<usize>,
-    /// Pretrained weights to start from; short for --set model.weights=...
+    /// Pretrained weights to start from (--set model.weights=WEIGHTS)
     ///
     /// A file (safetensors or PyTorch), a name from `tinderbox models --weights` or, for an
     /// encoder, a Hugging Face model folder. A head for another number of classes is initialised

@@ -84,7 +84,7 @@ fn errors_in_a_recipe_name_the_key() {
         (
             "model.lora.rank=17",
             1,
-            ["model.lora.rank is 17", "at most rank 16"],
+            ["model.lora.rank is 17", "rank 16 at most"],
         ),
         ("model.strict=false", 2, ["model.strict", "for encoders"]),
         (

@@ -92,8 +92,16 @@ fn a_model_of_another_kind_is_refused_with_a_hint() {
     train_tiny(&cnn, &["train.max_steps=1"]).assert().success();
     assert_one_line_error(&mut run("predict", &cnn, &text), 1, &["is an image model"]);
     assert_one_line_error(&mut run("explain", &cnn, &text), 1, &["--text is for text"]);
-    assert_one_line_error(&mut run("embed", &cnn, &text), 1, &["images"]);
-    assert_one_line_error(&mut run("fill", &cnn, &["[MASK]"]), 1, &["images"]);
+    assert_one_line_error(
+        &mut run("embed", &cnn, &text),
+        1,
+        &["not for text encoders", "`shapes`"],
+    );
+    assert_one_line_error(
+        &mut run("fill", &cnn, &["[MASK]"]),
+        1,
+        &["not for text encoders", "`shapes`"],
+    );
     assert_one_line_error(&mut run("predict", &cnn, &[]), 1, &["image files"]);
     let headless = headless();
     assert_one_line_error(
