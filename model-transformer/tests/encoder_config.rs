@@ -254,6 +254,6 @@ fn texts_up_to_the_maximum_length_are_accepted_and_longer_ones_panic() {
         let refusal = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| features(13)));
         let message = refusal.unwrap_err();
         let message = message.downcast_ref::<String>().unwrap();
-        assert_eq!(message, "13 tokens, and 12 is the most");
+        assert_eq!(message, "13 tokens exceed the maximum length of 12");
     }
 }

@@ -117,7 +117,7 @@ fn an_invalid_header_is_refused_before_anything_is_allocated() {
     ] {
         large = with(large, index, value);
     }
-    assert!(error(&large).contains("its header asks for"));
+    assert!(error(&large).contains("the header implies"));
 }
 
 #[test]
