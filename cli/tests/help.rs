@@ -47,6 +47,7 @@ fn words(line: &str) -> Vec<String> {
             _ => words.last_mut().unwrap().push(letter),
         }
     }
+    words.retain(|word| !word.is_empty());
     let is_end = |word: &String| matches!(word.as_str(), ">" | "|" | "&&");
     words.split(is_end).next().unwrap().to_vec()
 }

@@ -12,7 +12,7 @@ use crate::exit::CliResult;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  tinderbox completions bash > ~/.local/share/bash-completion/completions/tinderbox
+  tinderbox completions bash > /etc/bash_completion.d/tinderbox
   tinderbox completions zsh > ~/.zfunc/_tinderbox
   tinderbox completions fish > ~/.config/fish/completions/tinderbox.fish")]
 pub(crate) struct Args {

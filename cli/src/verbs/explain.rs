@@ -70,7 +70,7 @@ pub(crate) struct Args {
     /// Noisy copies that smooth-grad averages over [default: 25].
     #[arg(long, value_name = "N", help_heading = "Method")]
     samples: Option<usize>,
-    /// Noise of smooth-grad, relative to the image's range [default: 0.15].
+    /// Noise of smooth-grad, as a share of the range [default: 0.15].
     #[arg(long, value_name = "SHARE", help_heading = "Method")]
     noise: Option<f64>,
     /// Seed of smooth-grad's noise [default: 0].

@@ -93,7 +93,7 @@ pub(crate) struct Args {
     /// Stop before this string (repeatable).
     #[arg(long, value_name = "TEXT", help_heading = "Sampling")]
     stop: Vec<String>,
-    /// Print one JSON object per text, with each token's log-probability.
+    /// Print one JSON object per text, with token log-probabilities.
     #[arg(long, help_heading = "Output")]
     json: bool,
     /// Tokenizer of published weights, if not beside them.

@@ -117,7 +117,7 @@ fn print_group(name: &str, rows: &[Row], links: bool) {
             row.summary,
         ]);
     }
-    println!("{table}");
+    println!("{}", table.trim_fmt());
     if links {
         println!();
         print_links(rows.iter().map(|row| (row.name, row.paper)));
@@ -160,7 +160,7 @@ fn list_weights(args: &Args) -> CliResult {
             weights.crop.to_string(),
         ]);
     }
-    println!("{table}\n");
+    println!("{}\n", table.trim_fmt());
     if args.links {
         print_links(
             known::all()
@@ -174,6 +174,6 @@ fn list_weights(args: &Args) -> CliResult {
         "accuracy on ImageNet-1k as published by torchvision; {}",
         known::LICENCE
     )]);
-    println!("{note}");
+    println!("{}", note.trim_fmt());
     Ok(ExitCode::SUCCESS)
 }

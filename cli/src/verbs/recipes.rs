@@ -50,7 +50,11 @@ pub(crate) fn run(args: &Args) -> CliResult {
         }
     }
     for (kind, table) in &tables {
-        println!("{}\n{}\n", heading(&capitalised(kind.name())), table);
+        println!(
+            "{}\n{}\n",
+            heading(&capitalised(kind.name())),
+            table.trim_fmt()
+        );
     }
     println!("* generates its own data: `tinderbox train NAME` runs as it is");
     Ok(ExitCode::SUCCESS)

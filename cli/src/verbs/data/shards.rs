@@ -34,7 +34,7 @@ use crate::table::table;
 #[command(after_help = "\
 Examples:
   tinderbox data shards cnn-folder --data path/to/images -o path/to/shards
-  tinderbox data shards cnn-folder --data path/to/images -o shards --max-side 500
+  tinderbox data shards cnn-folder --data images --output shards --max-side 500
   tinderbox train cnn-folder --set data.source=shards --data path/to/shards")]
 pub(super) struct Args {
     #[command(flatten)]
