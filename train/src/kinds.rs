@@ -121,12 +121,11 @@ fn unknown_source(source: &str) -> String {
     let all = Kind::ALL.iter().flat_map(|kind| kind.sources());
     let nearest = match nearest(source, all.copied()) {
         Some(name) => format!("; did you mean `{name}`?"),
-        None => String::new(),
+        None => ".".into(),
     };
-    let listed =
-        Kind::ALL.map(|kind| format!("for {}: {}", kind.name(), kind.sources().join(", ")));
+    let listed = Kind::ALL.map(|kind| format!("{} ({})", kind.sources().join(", "), kind.name()));
     format!(
-        "data.source: unknown source `{source}`{nearest} (sources are, {})",
+        "data.source: unknown source `{source}`{nearest} Sources: {}",
         listed.join("; ")
     )
 }
