@@ -13,7 +13,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProperty, Bytes};
 use bytemuck::allocation::zeroed_vec;
 
-/// Maximum bytes in the pool; beyond it dropped memory is freed.
+/// Maximum bytes in the pool; beyond it dropped memory is freed. Not measured.
 const MAX_POOLED_BYTES: usize = 1 << 30;
 
 /// Floats per line.

@@ -8,7 +8,8 @@ use super::{Adam, Sgd};
 use crate::flex::{Array, Buffer, GRAIN, array, for_each_chunk_of_many, into_array, tensor};
 use crate::simd::reduce;
 
-/// Elements that are updated at a time: those of all tensors together stay in the L1 cache.
+/// Elements that are updated at a time: those of all tensors together stay in the L1 cache. Not
+/// measured.
 const BLOCK: usize = 1024;
 
 /// True if all tensors that are present have a kernel.

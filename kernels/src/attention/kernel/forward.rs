@@ -9,7 +9,7 @@ use super::{Inputs, KEY_BLOCK, QUERY_BLOCK, heads, pack};
 use crate::flex::{Buffer, Columns};
 use crate::simd::LANES;
 
-/// Minimum multiplications of a product for more than one thread to pay.
+/// Minimum multiplications of a product for more than one thread to pay. Not measured.
 const MIN_PARALLEL_WORK: usize = 1 << 18;
 
 impl Inputs {

@@ -25,20 +25,21 @@ use layout::Layout;
 use microkernel::{BlockOperands, RegisterTile, microkernel};
 use pixels::PixelVectors;
 
-/// Multiplications per task of a grouped convolution.
+/// Multiplications per task of a grouped convolution. Not measured.
 const TASK_MULTIPLICATIONS: usize = 1 << 20;
 
-/// Vectors of pixels per task: smaller images are convolved several at a time.
+/// Vectors of pixels per task: smaller images are convolved several at a time. Not measured.
 const TASK_VECTORS: usize = 16;
 
-/// Minimum blocks of output channels for packing to pay, if it also needs fewer vectors.
+/// Minimum blocks of output channels for packing to pay, if it also needs fewer vectors. Not
+/// measured.
 const PACK_MIN_BLOCKS: usize = 3;
 
-/// Minimum blocks of output channels for packing to pay in any case.
+/// Minimum blocks of output channels for packing to pay in any case. Not measured.
 const ALWAYS_PACK_MIN_BLOCKS: usize = 8;
 
 /// Minimum depth of the sums (input channels times kernel elements) for packing to pay in any case:
-/// with fewer, the image itself stays in the L1 cache.
+/// with fewer, the image itself stays in the L1 cache. Not measured.
 const ALWAYS_PACK_MIN_DEPTH: usize = 256;
 
 /// Computes the output.

@@ -95,7 +95,7 @@ impl Layer {
     }
 
     /// Sequences per task. Each is computed on its own, so results do not depend on it; but few at
-    /// once make poor use of the weights that they share.
+    /// once make poor use of the weights that they share. Not measured.
     pub(super) fn sequences(&self) -> usize {
         const FEWEST: usize = 4;
         let work = self.time() * self.batch() * self.rows() * self.width();

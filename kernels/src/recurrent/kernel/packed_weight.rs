@@ -20,7 +20,7 @@ const HALF_PANEL: usize = PANEL_WIDTH / 2;
 /// registers.
 const MAX_TILE_ROWS: usize = 6;
 
-/// Minimum time steps for packing to pay.
+/// Minimum time steps for packing to pay. Not measured.
 const MIN_STEPS_TO_PACK: usize = 3;
 
 /// The matrix `[depth, cols]` of the product at every time step.

@@ -15,11 +15,12 @@ use super::pixels::{PixelVectors, Read, Vector};
 use crate::flex::Buffer;
 use crate::simd::{LANES, Lanes, load};
 
-/// Kernel elements per panel: 24 KB with tiles of three vectors, half of an L1 cache of 48 KB.
+/// Kernel elements per panel: 24 KB with tiles of three vectors, half of an L1 cache of 48 KB. Not
+/// measured.
 const KC: usize = 128;
 
 /// Tiles that go through the same kernel elements before the next ones, so that the weights, too,
-/// are read several times while they are in the cache.
+/// are read several times while they are in the cache. Not measured.
 const TILES_AT_ONCE: usize = 4;
 
 /// Working memory of [`compute`].

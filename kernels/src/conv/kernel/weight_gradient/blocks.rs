@@ -12,16 +12,16 @@ use crate::conv::kernel::direct::layout::Layout;
 use crate::conv::kernel::shape::ConvShape;
 use crate::flex::Buffer;
 
-/// Maximum sums for each task to have its own (256 KB).
+/// Maximum sums for each task to have its own (256 KB). Not measured.
 const MAX_PRIVATE_SUMS: usize = 1 << 16;
 
-/// Number of tasks with private sums.
+/// Number of tasks with private sums. Not measured.
 const PRIVATE_TASKS: usize = 8;
 
-/// Gradients per block of such a task (256 KB).
+/// Gradients per block of such a task (256 KB). Not measured.
 const PRIVATE_BLOCK_LEN: usize = 1 << 16;
 
-/// Floats of a block that all tasks read (16 MB).
+/// Floats of a block that all tasks read (16 MB). Not measured.
 const SHARED_BLOCK_LEN: usize = 1 << 22;
 
 /// Computes the gradient of the weight.

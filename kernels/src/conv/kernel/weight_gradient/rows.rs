@@ -12,13 +12,14 @@ use crate::conv::kernel::shape::ConvShape;
 use crate::flex::Buffer;
 use crate::simd::{LANES, Lanes, fused, has_wide_registers, load};
 
-/// Number of tasks with private sums.
+/// Number of tasks with private sums. Not measured.
 const PRIVATE_TASKS: usize = 8;
 
-/// Pixels per band: the gradients of a tile's channels fit half of an L1 cache (24 KB).
+/// Pixels per band: the gradients of a tile's channels fit half of an L1 cache (24 KB). Not
+/// measured.
 const BAND_PIXELS: usize = 768;
 
-/// True if this is faster than `blocks`.
+/// True if this is expected to be faster than `blocks`. The thresholds are not measured.
 pub(super) fn is_faster(shape: &ConvShape) -> bool {
     let [inputs, outputs] = shape.group_channels();
     let elements = inputs * shape.kernel_plane();

@@ -111,7 +111,7 @@ impl<'a> Weights<'a> {
     }
 }
 
-/// Maximum tiles for tasks to take channels rather than tiles.
+/// Maximum tiles for tasks to take channels rather than tiles. Not measured.
 const FEW_TILES: usize = 96;
 
 /// Computes a convolution. Returns false if a result is not finite; then others may be wrong.
@@ -189,15 +189,15 @@ fn by_channels(stage: &OutputStage<'_>, x: &[f32], weights: Weights<'_>, out: &m
     }
 }
 
-/// Tiles per block: enough that reading the transformed weights again costs no more than writing and
-/// reading the transformed tiles, but few enough that every thread gets blocks.
+/// Tiles per block: enough that reading the transformed weights again costs no more than writing
+/// and reading the transformed tiles, but few enough that every thread gets blocks. Not measured.
 fn block_tiles(tiling: &Tiling) -> usize {
     let [inputs, outputs] = [tiling.inputs.channels, tiling.outputs.channels];
     (inputs * outputs / (2 * (inputs + outputs))).clamp(48, 64)
 }
 
 /// Blocks of output channels whose products are computed together. More of them read the
-/// transformed inputs less often, and take more memory.
+/// transformed inputs less often, and take more memory. Not measured.
 fn blocks_at_once(tiling: &Tiling) -> usize {
     if tiling.outputs.channels < 512 { 4 } else { 8 }
 }

@@ -17,11 +17,11 @@ use crate::simd::{LANES, Lanes};
 /// Vectors of sixteen by sixteen channels.
 const SQUARE: usize = PRODUCTS * LANES;
 
-/// Maximum squares whose sums a thread keeps privately: about 1 MB, the L2 cache.
+/// Maximum squares whose sums a thread keeps privately: about 1 MB, the L2 cache. Not measured.
 const MOST_PRIVATE: usize = 32;
 
 /// Blocks of output channels and of input channels that are summed together. Their sums fit in a
-/// thread's L2 cache with the operands.
+/// thread's L2 cache with the operands. Not measured.
 const OUTPUTS: usize = 2;
 const INPUTS: usize = 4;
 

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::flex::GRAIN;
 
-/// Minimum channels for tasks to take whole channels rather than parts of one.
+/// Minimum channels for tasks to take whole channels rather than parts of one. Not measured.
 const MIN_WHOLE_CHANNELS: usize = 8;
 
 /// `[batch, channels, plane]`, where a plane is the `height * width` elements of one channel of one
