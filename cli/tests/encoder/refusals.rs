@@ -102,7 +102,7 @@ fn errors_in_a_recipe_name_the_key() {
         assert_refused("labelled", &data, &[set], code, &words);
     }
     let smooth = ["train.label_smoothing=0.1"];
-    let rule = ["train.label_smoothing", "not for answers"];
+    let rule = ["train.label_smoothing", "not for question answering"];
     assert_refused("squad", &data, &smooth, 2, &rule);
     let both = ["model.lora.rank=2", "model.freeze_backbone=true"];
     assert_refused("labelled", &data, &both, 2, &["cannot be given together"]);
