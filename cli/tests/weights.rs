@@ -84,7 +84,7 @@ fn a_run_starts_from_weights_and_a_head_for_other_classes_is_new() {
     );
     // A resumed run has its own weights.
     let text = said(&mut resume(&run, "--resume", &["train.epochs=2"]));
-    assert!(!text.contains("beginning with"), "{text}");
+    assert!(!text.contains("loaded pretrained weights"), "{text}");
     let mut both = resume(&run, "--resume", &[]);
     both.args(["--weights", "x"]).assert().code(2);
 }
@@ -125,7 +125,7 @@ fn weights_that_cannot_be_used_stop_a_run_before_it_starts() {
     let not_strict = ["--set", "model.hidden=5", "--strict", "false", "--dry-run"];
     assert_says(
         &mut train(&run, &fixture("bare.pth"), &not_strict),
-        &["left out: 2 different (fc1.weight"],
+        &["not loaded: 2 different (fc1.weight"],
     );
 }
 
