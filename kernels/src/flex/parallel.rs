@@ -6,7 +6,9 @@ use super::{Array, Buffer};
 
 /// Grain size: floats per chunk of element-wise work. Less work than this stays on the calling
 /// thread, because waking another one costs more than it saves. A chunk and its operands fit in the
-/// caches. Not measured.
+/// caches. 2048 and 4096 take 1.0 to 1.1 times as long. With 65536 an array of 65536 elements stays
+/// on one thread and takes 0.4 (sum) to 0.75 (GELU) of the time; 1 million elements take 0.8 to
+/// 1.0.
 pub(crate) const GRAIN: usize = 16 * 1024;
 
 /// Calls `work` with each chunk of `out` and the index of its first element, on all threads.

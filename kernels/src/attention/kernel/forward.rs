@@ -9,7 +9,9 @@ use super::{Inputs, KEY_BLOCK, QUERY_BLOCK, heads, pack};
 use crate::flex::{Buffer, Columns};
 use crate::simd::LANES;
 
-/// Minimum multiplications of a product for more than one thread to pay. Not measured.
+/// Minimum multiplications of a product for more than one thread to pay. With 1/16 of it 16 tokens
+/// (8 heads of 32) take twice as long; with 16 times as many, 32 and 64 tokens take 0.8 to 0.9 of
+/// the time (two threads).
 const MIN_PARALLEL_WORK: usize = 1 << 18;
 
 impl Inputs {

@@ -12,16 +12,20 @@ use crate::conv::kernel::direct::layout::Layout;
 use crate::conv::kernel::shape::ConvShape;
 use crate::flex::Buffer;
 
-/// Maximum sums for each task to have its own (256 KB). Not measured.
+/// Maximum sums for each task to have its own (256 KB). Never and always takes the same time within
+/// 4 % on one thread (three layers of 16 to 512 channels); only more threads could tell.
 const MAX_PRIVATE_SUMS: usize = 1 << 16;
 
-/// Number of tasks with private sums. Not measured.
+/// Number of tasks with private sums. 2 and 32 take the same time (5x5, 16 to 32 channels at 32x32,
+/// two threads).
 const PRIVATE_TASKS: usize = 8;
 
-/// Gradients per block of such a task (256 KB). Not measured.
+/// Gradients per block of such a task (256 KB). A quarter of it takes the same time, four times as
+/// much 1.0 to 1.05 of it.
 const PRIVATE_BLOCK_LEN: usize = 1 << 16;
 
-/// Floats of a block that all tasks read (16 MB). Not measured.
+/// Floats of a block that all tasks read (16 MB). Relative time of 1, 4 and 128 MB (1x1, 256 to 512
+/// channels at 14x14): 1.05 to 1.2, 1.05 and 1.0.
 const SHARED_BLOCK_LEN: usize = 1 << 22;
 
 /// Computes the gradient of the weight.

@@ -95,7 +95,8 @@ pub(super) struct PixelRows<'a> {
 }
 
 /// Pixels that are processed for all kernel elements before the next: their gradients stay in the
-/// L2 cache (256 KB). Not measured.
+/// L2 cache (256 KB). 128 and 16384 take the same time within 3 % (1x1, 256 to 512 channels at
+/// 14x14; 3x3 of stride 2, 128 channels at 56x56).
 const PIXELS_PER_PASS: usize = 1024;
 
 /// Adds to `sums` `[elements, width]`; kernel element `i` reads at `at[i]`.

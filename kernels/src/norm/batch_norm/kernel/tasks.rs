@@ -6,7 +6,8 @@ use rayon::prelude::*;
 
 use crate::flex::GRAIN;
 
-/// Minimum channels for tasks to take whole channels rather than parts of one. Not measured.
+/// Minimum channels for tasks to take whole channels rather than parts of one. 1 takes 0.8 of the
+/// time with 4 channels at 112x112 and the same with 16 at 56x56; 64 takes the same (two threads).
 const MIN_WHOLE_CHANNELS: usize = 8;
 
 /// `[batch, channels, plane]`, where a plane is the `height * width` elements of one channel of one
