@@ -46,7 +46,8 @@
 //!
 //! # Tuning constants
 //! The comment of a constant gives the time that other values take relative to the chosen one: the
-//! best of three alternating runs, twice, on two shared AVX-512 cores, one thread unless it says two.
+//! best of three or four alternating runs, twice, on two AVX-512 cores shared with other work, one
+//! thread unless it says two. Ratios that no other run confirmed are left out.
 //!
 //! # Determinism
 //! Every sum is computed in the same order whatever the number of threads, and partial sums are

@@ -120,8 +120,8 @@ fn convolve(
     })
 }
 
-/// Samples of the scaled image. Generic over the pixel type because `Resizer::resize`, which finds it out at run time,
-/// compiles its filters for all thirteen: a minute of build time and 3 MB of code.
+/// Samples of the scaled image. Generic over the pixel type because `Resizer::resize`, which
+/// dispatches at run time, compiles its filters for all thirteen: 2 MB of code.
 fn convolve_pixels<P: PixelTrait>(
     image: &Image,
     width: usize,
