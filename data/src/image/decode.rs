@@ -25,6 +25,18 @@ use std::io::Cursor;
 use std::path::Path;
 use tinderbox_jpeg::{Decoder, JpegError};
 
+/// File extensions of the formats that are read, in lower case.
+pub const EXTENSIONS: [&str; 15] = [
+    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "tif", "tiff", "gif", "ppm", "pgm",
+    "pbm", "pnm",
+];
+
+/// True if the file's extension, in any case, is one of [`EXTENSIONS`].
+pub fn has_readable_extension(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
+}
+
 /// Maximum number of pixels in an image: Pillow's limit for decompression bombs.
 pub const MAX_PIXELS: u64 = 178_956_970;
 
