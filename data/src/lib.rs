@@ -83,6 +83,7 @@
 pub mod download;
 pub mod error;
 mod files;
+mod fingerprint;
 pub mod image;
 pub mod loader;
 pub mod random;
@@ -90,4 +91,5 @@ mod split;
 pub mod text;
 
 pub use error::DataError;
+pub use fingerprint::Fingerprint;
 pub use split::Split;

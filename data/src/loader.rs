@@ -20,6 +20,7 @@ pub use epoch::Epoch;
 pub use in_memory::InMemory;
 
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use crate::random::permutation;
 use skip::Skips;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -63,6 +64,16 @@ pub trait Source: Send + Sync + 'static {
     /// Collates items, in the order given, into batch number `batch` of `epoch`. A function of its
     /// arguments and nothing else. `items` is never empty.
     fn collate(&self, epoch: u64, batch: usize, items: Vec<Self::Item>) -> Self::Batch;
+
+    /// Adds what identifies the data to `fingerprint`, so that a resumed run notices other data.
+    /// By default only the number of items.
+    ///
+    /// # Errors
+    /// If the data cannot be read.
+    fn identify(&self, fingerprint: &mut Fingerprint) -> Result<(), DataError> {
+        fingerprint.number(self.len());
+        Ok(())
+    }
 }
 
 /// Batches of a [`Source`], epoch by epoch.

@@ -3,6 +3,7 @@
 use super::transforms::Prepared;
 use super::{ImageDataset, MixedLabels, Mixing, Preprocess};
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use crate::loader::Source;
 use crate::random;
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -170,6 +171,11 @@ impl Source for ImageSource {
 
     fn name(&self, index: usize) -> String {
         self.dataset.name(index)
+    }
+
+    fn identify(&self, fingerprint: &mut Fingerprint) -> Result<(), DataError> {
+        self.dataset.identify(fingerprint);
+        Ok(())
     }
 
     fn item(&self, epoch: u64, index: usize) -> Result<PreparedImage, DataError> {

@@ -5,6 +5,7 @@
 use super::Image;
 use crate::Split;
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -101,6 +102,12 @@ impl Cifar10 {
     pub fn name(&self, index: usize) -> String {
         let (file, record) = self.locate(index);
         format!("{}, record {record}", file.path.display())
+    }
+
+    /// Adds the record.
+    pub(super) fn identify_image(&self, index: usize, fingerprint: &mut Fingerprint) {
+        let (file, record) = self.locate(index);
+        fingerprint.bytes(file.record(record));
     }
 
     /// Image `index`, in RGB.

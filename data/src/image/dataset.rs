@@ -2,6 +2,7 @@
 
 use super::{Cifar10, Idx, Image, ImageFolder, ImageNet, Shapes, Shards, Subset};
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use crate::random::permutation;
 use burn::data::dataset::Dataset;
 use std::fs;
@@ -117,6 +118,20 @@ impl ImageDataset {
             Self::Subset(subset) => subset.order(seed, epoch),
             _ => permutation(seed, epoch, self.len()),
         }
+    }
+
+    /// Adds what identifies the data: every image's label, and its name and size or its content.
+    pub fn identify(&self, fingerprint: &mut Fingerprint) {
+        fingerprint.number(self.len());
+        for index in 0..self.len() {
+            fingerprint.number(self.label(index));
+            self.identify_image(index, fingerprint);
+        }
+    }
+
+    /// Adds what identifies image `index`.
+    pub(super) fn identify_image(&self, index: usize, fingerprint: &mut Fingerprint) {
+        each!(self, dataset => dataset.identify_image(index, fingerprint));
     }
 
     /// Number of images in each class, indexed by label.

@@ -4,6 +4,7 @@
 use super::{Image, decode};
 use crate::Split;
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use std::fs;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
@@ -18,6 +19,8 @@ const VALIDATION: &[&str] = &["val", "valid", "validation", "test"];
 /// Image files in one folder per class. Opening lists them; each is read on access.
 #[derive(Clone, Debug)]
 pub struct ImageFolder {
+    /// Folder of the split.
+    folder: PathBuf,
     classes: Vec<String>,
     files: Vec<(PathBuf, usize)>,
 }
@@ -58,7 +61,11 @@ impl ImageFolder {
         if files.is_empty() {
             return Err(DataError::file(&folder, "has no images in class folders"));
         }
-        Ok(Self { classes, files })
+        Ok(Self {
+            folder,
+            classes,
+            files,
+        })
     }
 
     /// Number of images.
@@ -89,6 +96,15 @@ impl ImageFolder {
     /// Path of image `index`, for messages.
     pub fn name(&self, index: usize) -> String {
         self.path(index).display().to_string()
+    }
+
+    /// Adds the path within the split's folder and the size. A file without a size, such as a
+    /// dangling link, is left to the loader.
+    pub(super) fn identify_image(&self, index: usize, fingerprint: &mut Fingerprint) {
+        let path = self.path(index);
+        fingerprint.path(path.strip_prefix(&self.folder).unwrap_or(path));
+        let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
+        fingerprint.bytes(&size.to_le_bytes());
     }
 
     /// Reads and decodes image `index`.

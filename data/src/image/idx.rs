@@ -4,6 +4,7 @@
 use super::Image;
 use crate::Split;
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -89,6 +90,13 @@ impl Idx {
     /// File and record of image `index`, for messages.
     pub fn name(&self, index: usize) -> String {
         format!("{}, record {index}", self.path.display())
+    }
+
+    /// Adds size and pixels.
+    pub(super) fn identify_image(&self, index: usize, fingerprint: &mut Fingerprint) {
+        let size = self.width * self.height;
+        fingerprint.number(self.width);
+        fingerprint.bytes(&self.pixels[index * size..][..size]);
     }
 
     /// Image `index`, in grey.

@@ -13,7 +13,8 @@ mod synsets;
 use super::{Image, decode};
 use crate::Split;
 use crate::error::DataError;
-use index::{Group, Index};
+use crate::fingerprint::Fingerprint;
+use index::{Group, Index, Span};
 use labels::Flat;
 use paths::{Paths, found_in};
 use std::collections::HashMap;
@@ -198,6 +199,18 @@ impl ImageNet {
     /// As [`decode::decode`].
     pub fn image(&self, index: usize) -> Result<Image, DataError> {
         decode::decode_bytes(&self.file(index)?, &self.name(index))
+    }
+
+    /// Adds the path, and the place in the archive if there is one. Sizes of a million files would
+    /// have to be asked for one by one.
+    pub(super) fn identify_image(&self, index: usize, fingerprint: &mut Fingerprint) {
+        let (group, file) = self.locate(index);
+        fingerprint.text(&group.path);
+        fingerprint.text(group.names.get(file));
+        if let Some(Span(offset, length)) = group.spans.get(file) {
+            fingerprint.bytes(&offset.to_le_bytes());
+            fingerprint.bytes(&length.to_le_bytes());
+        }
     }
 
     fn locate(&self, index: usize) -> (&Group, usize) {

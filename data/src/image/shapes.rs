@@ -9,6 +9,7 @@ mod outline;
 
 use super::Image;
 use crate::Split;
+use crate::fingerprint::Fingerprint;
 use crate::random;
 use background::Background;
 use outline::OUTLINES;
@@ -72,6 +73,14 @@ impl Shapes {
     /// Name of image `index` in messages.
     pub fn name(&self, index: usize) -> String {
         format!("{} {index}", self.purpose)
+    }
+
+    /// Adds everything that the image is a function of.
+    pub(super) fn identify_image(&self, index: usize, fingerprint: &mut Fingerprint) {
+        fingerprint.text(self.purpose);
+        fingerprint.bytes(&self.seed.to_le_bytes());
+        fingerprint.number(self.size);
+        fingerprint.number(index);
     }
 
     /// Draws image `index`, in RGB.

@@ -26,6 +26,7 @@ use super::{Image, decode};
 use crate::Split;
 use crate::error::DataError;
 use crate::files;
+use crate::fingerprint::Fingerprint;
 use crate::random;
 use index::Sample;
 use manifest::Manifest;
@@ -176,6 +177,15 @@ impl Shards {
     pub fn name(&self, index: usize) -> String {
         let path = self.path(self.shard(index));
         format!("{}: {}", path.display(), self.samples[index].name)
+    }
+
+    /// Adds the shard, and the image's name and place in it.
+    pub(super) fn identify_image(&self, index: usize, fingerprint: &mut Fingerprint) {
+        let sample = &self.samples[index];
+        fingerprint.text(&self.shards[self.shard(index)]);
+        fingerprint.text(&sample.name);
+        fingerprint.bytes(&sample.offset.to_le_bytes());
+        fingerprint.bytes(&sample.length.to_le_bytes());
     }
 
     /// Reads the JPEG or PNG file of image `index`.

@@ -2,6 +2,7 @@
 
 use super::{Image, ImageDataset};
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use crate::random;
 use rand::seq::SliceRandom;
 
@@ -87,6 +88,11 @@ impl Subset {
     /// Name of image `index` in messages.
     pub fn name(&self, index: usize) -> String {
         self.dataset.name(self.items[index])
+    }
+
+    /// Adds what identifies the image in the whole data set.
+    pub(super) fn identify_image(&self, index: usize, fingerprint: &mut Fingerprint) {
+        self.dataset.identify_image(self.items[index], fingerprint);
     }
 
     /// Decodes image `index`, as stored.

@@ -1,6 +1,7 @@
 //! Padded batches for encoder models.
 
 use super::Encoding;
+use crate::fingerprint::Fingerprint;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
 /// Rows padded to the longest of them. Row-major.
@@ -110,6 +111,12 @@ impl Row {
 
     pub(super) fn len(&self) -> usize {
         self.ids.len()
+    }
+
+    /// Adds the ids.
+    pub(super) fn identify(&self, fingerprint: &mut Fingerprint) {
+        fingerprint.ids(&self.ids);
+        fingerprint.bytes(&self.token_type_ids);
     }
 }
 

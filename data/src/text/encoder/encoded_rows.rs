@@ -4,6 +4,7 @@ use super::batch::Row;
 use super::order::Order;
 use super::{EncoderBatch, Encoding};
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use crate::loader::Batching;
 use crate::text::parallel;
 
@@ -88,6 +89,19 @@ impl<T> EncodedRows<T> {
     pub(super) fn order(&self, seed: u64, epoch: u64) -> Vec<usize> {
         let lengths = self.rows.iter().map(|row| row.row.len());
         self.order.of(lengths, seed, epoch)
+    }
+
+    /// Adds the rows; `target` adds a target.
+    pub(super) fn identify(
+        &self,
+        fingerprint: &mut Fingerprint,
+        target: impl Fn(&T, &mut Fingerprint),
+    ) {
+        fingerprint.number(self.len());
+        for row in &self.rows {
+            row.row.identify(fingerprint);
+            target(&row.target, fingerprint);
+        }
     }
 
     /// The name of the row at `index`: `kind` and the number of its example.

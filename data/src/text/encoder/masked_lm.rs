@@ -14,6 +14,7 @@ use super::batch::Row;
 use super::order::Order;
 use super::{EncoderBatch, InputBuilder};
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use crate::loader::{Batching, Source};
 use crate::random;
 use crate::text::parallel;
@@ -201,6 +202,14 @@ impl Source for MaskedLmSource {
 
     fn name(&self, index: usize) -> String {
         format!("row {index} of the text")
+    }
+
+    fn identify(&self, fingerprint: &mut Fingerprint) -> Result<(), DataError> {
+        fingerprint.number(self.len());
+        for row in &self.rows {
+            fingerprint.ids(self.ids.get(row.clone()).unwrap_or_default());
+        }
+        Ok(())
     }
 
     fn item(&self, epoch: u64, index: usize) -> Result<MaskedRow, DataError> {

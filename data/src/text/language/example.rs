@@ -2,6 +2,7 @@
 
 use super::{LmBatch, Tokens};
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use std::ops::Range;
 
 /// Consecutive inputs and the next token for each: one row of an [`LmBatch`].
@@ -73,6 +74,11 @@ impl NextTokens {
             return Err(DataError::config("corpus", reason));
         }
         Ok(targets)
+    }
+
+    /// Adds the tokens.
+    pub(super) fn identify(&self, fingerprint: &mut Fingerprint) {
+        self.tokens.identify(fingerprint);
     }
 
     /// Number of targets.

@@ -15,6 +15,7 @@ use super::LmBatch;
 use super::example::{self, LmExample, NextTokens};
 use super::{Tokens, segment_lengths};
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use crate::loader::{Batching, Source};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -188,6 +189,11 @@ impl Source for Streams {
 
     fn name(&self, index: usize) -> String {
         format!("segment {index} of the streams")
+    }
+
+    fn identify(&self, fingerprint: &mut Fingerprint) -> Result<(), DataError> {
+        self.targets.identify(fingerprint);
+        Ok(())
     }
 
     fn item(&self, epoch: u64, index: usize) -> Result<LmBatch, DataError> {

@@ -40,6 +40,7 @@ pub use write::{TokenShardWriter, WrittenTokens};
 use super::{Corpus, Tokens};
 use crate::Split;
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use crate::text::Tokenizer;
 use manifest::Manifest;
 use shard::Shard;
@@ -117,6 +118,14 @@ impl TokenShards {
     /// True if there are no tokens; never, since an empty split is refused.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Adds the tables of checksums, which the ids are compared with as they are read.
+    pub(super) fn identify(&self, fingerprint: &mut Fingerprint) {
+        fingerprint.number(self.len());
+        self.shards
+            .iter()
+            .for_each(|shard| fingerprint.bytes(shard.table()));
     }
 
     /// Reads the ids in `range`, which must lie within [`len`](Self::len).

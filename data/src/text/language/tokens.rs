@@ -2,6 +2,7 @@
 
 use super::TokenShards;
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -32,6 +33,14 @@ impl Tokens {
     /// True if there are no tokens.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Adds the ids, or the checksums of their shards.
+    pub(super) fn identify(&self, fingerprint: &mut Fingerprint) {
+        match self {
+            Self::Memory(ids) => fingerprint.ids(ids),
+            Self::Shards(shards) => shards.identify(fingerprint),
+        }
     }
 
     /// Reads the ids in `range`, which must lie within [`len`](Self::len).

@@ -3,6 +3,7 @@
 use super::example::{self, LmExample, NextTokens};
 use super::{LmBatch, Tokens};
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use crate::loader::Source;
 use crate::random;
 use rand::RngExt;
@@ -126,6 +127,11 @@ impl Source for Windows {
 
     fn name(&self, index: usize) -> String {
         format!("window {index}")
+    }
+
+    fn identify(&self, fingerprint: &mut Fingerprint) -> Result<(), DataError> {
+        self.targets.identify(fingerprint);
+        Ok(())
     }
 
     fn item(&self, epoch: u64, index: usize) -> Result<LmExample, DataError> {

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use burn::tensor::{Device, Int, Tensor, Transaction};
-use tinderbox_data::DataError;
 use tinderbox_data::Split;
 use tinderbox_data::loader::{Batching, Loader, Source};
 use tinderbox_data::text::encoder::EncoderBatch;
@@ -12,6 +11,7 @@ use tinderbox_data::text::encoder::question_answering::{
     self as squad, Prediction, QaEvaluationSource, QaTrainingBatch, QaTrainingSource,
     QuestionBatch, QuestionWindows, best_answer,
 };
+use tinderbox_data::{DataError, Fingerprint};
 use tinderbox_kernels::loss::cross_entropy;
 use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{EncoderInput, MissingHead, TextEncoder, TextEncoderConfig};
@@ -165,6 +165,13 @@ impl Source for QaSource {
         match self {
             Self::Training(source) => source.name(index),
             Self::Evaluation(source) => source.name(index),
+        }
+    }
+
+    fn identify(&self, fingerprint: &mut Fingerprint) -> Result<(), DataError> {
+        match self {
+            Self::Training(source) => source.identify(fingerprint),
+            Self::Evaluation(source) => source.identify(fingerprint),
         }
     }
 

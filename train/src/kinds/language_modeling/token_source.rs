@@ -1,8 +1,8 @@
 //! Data set of a language model: streams or windows.
 
-use tinderbox_data::DataError;
 use tinderbox_data::loader::{Batching, Source};
 use tinderbox_data::text::language::{LmBatch, LmExample, Streams, Windows};
+use tinderbox_data::{DataError, Fingerprint};
 
 /// Streams or windows of tokens.
 #[derive(Debug)]
@@ -54,6 +54,13 @@ impl Source for TokenSource {
         match self {
             Self::Streams(streams) => streams.name(index),
             Self::Windows(windows) => windows.name(index),
+        }
+    }
+
+    fn identify(&self, fingerprint: &mut Fingerprint) -> Result<(), DataError> {
+        match self {
+            Self::Streams(streams) => streams.identify(fingerprint),
+            Self::Windows(windows) => windows.identify(fingerprint),
         }
     }
 

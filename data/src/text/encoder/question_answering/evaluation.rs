@@ -2,6 +2,7 @@
 
 use super::{Question, span};
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use crate::loader::{Batching, Source};
 use crate::text::encoder::{EncoderBatch, Encoding, InputBuilder};
 use std::ops::Range;
@@ -144,6 +145,20 @@ impl Source for QaEvaluationSource {
             .get(index)
             .map_or("?", |question| &question.id);
         format!("question {id}")
+    }
+
+    fn identify(&self, fingerprint: &mut Fingerprint) -> Result<(), DataError> {
+        fingerprint.number(self.len());
+        for question in &self.questions {
+            fingerprint.text(&question.id);
+            fingerprint.text(&question.question);
+            fingerprint.text(&question.context);
+            fingerprint.number(question.answers.len());
+            for answer in &question.answers {
+                fingerprint.text(&answer.text);
+            }
+        }
+        Ok(())
     }
 
     fn item(&self, _epoch: u64, index: usize) -> Result<QuestionWindows, DataError> {

@@ -2,6 +2,7 @@
 
 use super::{Question, span};
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use crate::loader::{Batching, Source};
 use crate::text::encoder::batch::Row;
 use crate::text::encoder::order::Order;
@@ -115,6 +116,15 @@ impl Source for QaTrainingSource {
             .get(index)
             .map_or("?", |window| &window.question.id);
         format!("a window of question {id}")
+    }
+
+    fn identify(&self, fingerprint: &mut Fingerprint) -> Result<(), DataError> {
+        fingerprint.number(self.len());
+        for window in &self.windows {
+            window.row.identify(fingerprint);
+            fingerprint.ids(&window.span);
+        }
+        Ok(())
     }
 
     fn item(&self, _epoch: u64, index: usize) -> Result<usize, DataError> {

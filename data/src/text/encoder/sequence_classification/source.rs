@@ -2,6 +2,7 @@
 
 use super::LabelledText;
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use crate::loader::{Batching, Source};
 use crate::text::encoder::encoded_rows::EncodedRows;
 use crate::text::encoder::order::Order;
@@ -81,6 +82,12 @@ impl Source for LabelledSource {
 
     fn name(&self, index: usize) -> String {
         self.0.name(index, "text")
+    }
+
+    fn identify(&self, fingerprint: &mut Fingerprint) -> Result<(), DataError> {
+        let label = |label: &u32, fingerprint: &mut Fingerprint| fingerprint.ids(&[*label]);
+        self.0.identify(fingerprint, label);
+        Ok(())
     }
 
     fn item(&self, _epoch: u64, index: usize) -> Result<usize, DataError> {

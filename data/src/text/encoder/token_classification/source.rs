@@ -2,6 +2,7 @@
 
 use super::TaggedSentence;
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use crate::loader::{Batching, Source};
 use crate::text::encoder::encoded_rows::EncodedRows;
 use crate::text::encoder::order::Order;
@@ -105,6 +106,15 @@ impl Source for TokenClassificationSource {
 
     fn name(&self, index: usize) -> String {
         self.0.name(index, "sentence")
+    }
+
+    fn identify(&self, fingerprint: &mut Fingerprint) -> Result<(), DataError> {
+        let tags = |tags: &Vec<Option<u32>>, fingerprint: &mut Fingerprint| {
+            let tags: Vec<u32> = tags.iter().map(|tag| tag.unwrap_or(u32::MAX)).collect();
+            fingerprint.ids(&tags);
+        };
+        self.0.identify(fingerprint, tags);
+        Ok(())
     }
 
     fn item(&self, _epoch: u64, index: usize) -> Result<usize, DataError> {

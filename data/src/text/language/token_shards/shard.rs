@@ -77,6 +77,11 @@ impl Shard {
         })
     }
 
+    /// Concatenated SHA-256 digests of the blocks.
+    pub(super) fn table(&self) -> &[u8] {
+        &self.table
+    }
+
     pub(super) fn len(&self) -> usize {
         self.tokens
     }
