@@ -4,7 +4,7 @@ Pinned: torch==2.15.0, torchvision==0.29.2, pillow==13.0.0, numpy.
 
     python golden/transforms.py
 
-writes data/tests/fixtures/transforms-{rgb,grey,photo}.png, transforms.json and operations.json beside them.
+writes data/tests/fixtures/transforms-{rgb,grey,photo,tall}.png, transforms.json and operations.json beside them.
 data/tests/transforms_golden.rs compares with them: antialiased resizing to within 1 (bicubic 2), the rest exactly.
 """
 
@@ -77,6 +77,14 @@ def resizes(sizes: list[int], interpolations: list[str]):
             yield {"resize": resize}, transforms.Resize(size, mode, antialias=True)
 
 
+def exact_resizes(sizes: list[int], interpolations: list[str]):
+    for size in sizes:
+        for name in interpolations:
+            mode = InterpolationMode(name)
+            resize = {"size": size, "exact": True, "interpolation": name}
+            yield {"resize": resize}, transforms.Resize((size, size), mode, antialias=True)
+
+
 def affine(image: Image.Image, translate=(0, 0), shear=(0.0, 0.0), center=None) -> Image.Image:
     return F.affine(image, 0.0, list(translate), 1.0, list(shear), center=center)
 
@@ -116,18 +124,21 @@ def operations():
 
 def main() -> None:
     FIXTURES.mkdir(parents=True, exist_ok=True)
-    # No taller: Pillow 13 scales the columns of taller images first, earlier versions never do.
     pictures = {"rgb": picture(37, 23, 3, 1), "grey": picture(48, 64, 1, 2), "photo": photograph(57, 41)}
+    # Pillow 13 scales the columns of tall images first, earlier versions never do.
+    pictures["tall"] = picture(40, 91, 3, 4)
     pictures = {f"transforms-{name}.png": image for name, image in pictures.items()}
     for file, image in pictures.items():
         image.save(FIXTURES / file)
-    rgb, grey, photo = pictures
+    rgb, grey, photo, tall = pictures
 
     transformed = []
     for files, references in [
         ([rgb, grey], cases()),
         ([rgb, grey], resizes([7, 31], ["bicubic", "nearest"])),
         ([photo], resizes([9, 23, 47], ["bilinear", "bicubic"])),
+        ([tall], resizes([9, 23, 39, 47], ["bilinear", "bicubic"])),
+        ([tall], exact_resizes([16, 60], ["bilinear", "bicubic"])),
     ]:
         for transform, reference in references:
             for file in files:

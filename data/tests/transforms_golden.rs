@@ -77,7 +77,7 @@ fn differences(image: &Image, expected: &Image) -> Vec<u8> {
 fn transforms_agree_with_torchvision() {
     let json = std::fs::read_to_string(fixture("transforms.json")).unwrap();
     let cases: Vec<Transformed> = serde_json::from_str(&json).unwrap();
-    assert_eq!(cases.len(), 34 + 8 + 6);
+    assert_eq!(cases.len(), 34 + 8 + 6 + 8 + 4);
     let mut rng = tinderbox_data::random::rng(0, "test", 0, 0);
     for case in cases {
         let what = format!("{:?} of {}", case.transform, case.input);

@@ -15,6 +15,8 @@ pub(crate) struct Bytes {
     bytes: Vec<u8>,
     /// The ranges of `bytes` between restart markers.
     intervals: Vec<Range<usize>>,
+    /// Number of bytes of the file.
+    pub(crate) len: usize,
 }
 
 impl Bytes {
@@ -28,13 +30,22 @@ impl Bytes {
             at = copy(scan, at, &mut bytes);
             match scan.get(at + 1) {
                 Some(0) => bytes.push(0xFF),
+                // A fill byte.
+                Some(0xFF) => {
+                    at += 1;
+                    continue;
+                }
                 next => {
                     intervals.push(start..bytes.len());
                     bytes.extend_from_slice(&[0; PADDING]);
                     start = bytes.len();
                     let restart = FIRST_RESTART + ((intervals.len() - 1) % 8) as u8;
                     if next != Some(&restart) {
-                        return Self { bytes, intervals };
+                        return Self {
+                            bytes,
+                            intervals,
+                            len: at,
+                        };
                     }
                 }
             }
@@ -119,6 +130,15 @@ impl Bits<'_> {
         let value = (bits >> (64 - size)) as i32;
         let is_negative = !(bits as i64 >> 63) as i32;
         value - (is_negative & ((1 << size) - 1))
+    }
+
+    /// Consumes the next `count` bits (fewer than 32, and buffered) and returns them as a number.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, count: u32) -> i32 {
+        let bits = (self.buffer >> 32) as u32;
+        self.skip(count);
+        // Shifting by all 32 bits gives 0.
+        bits.checked_shr(32 - count).unwrap_or(0) as i32
     }
 
     /// Consumes `count` bits.

@@ -1,199 +1,216 @@
-//! The header: frame, tables and the start of the scan.
+//! The header: everything up to the entropy-coded data of the first scan.
 
-use crate::huffman::Huffman;
-use crate::segments::{START_OF_SCAN, segments};
+use crate::JpegError;
+use crate::colour::Colour;
+use crate::frame::{Coding, Component, Frame, is_frame};
+use crate::segments::{
+    APP0, APP14, ARITHMETIC_CONDITIONING, END_OF_IMAGE, START_OF_IMAGE, START_OF_SCAN, Segment,
+    Segments, has_end,
+};
+use crate::tables::Tables;
 
-const BASELINE: u8 = 0xC0;
-const EXTENDED: u8 = 0xC1;
-const HUFFMAN_TABLES: u8 = 0xC4;
-const QUANTIZATION_TABLES: u8 = 0xDB;
-const RESTART_INTERVAL: u8 = 0xDD;
-const APP14: u8 = 0xEE;
-/// Adobe's colour transform code for YCbCr.
-const ADOBE_YCBCR: u8 = 1;
-/// The largest code that is defined; libjpeg ignores others.
-const ADOBE_MAX: u8 = 2;
+/// The largest number of blocks in a minimum coded unit (T.81, B.2.3).
+const MAX_BLOCKS: usize = 10;
+/// Bytes of the segments that name the colour space; shorter ones are ignored, as by libjpeg.
+const JFIF_LEN: usize = 14;
+const ADOBE_LEN: usize = 12;
 
-/// Y, Cb or Cr.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Component {
-    id: u8,
-    /// Sampling factors: blocks in a minimum coded unit, across and down.
-    pub(crate) across: usize,
-    pub(crate) down: usize,
-    /// Indices of its tables.
-    pub(crate) quantization: usize,
+/// Everything needed to decode the first scan, and the bytes from there on.
+#[derive(Debug)]
+pub(crate) struct Header<'a> {
+    pub(crate) frame: Frame,
+    pub(crate) colour: Colour,
+    pub(crate) tables: Tables,
+    pub(crate) scan: Scan,
+    /// The entropy-coded data of the first scan, and the rest of the file.
+    pub(crate) data: &'a [u8],
+}
+
+/// The header of a scan (T.81, B.2.3).
+#[derive(Clone, Debug)]
+pub(crate) struct Scan {
+    pub(crate) components: Vec<Scanned>,
+    /// Zigzag indices of the first and the last coefficient.
+    pub(crate) first: usize,
+    pub(crate) last: usize,
+    /// The lowest bit of the coefficients that earlier scans had, 0 if none had any.
+    pub(crate) high: u32,
+    /// The lowest bit of the coefficients in this scan.
+    pub(crate) low: u32,
+}
+
+/// A component in a scan.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scanned {
+    /// Index of the component in the frame.
+    pub(crate) index: usize,
+    /// Indices of its Huffman tables.
     pub(crate) dc: usize,
     pub(crate) ac: usize,
 }
 
-/// Everything needed to decode the scan.
-#[derive(Debug)]
-pub(crate) struct Header<'a> {
-    pub(crate) width: usize,
-    pub(crate) height: usize,
-    /// One (grey) or three (YCbCr).
-    pub(crate) components: Vec<Component>,
-    /// In zigzag order.
-    pub(crate) quantization: [Option<[i32; 64]>; 4],
-    pub(crate) dc: [Option<Huffman>; 4],
-    pub(crate) ac: [Option<Huffman>; 4],
-    /// Restart interval in minimum coded units; 0 for none.
-    pub(crate) restart: usize,
-    /// Entropy-coded data.
-    pub(crate) scan: &'a [u8],
-}
-
 impl<'a> Header<'a> {
-    /// `None` unless the file is one sequential scan of 8-bit grey or YCbCr.
-    pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
-        let mut header = Self {
-            width: 0,
-            height: 0,
-            components: Vec::new(),
-            quantization: [None; 4],
-            dc: Default::default(),
-            ac: Default::default(),
-            restart: 0,
-            scan: &[],
-        };
-        for segment in segments(bytes) {
-            let content = segment.content();
+    /// Reads the segments up to the first scan.
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, JpegError> {
+        let mut tables = Tables::default();
+        let mut frame = None;
+        let (mut is_jfif, mut adobe) = (false, None);
+        let mut segments = Segments::new(bytes);
+        while let Some(segment) = segments.next() {
+            let content = segment.content;
             match segment.kind {
-                BASELINE | EXTENDED => header.frame(content)?,
-                // Other frames: progressive, lossless, arithmetic coding.
-                0xC2..=0xC3 | 0xC5..=0xCF => return None,
-                HUFFMAN_TABLES => header.huffman_tables(content)?,
-                QUANTIZATION_TABLES => header.quantization_tables(content)?,
-                RESTART_INTERVAL => {
-                    header.restart = usize::from(u16::from_be_bytes(first(content)?));
+                START_OF_SCAN => {
+                    let frame: Frame =
+                        frame.ok_or_else(|| JpegError::damaged("a scan comes before its frame"))?;
+                    let data = segments.rest();
+                    if !has_end(data) {
+                        return Err(JpegError::Truncated);
+                    }
+                    let scan = Scan::read(content, &frame)?;
+                    if frame.coding == Coding::Sequential {
+                        tables.complete();
+                    }
+                    return Ok(Self {
+                        colour: Colour::of(&frame, is_jfif, adobe),
+                        frame,
+                        tables,
+                        scan,
+                        data,
+                    });
                 }
-                APP14 if !is_ycbcr(content) => return None,
-                START_OF_SCAN if segment.has_end() => {
-                    header.start_of_scan(content)?;
-                    return Some(header);
+                START_OF_IMAGE => return Err(JpegError::damaged("another file begins within it")),
+                END_OF_IMAGE => return Err(JpegError::damaged("it ends before its first scan")),
+                ARITHMETIC_CONDITIONING => {}
+                kind if is_frame(kind) => {
+                    if frame.is_some() {
+                        return Err(JpegError::damaged("it has two frames"));
+                    }
+                    frame = Some(Frame::read(kind, content)?);
                 }
-                _ => {}
+                APP0 => is_jfif |= content.len() >= JFIF_LEN && content.starts_with(b"JFIF\0"),
+                APP14 if content.len() >= ADOBE_LEN && content.starts_with(b"Adobe") => {
+                    adobe = Some(content[ADOBE_LEN - 1]);
+                }
+                _ => tables.read(&segment)?,
             }
         }
-        None
+        Err(JpegError::Truncated)
     }
 
-    /// Number of minimum coded units, across and down.
-    pub(crate) fn units(&self) -> (usize, usize) {
-        let luma = &self.components[0];
-        let units = |pixels: usize, blocks: usize| pixels.div_ceil(8 * blocks);
-        (
-            units(self.width, luma.across),
-            units(self.height, luma.down),
-        )
-    }
-
-    fn frame(&mut self, content: &[u8]) -> Option<()> {
-        let [precision, h1, h0, w1, w0, count] = first(content)?;
-        let known = precision == 8 && [1, 3].contains(&count) && self.components.is_empty();
-        if !known || content.len() != 6 + 3 * usize::from(count) {
-            return None;
+    /// Checks that the file is long enough for its size: every block has at least one bit.
+    pub(crate) fn check_length(&self) -> Result<(), JpegError> {
+        let Frame { width, height, .. } = self.frame;
+        let blocks = self.frame.components.iter().map(|component| {
+            let (across, down) = self.frame.blocks(component);
+            across * down
+        });
+        if blocks.sum::<usize>() / 8 <= self.data.len() {
+            return Ok(());
         }
-        self.height = usize::from(u16::from_be_bytes([h1, h0]));
-        self.width = usize::from(u16::from_be_bytes([w1, w0]));
-        for component in content[6..].chunks_exact(3) {
-            self.components.push(Component {
-                id: component[0],
-                across: usize::from(component[1] >> 4),
-                down: usize::from(component[1] & 15),
-                quantization: usize::from(component[2]),
-                ..Component::default()
+        let len = self.data.len();
+        let reason = format!("{width}x{height} pixels cannot be in the {len} bytes of its scans");
+        Err(JpegError::damaged(reason))
+    }
+
+    /// True if the first scan has everything.
+    pub(crate) fn is_single_scan(&self) -> bool {
+        let all = self.scan.components.len() == self.frame.components.len();
+        self.frame.coding == Coding::Sequential && all
+    }
+}
+
+impl Scan {
+    /// Reads the content of a segment.
+    pub(crate) fn read(content: &[u8], frame: &Frame) -> Result<Self, JpegError> {
+        let cut = || JpegError::damaged("a scan header is cut short");
+        let (&count, rest) = content.split_first().ok_or_else(cut)?;
+        let count = usize::from(count);
+        let (selectors, rest) = rest.split_at_checked(2 * count).ok_or_else(cut)?;
+        let &[first, last, bits] = rest.first_chunk().ok_or_else(cut)?;
+        let mut components: Vec<Scanned> = Vec::with_capacity(count);
+        for selector in selectors.chunks_exact(2) {
+            // In the order of the frame.
+            let start = components.last().map_or(0, |scanned| scanned.index + 1);
+            let mut candidates = frame.components.iter().enumerate().skip(start);
+            let found = candidates.find(|(_, component)| component.id == selector[0]);
+            let (index, _) = found.ok_or_else(|| {
+                JpegError::damaged(format!("a scan has an unknown component {}", selector[0]))
+            })?;
+            components.push(Scanned {
+                index,
+                dc: usize::from(selector[1] >> 4),
+                ac: usize::from(selector[1] & 15),
             });
         }
-        if let [only] = &mut self.components[..] {
-            // A scan of one component has one block per unit, whatever its factors.
-            (only.across, only.down) = (1, 1);
+        let scan = Self {
+            components,
+            first: usize::from(first),
+            last: usize::from(last),
+            high: u32::from(bits >> 4),
+            low: u32::from(bits & 15),
+        };
+        scan.check_blocks(frame)?;
+        match frame.coding {
+            // libjpeg ignores the other numbers of sequential scans.
+            Coding::Sequential => Ok(scan),
+            Coding::Progressive => scan.check_progression(),
         }
-        (self.width > 0 && self.height > 0 && self.is_supported()).then_some(())
     }
 
-    /// True for grey, and for YCbCr with chroma at full or half resolution in each direction.
-    fn is_supported(&self) -> bool {
-        let ids: Vec<u8> = self
-            .components
-            .iter()
-            .map(|component| component.id)
-            .collect();
-        let factors = |c: &Component| (c.across, c.down);
-        let luma = factors(&self.components[0]);
-        let chroma = self.components[1..].iter().all(|c| factors(c) == (1, 1));
-        ids != *b"RGB" && chroma && [1, 2].contains(&luma.0) && [1, 2].contains(&luma.1)
+    fn check_blocks(&self, frame: &Frame) -> Result<(), JpegError> {
+        let blocks = |scanned: &Scanned| {
+            let Component { across, down, .. } = frame.components[scanned.index];
+            across * down
+        };
+        let count: usize = self.components.iter().map(blocks).sum();
+        if self.components.is_empty() {
+            return Err(JpegError::damaged("a scan has no components"));
+        }
+        if self.components.len() > 1 && count > MAX_BLOCKS {
+            let reason = format!("a scan has {count} blocks per unit; {MAX_BLOCKS} are allowed");
+            return Err(JpegError::damaged(reason));
+        }
+        Ok(())
     }
 
-    fn huffman_tables(&mut self, mut content: &[u8]) -> Option<()> {
-        while let Some((&place, rest)) = content.split_first() {
-            let lengths: [u8; 16] = first(rest)?;
-            let count: usize = lengths.iter().map(|&count| usize::from(count)).sum();
-            let symbols = rest.get(16..16 + count)?;
-            let tables = match place >> 4 {
-                0 => &mut self.dc,
-                1 => &mut self.ac,
-                _ => return None,
-            };
-            *tables.get_mut(usize::from(place & 15))? = Some(Huffman::new(&lengths, symbols)?);
-            content = &rest[16 + count..];
+    /// T.81, G.1.1.1.
+    fn check_progression(self) -> Result<Self, JpegError> {
+        let is_band = if self.first == 0 {
+            self.last == 0
+        } else {
+            (self.first..64).contains(&self.last) && self.components.len() == 1
+        };
+        let is_step = self.high == 0 || self.high == self.low + 1;
+        if is_band && is_step && self.low <= 13 {
+            return Ok(self);
         }
-        Some(())
-    }
-
-    fn quantization_tables(&mut self, mut content: &[u8]) -> Option<()> {
-        while let Some((&place, rest)) = content.split_first() {
-            let wide = match place >> 4 {
-                0 => false,
-                1 => true,
-                _ => return None,
-            };
-            let len = if wide { 128 } else { 64 };
-            let values = rest.get(..len)?;
-            let value = |k: usize| {
-                if wide {
-                    i32::from(u16::from_be_bytes([values[2 * k], values[2 * k + 1]]))
-                } else {
-                    i32::from(values[k])
-                }
-            };
-            let table = self.quantization.get_mut(usize::from(place & 15))?;
-            *table = Some(std::array::from_fn(value));
-            content = &rest[len..];
-        }
-        Some(())
-    }
-
-    fn start_of_scan(&mut self, content: &'a [u8]) -> Option<()> {
-        let count = self.components.len();
-        let (&scanned, rest) = content.split_first()?;
-        let tables = rest.get(..2 * count)?;
-        let after = rest.get(2 * count..)?;
-        // Sequential: all coefficients of all components in one scan, in full precision.
-        if count == 0 || usize::from(scanned) != count || first(after)? != [0u8, 63, 0] {
-            return None;
-        }
-        for (component, table) in self.components.iter_mut().zip(tables.chunks_exact(2)) {
-            if table[0] != component.id {
-                return None;
-            }
-            component.dc = usize::from(table[1] >> 4);
-            component.ac = usize::from(table[1] & 15);
-        }
-        self.scan = &after[3..];
-        Some(())
+        let reason = format!(
+            "a progressive scan of {} components has coefficients {} to {}, bits {} to {}",
+            self.components.len(),
+            self.first,
+            self.last,
+            self.high,
+            self.low
+        );
+        Err(JpegError::damaged(reason))
     }
 }
 
-/// The first bytes of `content`.
-fn first<const N: usize>(content: &[u8]) -> Option<[u8; N]> {
-    content.first_chunk().copied()
-}
-
-/// True unless Adobe's segment says that three components are not YCbCr.
-fn is_ycbcr(content: &[u8]) -> bool {
-    let is_adobe = content.starts_with(b"Adobe");
-    let transform = content.get(11).filter(|_| is_adobe);
-    transform.is_none_or(|&number| number == ADOBE_YCBCR || number > ADOBE_MAX)
+/// The next scan after the entropy-coded data, and its tables; `None` at the end of the image.
+pub(crate) fn next_scan(
+    segments: &mut Segments<'_>,
+    tables: &mut Tables,
+    frame: &Frame,
+) -> Result<Option<Scan>, JpegError> {
+    for segment in segments {
+        let Segment { kind, content } = segment;
+        match kind {
+            END_OF_IMAGE => return Ok(None),
+            START_OF_SCAN => return Scan::read(content, frame).map(Some),
+            START_OF_IMAGE => return Err(JpegError::damaged("another file begins within it")),
+            kind if is_frame(kind) => return Err(JpegError::damaged("it has two frames")),
+            _ => tables.read(&segment)?,
+        }
+    }
+    Err(JpegError::Truncated)
 }

@@ -18,6 +18,9 @@ pub(crate) struct Code(u32);
 
 impl Code {
     fn new(length: usize, symbol: u8) -> Self {
+        if symbol & 15 > MAX_SIZE {
+            return Self::default();
+        }
         let [length, symbol] = [length as u32, u32::from(symbol)];
         let size = symbol & 15;
         Self((length + size) | length << 8 | size << 16 | (symbol >> 4) << 24)
@@ -68,11 +71,9 @@ pub(crate) struct Huffman {
 
 impl Huffman {
     /// A table with `lengths[l - 1]` codes of `l` bits for `symbols`, in ascending order. `None` if
-    /// a length has more codes than are possible, or a value more bits than 8-bit samples need.
+    /// a length has more codes than are possible. Symbols of values with more bits than 8-bit
+    /// samples need are no codes, since some encoders list every symbol.
     pub(crate) fn new(lengths: &[u8; LONGEST], symbols: &[u8]) -> Option<Self> {
-        if symbols.iter().any(|symbol| symbol & 15 > MAX_SIZE) {
-            return None;
-        }
         let mut table = Box::new([Code::default(); 1 << LOOKUP]);
         let (mut ends, mut offsets) = ([0; LONGEST + 1], [0; LONGEST + 1]);
         let (mut code, mut at) = (0u32, 0usize);
@@ -82,7 +83,7 @@ impl Huffman {
                 if let Some(shift) = LOOKUP.checked_sub(length as u32) {
                     let first = (code << shift) as usize;
                     let places = table.get_mut(first..first + (1 << shift))?;
-                    places.fill(Code::new(length, symbols[at]));
+                    places.fill(Code::new(length, *symbols.get(at)?));
                 }
                 code += 1;
                 at += 1;
@@ -111,10 +112,10 @@ impl Huffman {
         code
     }
 
-    /// The code at the start of the next 16 bits, which is longer than [`LOOKUP`].
+    /// The code at the start of the next 16 bits, which is longer than [`LOOKUP`] or none.
     #[cold]
     fn long(&self, next: usize) -> Code {
-        for length in LOOKUP as usize + 1..=LONGEST {
+        for length in 1..=LONGEST {
             if (next as u32) < self.ends[length] {
                 let code = (next >> (LONGEST - length)) as i32;
                 let symbol = self.symbols.get((code + self.offsets[length]) as usize);

@@ -7,11 +7,13 @@
 //! but the inverse cosine transform, the upsampling and the colour conversion run inside the region
 //! only.
 //!
-//! * Baseline and extended sequential files with 8-bit grey or YCbCr samples, which is nearly every
-//!   photograph, give the pixels of libjpeg-turbo (hence of Pillow and torchvision) bit for bit.
-//! * Other files (progressive, CMYK, YCCK, RGB) and damaged ones go to `zune-jpeg`, which decodes
-//!   the whole image. Its rounding and chroma upsampling differ slightly from libjpeg's.
-//! * Truncated files are errors, never half-grey pictures.
+//! * Pixels equal libjpeg-turbo's (hence Pillow's and torchvision's) bit for bit: baseline, extended
+//!   sequential and progressive files of 8-bit samples, in any number of scans, with any sampling
+//!   factors that libjpeg reads, grey, YCbCr, RGB, CMYK or YCCK.
+//! * Files of several scans, progressive ones among them, are read whole: the region saves only the
+//!   steps after that.
+//! * Arithmetic and lossless coding, other sample sizes and progressive files whose last scans are
+//!   missing are errors that say so. Truncated files are errors, never half-grey pictures.
 //!
 //! ```
 //! use tinderbox_jpeg::{Decoder, Rect};
@@ -28,19 +30,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod baseline;
 mod bits;
+mod coefficients;
 mod colour;
-mod general;
+mod error;
+mod frame;
 mod header;
 mod huffman;
 mod idct;
 mod plane;
+mod progressive;
 mod scan;
 mod segments;
+mod standard;
+mod tables;
 mod upsample;
 
-use baseline::Baseline;
+use coefficients::Coefficients;
+pub use error::JpegError;
+use header::Header;
+use plane::Plane;
 
 /// A rectangle of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,64 +77,27 @@ pub struct Pixels {
     pub samples: Vec<u8>,
 }
 
-/// A file that cannot be decoded.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum JpegError {
-    /// The file ends before its end marker.
-    #[error("is a truncated JPEG file: it has no end marker")]
-    Truncated,
-    /// The file violates the standard, or ends within a segment.
-    #[error("is a damaged or truncated JPEG file: {0}")]
-    Damaged(String),
-    /// The header has no frame.
-    #[error("is a JPEG file without a size")]
-    NoSize,
-    /// The number of samples does not fit the header.
-    #[error("is a JPEG file of an unknown kind: {found} samples instead of {expected}")]
-    UnknownKind {
-        /// Number of samples decoded.
-        found: usize,
-        /// Number of samples by the header.
-        expected: usize,
-    },
-}
-
 /// A file whose header has been read.
 #[derive(Debug)]
-pub struct Decoder<'a> {
-    bytes: &'a [u8],
-    size: (usize, usize),
-    /// `None` for files that are decoded by `zune-jpeg`.
-    baseline: Option<Baseline<'a>>,
-}
+pub struct Decoder<'a>(Header<'a>);
 
 impl<'a> Decoder<'a> {
     /// Reads the header. Allocates no pixels, so that the size can be checked first.
     ///
     /// # Errors
-    /// If the header is damaged or the file is truncated.
+    /// If the header is damaged, the file is truncated, or it is of a kind that is not read.
     pub fn new(bytes: &'a [u8]) -> Result<Self, JpegError> {
-        let baseline = Baseline::read(bytes);
-        let size = match &baseline {
-            Some(file) => file.size(),
-            None => general::size(bytes)?,
-        };
-        Ok(Self {
-            bytes,
-            size,
-            baseline,
-        })
+        Header::read(bytes).map(Self)
     }
 
     /// Width in pixels; 0 only if the header says so.
     pub fn width(&self) -> usize {
-        self.size.0
+        self.0.frame.width
     }
 
     /// Height in pixels; 0 only if the header says so.
     pub fn height(&self) -> usize {
-        self.size.1
+        self.0.frame.height
     }
 
     /// Decodes the whole image.
@@ -133,14 +105,14 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// If the file is damaged or truncated, or has no pixels.
     pub fn decode(&self) -> Result<Pixels, JpegError> {
-        if self.size.0 == 0 || self.size.1 == 0 {
+        if self.width() == 0 || self.height() == 0 {
             return Err(JpegError::NoSize);
         }
         self.decode_region(Rect {
             top: 0,
             left: 0,
-            height: self.size.1,
-            width: self.size.0,
+            height: self.height(),
+            width: self.width(),
         })
     }
 
@@ -153,36 +125,29 @@ impl<'a> Decoder<'a> {
     /// # Panics
     /// If the region is empty or not within the image.
     pub fn decode_region(&self, region: Rect) -> Result<Pixels, JpegError> {
-        let (width, height) = self.size;
+        let (width, height) = (self.width(), self.height());
         let is_within = region.left + region.width <= width && region.top + region.height <= height;
         assert!(
             is_within && region.width > 0 && region.height > 0,
             "{region:?} of an image of {width}x{height}"
         );
-        let pixels = self.baseline.as_ref().and_then(|file| file.decode(region));
-        match pixels {
-            Some(pixels) => Ok(pixels),
-            // Not a baseline file, or a damaged one, for which this decoder has the error message.
-            None => general::decode(self.bytes).map(|image| image.crop(region)),
-        }
-    }
-}
-
-impl Pixels {
-    /// The pixels of a region within the image.
-    fn crop(self, region: Rect) -> Self {
-        if (region.width, region.height) == (self.width, self.height) {
-            return self;
-        }
-        let (stride, left) = (self.width * self.channels, region.left * self.channels);
-        let rows = self.samples.chunks_exact(stride).skip(region.top);
-        let rows = rows.take(region.height);
-        let samples = rows.flat_map(|row| &row[left..][..region.width * self.channels]);
-        Self {
+        let header = &self.0;
+        header.check_length()?;
+        let frame = &header.frame;
+        let planes = if header.is_single_scan() {
+            let components = frame.components.iter();
+            let planes = components.map(|component| Plane::new(component, frame, region));
+            let mut planes: Vec<Plane> = planes.collect();
+            scan::decode(header, &mut planes)?;
+            planes
+        } else {
+            Coefficients::read(header)?.planes(frame, region)
+        };
+        Ok(Pixels {
             width: region.width,
             height: region.height,
-            channels: self.channels,
-            samples: samples.copied().collect(),
-        }
+            channels: header.colour.channels(),
+            samples: colour::pixels(header.colour, &planes, region),
+        })
     }
 }

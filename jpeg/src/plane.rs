@@ -1,10 +1,7 @@
 //! The samples of one component in a region of the image.
 
 use crate::Rect;
-use crate::header::Component;
-
-/// Width and height of a block.
-const SIDE: usize = 8;
+use crate::frame::{Component, Frame, SIDE};
 
 /// Samples of one component: the whole blocks that cover a region.
 #[derive(Debug)]
@@ -25,8 +22,8 @@ pub(crate) struct Plane {
 /// A rectangle of blocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Blocks {
-    top: usize,
-    left: usize,
+    pub(crate) top: usize,
+    pub(crate) left: usize,
     down: usize,
     across: usize,
 }
@@ -44,16 +41,10 @@ impl Blocks {
 }
 
 impl Plane {
-    /// Allocates the samples of `component` that the pixels of `region` depend on, in an image of
-    /// `width` x `height` pixels whose first component is `luma`.
-    pub(crate) fn new(
-        component: Component,
-        luma: Component,
-        (width, height): (usize, usize),
-        region: Rect,
-    ) -> Self {
-        let (across, down) = (luma.across / component.across, luma.down / component.down);
-        let (width, height) = (width.div_ceil(across), height.div_ceil(down));
+    /// Allocates the samples of `component` that the pixels of `region` depend on.
+    pub(crate) fn new(component: &Component, frame: &Frame, region: Rect) -> Self {
+        let (across, down) = frame.pixels_per_sample(component);
+        let (width, height) = (frame.width.div_ceil(across), frame.height.div_ceil(down));
         let (left, columns) = blocks(region.left, region.width, across, width);
         let (top, rows) = blocks(region.top, region.height, down, height);
         let stride = columns * SIDE;
@@ -86,6 +77,15 @@ impl Plane {
         let y = y.wrapping_sub(self.blocks.top);
         let is_inside = x < self.blocks.across && y < self.blocks.down;
         is_inside.then(|| (y * self.stride + x) * SIDE)
+    }
+
+    /// Writes the rows of a block whose samples begin at `start`.
+    #[inline(always)]
+    pub(crate) fn write(&mut self, start: usize, block: &[u64; SIDE]) {
+        let rows = self.samples[start..].chunks_mut(self.stride);
+        for (to, row) in rows.zip(block) {
+            to[..SIDE].copy_from_slice(&row.to_le_bytes());
+        }
     }
 
     /// The samples `first..first + count` of row `y`, both clamped to the component's size.

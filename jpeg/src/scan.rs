@@ -1,14 +1,20 @@
-//! Decoding of a scan: bits to coefficients to the samples of a region.
+//! Decoding of a file with a single scan: bits to coefficients to the samples of a region.
+//!
+//! The Huffman codes before the last row of a region must all be read, since none marks where the
+//! next begins. The costly steps after that run inside the region alone, and nothing is read below
+//! it.
 
+use crate::JpegError;
 use crate::bits::{Bits, Bytes};
-use crate::header::{Component, Header};
+use crate::frame::Component;
+use crate::header::Header;
 use crate::huffman::Huffman;
 use crate::idct::{self, Coefficients, LANES};
 use crate::plane::Plane;
 use multiversion::multiversion;
 
 /// Positions of the coefficients of a scan in their block.
-const ZIGZAG: [u8; 64] = [
+pub(crate) const ZIGZAG: [u8; 64] = [
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
     13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
     52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
@@ -36,36 +42,47 @@ struct Queue {
 }
 
 /// Decodes the blocks that are in `planes`, one plane per component; of the others, only the
-/// Huffman codes. Stops after the last of them. `None` if the scan is damaged before that.
-pub(crate) fn decode(header: &Header<'_>, planes: &mut [Plane]) -> Option<()> {
+/// Huffman codes. Stops after the last of them.
+///
+/// # Errors
+/// If the scan is damaged before that.
+pub(crate) fn decode(header: &Header<'_>, planes: &mut [Plane]) -> Result<(), JpegError> {
+    let tables = &header.tables;
     let mut channels = Vec::with_capacity(planes.len());
-    for (&component, plane) in header.components.iter().zip(planes) {
+    for (scanned, plane) in header.scan.components.iter().zip(planes) {
+        let component = header.frame.components[scanned.index];
         channels.push(Channel {
             component,
-            quantization: header.quantization.get(component.quantization)?.as_ref()?,
-            dc: header.dc.get(component.dc)?.as_ref()?,
-            ac: header.ac.get(component.ac)?.as_ref()?,
+            quantization: tables.quantizer(component.quantization)?,
+            dc: tables.dc(scanned.dc)?,
+            ac: tables.ac(scanned.ac)?,
             last_dc: 0,
             plane,
         });
     }
-    units(header, &mut channels)
+    units(header, &mut channels).ok_or_else(damaged)
+}
+
+/// The error for codes that do not exist or are missing.
+pub(crate) fn damaged() -> JpegError {
+    JpegError::damaged("a scan has an invalid code or ends too early")
 }
 
 /// Decodes the minimum coded units.
 #[multiversion(targets = "simd")]
 fn units(header: &Header<'_>, channels: &mut [Channel<'_>]) -> Option<()> {
-    let (across, _) = header.units();
+    let (across, _) = header.frame.units();
+    let restart = header.tables.restart;
     let last = |end: fn(&Channel<'_>) -> usize| channels.iter().map(end).max().unwrap_or(0);
     let rows = last(|c| c.plane.blocks.bottom().div_ceil(c.component.down));
     let columns = last(|c| c.plane.blocks.right().div_ceil(c.component.across));
-    let bytes = Bytes::new(header.scan);
+    let bytes = Bytes::new(header.data);
     let mut bits = bytes.interval(0)?;
     let mut queue = Queue::default();
     for number in 0..(rows * across).saturating_sub(across - columns) {
         // Never true without restarts: no positive number is a multiple of 0.
-        if number > 0 && number.is_multiple_of(header.restart) {
-            bits = bytes.interval(number / header.restart)?;
+        if number > 0 && number.is_multiple_of(restart) {
+            bits = bytes.interval(number / restart)?;
             channels.iter_mut().for_each(|channel| channel.last_dc = 0);
         }
         let position = (number / across, number % across);
@@ -120,11 +137,7 @@ impl Queue {
     fn flush(&mut self, channels: &mut [Channel<'_>]) {
         let samples = idct::blocks(&self.coefficients);
         for (&(number, start), block) in self.targets[..self.len].iter().zip(&samples) {
-            let plane = &mut *channels[number].plane;
-            let rows = plane.samples[start..].chunks_mut(plane.stride);
-            for (to, row) in rows.zip(block) {
-                to[..8].copy_from_slice(&row.to_le_bytes());
-            }
+            channels[number].plane.write(start, block);
         }
         *self = Self::default();
     }
@@ -141,7 +154,7 @@ fn decode_block(
     queue: &mut Queue,
 ) -> Option<()> {
     let lane = queue.len % LANES;
-    let dc = dc(bits, channel)?.wrapping_mul(channel.quantization[0]);
+    let dc = dc(bits, channel.dc, &mut channel.last_dc)?.wrapping_mul(channel.quantization[0]);
     let quantization = channel.quantization;
     let mut is_flat = true;
     ac(bits, channel.ac, |k, value| {
@@ -164,31 +177,33 @@ fn decode_block(
 /// Reads the codes of a block outside of the region.
 #[inline(always)]
 fn skip_block(bits: &mut Bits<'_>, channel: &mut Channel<'_>) -> Option<()> {
-    dc(bits, channel)?;
+    dc(bits, channel.dc, &mut channel.last_dc)?;
     ac(bits, channel.ac, |_, _| {})
 }
 
-/// Decodes the DC coefficient of a block.
+/// Decodes the DC coefficient of a block, given that of the previous block.
 #[inline(always)]
-fn dc(bits: &mut Bits<'_>, channel: &mut Channel<'_>) -> Option<i32> {
+pub(crate) fn dc(bits: &mut Bits<'_>, table: &Huffman, last: &mut i32) -> Option<i32> {
     bits.refill();
-    let code = channel.dc.next(bits);
+    let code = table.next(bits);
     if code.is_none() {
         return None;
     }
     if code.size() > 0 {
-        channel.last_dc = channel
-            .last_dc
-            .wrapping_add(bits.value(code.length(), code.size()));
+        *last = last.wrapping_add(bits.value(code.length(), code.size()));
     }
     bits.skip(code.total());
-    Some(channel.last_dc)
+    Some(*last)
 }
 
 /// Decodes the AC coefficients of a block and calls `each` with the zigzag index and value of those
 /// that are not 0.
 #[inline(always)]
-fn ac(bits: &mut Bits<'_>, table: &Huffman, mut each: impl FnMut(usize, i32)) -> Option<()> {
+pub(crate) fn ac(
+    bits: &mut Bits<'_>,
+    table: &Huffman,
+    mut each: impl FnMut(usize, i32),
+) -> Option<()> {
     let mut k = 1;
     while k < 64 {
         bits.refill();

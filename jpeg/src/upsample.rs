@@ -1,13 +1,13 @@
-//! Chroma upsampling by a factor of 2.
+//! Upsampling of chroma.
 //!
-//! This is libjpeg's "fancy" (triangle) upsampling: in each subsampled direction, a pixel is three
-//! parts the sample that it lies in and one part the nearer neighbour. Halves are rounded up and
-//! down in turn.
+//! By a factor of 2, this is libjpeg's "fancy" (triangle) upsampling: in each subsampled direction,
+//! a pixel is three parts the sample that it lies in and one part the nearer neighbour. Halves are
+//! rounded up and down in turn. By other factors, samples are repeated.
 
 use crate::plane::Plane;
 
 /// Upsamples the rows of a plane, with reused buffers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Upsampler {
     /// Samples of a row (times four where two rows are interpolated), with a neighbour on each
     /// side.
@@ -18,6 +18,13 @@ pub(crate) struct Upsampler {
 }
 
 impl Upsampler {
+    pub(crate) const fn new() -> Self {
+        Self {
+            mixed: Vec::new(),
+            pixels: Vec::new(),
+        }
+    }
+
     /// The pixels `left..left + width` of row `y`.
     #[inline(always)]
     pub(crate) fn row<'a>(
@@ -29,10 +36,12 @@ impl Upsampler {
     ) -> &'a [u8] {
         match (plane.across, plane.down) {
             (1, 1) => plane.row(y, left, width),
-            (1, _) => self.between_rows(plane, y, left, width),
-            // Too narrow for neighbours.
-            _ if plane.width() <= 2 => self.repeated(plane, y, left, width),
-            (_, down) => self.between_columns(plane, down, y, left, width),
+            (1, 2) => self.between_rows(plane, y, left, width),
+            // Narrower planes have no neighbours on both sides.
+            (2, down @ 1..=2) if plane.width() > 2 => {
+                self.between_columns(plane, down, y, left, width)
+            }
+            _ => self.repeated(plane, y, left, width),
         }
     }
 
@@ -87,12 +96,13 @@ impl Upsampler {
         &self.pixels[left % 2..][..width]
     }
 
-    #[inline(always)]
     fn repeated(&mut self, plane: &Plane, y: usize, left: usize, width: usize) -> &[u8] {
-        let samples = plane.row(y / plane.down, 0, plane.width());
+        let across = plane.across;
+        let (first, last) = (left / across, (left + width - 1) / across);
+        let samples = plane.row(y / plane.down, first, last + 1 - first);
         self.pixels.clear();
         self.pixels
-            .extend((left..left + width).map(|x| samples[x / 2]));
+            .extend((left..left + width).map(|x| samples[x / across - first]));
         &self.pixels
     }
 }

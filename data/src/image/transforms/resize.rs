@@ -57,7 +57,7 @@ impl Resize {
 }
 
 /// Resizes `image` to `width` x `height` pixels. Bilinear and bicubic differ from Pillow by 1
-/// (bicubic rarely by 2) in few samples: the filters and the order of passes are the same, but
+/// (bicubic rarely by 2) in few samples: the filters and the order of passes are Pillow 13's, but
 /// weights have 15 bits where Pillow's have 22. Nearest is exact.
 ///
 /// # Errors
@@ -76,8 +76,17 @@ pub(super) fn resize(
         let reason = format!("cannot be resized from {from} to {width}x{height}: {reason}");
         DataError::image("an image", reason)
     };
-    // Very long and narrow images exceed the limit, at the latest between the two passes below.
-    if (width * height.max(image.height)) as u64 > decode::MAX_PIXELS {
+    // Of the image between the two passes. Very long and narrow images exceed the limit there.
+    let between = if is_vertical_first(&image, width, height) {
+        (image.width, height)
+    } else {
+        (width, image.height)
+    };
+    let is_allowed = |(width, height): (usize, usize)| {
+        let pixels = width.checked_mul(height);
+        pixels.is_some_and(|pixels| pixels as u64 <= decode::MAX_PIXELS)
+    };
+    if !is_allowed((width, height)) || !is_allowed(between) {
         return Err(failed("too many pixels"));
     }
     if image.width == 0 || image.height == 0 {
@@ -88,20 +97,25 @@ pub(super) fn resize(
         Interpolation::Bicubic => FilterType::CatmullRom,
         Interpolation::Nearest => return Ok(affine::scale_to(&image, width, height)),
     };
-    // A single call would begin with the vertical pass. Pillow begins with the horizontal one
-    // (Pillow 13 not for images much taller than wide) and rounds in between, which would cause
-    // most of the differences.
-    let rows = image.height;
-    convolve(image, width, rows, filter)
-        .and_then(|image| convolve(image, width, height, filter))
+    // A single call would always begin with the vertical pass. The order matters, since samples are
+    // rounded in between.
+    convolve(image, between, filter)
+        .and_then(|image| convolve(image, (width, height), filter))
         .map_err(|error| failed(&error))
+}
+
+/// The order of passes in Pillow 13 (earlier versions begin with the horizontal one): vertical first
+/// if that makes many more rows go than columns.
+fn is_vertical_first(image: &Image, width: usize, height: usize) -> bool {
+    let rows = image.height as i128 - height as i128;
+    let columns = image.width as i128 - width as i128;
+    rows > 0 && rows > 2 * columns
 }
 
 /// Resizes with an antialiasing filter.
 fn convolve(
     image: Image,
-    width: usize,
-    height: usize,
+    (width, height): (usize, usize),
     filter: FilterType,
 ) -> Result<Image, String> {
     if (width, height) == (image.width, image.height) {
