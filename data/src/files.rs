@@ -3,7 +3,7 @@
 use crate::error::DataError;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Component, Path};
 use tempfile::{Builder, NamedTempFile};
 
 /// Prefix of unfinished files: hidden, so that they are not mistaken for data.
@@ -40,6 +40,12 @@ pub(crate) fn finish(file: NamedTempFile, path: &Path) -> Result<(), DataError> 
     Ok(())
 }
 
+/// True for a path, relative to a folder, that stays within it.
+pub(crate) fn stays_within(path: &str) -> bool {
+    let mut parts = Path::new(path).components().peekable();
+    parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
 fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -71,4 +77,19 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
 #[cfg(windows)]
 pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_leave_their_folder_are_found() {
+        for within in ["a.tar", "train/a.tar", "a..b", "a/.b"] {
+            assert!(stays_within(within), "{within}");
+        }
+        for beyond in ["", ".", "..", "../a.tar", "train/../../a.tar", "/a.tar"] {
+            assert!(!stays_within(beyond), "{beyond}");
+        }
+    }
 }

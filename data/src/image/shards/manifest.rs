@@ -94,6 +94,14 @@ impl Manifest {
             );
             return Err(DataError::file(&path, reason));
         }
+        let mut shards = manifest.train.shards.iter().chain(&manifest.val.shards);
+        if let Some(shard) = shards.find(|shard| !files::stays_within(&shard.file)) {
+            let reason = format!(
+                "names {:?}, which is not a path within its folder",
+                shard.file
+            );
+            return Err(DataError::file(&path, reason));
+        }
         Ok(Some(manifest))
     }
 

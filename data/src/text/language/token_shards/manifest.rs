@@ -65,6 +65,15 @@ impl Manifest {
             );
             return Err(DataError::file(&path, reason));
         }
+        let splits = Split::ALL.map(|split| manifest.split(split));
+        let mut shards = splits.iter().flat_map(|split| &split.shards);
+        if let Some(shard) = shards.find(|shard| !files::stays_within(&shard.file)) {
+            let reason = format!(
+                "names {:?}, which is not a path within its folder",
+                shard.file
+            );
+            return Err(DataError::file(&path, reason));
+        }
         Ok(manifest)
     }
 
