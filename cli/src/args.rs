@@ -7,5 +7,6 @@ pub(crate) mod weights;
 
 pub use device::DeviceArgs;
 pub use recipe::RecipeArgs;
+pub(crate) use recipe::quoted;
 pub(crate) use text::TextArgs;
 pub(crate) use weights::{CheckpointArgs, WeightsFileArgs};

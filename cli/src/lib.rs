@@ -19,6 +19,7 @@ pub mod args;
 pub mod download;
 pub mod exit;
 mod pictures;
+mod shell;
 pub mod table;
 mod usage;
 mod verbs;

@@ -6,6 +6,11 @@ use clap::Args;
 use tinderbox_train::TrainError;
 use tinderbox_train::recipe::Recipe;
 
+/// `text` as a TOML string.
+pub(crate) fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
 /// A recipe and overrides of its entries.
 #[derive(Args)]
 pub struct RecipeArgs {
@@ -27,8 +32,7 @@ impl RecipeArgs {
     pub fn sets(&self) -> Vec<String> {
         let mut sets = self.sets.clone();
         if let Some(path) = &self.data {
-            // A TOML literal string, which keeps backslashes.
-            sets.push(format!("data.path='{}'", path.display()));
+            sets.push(format!("data.path={}", quoted(&path.to_string_lossy())));
         }
         if self.download {
             sets.push("data.download=true".into());

@@ -175,7 +175,7 @@ fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Cl
     let recipe = source.load()?;
     encoder::refuse(&recipe, "preview draws images")?;
     let recipe: ImageRecipe = recipe.typed()?;
-    let run = with_data(|mut access| Ok(ImageRun::open(&recipe, &mut access)?))?;
+    let run = with_data(|mut access| Ok(ImageRun::open(&recipe, None, &mut access)?))?;
     let source = run.train.source();
     let data = &recipe.data;
     let is_mixed = data.mixup_alpha > 0.0 || data.cutmix_alpha > 0.0;

@@ -10,6 +10,7 @@ use tinderbox_train::kinds::Kind;
 
 use crate::args::{CheckpointArgs, DeviceArgs, TextArgs, WeightsFileArgs};
 use crate::exit::CliResult;
+use crate::shell;
 
 /// Classify images or texts, tag words, answer questions.
 ///
@@ -89,7 +90,8 @@ pub(crate) fn run(args: &Args) -> CliResult {
             encoder::run(args)
         }
         Some(Kind::LanguageModeling) => bail!(
-            "{name} is a language model, which continues a text: `tinderbox generate {name} --prompt \"...\"`"
+            "{name} is a language model, which continues a text: `tinderbox generate {} --prompt \"...\"`",
+            shell::path(&args.run)
         ),
     }
 }

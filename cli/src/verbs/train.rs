@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds::encoder::{EncoderDataRecipe, EncoderDataSource};
 use tinderbox_train::kinds::{self, Kind};
-use tinderbox_train::recipe::{Recipe, RecipeError};
+use tinderbox_train::recipe::{Recipe, RecipeError, RecipeToml};
 use tinderbox_train::report::ViewInfo;
 use tinderbox_train::report::dashboard::Dashboard;
 use tinderbox_train::report::plain::{Plain, format_duration, thousands};
@@ -20,9 +20,10 @@ use tinderbox_train::run::RunDir;
 use tinderbox_train::session::{SessionContext, StartMode};
 use tinderbox_train::trainer::{End, Outcome};
 
-use crate::args::{DeviceArgs, RecipeArgs};
+use crate::args::{DeviceArgs, RecipeArgs, quoted};
 use crate::download::with_data;
 use crate::exit::CliResult;
+use crate::shell;
 
 /// Train a model from a recipe, or resume a run.
 ///
@@ -173,8 +174,8 @@ fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
     let mut sets = args.recipe.sets();
     sets.extend(args.workers.map(|n| format!("train.workers={n}")));
     sets.extend(args.skip_bad.map(|n| format!("train.skip_bad={n}")));
-    let quoted = |name: &String| format!("model.weights={}", toml::Value::from(name.as_str()));
-    sets.extend(args.weights.iter().map(quoted));
+    let weights = |name: &String| format!("model.weights={}", quoted(name));
+    sets.extend(args.weights.iter().map(weights));
     sets.extend(args.strict.map(|strict| format!("model.strict={strict}")));
     let named = Recipe::load(&args.recipe.recipe, &sets).map_err(TrainError::from)?;
     let folder = match &args.run_dir {
@@ -195,16 +196,38 @@ fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
         })
         .into());
     }
-    let unlike = recipe.conflicts(&named);
+    let unlike = unlike(&args.recipe.recipe, &recipe, &named)?;
     if !unlike.is_empty() {
         println!(
-            "note: resuming with the recipe recorded in {}; `{}` differs now: {}",
+            "note: resuming with the recipe recorded in {}; `{}` has now: {}",
             folder.display(),
             args.recipe.recipe,
             unlike.join("; ")
         );
     }
     Ok((recipe, folder))
+}
+
+/// Differences of the recipe called `name` from the one that was recorded: those of what it says
+/// itself. Options that were given when the run began need not be repeated.
+fn unlike(name: &str, recorded: &Recipe, named: &Recipe) -> Result<Vec<String>, TrainError> {
+    if recorded.name != named.name {
+        let (recorded, named) = (&recorded.name, &named.name);
+        return Ok(vec![format!(
+            "another name, `{named}` instead of `{recorded}`"
+        )]);
+    }
+    // A built-in recipe is the same as when the run began.
+    if !Path::new(name).is_file() {
+        return Ok(Vec::new());
+    }
+    let written = RecipeToml::open(name, &[]).map_err(TrainError::from)?;
+    let mut differences = recorded.conflicts(named);
+    differences.retain(|difference| {
+        let key = difference.split(' ').next().unwrap_or_default();
+        written.has(key)
+    });
+    Ok(differences)
 }
 
 /// The first Ctrl-C finishes the step and writes a checkpoint, a second one ends the process.
@@ -281,6 +304,7 @@ fn summary(
     if outcome.end == End::Interrupted {
         writeln!(out, "to resume:\n  {}", resume_command(args))?;
     } else {
+        let folder = shell::path(run_dir);
         let use_it = match Kind::of(recipe)? {
             Kind::ImageClassification => format!("tinderbox predict {folder} IMAGE..."),
             Kind::LanguageModeling => format!("tinderbox generate {folder}"),
@@ -306,12 +330,12 @@ fn training_seconds(outcome: &Outcome) -> f64 {
 
 fn resume_command(args: &Args) -> String {
     let run_dir = match &args.run_dir {
-        Some(folder) => format!(" --run-dir {}", folder.display()),
+        Some(folder) => format!(" --run-dir {}", shell::path(folder)),
         None => String::new(),
     };
     format!(
         "tinderbox train {}{run_dir} --resume{}",
-        args.recipe.recipe,
+        shell::word(&args.recipe.recipe),
         args.device.repeated()
     )
 }

@@ -82,6 +82,19 @@ impl RecipeToml {
         self.table.get("data")?.get("source")?.as_str()
     }
 
+    /// True if the recipe itself gives the dotted `key` a value, or the table that it is in.
+    pub fn has(&self, key: &str) -> bool {
+        let mut table = &self.table;
+        for part in key.split('.') {
+            match table.get(part) {
+                None => return false,
+                Some(toml::Value::Table(inner)) => table = inner,
+                Some(_) => return true,
+            }
+        }
+        true
+    }
+
     /// True if `data.source` is of the kind of work that `D` belongs to, or not given.
     pub fn is_of<D: DataSection>(&self) -> bool {
         let sources = sources_of::<D::Source>();

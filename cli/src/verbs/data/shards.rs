@@ -21,6 +21,7 @@ use super::encoder;
 use crate::args::RecipeArgs;
 use crate::download::with_data;
 use crate::exit::CliResult;
+use crate::shell;
 use crate::table::table;
 
 /// Write a recipe's images as tar shards.
@@ -120,7 +121,7 @@ pub(super) fn run(args: &Args) -> CliResult {
     println!(
         "{} is written; train on it with --set data.source=shards --data {}",
         args.output.display(),
-        args.output.display()
+        shell::path(&args.output)
     );
     Ok(ExitCode::SUCCESS)
 }

@@ -14,6 +14,7 @@ use tinderbox_train::kinds::encoder::{LoadedEncoder, TaggedText, TextInput};
 use super::Args;
 use crate::args::text::{warn_of_long_question, warn_of_truncation};
 use crate::exit::CliResult;
+use crate::shell;
 use crate::table::{add_classes, percent, table};
 
 /// Extensions of tables, which have their texts in columns.
@@ -62,7 +63,7 @@ pub(super) fn run(args: &Args) -> CliResult {
     let device = args.device.open()?;
     let model = args.checkpoint.encoder().open(&args.run, &device)?;
     let head = model.config.head();
-    let name = args.run.display();
+    let (name, run) = (args.run.display(), shell::path(&args.run));
     ensure!(
         args.question.is_none() || head == Head::QuestionAnswering,
         "--question is for models that answer questions, which {name} does not"
@@ -85,11 +86,11 @@ pub(super) fn run(args: &Args) -> CliResult {
         Head::TokenClassification => tag(args, &model),
         Head::QuestionAnswering => answer(args, &model),
         Head::MaskedLm => bail!(
-            "{name} predicts masked tokens: `tinderbox fill-mask {name} \"a text with a [MASK] in it\"`, or `tinderbox \
-             embed {name}`"
+            "{name} predicts masked tokens: `tinderbox fill-mask {run} \"a text with a [MASK] in it\"`, or `tinderbox \
+             embed {run}`"
         ),
         Head::None => bail!(
-            "{name} is an encoder without a head: `tinderbox embed {name}` gives its vectors, and training on labels \
+            "{name} is an encoder without a head: `tinderbox embed {run}` gives its vectors, and training on labels \
              adds a head"
         ),
     }
