@@ -11,14 +11,15 @@
 //! place. A process killed at any instant leaves the old checkpoints and perhaps a hidden folder,
 //! which the next start removes. `SHA256SUMS` is checked before a file is used (`sha256sum -c
 //! SHA256SUMS` checks it by hand). `latest` and `best` are for people and scripts; nothing here
-//! reads them.
+//! reads them. They are derived from the checkpoints whenever a run starts, since a process may be
+//! killed before it has named the checkpoint that it has written.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use crate::files::{sha256, sync_folder, write_atomically};
+use crate::files::{remove_temporary, sha256, sync_folder, write_atomically};
 
 /// Weights of the model.
 pub const MODEL: &str = "model.safetensors";
@@ -34,6 +35,8 @@ pub const HIDDEN_STATE: &str = "carry.safetensors";
 pub const STATE: &str = "state.json";
 /// Checksums of the other files.
 const SUMS: &str = "SHA256SUMS";
+const LATEST: &str = "latest";
+const BEST: &str = "best";
 
 /// Error of writing, finding or verifying a checkpoint.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +99,11 @@ impl Checkpoints {
         self.folder.join(name(step))
     }
 
+    /// Contents of `state.json` of the checkpoint at `step`, not compared with its checksum.
+    pub(crate) fn read_state(&self, step: u64) -> io::Result<Vec<u8>> {
+        fs::read(self.path(step).join(STATE))
+    }
+
     /// Steps of all complete checkpoints, oldest first.
     ///
     /// # Errors
@@ -110,7 +118,8 @@ impl Checkpoints {
         Ok(steps)
     }
 
-    /// Removes partially written and partially removed checkpoints of a killed process.
+    /// Removes what a killed process left: partially written and partially removed checkpoints, and
+    /// temporary files.
     ///
     /// # Errors
     /// The folder cannot be read or a leftover cannot be removed.
@@ -121,7 +130,36 @@ impl Checkpoints {
                 fs::remove_dir_all(&path).map_err(|source| read_error(&path, source))?;
             }
         }
-        Ok(())
+        remove_temporary(&self.folder).map_err(|source| read_error(&self.folder, source))
+    }
+
+    /// Completes what a process killed after writing a checkpoint had left to do: removes leftovers
+    /// and checkpoints that are not kept, and points `latest` at the newest one and `best` at that
+    /// of step `best`.
+    ///
+    /// # Errors
+    /// A leftover could not be removed, or the folder is not writable.
+    pub fn settle(&self, keep_last: usize, best: Option<u64>) -> Result<(), CheckpointError> {
+        self.clean()?;
+        self.prune(keep_last, best)?;
+        let steps = self.steps()?;
+        self.point(LATEST, steps.last().copied())?;
+        self.point(BEST, best.filter(|best| steps.contains(best)))
+    }
+
+    /// Makes the file `pointer` name the checkpoint of `step`; removes it without one.
+    fn point(&self, pointer: &str, step: Option<u64>) -> Result<(), CheckpointError> {
+        let path = self.folder.join(pointer);
+        let present = fs::read_to_string(&path).ok();
+        let wanted = step.map(name);
+        if present == wanted {
+            return Ok(());
+        }
+        let changed = match &wanted {
+            Some(name) => write_atomically(&path, name.as_bytes()),
+            None => fs::remove_file(&path),
+        };
+        changed.map_err(|source| self.write_error(path, source))
     }
 
     /// Writes the checkpoint of `step`. An existing one is kept: it is the same step of the same
@@ -137,15 +175,11 @@ impl Checkpoints {
         let partial = self.folder.join(format!(".partial-{}", name(step)));
         let written = self
             .write(&partial, &path, files)
-            .and_then(|()| write_atomically(&self.folder.join("latest"), name(step).as_bytes()));
+            .and_then(|()| write_atomically(&self.folder.join(LATEST), name(step).as_bytes()));
         written.map_err(|source| {
             // The first error matters; a failing cleanup does not change it.
             let _ = fs::remove_dir_all(&partial);
-            CheckpointError::Write {
-                path,
-                source,
-                last_good: self.last_good(),
-            }
+            self.write_error(path, source)
         })
     }
 
@@ -191,6 +225,11 @@ impl Checkpoints {
             let Some((expected, name)) = line.split_once("  ") else {
                 return Err(corrupt(format!("{SUMS}: not a checksum: {line:?}")));
             };
+            if !is_file_name(name) {
+                return Err(corrupt(format!(
+                    "{SUMS}: {name:?} is not the name of a file in this folder"
+                )));
+            }
             let bytes = match fs::read(path.join(name)) {
                 Ok(bytes) => bytes,
                 Err(error) => return Err(corrupt(format!("{name}: {error}"))),
@@ -208,12 +247,9 @@ impl Checkpoints {
     /// # Errors
     /// The folder is not writable.
     pub fn mark_best(&self, step: u64) -> Result<(), CheckpointError> {
-        let path = self.folder.join("best");
-        write_atomically(&path, name(step).as_bytes()).map_err(|source| CheckpointError::Write {
-            path,
-            source,
-            last_good: self.last_good(),
-        })
+        let path = self.folder.join(BEST);
+        write_atomically(&path, name(step).as_bytes())
+            .map_err(|source| self.write_error(path, source))
     }
 
     /// Removes all but the newest `keep_last` checkpoints and the one at step `best`.
@@ -234,8 +270,11 @@ impl Checkpoints {
     /// # Errors
     /// A checkpoint could not be removed.
     pub fn remove_after(&self, step: u64) -> Result<(), CheckpointError> {
-        for later in self.steps()?.into_iter().filter(|later| *later > step) {
-            self.remove(later)?;
+        // The newest first: a process killed in between leaves a run that can be resumed.
+        for later in self.steps()?.into_iter().rev() {
+            if later > step {
+                self.remove(later)?;
+            }
         }
         Ok(())
     }
@@ -254,6 +293,14 @@ impl Checkpoints {
         match self.steps().ok().and_then(|steps| steps.last().copied()) {
             Some(step) => format!("the last good checkpoint is {}", self.path(step).display()),
             None => "there is no checkpoint yet".into(),
+        }
+    }
+
+    fn write_error(&self, path: PathBuf, source: io::Error) -> CheckpointError {
+        CheckpointError::Write {
+            path,
+            source,
+            last_good: self.last_good(),
         }
     }
 
@@ -285,8 +332,15 @@ impl Checkpoints {
     }
 }
 
-fn name(step: u64) -> String {
+/// Name of the folder of the checkpoint at `step`.
+pub(crate) fn name(step: u64) -> String {
     format!("step-{step:08}")
+}
+
+/// True for a name without folders: no file outside the checkpoint is read.
+fn is_file_name(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name)
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -364,6 +418,51 @@ mod tests {
         assert_eq!(checkpoints.steps().unwrap(), [7]);
         checkpoints.clean().unwrap();
         assert!(!left.exists());
+    }
+
+    #[test]
+    fn a_checksum_of_a_file_elsewhere_is_refused() {
+        let (folder, checkpoints) = checkpoints();
+        checkpoints.save(7, &files("a")).unwrap();
+        let outside = folder.path().join("secret");
+        fs::write(&outside, "b").unwrap();
+        let sums = checkpoints.path(7).join(SUMS);
+        let absolute = outside.display().to_string();
+        for name in [
+            "../../secret",
+            "x/../state.json",
+            "./state.json",
+            "..",
+            "",
+            &absolute,
+        ] {
+            fs::write(&sums, format!("{}  {name}\n", sha256(b"b"))).unwrap();
+            let error = checkpoints.load(7).unwrap_err().to_string();
+            let words = "is not the name of a file in this folder";
+            assert!(error.contains(SUMS) && error.contains(words), "{error}");
+        }
+    }
+
+    /// A kill between the renaming of a checkpoint and the pointers to it; after one, between the
+    /// pointers and the removal of old checkpoints.
+    #[test]
+    fn settling_completes_what_a_killed_process_had_left_to_do() {
+        let (_folder, checkpoints) = checkpoints();
+        let pointer = |name: &str| fs::read_to_string(checkpoints.folder.join(name)).ok();
+        for step in 1..=4 {
+            checkpoints.save(step, &files("a")).unwrap();
+        }
+        fs::write(checkpoints.folder.join(LATEST), name(3)).unwrap();
+        fs::write(checkpoints.folder.join(BEST), name(1)).unwrap();
+        fs::write(checkpoints.folder.join(".tmp-x"), "step-0").unwrap();
+        checkpoints.settle(2, Some(4)).unwrap();
+        assert_eq!(checkpoints.steps().unwrap(), [3, 4]);
+        assert_eq!(pointer(LATEST), Some(name(4)));
+        assert_eq!(pointer(BEST), Some(name(4)));
+        assert!(!checkpoints.folder.join(".tmp-x").exists());
+        // The best one was removed before the run went back to an earlier checkpoint.
+        checkpoints.settle(2, Some(1)).unwrap();
+        assert_eq!(pointer(BEST), None);
     }
 
     #[test]

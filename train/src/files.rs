@@ -1,10 +1,37 @@
 //! Files that are whole or absent.
 
-use std::fs::File;
+use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+
+/// Prefix of the names of temporary files.
+const TEMPORARY: &str = ".tmp-";
+
+/// True for the name of a temporary file of [`write_atomically`], which a killed process leaves.
+pub(crate) fn is_temporary(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
+}
+
+/// Removes what processes killed within [`write_atomically`] left in `folder`, if it exists.
+///
+/// # Errors
+/// The file system's error.
+pub(crate) fn remove_temporary(folder: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if is_temporary(&entry.file_name()) && entry.file_type()?.is_file() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
 
 /// Writes `bytes` to `path` atomically: into a temporary file beside it, synced, then renamed into
 /// place. A reader, or a crash at any instant, finds the old or the new content, never a part.
@@ -14,7 +41,7 @@ use sha2::{Digest, Sha256};
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = parent(path);
     let mut file = tempfile::Builder::new()
-        .prefix(".tmp-")
+        .prefix(TEMPORARY)
         .tempfile_in(folder)?;
     file.write_all(bytes)?;
     make_readable(file.as_file())?;
@@ -74,6 +101,21 @@ mod tests {
         write_atomically(&path, b"two").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in [".tmp-abc", "curves.svg", "a.tmp-"] {
+            fs::write(path(name), "x").unwrap();
+        }
+        fs::create_dir(path(".tmp-folder")).unwrap();
+        remove_temporary(folder.path()).unwrap();
+        assert!(!path(".tmp-abc").exists());
+        assert!(path("curves.svg").exists() && path("a.tmp-").exists());
+        assert!(path(".tmp-folder").exists());
+        remove_temporary(&path("missing")).unwrap();
     }
 
     #[test]

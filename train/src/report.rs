@@ -84,10 +84,11 @@ impl Reporter {
         let events_path = paths.tensorboard;
         // From this step on TensorBoard discards the events of a killed run.
         let first_step = if step == 0 { 0 } else { step + 1 };
+        let history = History::open(paths.metrics, metrics_bytes)?;
         let events = EventWriter::create(&events_path, first_step)
             .map_err(|e| TrainError::io(&events_path, e))?;
         let files = RunFiles {
-            history: History::open(paths.metrics, metrics_bytes)?,
+            history,
             events,
             events_path,
             curves: paths.curves,

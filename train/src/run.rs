@@ -8,6 +8,7 @@
 //!   answers.json     question answering: true if "no answer" is an answer
 //!   preprocess.json  images: preprocessing
 //!   tokenizer.json   text: tokenizer in Hugging Face's format
+//!   data.json        numbers and fingerprints of the data, compared when the run resumes
 //!   base.safetensors adapters: frozen weights, with their checksum beside
 //!   metrics.jsonl    one JSON object per line: training and validation records
 //!   curves.svg       the same, plotted
@@ -16,7 +17,10 @@
 //! ```
 
 mod checkpoint_weights;
+mod data_record;
 mod directory;
 
 pub use checkpoint_weights::{RunWeights, Which};
-pub use directory::{Bundle, LABELS, MODEL_CONFIG, RunDir, TOKENIZER};
+pub use data_record::DataRecord;
+pub(crate) use directory::parse_json;
+pub use directory::{Bundle, DATA, LABELS, MODEL_CONFIG, RunDir, TOKENIZER};

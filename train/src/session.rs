@@ -11,7 +11,7 @@ use crate::TrainError;
 use crate::pretrained::DataAccess;
 use crate::recipe::{DataSection, Recipe};
 use crate::report::{View, ViewInfo};
-use crate::run::RunDir;
+use crate::run::{Bundle, RunDir};
 use crate::trainer::Outcome;
 
 /// Start of a session.
@@ -101,6 +101,15 @@ pub trait Work {
         start: &StartMode,
         context: SessionContext,
     ) -> Result<Outcome, TrainError>;
+}
+
+/// The files that a run to resume has recorded. Its model and labels are those, whatever the data
+/// would give by now.
+pub(crate) fn recorded<B: Bundle>(start: &StartMode) -> Result<Option<B>, TrainError> {
+    match start {
+        StartMode::Resume { path, .. } => B::read(&RunDir::open(path)?).map(Some),
+        StartMode::New { .. } | StartMode::DryRun => Ok(None),
+    }
 }
 
 /// True if there is no checkpoint to resume from.

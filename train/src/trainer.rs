@@ -138,6 +138,10 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// Data that cannot be read, a loss that is not finite, a checkpoint that cannot be
     /// written. Checkpoints written before that are good.
     pub fn run(mut self) -> Result<Outcome, TrainError> {
+        if let Some(checkpoints) = &self.checkpoints {
+            let best = self.state.progress.best_present(checkpoints)?;
+            checkpoints.settle(self.options.keep_last, best)?;
+        }
         let schedule = self.schedule();
         let mut session = Session::default();
         // A run that is resumed after its end has nothing left to do.
@@ -145,6 +149,12 @@ impl<'a, T: Task> Trainer<'a, T> {
         while end.is_none() && !self.is_done() {
             let epoch = self.state.progress.epoch;
             let first = usize::try_from(self.state.progress.batch).unwrap_or(usize::MAX);
+            let in_epoch = self.loaders.train.batches_per_epoch() as u64;
+            if self.state.progress.batch >= in_epoch {
+                // The data have become fewer in the middle of the epoch.
+                self.end_epoch()?;
+                continue;
+            }
             let mut batches = self.loaders.train.epoch(epoch, first);
             let mut epoch_ended = false;
             while end.is_none() && !epoch_ended && !self.is_done() {
@@ -156,7 +166,6 @@ impl<'a, T: Task> Trainer<'a, T> {
                 self.step(group, &schedule, &mut session.times, &mut watch)?;
                 session.times.rest += watch.lap();
 
-                let in_epoch = self.loaders.train.batches_per_epoch() as u64;
                 epoch_ended = self.state.progress.batch >= in_epoch;
                 if epoch_ended {
                     self.end_epoch()?;
@@ -228,8 +237,8 @@ impl<'a, T: Task> Trainer<'a, T> {
             times.rest += watch.lap();
             accumulator.add(gradients, batch_tally.count as f64);
         }
-        let learning_rate =
-            schedule.learning_rate(step, self.state.progress.drops) * factor.unwrap_or(1.0);
+        let rate = schedule.learning_rate(self.position(), self.state.progress.drops);
+        let learning_rate = rate * factor.unwrap_or(1.0);
         let norm = self.update(accumulator.take(), learning_rate)?;
         times.model += watch.lap();
 
@@ -335,7 +344,8 @@ impl<'a, T: Task> Trainer<'a, T> {
         if is_best {
             checkpoints.mark_best(progress.step)?;
         }
-        checkpoints.prune(self.options.keep_last, progress.best.step())?;
+        let best = progress.best_present(checkpoints)?;
+        checkpoints.prune(self.options.keep_last, best)?;
         Ok(())
     }
 
@@ -365,16 +375,31 @@ impl<'a, T: Task> Trainer<'a, T> {
         batches.div_ceil(self.options.gradient_accumulation) as u64
     }
 
+    /// Place in the run, in steps of epochs as long as the present data make them. It is the number
+    /// of steps taken, unless epochs were shorter or longer before: the run resumed with other data.
+    fn position(&self) -> u64 {
+        let (progress, per_epoch) = (&self.state.progress, self.steps_per_epoch());
+        let in_epoch = progress
+            .batch
+            .div_ceil(self.options.gradient_accumulation as u64);
+        let epochs = progress.epoch.saturating_mul(per_epoch);
+        epochs.saturating_add(in_epoch.min(per_epoch))
+    }
+
+    /// Number of steps at the end of the run: those taken, and those of the epochs that are left.
     fn total_steps(&self) -> u64 {
-        let epochs = self.options.epochs * self.steps_per_epoch();
-        self.options.max_steps.unwrap_or(epochs)
+        let epochs = self.options.epochs.saturating_mul(self.steps_per_epoch());
+        let left = epochs.saturating_sub(self.position());
+        let steps = self.state.progress.step.saturating_add(left);
+        self.options.max_steps.unwrap_or(steps)
     }
 
     fn schedule(&self) -> Schedule {
+        let left = self.total_steps().saturating_sub(self.state.progress.step);
         Schedule::new(
             &self.schedule,
             self.state.optimizer.base_rate(),
-            self.total_steps(),
+            self.position().saturating_add(left),
             self.steps_per_epoch(),
         )
     }

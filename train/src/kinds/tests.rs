@@ -108,7 +108,7 @@ fn set_takes_transforms() {
         ),
         (
             "[{ resize = { size = 0 } }, { random_horizontal_flip = { p = 2 } }]",
-            "data.train_transforms[0].resize.size: 0 is not within 1 to 65535 pixels; \
+            "data.train_transforms[0].resize.size: 0 is not within 1 to 4096 pixels; \
              data.train_transforms[1].random_horizontal_flip.probability: 2 is not within",
         ),
         (

@@ -8,8 +8,8 @@
 //! `validation` records the metrics of an evaluation. No record holds a time: equal runs write
 //! equal files, even if one of them was killed and resumed.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -39,11 +39,30 @@ pub struct History {
 }
 
 impl History {
+    /// Checks that `path` has the first `length` bytes that a resumed run keeps. Nothing is written.
+    ///
+    /// # Errors
+    /// The file is shorter than that, or missing.
+    pub fn check(path: &Path, length: u64) -> Result<(), TrainError> {
+        let present = match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            metadata => metadata.map_err(|e| TrainError::io(path, e))?.len(),
+        };
+        if present >= length {
+            return Ok(());
+        }
+        let reason = format!(
+            "it has {present} bytes, but had {length} when the checkpoint was written: records were removed"
+        );
+        Err(TrainError::corrupt(path, reason))
+    }
+
     /// Opens `path` for appending after its first `length` bytes; later ones are cut off.
     ///
     /// # Errors
-    /// The file is shorter than that, or cannot be written.
+    /// As [`check`](Self::check), or the file cannot be written.
     pub fn open(path: PathBuf, length: u64) -> Result<Self, TrainError> {
+        Self::check(&path, length)?;
         let io = |source| TrainError::io(&path, source);
         let mut file = OpenOptions::new()
             .create(true)
@@ -51,13 +70,6 @@ impl History {
             .write(true)
             .open(&path)
             .map_err(io)?;
-        let present = file.metadata().map_err(io)?.len();
-        if present < length {
-            let reason = format!(
-                "it has {present} bytes, but had {length} when the checkpoint was written: records were removed"
-            );
-            return Err(TrainError::corrupt(&path, reason));
-        }
         file.set_len(length).map_err(io)?;
         file.seek(SeekFrom::End(0)).map_err(io)?;
         Ok(Self {

@@ -48,8 +48,7 @@ impl RunDir {
             Which::Best => {
                 let files = checkpoints.load(newest)?;
                 Progress::from_files(&files, &checkpoints.path(newest))?
-                    .best
-                    .step()
+                    .best_present(&checkpoints)?
                     .unwrap_or(newest)
             }
         };

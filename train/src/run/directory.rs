@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tinderbox_data::text::Tokenizer;
 
 use crate::TrainError;
 use crate::checkpoint::Checkpoints;
-use crate::files::write_atomically;
+use crate::files::{is_temporary, remove_temporary, write_atomically};
 use crate::params::adapters::{BASE, BASE_SUM};
 use crate::recipe::{DataSection, Recipe, RecipeToml};
 use crate::report::ReportFiles;
+use crate::run::DataRecord;
 
 /// Configuration of the model.
 pub const MODEL_CONFIG: &str = "model.json";
@@ -20,7 +22,11 @@ pub const MODEL_CONFIG: &str = "model.json";
 pub const LABELS: &str = "labels.json";
 /// Tokenizer, in Hugging Face's format.
 pub const TOKENIZER: &str = "tokenizer.json";
+/// Numbers and fingerprints of the data.
+pub const DATA: &str = "data.json";
 const RECIPE: &str = "recipe.toml";
+/// Name of the recipe while its run is removed.
+const REMOVED: &str = ".removed-recipe.toml";
 const LOCK: &str = ".lock";
 
 /// A run directory.
@@ -67,17 +73,21 @@ impl RunDir {
             }
             // Locked first, so that a run in progress is not replaced.
             drop(lock(path)?);
-            fs::remove_dir_all(path).map_err(io)?;
+            remove(path).map_err(io)?;
+        } else if path.join(REMOVED).exists() {
+            remove(path).map_err(io)?;
         } else if path.exists() && holds_something_else(path, B::FILES).map_err(io)? {
             return Err(TrainError::NotARun {
                 path: path.to_path_buf(),
             });
         }
         fs::create_dir_all(path).map_err(io)?;
-        Ok(Self {
+        let run = Self {
             path: path.to_path_buf(),
             _lock: Some(lock(path)?),
-        })
+        };
+        run.remove_leftovers()?;
+        Ok(run)
     }
 
     /// Opens the directory of a run to resume it.
@@ -88,6 +98,14 @@ impl RunDir {
         let mut run = Self::open(path)?;
         run._lock = Some(lock(path)?);
         Ok(run)
+    }
+
+    /// Removes temporary files that a killed process left.
+    ///
+    /// # Errors
+    /// The directory is not readable or not writable.
+    pub(crate) fn remove_leftovers(&self) -> Result<(), TrainError> {
+        remove_temporary(&self.path).map_err(|e| TrainError::io(&self.path, e))
     }
 
     /// Opens the directory of a run for reading.
@@ -203,9 +221,82 @@ impl RunDir {
 
     pub(crate) fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, TrainError> {
         let path = self.path.join(name);
-        let text = fs::read_to_string(&path).map_err(|e| TrainError::io(&path, e))?;
-        serde_json::from_str(&text).map_err(|e| TrainError::corrupt(&path, e))
+        let bytes = fs::read(&path).map_err(|e| TrainError::io(&path, e))?;
+        parse_json(&bytes, &path)
     }
+
+    /// The recorded data. `None` for a run of an earlier version, which recorded none.
+    pub(crate) fn recorded_data(&self) -> Result<Option<DataRecord>, TrainError> {
+        match self.path.join(DATA).try_exists() {
+            Ok(false) => Ok(None),
+            _ => self.read_json(DATA).map(Some),
+        }
+    }
+}
+
+/// Parses the file at `path`. An error names the key.
+pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<T, TrainError> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let key = match error.path().to_string() {
+            key if key == "." => key_at_fault::<T>(bytes),
+            key => Some(key),
+        };
+        match key {
+            Some(key) => TrainError::corrupt(path, format!("{key}: {}", error.inner())),
+            None => TrainError::corrupt(path, error.inner()),
+        }
+    })?;
+    json.end().map_err(|e| TrainError::corrupt(path, e))?;
+    Ok(parsed)
+}
+
+/// The key of an object without which parsing fails in another way or not at all. Types that are
+/// chosen by a tag are parsed from a copy that does not know its keys.
+fn key_at_fault<T: DeserializeOwned>(bytes: &[u8]) -> Option<String> {
+    const MOST_KEYS: usize = 100;
+    let object: serde_json::Map<String, Value> = serde_json::from_slice(bytes).ok()?;
+    let error_without = |keys: &[&String]| {
+        let mut rest = object.clone();
+        rest.retain(|key, _| !keys.contains(&key));
+        let parsed: Result<T, _> = serde_json::from_value(Value::Object(rest));
+        parsed.err().map(|error| error.to_string())
+    };
+    let error = error_without(&[]);
+    let keys = object.keys().take(MOST_KEYS);
+    let found: Vec<&String> = keys.filter(|key| error_without(&[key]) != error).collect();
+    // Without the tag nothing else is looked at.
+    let is_tag = |key: &String| {
+        let others = found.iter().filter(|other| **other != key);
+        let mut others = others.peekable();
+        others.peek().is_some()
+            && others.all(|other| error_without(&[key, other]) == error_without(&[key]))
+    };
+    found
+        .iter()
+        .find(|key| !is_tag(key))
+        .map(|key| (*key).clone())
+}
+
+/// Empties the directory of a run. Its recipe is renamed first: a process killed in between leaves a
+/// folder that is no run, and that the next one knows to have been one.
+fn remove(path: &Path) -> std::io::Result<()> {
+    let (recipe, removed) = (path.join(RECIPE), path.join(REMOVED));
+    if recipe.exists() {
+        fs::rename(recipe, &removed)?;
+    }
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.path() == removed {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    fs::remove_file(removed)
 }
 
 /// True if a folder without a recipe holds files other than those of an interrupted start: of the
@@ -213,8 +304,8 @@ impl RunDir {
 fn holds_something_else(path: &Path, bundle: &[&str]) -> std::io::Result<bool> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
-        let mut ours = [LOCK, BASE, BASE_SUM].iter().chain(bundle);
-        if !ours.any(|ours| name == *ours) {
+        let mut ours = [LOCK, DATA, BASE, BASE_SUM].iter().chain(bundle);
+        if !is_temporary(&name) && !ours.any(|ours| name == *ours) {
             return Ok(true);
         }
     }

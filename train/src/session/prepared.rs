@@ -10,8 +10,9 @@ use crate::TrainError;
 use crate::metrics::MetricInfo;
 use crate::params::adapters;
 use crate::recipe::{DataSection, Recipe};
+use crate::report::history::History;
 use crate::report::{Reporter, ViewInfo};
-use crate::run::{Bundle, RunDir};
+use crate::run::{Bundle, DATA, DataRecord, RunDir};
 use crate::task::Task;
 use crate::trainer::state::State;
 use crate::trainer::{Loaders, Outcome, Trainer};
@@ -30,7 +31,8 @@ pub(crate) struct Prepared<T: Task, B> {
 }
 
 impl<T: Task, B: Bundle> Prepared<T, B> {
-    /// Runs the session.
+    /// Runs the session. A run that cannot be resumed is left as it was: everything is read and
+    /// compared before the first change.
     pub(crate) fn run<D: DataSection>(
         self,
         recipe: &Recipe<D>,
@@ -39,25 +41,38 @@ impl<T: Task, B: Bundle> Prepared<T, B> {
     ) -> Result<Outcome, TrainError> {
         check_best_metric(recipe, self.task.metrics())?;
         let device = context.device.clone().autodiff();
-        let run = self.open_run(recipe, start)?;
+        let (run, mut state) = match start {
+            StartMode::New { path, overwrite } => {
+                let data = DataRecord::of(&self.task, &self.loaders)?;
+                let run = RunDir::create::<B>(path, *overwrite)?;
+                adapters::write_base(run.path(), &self.model)?;
+                run.write_json(DATA, &data)?;
+                run.write_description(recipe, &self.bundle)?;
+                (Some(run), initial(self.model, recipe))
+            }
+            StartMode::Resume { path, step } => {
+                let data = DataRecord::of(&self.task, &self.loaders)?;
+                let run = RunDir::resume(path)?;
+                let recorded = run.recorded_data()?;
+                let state = restore(&run, *step, self.model, recipe, &device)?;
+                if let Some(changes) = recorded.and_then(|recorded| recorded.changes(&data)) {
+                    context.note(&format!("note: {changes}"));
+                }
+                run.remove_leftovers()?;
+                run.checkpoints().remove_after(state.progress.step)?;
+                run.write_json(DATA, &data)?;
+                run.write_recipe(recipe)?;
+                (Some(run), state)
+            }
+            StartMode::DryRun => (None, initial(self.model, recipe)),
+        };
         let Self {
             task,
-            model,
             loaders,
             rate_scales,
             ..
         } = self;
-        let mut state = match (start, &run) {
-            (StartMode::Resume { step, .. }, Some(run)) => {
-                restore(run, *step, model, recipe, &device)?
-            }
-            _ => State::new(model, &recipe.optimizer, &recipe.train),
-        };
         state.optimizer.scale_rates(rate_scales);
-        if let Some(run) = &run {
-            run.checkpoints().clean()?;
-            run.write_recipe(recipe)?;
-        }
         let reporter = reporter(&task, &state, &loaders, recipe, run.as_ref(), &mut context)?;
         let trainer = Trainer::new(&task, state, loaders, &recipe.train, &device)
             .with_schedule(recipe.schedule.clone())
@@ -69,32 +84,11 @@ impl<T: Task, B: Bundle> Prepared<T, B> {
             None => trainer.with_validation_batches(DRY_RUN_BATCHES).run(),
         }
     }
+}
 
-    /// Creates or opens the run directory; a dry run has none.
-    fn open_run<D: DataSection>(
-        &self,
-        recipe: &Recipe<D>,
-        start: &StartMode,
-    ) -> Result<Option<RunDir>, TrainError> {
-        Ok(match start {
-            StartMode::New { path, overwrite } => {
-                let run = RunDir::create::<B>(path, *overwrite)?;
-                adapters::write_base(run.path(), &self.model)?;
-                run.write_description(recipe, &self.bundle)?;
-                Some(run)
-            }
-            StartMode::Resume { path, .. } => {
-                let run = RunDir::resume(path)?;
-                // Without a checkpoint the run starts anew, and its initial weights may have
-                // changed since.
-                if run.checkpoints().steps()?.is_empty() {
-                    adapters::write_base(run.path(), &self.model)?;
-                }
-                Some(run)
-            }
-            StartMode::DryRun => None,
-        })
-    }
+/// State before the first step.
+fn initial<M: Module, D>(model: M, recipe: &Recipe<D>) -> State<M> {
+    State::new(model, &recipe.optimizer, &recipe.train)
 }
 
 /// Reports to the view of `context`, and to the files of `run`.
@@ -126,7 +120,8 @@ fn reporter<T: Task, D>(
 }
 
 /// Restores the state at the checkpoint of `step`, by default the newest. A run that was killed
-/// before its first checkpoint starts anew.
+/// before its first checkpoint starts anew, with the frozen weights of `model`: its initial weights
+/// may have changed since.
 fn restore<M: Module, D>(
     run: &RunDir,
     step: Option<u64>,
@@ -136,7 +131,8 @@ fn restore<M: Module, D>(
 ) -> Result<State<M>, TrainError> {
     let checkpoints = run.checkpoints();
     let Some(step) = step.or(checkpoints.steps()?.last().copied()) else {
-        return Ok(State::new(model, &recipe.optimizer, &recipe.train));
+        adapters::write_base(run.path(), &model)?;
+        return Ok(initial(model, recipe));
     };
     let files = adapters::complete(checkpoints.load(step)?, run.path())?;
     let state = State::from_files(
@@ -147,7 +143,7 @@ fn restore<M: Module, D>(
         &checkpoints.path(step),
         &device.clone().inner(),
     )?;
-    checkpoints.remove_after(step)?;
+    History::check(&run.report_files().metrics, state.progress.metrics_bytes)?;
     Ok(state)
 }
 

@@ -9,10 +9,13 @@ use tinderbox_weights;
 
 use super::ema::Ema;
 use super::optimizer::Optimizer;
-use crate::checkpoint::{ADAPTERS, Checkpoints, EMA, Files, HIDDEN_STATE, MODEL, OPTIMIZER, STATE};
+use crate::checkpoint::{
+    self, ADAPTERS, Checkpoints, EMA, Files, HIDDEN_STATE, MODEL, OPTIMIZER, STATE,
+};
 use crate::metrics::{Best, Tally};
 use crate::params::{adapters, arrays};
 use crate::recipe::{OptimizerRecipe, TrainRecipe};
+use crate::run::parse_json;
 use crate::task::HiddenState;
 use crate::{TrainError, params};
 
@@ -54,10 +57,45 @@ impl Progress {
     /// Reads the progress of the checkpoint at `path`.
     ///
     /// # Errors
-    /// The file is missing or invalid.
+    /// The file is missing or invalid, or is of another step than the folder.
     pub fn from_files(files: &Files, path: &Path) -> Result<Self, TrainError> {
-        serde_json::from_slice(file(files, STATE, path)?)
-            .map_err(|e| TrainError::corrupt(&path.join(STATE), e))
+        let state_path = path.join(STATE);
+        let progress: Self = parse_json(file(files, STATE, path)?, &state_path)?;
+        let step = progress.step;
+        if path
+            .file_name()
+            .is_some_and(|name| name != &*checkpoint::name(step))
+        {
+            let reason = format!("step: it is {step}, in a folder with another name");
+            return Err(TrainError::corrupt(&state_path, reason));
+        }
+        if progress.best.step().is_some_and(|best| best > step) {
+            let reason = format!("best: it is a later step than {step}");
+            return Err(TrainError::corrupt(&state_path, reason));
+        }
+        Ok(progress)
+    }
+
+    /// Step of the best checkpoint that is there. That of the best evaluation is missing if the run
+    /// went back to a step before another became the best and it was removed; then the last that
+    /// was the best when it was written.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn best_present(&self, checkpoints: &Checkpoints) -> Result<Option<u64>, TrainError> {
+        let steps = checkpoints.steps()?;
+        let Some(best) = self.best.step() else {
+            return Ok(None);
+        };
+        if steps.contains(&best) {
+            return Ok(Some(best));
+        }
+        let was_best = |step: &u64| {
+            let state = checkpoints.read_state(*step).ok();
+            let progress = state.and_then(|state| serde_json::from_slice::<Self>(&state).ok());
+            progress.is_some_and(|progress| progress.best.step() == Some(*step))
+        };
+        Ok(steps.into_iter().rfind(was_best))
     }
 }
 

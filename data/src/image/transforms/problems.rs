@@ -40,8 +40,8 @@ impl Problems {
 
     /// Requires a number of pixels, at least 1.
     pub(super) fn size(&mut self, setting: &str, size: usize) {
-        // Beyond this, products could overflow.
-        const MAX: usize = 65_535;
+        // An image of this size takes 200 MB in single precision; no network is trained on more.
+        const MAX: usize = 4096;
         self.require((1..=MAX).contains(&size), Some(setting), || {
             format!("{size} is not within 1 to {MAX} pixels")
         });

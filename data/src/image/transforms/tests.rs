@@ -122,7 +122,7 @@ fn recipes_are_parsed_as_documented() {
 fn settings_are_checked_all_at_once() {
     assert_eq!(
         problems(resize(0)),
-        ["t[0].resize.size: 0 is not within 1 to 65535 pixels"]
+        ["t[0].resize.size: 0 is not within 1 to 4096 pixels"]
     );
     assert_eq!(
         problems(Transform::CenterCrop(CenterCrop { size: 0 })).len(),
@@ -142,7 +142,7 @@ fn settings_are_checked_all_at_once() {
     assert_eq!(
         problems(crop),
         [
-            "t[0].random_resized_crop.size: 70000 is not within 1 to 65535 pixels",
+            "t[0].random_resized_crop.size: 70000 is not within 1 to 4096 pixels",
             "t[0].random_resized_crop.scale: [0.5, 1.5] is not a range [min, max] within 0 to 1",
             "t[0].random_resized_crop.ratio: [2, 1] is not a range [min, max] within 0.0001 to 10000",
         ]

@@ -45,6 +45,9 @@ impl Bundle for EncoderBundle {
     fn read(run: &RunDir) -> Result<Self, TrainError> {
         run.recipe_as::<EncoderDataRecipe>()?;
         let config: TextEncoderConfig = run.read_json(MODEL_CONFIG)?;
+        config
+            .validate()
+            .map_err(|error| TrainError::corrupt(&run.path().join(MODEL_CONFIG), error))?;
         let labels: Vec<String> = run.read_json(LABELS)?;
         if labels.len() > config.num_labels() {
             let (labels, outputs) = (labels.len(), config.num_labels());

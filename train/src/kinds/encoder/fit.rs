@@ -27,6 +27,32 @@ impl EncoderBundle {
     }
 }
 
+/// Checks that the tokenizer that a resumed run's recipe names is still the one that was recorded.
+/// It need not be there any more.
+pub(super) fn check_named_tokenizer(
+    recipe: &EncoderRecipe,
+    recorded: &EncoderBundle,
+) -> Result<(), TrainError> {
+    let Some(path) = recipe
+        .data
+        .tokenizer
+        .as_deref()
+        .filter(|path| path.exists())
+    else {
+        return Ok(());
+    };
+    let (found, expected) = (Tokenizer::open(path)?, &recorded.tokenizer);
+    if found.hash() == expected.hash() {
+        return Ok(());
+    }
+    Err(TrainError::Mismatch(format!(
+        "data.tokenizer: {} has other tokens than the run was trained with ({} and {})",
+        path.display(),
+        found.vocab_size(),
+        expected.vocab_size()
+    )))
+}
+
 /// Configuration and tokenizer of the model: those of the pretrained weights, else with the
 /// vocabulary of the `texts`.
 pub(super) fn fit<'a>(

@@ -4,15 +4,15 @@ use tinderbox_model_transformer::TextEncoder;
 
 use super::bundle::EncoderBundle;
 use super::data::EncoderRun;
+use super::fit::check_named_tokenizer;
 use super::recipe::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe};
 use super::{
     masked_lm, pretrained, question_answering, sequence_classification, token_classification,
 };
 use crate::TrainError;
 use crate::params::{adaptation, init_model};
-use crate::run::{Bundle, RunDir};
 use crate::session::prepared::Prepared;
-use crate::session::{SessionContext, StartMode, Work, begins_anew};
+use crate::session::{SessionContext, StartMode, Work, begins_anew, recorded};
 use crate::task::Task;
 use crate::trainer::{Loaders, Outcome};
 
@@ -28,7 +28,10 @@ impl Work for Encoder {
         context: SessionContext,
     ) -> Result<Outcome, TrainError> {
         let source = recipe.data.source;
-        let recorded = recorded_encoder(start)?;
+        let recorded: Option<EncoderBundle> = recorded(start)?;
+        if let Some(recorded) = &recorded {
+            check_named_tokenizer(recipe, recorded)?;
+        }
         match source {
             EncoderDataSource::Sentiment
             | EncoderDataSource::Labelled
@@ -49,15 +52,6 @@ impl Work for Encoder {
                 run_encoder(recipe, start, context, opened)
             }
         }
-    }
-}
-
-/// The recorded model of a run that resumes: its data may be cut differently by now, and the folder
-/// of its pretrained weights may be gone.
-fn recorded_encoder(start: &StartMode) -> Result<Option<EncoderBundle>, TrainError> {
-    match start {
-        StartMode::Resume { path, .. } => Ok(Some(EncoderBundle::read(&RunDir::open(path)?)?)),
-        StartMode::New { .. } | StartMode::DryRun => Ok(None),
     }
 }
 

@@ -125,15 +125,24 @@ pub struct ImageRun {
 }
 
 impl ImageRun {
-    /// Opens the data of `recipe` and fits model and preprocessing to them.
+    /// Opens the data of `recipe` and fits model and preprocessing to them; `recorded` is the model
+    /// of a run that resumes.
     ///
     /// # Errors
-    /// The data are missing or invalid, or the model does not fit them.
-    pub fn open(recipe: &ImageRecipe, access: &mut DataAccess) -> Result<Self, TrainError> {
+    /// The data are missing or invalid, the model does not fit them, or they have other classes
+    /// than the recorded one.
+    pub fn open(
+        recipe: &ImageRecipe,
+        recorded: Option<ImageBundle>,
+        access: &mut DataAccess,
+    ) -> Result<Self, TrainError> {
         let data = &recipe.data;
         let train = Arc::new(open_dataset(data, recipe.seed, Split::Train, access)?);
         let validation = open_dataset(data, recipe.seed, Split::Validation, access)?;
-        let classifier = classifier(recipe, &train)?;
+        let classifier = match recorded {
+            Some(recorded) => recorded.with_same_classes(train.classes())?,
+            None => classifier(recipe, &train)?,
+        };
         let mut augmented = classifier.preprocess.clone();
         if let Some(transforms) = &data.train_transforms {
             augmented.transforms.clone_from(transforms);
@@ -143,8 +152,22 @@ impl ImageRun {
         let train = ImageSource::new(train, augmented, recipe.seed)?.with_mixing(mixing);
         let train = Loader::new(Arc::new(train), config.clone())?;
         let validation = validation_loader(validation, &classifier.preprocess, &config)?;
-        check_size(&classifier.config, &train, "data.train_transforms")?;
-        check_size(&classifier.config, &validation, "data.val_transforms")?;
+        for (loader, key) in [
+            (&train, "data.train_transforms"),
+            (&validation, "data.val_transforms"),
+        ] {
+            let [_, height, width] = loader.source().shape();
+            classifier.check_size(width, height).map_err(|reason| {
+                let config = &classifier.config;
+                let way = match config.fixed_image_size() {
+                    Some(size) => format!(
+                        "; end them with {{ center_crop = {{ size = {size} }} }}, or set model.image_size"
+                    ),
+                    None => String::new(),
+                };
+                TrainError::Mismatch(format!("{key}: {reason}{way}"))
+            })?;
+        }
         Ok(Self {
             classifier,
             train,
@@ -265,23 +288,4 @@ fn own_normalisation(input: &InputInfo, config: &ImageClassifierConfig) -> (Vec<
         channels => vec![values.iter().sum::<f32>() / 3.0; channels],
     };
     (fit(input.mean), fit(input.std))
-}
-
-fn check_size(
-    config: &ImageClassifierConfig,
-    loader: &Loader<ImageSource>,
-    key: &str,
-) -> Result<(), TrainError> {
-    let [_, height, width] = loader.source().shape();
-    match config.fixed_image_size() {
-        Some(size) if (height, width) != (size, size) => Err(TrainError::Mismatch(format!(
-            "the model takes images of {size}x{size} pixels, {key} gives {width}x{height}; end it with \
-             {{ center_crop = {{ size = {size} }} }}, or set model.image_size"
-        ))),
-        None if height.min(width) < config.min_image_size() => Err(TrainError::Mismatch(format!(
-            "the model takes images of at least {0}x{0} pixels, {key} gives {width}x{height}",
-            config.min_image_size()
-        ))),
-        _ => Ok(()),
-    }
 }

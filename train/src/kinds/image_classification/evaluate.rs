@@ -68,7 +68,7 @@ impl LoadedImageClassifier {
     ) -> Result<ImageEvaluation, TrainError> {
         let dataset = open_dataset(&recipe.data, recipe.seed, split, access)?;
         let labels = &self.bundle.labels;
-        check_classes(dataset.classes(), labels)?;
+        self.bundle.check_classes(dataset.classes())?;
         let classes = self.bundle.config.num_classes();
         let config = loader_config(recipe);
         let loader = validation_loader(dataset, &self.bundle.preprocess, &config)?;
@@ -129,22 +129,4 @@ impl LoadedImageClassifier {
             skipped: counts.skipped,
         }
     }
-}
-
-/// Names only the first difference: there may be a thousand classes.
-fn check_classes(found: &[String], expected: &[String]) -> Result<(), TrainError> {
-    let differs = found.iter().zip(expected).position(|(a, b)| a != b);
-    let reason = match differs {
-        Some(class) => format!(
-            "other classes than the model was trained on: class {class} is `{}`, not `{}`",
-            found[class], expected[class]
-        ),
-        None if found.len() != expected.len() => format!(
-            "{} classes, the model was trained on {}",
-            found.len(),
-            expected.len()
-        ),
-        None => return Ok(()),
-    };
-    Err(TrainError::Mismatch(reason))
 }

@@ -79,6 +79,13 @@ impl LoadedImageClassifier {
                 reason: error.to_string(),
             })?;
         let (height, width) = (prepared.image.height, prepared.image.width);
+        // Without a crop at the end of the transforms, the image's own size reaches the model.
+        self.bundle
+            .check_size(width, height)
+            .map_err(|reason| DataError::Image {
+                name: path.display().to_string(),
+                reason,
+            })?;
         let shape = [1, preprocess.channels, height, width];
         let mut pixels = vec![0.0; shape.iter().product()];
         preprocess.normalize_into(&prepared, &mut pixels);

@@ -10,7 +10,7 @@ use super::task::ImageClassificationTask;
 use crate::TrainError;
 use crate::params::init_model;
 use crate::session::prepared::Prepared;
-use crate::session::{SessionContext, StartMode, Work, begins_anew};
+use crate::session::{SessionContext, StartMode, Work, begins_anew, recorded};
 use crate::trainer::{Loaders, Outcome};
 
 /// Image classification.
@@ -40,7 +40,7 @@ fn prepare(
         classifier,
         train,
         validation,
-    } = ImageRun::open(recipe, &mut context.access)?;
+    } = ImageRun::open(recipe, recorded(start)?, &mut context.access)?;
     let smoothing = recipe.train.label_smoothing;
     let config = &classifier.config;
     let mut model = init_model(recipe.seed, &device, || Ok(config.init(&device)?))?;

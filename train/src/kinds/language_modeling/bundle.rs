@@ -16,6 +16,26 @@ pub struct LanguageBundle {
     pub tokenizer: Tokenizer,
 }
 
+impl LanguageBundle {
+    /// The bundle, if data with the tokenizer `found` have the tokens that it was made for.
+    pub(super) fn with_same_tokens(self, found: &Tokenizer) -> Result<Self, TrainError> {
+        check_tokens(found, &self.tokenizer)?;
+        Ok(self)
+    }
+}
+
+/// Checks that the tokenizer of data is the one that a run was trained with.
+pub(super) fn check_tokens(found: &Tokenizer, recorded: &Tokenizer) -> Result<(), TrainError> {
+    if found.hash() == recorded.hash() {
+        return Ok(());
+    }
+    Err(TrainError::Mismatch(format!(
+        "the data have other tokens than the run was trained with ({} and {}): they are not the same data",
+        found.vocab_size(),
+        recorded.vocab_size()
+    )))
+}
+
 impl Bundle for LanguageBundle {
     const FILES: &'static [&'static str] = &[MODEL_CONFIG, TOKENIZER];
 
@@ -27,6 +47,9 @@ impl Bundle for LanguageBundle {
     fn read(run: &RunDir) -> Result<Self, TrainError> {
         run.recipe_as::<LanguageDataRecipe>()?;
         let config: LanguageModelConfig = run.read_json(MODEL_CONFIG)?;
+        config
+            .validate()
+            .map_err(|error| TrainError::corrupt(&run.path().join(MODEL_CONFIG), error))?;
         Ok(Self {
             tokenizer: run.read_tokenizer(config.vocab_size())?,
             config,

@@ -61,22 +61,32 @@ pub struct LanguageRun {
 }
 
 impl LanguageRun {
-    /// Opens the text of `recipe` and fits the model to it.
+    /// Opens the text of `recipe` and fits the model to it; `recorded` is the model of a run that
+    /// resumes.
     ///
     /// # Errors
-    /// The text is missing or invalid, or the model does not fit it.
-    pub fn open(recipe: &LanguageRecipe) -> Result<Self, TrainError> {
+    /// The text is missing or invalid, the model does not fit it, or it has other tokens than the
+    /// recorded one.
+    pub fn open(
+        recipe: &LanguageRecipe,
+        recorded: Option<LanguageBundle>,
+    ) -> Result<Self, TrainError> {
         let data = &recipe.data;
         let corpus = open_corpus(data, recipe.seed)?;
-        let config = fitted(recipe, &corpus.tokenizer)?;
-        let train = training_loader(recipe, data, &config, corpus.train)?;
-        let start = corpus.tokenizer.end_of_text();
-        let validation = evaluation_loader(recipe, &config, corpus.validation, start)?;
-        Ok(Self {
-            text_model: LanguageBundle {
-                config,
+        let text_model = match recorded {
+            Some(recorded) => recorded.with_same_tokens(&corpus.tokenizer)?,
+            None => LanguageBundle {
+                config: fitted(recipe, &corpus.tokenizer)?,
                 tokenizer: corpus.tokenizer,
             },
+        };
+        let config = &text_model.config;
+        check_kind(recipe, data, config)?;
+        let train = training_loader(recipe, data, config, corpus.train)?;
+        let start = text_model.tokenizer.end_of_text();
+        let validation = evaluation_loader(recipe, config, corpus.validation, start)?;
+        Ok(Self {
+            text_model,
             train,
             validation,
         })
@@ -88,7 +98,6 @@ fn fitted(
     recipe: &LanguageRecipe,
     tokenizer: &Tokenizer,
 ) -> Result<LanguageModelConfig, TrainError> {
-    let data = &recipe.data;
     let mut model = recipe.model.clone();
     let tokens = tokenizer.vocab_size();
     let size = i64::try_from(tokens).unwrap_or(i64::MAX);
@@ -105,7 +114,6 @@ fn fitted(
             config.vocab_size()
         )));
     }
-    check_kind(recipe, data, &config)?;
     Ok(config)
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tinderbox_data::Split;
 use tinderbox_data::text::language::{Corpus, Tokens};
 
+use super::bundle::check_tokens;
 use super::data::{evaluation_loader, open_corpus};
 use super::open::LoadedLanguageModel;
 use super::recipe::LanguageRecipe;
@@ -48,13 +49,7 @@ impl LoadedLanguageModel {
             test,
             characters,
         } = open_corpus(&recipe.data, recipe.seed)?;
-        if tokenizer.hash() != self.tokenizer.hash() {
-            return Err(TrainError::Mismatch(format!(
-                "the data have other tokens than the run was trained with ({} and {}): they are not the same data",
-                tokenizer.vocab_size(),
-                self.tokenizer.vocab_size()
-            )));
-        }
+        check_tokens(&tokenizer, &self.tokenizer)?;
         let (tokens, index) = match split {
             Split::Train => (Some(train), 0),
             Split::Validation => (Some(validation), 1),

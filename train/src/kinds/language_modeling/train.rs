@@ -10,7 +10,7 @@ use super::task::LanguageModelingTask;
 use crate::TrainError;
 use crate::params::init_model;
 use crate::session::prepared::Prepared;
-use crate::session::{SessionContext, StartMode, Work, begins_anew};
+use crate::session::{SessionContext, StartMode, Work, begins_anew, recorded};
 use crate::trainer::{Loaders, Outcome};
 
 /// Language modelling: the next token.
@@ -40,7 +40,7 @@ fn prepare(
         text_model,
         train,
         validation,
-    } = LanguageRun::open(recipe)?;
+    } = LanguageRun::open(recipe, recorded(start)?)?;
     let config = &text_model.config;
     let mut model = init_model(recipe.seed, &device, || config.init(&device))?;
     if begins_anew(start)? {
