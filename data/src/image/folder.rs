@@ -1,20 +1,22 @@
 //! Image folders, with one folder per class: `root/train/CLASS/picture.jpg`,
 //! `root/val/CLASS/picture.jpg`. torchvision's `ImageFolder` reads each split in this layout.
 
-use super::{Image, decode};
+pub(super) mod listing;
+
+use super::{Image, PassedOver, decode};
 use crate::Split;
 use crate::error::DataError;
 use crate::fingerprint::Fingerprint;
+use listing::{class_files, entries, is_dangling};
 use std::fs;
 use std::path::{Path, PathBuf};
-use walkdir::WalkDir;
 
-/// File extensions of images, case-insensitive.
-const EXTENSIONS: [&str; 3] = ["jpg", "jpeg", "png"];
 const TRAIN: &[&str] = &["train"];
 const TEST: &[&str] = &["test"];
 /// Folders for the validation split; the first that exists is used.
 const VALIDATION: &[&str] = &["val", "valid", "validation", "test"];
+/// Names of folders that are parts of a data set and no classes.
+const PARTS: [&str; 6] = ["train", "training", "val", "valid", "validation", "test"];
 
 /// Image files in one folder per class. Opening lists them; each is read on access.
 #[derive(Clone, Debug)]
@@ -23,17 +25,19 @@ pub struct ImageFolder {
     folder: PathBuf,
     classes: Vec<String>,
     files: Vec<(PathBuf, usize)>,
+    passed_over: PassedOver,
 }
 
 impl ImageFolder {
     /// Lists `root/train`, `root/val` (or `valid`, `validation`, `test`), or `root/test`. For every
     /// split, the classes are the folders of `root/train` in alphabetical order; a class may have
-    /// subfolders. Links are followed; hidden folders and files other than `.jpg`, `.jpeg` and
-    /// `.png` are ignored.
+    /// subfolders, and outside of the training split it may be empty. Links are followed; hidden
+    /// files and folders and files without one of [`decode::EXTENSIONS`] are passed over
+    /// ([`passed_over`](Self::passed_over)).
     ///
     /// # Errors
-    /// If a folder is missing or cannot be listed, a class has no images, or a class of another
-    /// split is not in `root/train`.
+    /// If a folder is missing or cannot be listed, a training class has no images, or a class of
+    /// another split has images and is not in `root/train`.
     pub fn open(root: &Path, split: Split) -> Result<Self, DataError> {
         if !root.is_dir() {
             return Err(DataError::file(root, "no such folder"));
@@ -49,23 +53,83 @@ impl ImageFolder {
             Split::Validation => subfolder(root, VALIDATION)?,
             Split::Test => subfolder(root, TEST)?,
         };
-        let mut files = Vec::new();
-        for class in entries(&folder)?.folders {
-            let label = classes.binary_search(&class).map_err(|_| {
-                let reason = format!("this class is not in {}", root.join("train").display());
-                DataError::file(&folder.join(&class), reason)
-            })?;
-            let images = class_files(&folder.join(&class))?.images;
-            files.extend(images.into_iter().map(|path| (path, label)));
+        Self::list(&folder, classes, split == Split::Train)
+    }
+
+    /// Lists the class folders in `folder` itself as training images, in the way of
+    /// [`open`](Self::open): torchvision's `ImageFolder(folder)`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); also if a folder is named like a part of a data set (`val`).
+    pub fn open_classes(folder: &Path) -> Result<Self, DataError> {
+        let classes = entries(folder)?.folders;
+        let part = classes
+            .iter()
+            .find(|class| PARTS.contains(&class.to_lowercase().as_str()));
+        if let Some(part) = part {
+            let reason =
+                "is named like a part of a data set, beside which a folder train is missing";
+            return Err(DataError::file(&folder.join(part), reason));
         }
-        if files.is_empty() {
-            return Err(DataError::file(&folder, "has no images in class folders"));
+        if classes.is_empty() {
+            let reason = "has neither a folder train nor class folders; expected CLASS/picture.jpg";
+            return Err(DataError::file(folder, reason));
         }
-        Ok(Self {
-            folder,
+        Self::list(folder, classes, true)
+    }
+
+    /// True if `root` has a folder of training images, `train`.
+    pub fn has_train(root: &Path) -> bool {
+        subfolder(root, TRAIN).is_ok()
+    }
+
+    /// True if `root` has a folder of validation images, not counting `test`.
+    pub fn has_validation(root: &Path) -> bool {
+        let folders = VALIDATION.iter().filter(|name| !TEST.contains(name));
+        folders.into_iter().any(|name| root.join(name).is_dir())
+    }
+
+    /// Lists the class folders in `folder`.
+    fn list(folder: &Path, classes: Vec<String>, none_empty: bool) -> Result<Self, DataError> {
+        let mut listed = Self {
+            folder: folder.to_path_buf(),
             classes,
-            files,
-        })
+            files: Vec::new(),
+            passed_over: PassedOver::default(),
+        };
+        let top = entries(folder)?;
+        listed.passed_over.merge(&top.passed_over);
+        for _ in &top.images {
+            listed.passed_over.add(PassedOver::BESIDE);
+        }
+        for class in top.folders {
+            listed.add_class(&folder.join(&class), &class, none_empty)?;
+        }
+        if listed.files.is_empty() {
+            return Err(DataError::file(folder, "has no images in class folders"));
+        }
+        Ok(listed)
+    }
+
+    fn add_class(&mut self, folder: &Path, class: &str, none_empty: bool) -> Result<(), DataError> {
+        let found = class_files(folder)?;
+        self.passed_over.merge(&found.passed_over);
+        if found.images.is_empty() {
+            return match none_empty {
+                true => Err(found.no_image(folder)),
+                false => Ok(()),
+            };
+        }
+        let known = self
+            .classes
+            .binary_search_by(|known| known.as_str().cmp(class));
+        let label = known.map_err(|_| {
+            let reason = "has images, and there is no such class among the training images";
+            DataError::file(folder, reason)
+        })?;
+        let images = found.images.into_iter();
+        self.files.extend(images.map(|path| (path, label)));
+        Ok(())
     }
 
     /// Number of images.
@@ -107,12 +171,40 @@ impl ImageFolder {
         fingerprint.bytes(&size.to_le_bytes());
     }
 
+    /// Path of image `index` below the split's folder, with slashes on every system.
+    pub fn relative_name(&self, index: usize) -> String {
+        let path = self.path(index);
+        let below = path.strip_prefix(&self.folder).unwrap_or(path);
+        let parts = below.iter().map(|part| part.to_string_lossy());
+        parts.collect::<Vec<_>>().join("/")
+    }
+
+    /// Files of the split's folder that are no images of the data set.
+    pub fn passed_over(&self) -> &PassedOver {
+        &self.passed_over
+    }
+
+    /// Reads the file of image `index`.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn file(&self, index: usize) -> Result<Vec<u8>, DataError> {
+        let path = self.path(index);
+        fs::read(path).map_err(|error| match fs::read_link(path) {
+            Ok(target) if is_dangling(path) => {
+                let reason = format!("is a link to {}, which cannot be read", target.display());
+                DataError::file(path, format!("{reason}: {error}"))
+            }
+            _ => DataError::io("read", path)(error),
+        })
+    }
+
     /// Reads and decodes image `index`.
     ///
     /// # Errors
     /// As [`decode::decode`].
     pub fn image(&self, index: usize) -> Result<Image, DataError> {
-        decode::decode(self.path(index))
+        decode::decode_bytes(&self.file(index)?, &self.name(index))
     }
 }
 
@@ -126,82 +218,6 @@ fn subfolder(root: &Path, names: &[&str]) -> Result<PathBuf, DataError> {
         );
         DataError::file(root, reason)
     })
-}
-
-/// The sorted names of a folder's direct entries.
-#[derive(Default)]
-pub(super) struct Entries {
-    pub(super) folders: Vec<String>,
-    pub(super) images: Vec<String>,
-}
-
-/// Lists the class folders in `folder` and the image files beside them.
-pub(super) fn entries(folder: &Path) -> Result<Entries, DataError> {
-    let list = || DataError::io("list", folder);
-    let mut entries = Entries::default();
-    for entry in fs::read_dir(folder).map_err(list())? {
-        let entry = entry.map_err(list())?;
-        let path = entry.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            return Err(not_utf8(&path));
-        };
-        // The listing distinguishes files and folders; only links need another system call.
-        let kind = entry.file_type().map_err(list())?;
-        let is_folder = kind.is_dir() || kind.is_symlink() && path.is_dir();
-        if is_folder && !name.starts_with('.') {
-            entries.folders.push(name.to_owned());
-        } else if !is_folder && is_image(&path) {
-            entries.images.push(name.to_owned());
-        }
-    }
-    entries.folders.sort_unstable();
-    entries.images.sort_unstable();
-    Ok(entries)
-}
-
-pub(super) fn not_utf8(path: &Path) -> DataError {
-    DataError::file(path, "its name is not valid UTF-8; rename it")
-}
-
-/// The sorted paths of a class folder's entries, at any depth.
-#[derive(Default)]
-pub(super) struct ClassFiles {
-    pub(super) images: Vec<PathBuf>,
-    /// The class folder and its subfolders.
-    pub(super) folders: Vec<PathBuf>,
-}
-
-/// Lists the image files of one class.
-pub(super) fn class_files(class: &Path) -> Result<ClassFiles, DataError> {
-    let mut files = ClassFiles::default();
-    for entry in WalkDir::new(class).follow_links(true) {
-        let entry = entry.map_err(|error| {
-            let path = error.path().unwrap_or(class).to_path_buf();
-            DataError::file(&path, format!("cannot be listed: {error}"))
-        })?;
-        if entry.file_type().is_dir() {
-            files.folders.push(entry.into_path());
-        } else if entry.file_type().is_file() && is_image(entry.path()) {
-            files.images.push(entry.into_path());
-        }
-    }
-    if files.images.is_empty() {
-        let reason = format!("has no image (.{})", EXTENSIONS.join(", ."));
-        return Err(DataError::file(class, reason));
-    }
-    files.images.sort_unstable();
-    files.folders.sort_unstable();
-    Ok(files)
-}
-
-pub(super) fn is_image(path: &Path) -> bool {
-    // macOS writes files like "._picture.jpg" to foreign disks.
-    let hidden = path
-        .file_name()
-        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    !hidden
-        && extension.is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }
 
 #[cfg(test)]
@@ -285,9 +301,9 @@ mod tests {
     #[test]
     fn errors_name_the_folder() {
         let dir = folder(&["train/cat/a.png", "val/cow/b.png"]);
-        assert!(error(&dir, Split::Validation).contains("cow: this class is not in"));
+        assert!(error(&dir, Split::Validation).contains("cow: has images, and there is no such"));
         fs::create_dir(dir.path().join("train/dog")).unwrap();
-        assert!(error(&dir, Split::Train).contains("dog: has no image (.jpg, .jpeg, .png)"));
+        assert!(error(&dir, Split::Train).contains("dog: has no image (.jpg, .jpeg,"));
 
         let dir = folder(&["train/a.png"]);
         assert!(error(&dir, Split::Train).contains("train: has no class folders"));

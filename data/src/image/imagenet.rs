@@ -10,7 +10,7 @@ mod names;
 mod paths;
 mod synsets;
 
-use super::{Image, decode};
+use super::{Image, PassedOver, decode};
 use crate::Split;
 use crate::error::DataError;
 use crate::fingerprint::Fingerprint;
@@ -57,8 +57,8 @@ impl ImageNet {
     /// changed.
     ///
     /// # Errors
-    /// If a part is missing, cannot be listed, is truncated, or contradicts another: an empty
-    /// class, a class without training images, a label for a missing image, a number that is not a
+    /// If a part is missing, cannot be listed, is truncated, or contradicts another: a class without
+    /// training images, a label for a missing image, a number that is not a
     /// class. Also for [`Split::Test`].
     pub fn open(root: &Path, split: Split, cache: Option<&Path>) -> Result<Self, DataError> {
         check_split(split)?;
@@ -71,10 +71,11 @@ impl ImageNet {
                 Self::open_validation_alone(&paths, &words, cache)
             };
         };
-        let train = Index::open(&train, cache)?;
+        let mut train = Index::open(&train, cache)?;
         let wnids = class_folders(&train)?;
         if split == Split::Train {
-            let items = items_in_class_folders(&train, &wnids)?;
+            train.pass_over_images_beside();
+            let items = training_items(&train, &wnids)?;
             return Self::new(wnids, &words, train, items);
         }
         let validation = Index::open(&paths.validation()?, cache)?;
@@ -111,11 +112,12 @@ impl ImageNet {
         let paths = Paths::under(root)?;
         let words = names::tiny_words(&paths)?;
         let train = paths.train().ok_or_else(|| paths.no_train())?;
-        let train = Index::open(&train, cache)?;
+        let mut train = Index::open(&train, cache)?;
         let wnids = class_folders(&train)?;
         check_listed(&paths, &train, &wnids)?;
         if split == Split::Train {
-            let items = items_in_class_folders(&train, &wnids)?;
+            train.pass_over_images_beside();
+            let items = training_items(&train, &wnids)?;
             return Self::new(wnids, &words, train, items);
         }
         let validation = Index::open(&paths.validation()?, cache)?;
@@ -127,6 +129,11 @@ impl ImageNet {
             _ => items_in_class_folders(&validation, &wnids)?,
         };
         Self::new(wnids, &words, validation, items)
+    }
+
+    /// True if `root` has validation images.
+    pub fn has_validation(root: &Path) -> bool {
+        Paths::under(root).is_ok_and(|paths| paths.validation().is_ok())
     }
 
     fn new(
@@ -174,9 +181,20 @@ impl ImageNet {
         self.items[index].label as usize
     }
 
+    /// Files of the split's folder that are no images of the data set.
+    pub fn passed_over(&self) -> &PassedOver {
+        &self.index.passed_over
+    }
+
     /// Path of image `index` for messages, including the path within an archive.
     pub fn name(&self, index: usize) -> String {
         self.path(index).display().to_string()
+    }
+
+    /// Path of image `index` below the split's folder or in its archive.
+    pub fn relative_name(&self, index: usize) -> String {
+        let (group, file) = self.locate(index);
+        format!("{}/{}", group.path, group.names.get(file))
     }
 
     /// Reads the file of image `index`.
@@ -279,9 +297,10 @@ fn no_class_folders(index: &Index) -> DataError {
 
 /// The images of a split without class folders.
 fn flat_images(index: &Index) -> Result<Option<&Group>, DataError> {
-    let flat = index.groups.iter().find(|group| group.path.is_empty());
+    let with_images = || index.groups.iter().filter(|group| group.names.len() > 0);
+    let flat = with_images().find(|group| group.path.is_empty());
     match flat {
-        Some(flat) if index.groups.len() > 1 => Err(DataError::file(
+        Some(flat) if with_images().count() > 1 => Err(DataError::file(
             &index.root.join(flat.names.get(0)),
             format!(
                 "is beside class folders with images, as do {} others; move them in or out",
@@ -331,7 +350,7 @@ fn flat_items(labels: &[u32]) -> Vec<Item> {
 fn items_in_class_folders(index: &Index, wnids: &[String]) -> Result<Vec<Item>, DataError> {
     let mut items = Vec::new();
     for (group, number) in index.groups.iter().zip(0..) {
-        if group.path.is_empty() {
+        if group.path.is_empty() || group.names.len() == 0 {
             continue;
         }
         let class = group.class();
@@ -355,6 +374,22 @@ fn items_in_class_folders(index: &Index, wnids: &[String]) -> Result<Vec<Item>, 
         return Err(no_class_folders(index));
     }
     Ok(items)
+}
+
+/// Items of the training images: no class may be empty.
+fn training_items(index: &Index, wnids: &[String]) -> Result<Vec<Item>, DataError> {
+    let items = items_in_class_folders(index, wnids)?;
+    let mut counts = vec![0usize; wnids.len()];
+    for item in &items {
+        counts[item.label as usize] += 1;
+    }
+    match wnids.iter().zip(counts).find(|(_, count)| *count == 0) {
+        None => Ok(items),
+        Some((wnid, _)) => {
+            let reason = format!("has no image (.{})", decode::EXTENSIONS.join(", ."));
+            Err(DataError::file(&index.root.join(wnid), reason))
+        }
+    }
 }
 
 /// Compares Tiny-ImageNet's list of classes with the folders.

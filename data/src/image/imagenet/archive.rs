@@ -4,10 +4,11 @@
 use super::index::{Group, Span};
 use crate::error::DataError;
 use crate::files::read_at;
-use crate::image::folder;
+use crate::image::decode;
+use crate::image::folder::listing;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Component, Path};
 use tar::Archive;
 
 /// Block size of tar; a block of zeros marks the end of an archive.
@@ -57,7 +58,7 @@ pub(super) fn list(path: &Path) -> Result<Vec<Group>, DataError> {
 /// A group of the images among `files`.
 fn group(path: &str, files: Vec<(String, Span)>) -> Group {
     let mut images = files;
-    images.retain(|(name, _)| folder::is_image(Path::new(name)));
+    images.retain(|(name, _)| decode::has_readable_extension(Path::new(name)));
     images.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let (names, spans): (Vec<String>, Vec<Span>) = images.into_iter().unzip();
     Group {
@@ -93,7 +94,12 @@ impl Contents {
             let end = start.checked_add(length).filter(|end| *end <= within.1);
             let end = end.ok_or_else(|| io::Error::other(format!("it ends within {name}")))?;
             contents.end = end.next_multiple_of(BLOCK);
-            if entry.header().entry_type().is_file() {
+            let mut folders = path.components();
+            let is_hidden = folders.any(|part| match part {
+                Component::Normal(part) => listing::is_hidden(&part.to_string_lossy()),
+                _ => false,
+            });
+            if entry.header().entry_type().is_file() && !is_hidden {
                 let place = Span(within.0 + start, length);
                 contents.files.push((name.to_owned(), place));
             }

@@ -3,6 +3,7 @@
 //! and a failure to write one is ignored: it only saves time.
 
 use super::index::{Group, Listing, Stamp};
+use crate::image::PassedOver;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// Incremented with every change of the format or of the listing.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Coarsest resolution of file times. A file modified this shortly before it was listed may change
 /// again without a new modification time.
 const STEP: Duration = Duration::from_secs(2);
@@ -23,10 +24,11 @@ struct Kept<'a> {
     root: Cow<'a, Path>,
     stamps: Cow<'a, [(String, Stamp)]>,
     groups: Cow<'a, [Group]>,
+    passed_over: Cow<'a, PassedOver>,
 }
 
 /// Loads the listing of `root`, if it is cached and nothing has changed.
-pub(super) fn load(cache: &Path, root: &Path) -> Option<Vec<Group>> {
+pub(super) fn load(cache: &Path, root: &Path) -> Option<(Vec<Group>, PassedOver)> {
     let root = std::path::absolute(root).ok()?;
     let bytes = fs::read(file(cache, &root)).ok()?;
     let kept: Kept = serde_json::from_slice(&bytes).ok()?;
@@ -42,7 +44,7 @@ pub(super) fn load(cache: &Path, root: &Path) -> Option<Vec<Group>> {
             Stamp::of(&path).is_ok_and(|now| now == *stamp)
         });
     let whole = kept.groups.iter().all(Group::is_whole);
-    (fresh && whole).then(|| kept.groups.into_owned())
+    (fresh && whole).then(|| (kept.groups.into_owned(), kept.passed_over.into_owned()))
 }
 
 /// Stores the listing of `root` that was begun at `started`, unless something was still changing.
@@ -67,6 +69,7 @@ fn write(cache: &Path, root: &Path, listing: &Listing) -> io::Result<()> {
         root: Cow::Borrowed(&root),
         stamps: Cow::Borrowed(&listing.stamps),
         groups: Cow::Borrowed(&listing.groups),
+        passed_over: Cow::Borrowed(&listing.passed_over),
     };
     let mut writer = BufWriter::new(beside.as_file_mut());
     serde_json::to_writer(&mut writer, &kept)?;

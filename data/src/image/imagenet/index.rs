@@ -2,7 +2,8 @@
 
 use super::{archive, cache};
 use crate::error::DataError;
-use crate::image::folder;
+use crate::image::PassedOver;
+use crate::image::folder::listing;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,12 +15,14 @@ pub(super) struct Index {
     /// The folder or the archive.
     pub(super) root: PathBuf,
     pub(super) groups: Vec<Group>,
+    pub(super) passed_over: PassedOver,
 }
 
 /// The images of one folder, or of one inner archive.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Group {
-    /// Path relative to the root: "n01440764", "n01440764/images", or empty for the root itself.
+    /// Path relative to the root: "n01440764", "n01440764/images", or empty for the root itself. A
+    /// class folder without images is a group without names.
     pub(super) path: String,
     pub(super) names: Names,
     /// The images' spans in the archive; empty for folders.
@@ -53,6 +56,7 @@ pub(super) struct Stamp {
 pub(super) struct Listing {
     pub(super) stamps: Vec<(String, Stamp)>,
     pub(super) groups: Vec<Group>,
+    pub(super) passed_over: PassedOver,
 }
 
 impl Index {
@@ -60,19 +64,30 @@ impl Index {
     /// else by listing it and updating the cache.
     pub(super) fn open(root: &Path, cache: Option<&Path>) -> Result<Self, DataError> {
         let started = SystemTime::now();
-        let groups = match cache {
-            None => Listing::read(root)?.groups,
-            Some(cache) => match cache::load(cache, root) {
-                Some(groups) => groups,
-                None => {
-                    let listing = Listing::read(root)?;
+        let (groups, passed_over) = match cache.and_then(|cache| cache::load(cache, root)) {
+            Some(known) => known,
+            None => {
+                let listing = Listing::read(root)?;
+                if let Some(cache) = cache {
                     cache::store(cache, root, &listing, started);
-                    listing.groups
                 }
-            },
+                (listing.groups, listing.passed_over)
+            }
         };
         let root = root.to_path_buf();
-        Ok(Self { root, groups })
+        Ok(Self {
+            root,
+            groups,
+            passed_over,
+        })
+    }
+
+    /// Counts the images beside the class folders as passed over.
+    pub(super) fn pass_over_images_beside(&mut self) {
+        let beside = self.groups.iter().filter(|group| group.path.is_empty());
+        for _ in beside.flat_map(|group| group.names.iter()) {
+            self.passed_over.add(PassedOver::BESIDE);
+        }
     }
 }
 
@@ -95,20 +110,29 @@ impl Listing {
         }
         let groups = archive::list(root)?;
         let stamps = vec![(String::new(), Stamp::of(root)?)];
-        Ok(Self { stamps, groups })
+        Ok(Self {
+            stamps,
+            groups,
+            passed_over: PassedOver::default(),
+        })
     }
 
     fn of_folder(root: &Path) -> Result<Self, DataError> {
         let mut listing = Self::default();
-        let top = folder::entries(root)?;
+        let top = listing::entries(root)?;
+        listing.passed_over.merge(&top.passed_over);
         listing.stamps.push((String::new(), Stamp::of(root)?));
         if !top.images.is_empty() {
             listing.add(String::new(), top.images.into_iter().collect());
         }
         for class in top.folders {
-            let files = folder::class_files(&root.join(class))?;
+            let files = listing::class_files(&root.join(&class))?;
+            listing.passed_over.merge(&files.passed_over);
             for path in &files.folders {
                 listing.stamps.push((below(root, path)?, Stamp::of(path)?));
+            }
+            if files.images.is_empty() {
+                listing.add(class, Names::default());
             }
             for images in files.images.chunk_by(|a, b| a.parent() == b.parent()) {
                 let parent = images[0].parent().unwrap_or(root);
@@ -142,12 +166,12 @@ impl Stamp {
 fn below(root: &Path, path: &Path) -> Result<String, DataError> {
     let parts = path.strip_prefix(root).unwrap_or(path).iter();
     let parts: Option<Vec<&str>> = parts.map(|part| part.to_str()).collect();
-    Ok(parts.ok_or_else(|| folder::not_utf8(path))?.join("/"))
+    Ok(parts.ok_or_else(|| listing::not_utf8(path))?.join("/"))
 }
 
 fn file_name(path: &Path) -> Result<String, DataError> {
     let name = path.file_name().and_then(|name| name.to_str());
-    Ok(name.ok_or_else(|| folder::not_utf8(path))?.to_owned())
+    Ok(name.ok_or_else(|| listing::not_utf8(path))?.to_owned())
 }
 
 impl Names {

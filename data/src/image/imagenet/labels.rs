@@ -4,7 +4,7 @@
 use super::paths::{Found, Paths};
 use super::{index::Names, is_wnid, synsets};
 use crate::error::DataError;
-use crate::image::folder;
+use crate::image::decode;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -209,7 +209,7 @@ fn stem(name: &str) -> &str {
         .next()
         .unwrap_or_default();
     match name.rsplit_once('.') {
-        Some((stem, _)) if folder::is_image(Path::new(name)) => stem,
+        Some((stem, _)) if decode::has_readable_extension(Path::new(name)) => stem,
         _ => name,
     }
 }

@@ -3,7 +3,7 @@
 use super::paths::{Found, Paths};
 use super::{is_wnid, synsets};
 use crate::error::DataError;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Kaggle's and Caffe's lists, with lines like `n01440764 tench, Tinca tinca`.
 const LISTS: [&str; 2] = ["LOC_synset_mapping.txt", "synset_words.txt"];
@@ -52,7 +52,7 @@ fn listed(list: &Found) -> Result<HashMap<String, String>, DataError> {
 }
 
 fn keras(list: &Found) -> Result<HashMap<String, String>, DataError> {
-    let classes: HashMap<String, (String, String)> =
+    let classes: BTreeMap<String, (String, String)> =
         serde_json::from_str(list.text()?).map_err(|error| {
             list.error(format!(
                 "expected {{\"0\": [\"n01440764\", \"tench\"], ...}}: {error}"
