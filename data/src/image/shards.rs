@@ -8,6 +8,9 @@
 //! val-000000.tar     ...
 //! shards.json        class names, and the length and SHA-256 of every shard
 //! ```
+//! The class may also be the entry "label" or "cls" of a `.json` file, and both files may have
+//! further names: `00000042.image.jpg`, `00000042.label.cls`.
+//!
 //! [`write_shards`] converts any image data set, and [`Shards`] reads the result. Shards written by
 //! other tools, without `shards.json`, are read as well. Images are read at their offsets, which
 //! come from the tar headers. When the first image of a shard is requested, the whole shard is read
@@ -16,13 +19,15 @@
 //! so that little cache is needed.
 
 mod encode;
+mod fields;
 mod find;
 mod index;
 mod manifest;
+mod scan;
 mod tar_writer;
 mod write;
 
-use super::{Image, decode};
+use super::{Image, PassedOver, decode};
 use crate::Split;
 use crate::error::DataError;
 use crate::files;
@@ -31,6 +36,7 @@ use crate::random;
 use index::Sample;
 use manifest::Manifest;
 use rand::seq::SliceRandom;
+use scan::Scanned;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,11 +66,13 @@ pub struct Shards {
     samples: Vec<Sample>,
     /// Index of each shard's first image, followed by the number of images.
     starts: Vec<usize>,
+    passed_over: PassedOver,
     open: Arc<OpenShards>,
 }
 
 impl Shards {
-    /// Opens the shards listed in `root/shards.json`. Without that file: all `.tar` files in `root`
+    /// Opens the shards listed in `root/shards.json`. In a sample, one member has the extension of
+    /// an image ([`decode::EXTENSIONS`]) and another is the class. Without that file: all `.tar` files in `root`
     /// and its folders with the word `train`, `val` (or `valid`, `validation`, `test`) or `test` in
     /// their name or their folder's name, as in `imagenet-train-0001.tar`; the classes are then
     /// named by their number, up to the highest in the training shards. The index is read from the
@@ -73,7 +81,7 @@ impl Shards {
     ///
     /// # Errors
     /// If there are no shards, one is damaged or differs in length from `shards.json`, an image has
-    /// no class, a class is out of range, or [`write_shards`] was interrupted.
+    /// no class or two, a class is out of range, or [`write_shards`] was interrupted.
     pub fn open(root: &Path, split: Split) -> Result<Self, DataError> {
         if !root.is_dir() {
             return Err(DataError::file(root, "no such folder"));
@@ -84,6 +92,11 @@ impl Shards {
         }
     }
 
+    /// True if `root` has shards of validation images, not counting `test`.
+    pub fn has_validation(root: &Path) -> bool {
+        root.join(manifest::FILE).is_file() || find::has_validation(root)
+    }
+
     fn listed(root: &Path, split: Split, manifest: &Manifest) -> Result<Self, DataError> {
         let listed = manifest.split(split)?;
         listed.check_lengths(root)?;
@@ -92,43 +105,50 @@ impl Shards {
             .iter()
             .map(|shard| shard.file.clone())
             .collect();
-        let samples = index::load(root, split, &shards)?;
-        for (shard, samples) in listed.shards.iter().zip(&samples) {
-            if samples.len() != shard.images {
+        let scanned = index::load(root, split, &shards)?;
+        for (shard, scanned) in listed.shards.iter().zip(&scanned) {
+            if scanned.samples.len() != shard.images {
                 let reason = format!(
                     "has {} images, and {} says {}; copy it again",
-                    samples.len(),
+                    scanned.samples.len(),
                     manifest::FILE,
                     shard.images
                 );
                 return Err(DataError::file(&root.join(&shard.file), reason));
             }
         }
-        Self::new(root, manifest.classes.clone(), shards, samples)
+        Self::new(root, manifest.classes.clone(), shards, scanned)
     }
 
     fn found(root: &Path, split: Split) -> Result<Self, DataError> {
         let mut shards = find::shards(root, Split::Train)?;
-        let mut samples = index::load(root, Split::Train, &shards)?;
-        let labels = samples.iter().flatten().map(|sample| sample.label);
+        let mut scanned = index::load(root, Split::Train, &shards)?;
+        let samples = scanned.iter().flat_map(|shard| &shard.samples);
+        let labels = samples.map(|sample| sample.label);
         let classes = labels.max().map_or(0, |highest| highest + 1);
         let classes = (0..classes).map(|class| class.to_string()).collect();
         if split != Split::Train {
             shards = find::shards(root, split)?;
-            samples = index::load(root, split, &shards)?;
+            scanned = index::load(root, split, &shards)?;
         }
-        Self::new(root, classes, shards, samples)
+        Self::new(root, classes, shards, scanned)
     }
 
     fn new(
         root: &Path,
         classes: Vec<String>,
         shards: Vec<String>,
-        samples: Vec<Vec<Sample>>,
+        scanned: Vec<Scanned>,
     ) -> Result<Self, DataError> {
         let mut starts = vec![0];
-        for (shard, samples) in shards.iter().zip(&samples) {
-            if let Some(sample) = samples.iter().find(|sample| sample.label >= classes.len()) {
+        let mut passed_over = PassedOver::default();
+        for (shard, scanned) in shards.iter().zip(&scanned) {
+            passed_over.merge(&scanned.passed_over);
+            if let Some(sample) = scanned
+                .samples
+                .iter()
+                .find(|sample| sample.label >= classes.len())
+            {
                 let reason = format!(
                     "{} has class {}, and there are {}, counted from 0",
                     sample.name,
@@ -137,11 +157,16 @@ impl Shards {
                 );
                 return Err(DataError::file(&root.join(shard), reason));
             }
-            starts.push(starts[starts.len() - 1] + samples.len());
+            starts.push(starts[starts.len() - 1] + scanned.samples.len());
         }
-        let samples: Vec<Sample> = samples.into_iter().flatten().collect();
+        let samples = scanned.into_iter().flat_map(|shard| shard.samples);
+        let samples: Vec<Sample> = samples.collect();
         if samples.is_empty() {
-            return Err(DataError::file(root, "has no images in its shards"));
+            let mut reason = "has no images in its shards".to_owned();
+            if !passed_over.is_empty() {
+                reason = format!("{reason} among {passed_over}");
+            }
+            return Err(DataError::file(root, reason));
         }
         Ok(Self {
             root: root.to_path_buf(),
@@ -149,6 +174,7 @@ impl Shards {
             shards,
             samples,
             starts,
+            passed_over,
             open: Arc::default(),
         })
     }
@@ -173,6 +199,11 @@ impl Shards {
         self.samples[index].label
     }
 
+    /// Members of samples with neither an image nor a class.
+    pub fn passed_over(&self) -> &PassedOver {
+        &self.passed_over
+    }
+
     /// Shard and name of image `index`, for messages.
     pub fn name(&self, index: usize) -> String {
         let path = self.path(self.shard(index));
@@ -186,6 +217,15 @@ impl Shards {
         fingerprint.text(&sample.name);
         fingerprint.bytes(&sample.offset.to_le_bytes());
         fingerprint.bytes(&sample.length.to_le_bytes());
+    }
+
+    /// Shard and name of image `index`, without the folder.
+    pub fn relative_name(&self, index: usize) -> String {
+        format!(
+            "{}: {}",
+            self.shards[self.shard(index)],
+            self.samples[index].name
+        )
     }
 
     /// Reads the JPEG or PNG file of image `index`.

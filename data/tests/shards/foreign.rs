@@ -210,11 +210,11 @@ fn incomplete_samples_are_errors() {
         ),
         (
             &[("x.jpg", &image), ("x.png", &image), ("x.cls", b"0")],
-            "x.png is the second image or class of the sample x",
+            "x.png is the second image of the sample x, after x.jpg",
         ),
         (
             &[("x.jpg", &image), ("x.cls", b"0"), ("x.cls", b"1")],
-            "x.cls is the second image or class",
+            "x.cls is the second class of the sample x, after x.cls",
         ),
         (
             &[("x\n.jpg", &image)],
@@ -226,7 +226,10 @@ fn incomplete_samples_are_errors() {
     }
     let dir = folder(&[("train.tar", tar(&[("a.txt", b"none")]))]);
     let error = open(dir.path(), Split::Train).unwrap_err();
-    assert!(error.ends_with("has no images in its shards"), "{error}");
+    assert!(
+        error.ends_with("has no images in its shards among 1 file: 1 .txt"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::error::DataError;
 use crate::image::{Image, ImageDataset, Interpolation, Resize, contact_sheet, decode};
 use crate::loader::Source;
+use image::ImageFormat;
 use image::codecs::jpeg::JpegEncoder;
 use std::sync::Arc;
 
@@ -72,12 +73,22 @@ impl Encoder {
                 }
             }
         };
+        let file = file.map_err(|reason| DataError::image(&name, reason))?;
         Ok(Member {
             key: key(index, &name),
-            extension: if jpeg { "jpg" } else { "png" },
-            file: file.map_err(|reason| DataError::image(&name, reason))?,
+            extension: extension(&file),
+            file,
             label: self.dataset.label(index),
         })
+    }
+}
+
+/// Extension of an image file, by its content.
+fn extension(file: &[u8]) -> &'static str {
+    match image::guess_format(file) {
+        Ok(ImageFormat::Pnm) => "pnm",
+        Ok(format) => format.extensions_str().first().copied().unwrap_or("png"),
+        Err(_) => "png",
     }
 }
 

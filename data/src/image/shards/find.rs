@@ -5,6 +5,9 @@ use crate::error::DataError;
 use std::path::Path;
 use walkdir::{DirEntry, WalkDir};
 
+/// Words for the validation split; the first that is found is used.
+const VALIDATION: [&str; 4] = ["val", "valid", "validation", "test"];
+
 /// Finds the shards of `split` under `root`: sorted relative paths with `/` between folders.
 pub(super) fn shards(root: &Path, split: Split) -> Result<Vec<String>, DataError> {
     let all = tar_files(root)?;
@@ -12,7 +15,7 @@ pub(super) fn shards(root: &Path, split: Split) -> Result<Vec<String>, DataError
     // validation.
     let words: &[&str] = match split {
         Split::Train => &["train"],
-        Split::Validation => &["val", "valid", "validation", "test"],
+        Split::Validation => &VALIDATION,
         Split::Test => &["test"],
     };
     let of_word = |word: &&str| -> Vec<String> {
@@ -26,12 +29,25 @@ pub(super) fn shards(root: &Path, split: Split) -> Result<Vec<String>, DataError
         let reason = format!(
             "has no shards for {}: neither a shards.json, nor a .tar file with the word {} in its name or its \
              folder's name ({} .tar files there)",
-            if split == Split::Train { "training" } else { "validation" },
+            match split {
+                Split::Train => "training",
+                Split::Validation => "validation",
+                Split::Test => "testing",
+            },
             words.join(" or "),
             all.len()
         );
         DataError::file(root, reason)
     })
+}
+
+/// True if there are shards of validation images, not counting `test`.
+pub(super) fn has_validation(root: &Path) -> bool {
+    let words = VALIDATION.iter().filter(|word| **word != "test");
+    let all = tar_files(root).unwrap_or_default();
+    words
+        .into_iter()
+        .any(|word| all.iter().any(|path| has_word(path, word)))
 }
 
 fn tar_files(root: &Path) -> Result<Vec<String>, DataError> {
