@@ -7,4 +7,4 @@ mod fetch;
 mod known;
 
 pub use fetch::{Checksum, RemoteFile, fetch};
-pub use known::{cifar10, fashion_mnist, mnist};
+pub use known::{cifar10, cifar100, fashion_mnist, mnist};

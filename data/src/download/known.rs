@@ -2,10 +2,10 @@
 
 use super::fetch::{Checksum, RemoteFile, fetch};
 use crate::error::DataError;
-use crate::image::Cifar10;
+use crate::image::CifarSet;
 use flate2::read::GzDecoder;
 use std::fs::{self, File};
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// Checksum from the data set's page.
@@ -17,6 +17,19 @@ const CIFAR10: RemoteFile<'static> = RemoteFile {
 };
 /// The folder in the archive.
 const CIFAR10_FOLDER: &str = "cifar-10-batches-bin";
+
+/// Checksum from torchvision.
+const CIFAR100: RemoteFile<'static> = RemoteFile {
+    url: "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
+    name: "cifar-100-python.tar.gz",
+    checksum: Checksum::Md5("eb9058c3a382ffc7106e4002c42a8d85"),
+    bytes: Some(169_001_437),
+};
+/// The folder in the archive.
+const CIFAR100_FOLDER: &str = "cifar-100-python";
+
+/// Limit of an unpacked archive, several times the size of the official ones.
+const MOST_UNPACKED: u64 = 1 << 30;
 
 /// The four files of a data set in MNIST's layout, with the checksums from torchvision.
 macro_rules! idx_files {
@@ -87,17 +100,40 @@ type Progress<'a> = &'a mut dyn FnMut(u64, Option<u64>);
 /// # Errors
 /// As [`fetch`]; also if the archive cannot be unpacked, or the folder exists but lacks files.
 pub fn cifar10(cache: &Path, progress: Progress<'_>) -> Result<PathBuf, DataError> {
-    let folder = cache.join(CIFAR10_FOLDER);
-    if has_cifar10(&folder) {
+    let files = CifarSet::Cifar10.binary_files();
+    unpacked(cache, &CIFAR10, CIFAR10_FOLDER, &files, progress)
+}
+
+/// Returns the folder with CIFAR-100's Python files in `cache`, after downloading (169 MB) and
+/// unpacking them if necessary.
+///
+/// # Errors
+/// As [`cifar10`].
+pub fn cifar100(cache: &Path, progress: Progress<'_>) -> Result<PathBuf, DataError> {
+    let files = CifarSet::Cifar100.python_files();
+    unpacked(cache, &CIFAR100, CIFAR100_FOLDER, &files, progress)
+}
+
+/// The folder `name` of an archive, with all of `files`.
+fn unpacked(
+    cache: &Path,
+    archive: &RemoteFile<'_>,
+    name: &str,
+    files: &[String],
+    progress: Progress<'_>,
+) -> Result<PathBuf, DataError> {
+    let folder = cache.join(name);
+    let has_files = || files.iter().all(|file| folder.join(file).is_file());
+    if has_files() {
         return Ok(folder);
     }
     if folder.exists() {
         let reason = "exists, but some of its files are missing; delete it to download them again";
         return Err(DataError::file(&folder, reason));
     }
-    let archive = fetch(cache, &CIFAR10, progress)?;
-    unpack(&archive, cache, CIFAR10_FOLDER)?;
-    if has_cifar10(&folder) {
+    let archive = fetch(cache, archive, progress)?;
+    unpack(&archive, cache, name)?;
+    if has_files() {
         Ok(folder)
     } else {
         Err(DataError::file(&folder, "lacks files after unpacking"))
@@ -136,15 +172,12 @@ fn idx(
     Ok(folder.to_path_buf())
 }
 
-fn has_cifar10(folder: &Path) -> bool {
-    Cifar10::file_names().all(|name| folder.join(name).is_file())
-}
-
 /// Unpacks the folder `name` of a `.tar.gz` into `cache` atomically.
 fn unpack(archive: &Path, cache: &Path, name: &str) -> Result<(), DataError> {
     let temporary = tempfile::tempdir_in(cache).map_err(DataError::io("write into", cache))?;
     let file = File::open(archive).map_err(DataError::io("read", archive))?;
-    tar::Archive::new(GzDecoder::new(BufReader::new(file)))
+    let content = GzDecoder::new(BufReader::new(file)).take(MOST_UNPACKED);
+    tar::Archive::new(content)
         .unpack(temporary.path())
         .map_err(DataError::io("unpack", archive))?;
     let unpacked = temporary.path().join(name);
@@ -171,7 +204,7 @@ mod tests {
     fn archive(path: &Path, folder: &str) {
         let encoder = GzEncoder::new(File::create(path).unwrap(), Compression::fast());
         let mut archive = tar::Builder::new(encoder);
-        for name in Cifar10::file_names() {
+        for name in CifarSet::Cifar10.binary_files() {
             let mut header = tar::Header::new_gnu();
             header.set_size(3);
             header.set_mode(0o644);
@@ -187,7 +220,6 @@ mod tests {
         let path = cache.path().join("a.tar.gz");
         archive(&path, CIFAR10_FOLDER);
         unpack(&path, cache.path(), CIFAR10_FOLDER).unwrap();
-        assert!(has_cifar10(&cache.path().join(CIFAR10_FOLDER)));
         // No temporary files are left, and the folder needs no network.
         assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 2);
         let folder = cifar10(cache.path(), &mut |_, _| {}).unwrap();

@@ -15,6 +15,11 @@ const IMAGES_MAGIC: u32 = 0x0803;
 const LABELS_MAGIC: u32 = 0x0801;
 /// Minimum number of classes: the ten digits.
 const MIN_CLASSES: usize = 10;
+/// Limit of the data unpacked from a `.gz` file: the largest public set, EMNIST's `byclass`, has 550
+/// MB. Deflate packs zeros a thousandfold.
+const MOST_UNPACKED: usize = 1 << 30;
+/// Folders of torchvision's data root, one set each.
+const RAW: &str = "raw";
 
 /// Grey images and labels from a pair of IDX files, held in memory.
 #[derive(Clone, Debug)]
@@ -28,8 +33,8 @@ pub struct Idx {
 }
 
 impl Idx {
-    /// Reads `train-images-idx3-ubyte` and `train-labels-idx1-ubyte` from `dir`, or their `t10k-`
-    /// counterparts for the validation and test splits. A name may end in `.gz`, and may be written
+    /// Reads `train-images-idx3-ubyte` and `train-labels-idx1-ubyte` from `dir` or from the folder
+    /// `raw` in it, or their `t10k-` counterparts for the validation and test splits. A name may end in `.gz`, and may be written
     /// with a dot (`train-images.idx3-ubyte`). Classes are called "0", "1", ...; in every split
     /// there are as many as the training labels need, but at least ten.
     ///
@@ -37,6 +42,11 @@ impl Idx {
     /// If a file is missing or not IDX, its length contradicts its header, images and labels differ
     /// in number, or a label is out of the training labels' range.
     pub fn open(dir: &Path, split: Split) -> Result<Self, DataError> {
+        let below = dir.join(RAW);
+        let dir = match has_files(dir) || !has_files(&below) {
+            true => dir,
+            false => &below,
+        };
         let prefix = match split {
             Split::Train => "train",
             Split::Validation | Split::Test => "t10k",
@@ -60,6 +70,17 @@ impl Idx {
             labels,
             pixels,
         })
+    }
+
+    /// Reads the set called `set` in torchvision's data root, `root/MNIST/raw`, or else as
+    /// [`open`](Self::open) from `root`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_in_root(root: &Path, set: &str, split: Split) -> Result<Self, DataError> {
+        let below = root.join(set);
+        let is_root = !has_files(root) && (has_files(&below) || has_files(&below.join(RAW)));
+        Self::open(if is_root { &below } else { root }, split)
     }
 
     /// Number of images.
@@ -99,6 +120,11 @@ impl Idx {
         fingerprint.bytes(&self.pixels[index * size..][..size]);
     }
 
+    /// Record of image `index`.
+    pub fn relative_name(&self, index: usize) -> String {
+        index.to_string()
+    }
+
     /// Image `index`, in grey.
     pub fn image(&self, index: usize) -> Image {
         let size = self.width * self.height;
@@ -109,6 +135,13 @@ impl Idx {
             pixels: self.pixels[index * size..][..size].to_vec(),
         }
     }
+}
+
+/// True if a file of any split is in `dir`.
+fn has_files(dir: &Path) -> bool {
+    let has =
+        |prefix| find(dir, prefix, "images", 3).is_ok() || find(dir, prefix, "labels", 1).is_ok();
+    has("train") || has("t10k")
 }
 
 /// The first spelling of the file's name that exists.
@@ -134,7 +167,8 @@ type Content = (PathBuf, Vec<usize>, Vec<u8>);
 
 fn read(path: &Path, magic: u32) -> Result<Content, DataError> {
     let file = File::open(path).map_err(DataError::io("read", path))?;
-    let mut reader: Box<dyn Read> = if path.extension().is_some_and(|e| e == "gz") {
+    let is_packed = path.extension().is_some_and(|e| e == "gz");
+    let mut reader: Box<dyn Read> = if is_packed {
         Box::new(MultiGzDecoder::new(BufReader::new(file)))
     } else {
         Box::new(BufReader::new(file))
@@ -156,6 +190,13 @@ fn read(path: &Path, magic: u32) -> Result<Content, DataError> {
         .try_fold(1usize, |product, &size| product.checked_mul(size))
         .filter(|&product| product > 0)
         .ok_or_else(|| DataError::file(path, format!("its header says sizes {sizes:?}")))?;
+    if is_packed && expected > MOST_UNPACKED {
+        let reason = format!(
+            "its header says {sizes:?}, which is {expected} bytes, and up to {MOST_UNPACKED} are unpacked; unpack \
+             it with gunzip"
+        );
+        return Err(DataError::file(path, reason));
+    }
     // Reads up to one byte too many, to detect it; nothing is allocated on the header's word alone.
     let mut bytes = Vec::new();
     reader
