@@ -1,6 +1,6 @@
 //! Image data sets, decoding, transforms and batches.
 //!
-//! * [`ImageDataset`]: any of [`Shapes`], [`Cifar10`], [`Idx`], [`ImageFolder`], [`ImageNet`],
+//! * [`ImageDataset`]: any of [`Shapes`], [`Cifar`], [`Idx`], [`ImageFolder`], [`ImageNet`],
 //!   [`Shards`] and [`Subset`];
 //! * [`decode`]: JPEG and PNG files to pixels;
 //! * [`Preprocess`]: [`transforms`], channels and normalisation;
@@ -8,14 +8,16 @@
 //!   [`ImageBatch`]es, perhaps with [`Mixing`].
 
 mod batch;
-mod cifar10;
+mod cifar;
 mod contact_sheet;
 mod dataset;
 pub mod decode;
 mod folder;
+mod hold_out;
 mod idx;
 mod imagenet;
 mod mix;
+mod passed_over;
 mod preprocess;
 mod shapes;
 mod shards;
@@ -24,13 +26,15 @@ mod subset;
 pub mod transforms;
 
 pub use batch::{ImageBatch, ImageSource};
-pub use cifar10::Cifar10;
+pub use cifar::{Cifar, CifarSet};
 pub use contact_sheet::{contact_sheet, write_png};
 pub use dataset::{ImageDataset, ImageItem};
 pub use folder::ImageFolder;
+pub use hold_out::HoldOut;
 pub use idx::Idx;
 pub use imagenet::ImageNet;
 pub use mix::{MixedLabels, Mixing};
+pub use passed_over::PassedOver;
 pub use preprocess::Preprocess;
 pub use shapes::Shapes;
 pub use shards::{

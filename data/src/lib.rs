@@ -1,7 +1,7 @@
 //! Data for deep learning: data sets, decoding, augmentation, tokenisation, and a deterministic
 //! loader.
 //!
-//! * [`image`]: image data sets ([`image::ImageFolder`], [`image::ImageNet`], [`image::Cifar10`],
+//! * [`image`]: image data sets ([`image::ImageFolder`], [`image::ImageNet`], [`image::Cifar`],
 //!   [`image::Idx`], [`image::Shards`], [`image::Shapes`]), transforms, and batches;
 //! * [`text`]: tokenizers, corpora for language models, and labelled texts for encoders;
 //! * [`loader`]: a [`loader::Source`] of items becomes batches, decoded ahead by worker threads;

@@ -141,10 +141,12 @@ fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> CliResult {
         Ok((open(Split::Train)?, open(Split::Validation)?))
     })?;
     let counts = [train.class_counts(), validation.class_counts()];
+    let mut passed_over = train.passed_over();
+    passed_over.merge(&validation.passed_over());
     if as_json {
         let value = json!({
             "classes": train.classes(), "train": counts[0], "validation": counts[1],
-            "image_size": train.image_size(),
+            "image_size": train.image_size(), "passed_over": passed_over.counts(),
         });
         println!("{}", serde_json::to_string_pretty(&value)?);
         return Ok(ExitCode::SUCCESS);
@@ -167,6 +169,9 @@ fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> CliResult {
         Some((width, height)) => println!("images are {width}x{height}"),
         None => println!("images have any size"),
     }
+    if !passed_over.is_empty() {
+        println!("passed over {passed_over}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -177,16 +182,17 @@ fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Cl
     let recipe: ImageRecipe = recipe.typed()?;
     let run = with_data(|mut access| Ok(ImageRun::open(&recipe, None, &mut access)?))?;
     let source = run.train.source();
+    let [_, height, width] = source.shape();
+    let (classes, columns) = bounded(source.dataset().classes().len(), columns, height, width);
     let data = &recipe.data;
     let is_mixed = data.mixup_alpha > 0.0 || data.cutmix_alpha > 0.0;
     let rows = if is_mixed {
         first_batches(&run.train, columns, epoch)?
     } else {
-        first_of_each_class(source, columns, epoch)?
+        first_of_each_class(source, classes, columns, epoch)?
     };
-    let largest = rows.iter().flatten().map(|image| image.width).max();
     // Small images are enlarged to about the size of a thumbnail.
-    let scale = (96 / largest.unwrap_or(96)).max(1);
+    let scale = (96 / source.shape()[2].max(1)).max(1);
     write_png(output, &contact_sheet(&rows, scale)).map_err(TrainError::from)?;
     let output = output.display();
     if is_mixed {
@@ -195,24 +201,45 @@ fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Cl
             rows.iter().map(Vec::len).sum::<usize>()
         );
     } else {
+        let all = source.dataset().classes();
+        let of = match all.len() > classes {
+            true => format!("each of the first {classes} of {} classes", all.len()),
+            false => "each class".to_owned(),
+        };
         println!(
-            "{output}: {columns} training images of each class, one class a row, from the top: {}",
-            source.dataset().classes().join(", ")
+            "{output}: {columns} training images of {of}, one class a row, from the top: {}",
+            all[..classes].join(", ")
         );
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// First images of each class, as the loader gives them in `epoch`.
+/// Rows and columns of a contact sheet for images of this size, within the limits of PNG viewers
+/// and memory.
+fn bounded(classes: usize, columns: usize, height: usize, width: usize) -> (usize, usize) {
+    const MOST_CLASSES: usize = 100;
+    const MOST_PIXELS: usize = 1 << 25;
+    let images = MOST_PIXELS / (height.max(96) * width.max(96)).max(1);
+    let columns = columns.min(images.max(1));
+    (
+        classes.min(MOST_CLASSES).min((images / columns).max(1)),
+        columns,
+    )
+}
+
+/// First images of each of the first classes, as the loader gives them in `epoch`.
 fn first_of_each_class(
     source: &ImageSource,
+    classes: usize,
     columns: usize,
     epoch: u64,
 ) -> Result<Vec<Vec<Image>>, TrainError> {
     let dataset = source.dataset();
-    let mut rows = vec![Vec::new(); dataset.classes().len()];
+    let mut rows = vec![Vec::new(); classes];
     for index in 0..dataset.len() {
-        let row = &mut rows[dataset.label(index)];
+        let Some(row) = rows.get_mut(dataset.label(index)) else {
+            continue;
+        };
         if row.len() < columns {
             let batch = source.collate(epoch, 0, vec![source.item(epoch, index)?]);
             row.extend(images(source.preprocess(), &batch));

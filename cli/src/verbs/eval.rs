@@ -27,13 +27,14 @@ use crate::exit::CliResult;
 #[command(after_help = "\
 Examples:
   tinderbox eval runs/cnn
+  tinderbox eval runs/cnn-folder --split test
   tinderbox eval runs/lstm-ptb-small --split test
   tinderbox eval runs/lstm-ptb-small --text essay.txt
   tinderbox eval runs/sst2 --data path/to/sst-2")]
 pub(crate) struct Args {
     /// Run directory.
     run: PathBuf,
-    /// Split to measure on; only text has a test split.
+    /// Split to measure on.
     #[arg(long, value_enum, default_value_t = Part::Validation, help_heading = "Data")]
     split: Part,
     /// Text file to measure a language model on, instead of a split.

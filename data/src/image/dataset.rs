@@ -1,11 +1,10 @@
 //! All image data sets behind one type.
 
-use super::{Cifar10, Idx, Image, ImageFolder, ImageNet, Shapes, Shards, Subset};
+use super::{Cifar, Idx, Image, ImageFolder, ImageNet, PassedOver, Shapes, Shards, Subset};
 use crate::error::DataError;
 use crate::fingerprint::Fingerprint;
 use crate::random::permutation;
 use burn::data::dataset::Dataset;
-use std::fs;
 
 /// A decoded image and its class.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +20,8 @@ pub struct ImageItem {
 pub enum ImageDataset {
     /// Generated shapes.
     Shapes(Shapes),
-    /// CIFAR-10's binary files.
-    Cifar10(Cifar10),
+    /// CIFAR-10 or CIFAR-100.
+    Cifar(Cifar),
     /// MNIST's file format.
     Idx(Idx),
     /// A folder of image files per class.
@@ -40,7 +39,7 @@ macro_rules! each {
     ($self:ident, $dataset:ident => $call:expr) => {
         match $self {
             ImageDataset::Shapes($dataset) => $call,
-            ImageDataset::Cifar10($dataset) => $call,
+            ImageDataset::Cifar($dataset) => $call,
             ImageDataset::Idx($dataset) => $call,
             ImageDataset::Folder($dataset) => $call,
             ImageDataset::ImageNet($dataset) => $call,
@@ -76,6 +75,12 @@ impl ImageDataset {
         each!(self, dataset => dataset.name(index))
     }
 
+    /// Name of image `index` within the data set: the path below its split's folder, or its file and
+    /// record. It stays the same when the data set moves.
+    pub fn relative_name(&self, index: usize) -> String {
+        each!(self, dataset => dataset.relative_name(index))
+    }
+
     /// Decodes image `index`, as stored.
     ///
     /// # Errors
@@ -83,7 +88,7 @@ impl ImageDataset {
     pub fn decode(&self, index: usize) -> Result<Image, DataError> {
         match self {
             Self::Shapes(shapes) => Ok(shapes.image(index)),
-            Self::Cifar10(cifar10) => Ok(cifar10.image(index)),
+            Self::Cifar(cifar) => Ok(cifar.image(index)),
             Self::Idx(idx) => Ok(idx.image(index)),
             Self::Folder(folder) => folder.image(index),
             Self::ImageNet(imagenet) => imagenet.image(index),
@@ -98,15 +103,22 @@ impl ImageDataset {
     /// If it cannot be read.
     pub fn file(&self, index: usize) -> Result<Option<Vec<u8>>, DataError> {
         match self {
-            Self::Shapes(_) | Self::Cifar10(_) | Self::Idx(_) => Ok(None),
-            Self::Folder(folder) => {
-                let path = folder.path(index);
-                let bytes = fs::read(path).map_err(DataError::io("read", path))?;
-                Ok(Some(bytes))
-            }
+            Self::Shapes(_) | Self::Cifar(_) | Self::Idx(_) => Ok(None),
+            Self::Folder(folder) => folder.file(index).map(Some),
             Self::ImageNet(imagenet) => imagenet.file(index).map(Some),
             Self::Shards(shards) => shards.file(index).map(Some),
             Self::Subset(subset) => subset.file(index),
+        }
+    }
+
+    /// Files beside the images that are left out of the data set.
+    pub fn passed_over(&self) -> PassedOver {
+        match self {
+            Self::Folder(folder) => folder.passed_over().clone(),
+            Self::ImageNet(imagenet) => imagenet.passed_over().clone(),
+            Self::Subset(subset) => subset.whole().passed_over(),
+            Self::Shards(shards) => shards.passed_over().clone(),
+            Self::Shapes(_) | Self::Cifar(_) | Self::Idx(_) => PassedOver::default(),
         }
     }
 
@@ -147,7 +159,7 @@ impl ImageDataset {
     pub fn image_size(&self) -> Option<(usize, usize)> {
         match self {
             Self::Shapes(shapes) => Some((shapes.size(), shapes.size())),
-            Self::Cifar10(_) => Some((Cifar10::SIDE, Cifar10::SIDE)),
+            Self::Cifar(_) => Some((Cifar::SIDE, Cifar::SIDE)),
             Self::Idx(idx) => Some(idx.image_size()),
             Self::Folder(_) | Self::ImageNet(_) | Self::Shards(_) => None,
             Self::Subset(subset) => subset.whole().image_size(),
@@ -181,7 +193,7 @@ macro_rules! in_memory_dataset {
         }
     )*};
 }
-in_memory_dataset!(Shapes, Cifar10, Idx);
+in_memory_dataset!(Shapes, Cifar, Idx);
 
 macro_rules! on_disk_dataset {
     ($($dataset:ty),*) => {$(

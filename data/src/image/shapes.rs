@@ -83,6 +83,11 @@ impl Shapes {
         fingerprint.number(index);
     }
 
+    /// Name of image `index`: it has no folder.
+    pub fn relative_name(&self, index: usize) -> String {
+        self.name(index)
+    }
+
     /// Draws image `index`, in RGB.
     ///
     /// # Panics

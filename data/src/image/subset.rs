@@ -52,12 +52,20 @@ impl Subset {
             }
             items.append(&mut of_class);
         }
-        items.sort_unstable();
         Ok(Self {
-            dataset: Box::new(dataset),
             classes,
-            items,
+            ..Self::of(dataset, items)
         })
+    }
+
+    /// The images `items` of `dataset`, with all its classes.
+    pub(super) fn of(dataset: ImageDataset, mut items: Vec<usize>) -> Self {
+        items.sort_unstable();
+        Self {
+            classes: dataset.classes().len(),
+            dataset: Box::new(dataset),
+            items,
+        }
     }
 
     /// The whole data set.
@@ -93,6 +101,11 @@ impl Subset {
     /// Adds what identifies the image in the whole data set.
     pub(super) fn identify_image(&self, index: usize, fingerprint: &mut Fingerprint) {
         self.dataset.identify_image(self.items[index], fingerprint);
+    }
+
+    /// Name of image `index` within the whole data set.
+    pub fn relative_name(&self, index: usize) -> String {
+        self.dataset.relative_name(self.items[index])
     }
 
     /// Decodes image `index`, as stored.

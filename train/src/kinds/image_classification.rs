@@ -1,6 +1,7 @@
 //! Image classification.
 
 mod bundle;
+mod class_weights;
 pub mod data;
 mod evaluate;
 mod open;
@@ -11,6 +12,7 @@ mod task;
 mod train;
 
 pub use bundle::ImageBundle;
+pub use class_weights::{ClassWeightRule, ClassWeights};
 pub use evaluate::{ImageClassScore, ImageEvaluation};
 pub use open::{LoadedImageClassifier, OpenOptions, open};
 pub use predict::{ImageExplainMethod, ImageExplanation, LayerName, PreparedImage};

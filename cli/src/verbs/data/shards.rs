@@ -103,6 +103,8 @@ pub(super) fn run(args: &Args) -> CliResult {
         };
         Ok((open(Split::Train)?, open(Split::Validation)?))
     })?;
+    let mut passed_over = train.passed_over();
+    passed_over.merge(&validation.passed_over());
     let bar = bar("writing {bar:30} {human_pos}/{human_len} images {per_sec} {eta} left");
     let options = args.options(recipe.seed);
     let written = write_shards(
@@ -118,6 +120,9 @@ pub(super) fn run(args: &Args) -> CliResult {
     bar.finish_and_clear();
     let written = written.map_err(TrainError::from)?;
     print(&written);
+    if !passed_over.is_empty() {
+        println!("passed over {passed_over}");
+    }
     println!(
         "{} is written; train on it with --set data.source=shards --data {}",
         args.output.display(),

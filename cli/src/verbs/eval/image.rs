@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
+use tinderbox_train::kinds::image_classification::data::has_validation;
 use tinderbox_train::kinds::image_classification::{ImageEvaluation, ImageRecipe};
 
 use super::{Args, Part, to_json};
@@ -12,10 +13,7 @@ use crate::pictures::confusion;
 use crate::table::{percent, table};
 
 pub(super) fn run(args: &Args) -> CliResult {
-    ensure!(
-        args.split != Part::Test && args.text.is_none(),
-        "--split test and --text are for language models"
-    );
+    ensure!(args.text.is_none(), "--text is for language models");
     let device = args.device.open()?;
     let model = args
         .weights_file
@@ -26,11 +24,18 @@ pub(super) fn run(args: &Args) -> CliResult {
     let mut recipe: ImageRecipe = run.recipe_as()?;
     if args.data.is_some() {
         recipe.data.path.clone_from(&args.data);
+        // Other data may have validation images where the run's had none.
+        if has_validation(&recipe.data) {
+            recipe.data.validation_fraction = None;
+        }
     }
     let split = args.split.into();
     let report = with_data(|mut access| Ok(model.evaluate(&recipe, split, &mut access)?))?;
     for name in &report.skipped {
         eprintln!("left out: {name}");
+    }
+    if !report.passed_over.is_empty() {
+        eprintln!("passed over {}", report.passed_over);
     }
     let json = to_json(&report)?;
     let json_path = args.write(run.path(), &json)?;
@@ -44,7 +49,8 @@ pub(super) fn run(args: &Args) -> CliResult {
     print_table(&report);
     let name = match args.split {
         Part::Train => "training",
-        Part::Validation | Part::Test => "validation",
+        Part::Validation => "validation",
+        Part::Test => "test",
     };
     println!(
         "{} on {} {name} images, weights of {}: top-1 {}, top-5 {}, loss {:.4}",

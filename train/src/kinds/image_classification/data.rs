@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tinderbox_data::Split;
 use tinderbox_data::download;
 use tinderbox_data::image::{
-    CenterCrop, Cifar10, Idx, ImageDataset, ImageFolder, ImageNet, ImageSource, Interpolation,
-    Mixing, Preprocess, Resize, Shapes, Shards, Subset, Transform,
+    CenterCrop, Cifar, CifarSet, HoldOut, Idx, ImageDataset, ImageFolder, ImageNet, ImageSource,
+    Interpolation, Mixing, Preprocess, Resize, Shapes, Shards, Subset, Transform,
 };
 use tinderbox_data::loader::{Loader, LoaderConfig};
 use tinderbox_model_cnn::ImageClassifierConfig;
@@ -28,7 +28,13 @@ pub fn open_dataset(
     split: Split,
     access: &mut DataAccess,
 ) -> Result<ImageDataset, TrainError> {
-    let dataset = open_whole(recipe, seed, split, access)?;
+    let dataset = match (recipe.validation_fraction, split) {
+        (Some(fraction), Split::Train) => open_part(recipe, fraction, seed, HoldOut::Rest, access)?,
+        (Some(fraction), Split::Validation) => {
+            open_part(recipe, fraction, seed, HoldOut::Validation, access)?
+        }
+        _ => open_whole(recipe, seed, split, access)?,
+    };
     let fraction = match split {
         Split::Train => recipe.fraction,
         Split::Validation | Split::Test => recipe.val_fraction.or(recipe.fraction),
@@ -37,6 +43,48 @@ pub fn open_dataset(
         return Ok(dataset);
     }
     let subset = Subset::new(dataset, recipe.classes, fraction.unwrap_or(1.0))?;
+    Ok(ImageDataset::Subset(subset))
+}
+
+/// True if the data have validation images of their own, from which `data.validation_fraction`
+/// would take the name.
+pub fn has_validation(recipe: &ImageDataRecipe) -> bool {
+    recipe
+        .path
+        .as_deref()
+        .is_some_and(|path| match recipe.source {
+            ImageDataSource::Folder => ImageFolder::has_validation(path),
+            ImageDataSource::ImageNet | ImageDataSource::TinyImageNet => {
+                ImageNet::has_validation(path)
+            }
+            ImageDataSource::Shards => Shards::has_validation(path),
+            _ => false,
+        })
+}
+
+/// Opens a part of the training images, of which `fraction` are held out for validation.
+fn open_part(
+    recipe: &ImageDataRecipe,
+    fraction: f64,
+    seed: u64,
+    part: HoldOut,
+    access: &mut DataAccess,
+) -> Result<ImageDataset, TrainError> {
+    let path = recipe.path.as_deref();
+    if let Some(path) = path.filter(|_| has_validation(recipe)) {
+        return Err(TrainError::Mismatch(format!(
+            "data.validation_fraction holds training images out for validation, and {} has validation images; \
+             leave the key out",
+            path.display()
+        )));
+    }
+    let whole = match path {
+        Some(path) if recipe.source == ImageDataSource::Folder && !ImageFolder::has_train(path) => {
+            ImageDataset::Folder(ImageFolder::open_classes(path)?)
+        }
+        _ => open_whole(recipe, seed, Split::Train, access)?,
+    };
+    let subset = Subset::hold_out(whole, fraction, seed, part)?;
     Ok(ImageDataset::Subset(subset))
 }
 
@@ -57,15 +105,23 @@ fn open_whole(
         }
         ImageDataSource::Cifar10 => {
             let folder = locate(recipe, "cifar10", access, download::cifar10)?;
-            ImageDataset::Cifar10(Cifar10::open(&folder, split)?)
+            ImageDataset::Cifar(Cifar::open(&folder, CifarSet::Cifar10, split)?)
+        }
+        ImageDataSource::Cifar100 => {
+            let folder = locate(recipe, "cifar100", access, download::cifar100)?;
+            let set = match recipe.coarse_labels {
+                true => CifarSet::Cifar100Coarse,
+                false => CifarSet::Cifar100,
+            };
+            ImageDataset::Cifar(Cifar::open(&folder, set, split)?)
         }
         ImageDataSource::Mnist => {
             let folder = locate(recipe, "mnist", access, download::mnist)?;
-            ImageDataset::Idx(Idx::open(&folder, split)?)
+            ImageDataset::Idx(Idx::open_in_root(&folder, "MNIST", split)?)
         }
         ImageDataSource::FashionMnist => {
             let folder = locate(recipe, "fashion_mnist", access, download::fashion_mnist)?;
-            ImageDataset::Idx(Idx::open(&folder, split)?)
+            ImageDataset::Idx(Idx::open_in_root(&folder, "FashionMNIST", split)?)
         }
         ImageDataSource::Idx => ImageDataset::Idx(Idx::open(given_path(recipe)?, split)?),
         ImageDataSource::Folder => {

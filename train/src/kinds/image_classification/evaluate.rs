@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use tinderbox_data::Split;
+use tinderbox_data::image::PassedOver;
 
 use super::data::{loader_config, open_dataset, validation_loader};
 use super::open::LoadedImageClassifier;
@@ -30,6 +31,9 @@ pub struct ImageEvaluation {
     /// Names of unreadable images that were skipped.
     #[serde(skip)]
     pub skipped: Vec<String>,
+    /// Files beside the images that are no part of the data set.
+    #[serde(skip)]
+    pub passed_over: PassedOver,
 }
 
 /// Precision, recall and F1 of a class.
@@ -53,6 +57,7 @@ struct Counts {
     top5: u64,
     confusion: Vec<Vec<u64>>,
     skipped: Vec<String>,
+    passed_over: PassedOver,
 }
 
 impl LoadedImageClassifier {
@@ -71,13 +76,14 @@ impl LoadedImageClassifier {
         self.bundle.check_classes(dataset.classes())?;
         let classes = self.bundle.config.num_classes();
         let config = loader_config(recipe);
-        let loader = validation_loader(dataset, &self.bundle.preprocess, &config)?;
         let mut counts = Counts {
             loss: 0.0,
             top5: 0,
             confusion: vec![vec![0; labels.len()]; labels.len()],
             skipped: Vec::new(),
+            passed_over: dataset.passed_over(),
         };
+        let loader = validation_loader(dataset, &self.bundle.preprocess, &config)?;
         for batch in loader.epoch(0, 0) {
             let batch = batch?;
             let truths = batch.labels.clone();
@@ -127,6 +133,7 @@ impl LoadedImageClassifier {
             classes: self.bundle.labels.iter().enumerate().map(class).collect(),
             confusion,
             skipped: counts.skipped,
+            passed_over: counts.passed_over,
         }
     }
 }

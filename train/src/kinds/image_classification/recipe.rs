@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_data::image::Transform;
 use tinderbox_model_cnn::{ImageClassifierConfig, registry};
 
+use super::class_weights::ClassWeights;
 use crate::recipe::{DataSection, ModelRecipe, Problems, Recipe};
 
 /// A recipe for image classification.
@@ -17,15 +18,17 @@ pub type ImageRecipe = Recipe<ImageDataRecipe>;
 pub enum ImageDataSource {
     /// Ten classes of drawn shapes, generated from the seed.
     Shapes,
-    /// CIFAR-10's binary batches.
+    /// CIFAR-10's binary or Python batches.
     Cifar10,
+    /// CIFAR-100's binary or Python files.
+    Cifar100,
     /// MNIST, as IDX files.
     Mnist,
     /// Fashion-MNIST, as IDX files.
     FashionMnist,
     /// Any data set in MNIST's IDX files, under MNIST's file names.
     Idx,
-    /// A folder with `train/CLASS/*.{jpg,jpeg,png}` and `val/CLASS/...`.
+    /// A folder with `train/CLASS/*.jpg` (or another format) and `val/CLASS/...`.
     Folder,
     /// ImageNet (ILSVRC 2012), unpacked or in its archives.
     #[serde(rename = "imagenet")]
@@ -53,6 +56,13 @@ pub struct ImageDataRecipe {
     pub fraction: Option<f64>,
     /// Fraction of the validation images (default: `fraction`).
     pub val_fraction: Option<f64>,
+    /// Fraction of the training images of each class to hold out for validation, for data without
+    /// a validation part.
+    pub validation_fraction: Option<f64>,
+    /// Use the 20 coarse labels of `cifar100` in place of the 100 fine ones.
+    pub coarse_labels: bool,
+    /// Weight of each class in the training loss.
+    pub class_weights: Option<ClassWeights>,
     /// Number of training images that `shapes` draws.
     pub train_size: usize,
     /// Number of validation images that `shapes` draws.
@@ -86,6 +96,9 @@ impl Default for ImageDataRecipe {
             classes: None,
             fraction: None,
             val_fraction: None,
+            validation_fraction: None,
+            coarse_labels: false,
+            class_weights: None,
             train_size: 12_000,
             val_size: 2_000,
             image_size: 32,
@@ -169,6 +182,7 @@ fn check_images(data: &ImageDataRecipe, problems: &mut Problems) {
             &format!("must be above 0 and at most 1, got {value}"),
         );
     }
+    check_parts(data, problems);
     if data.source == ImageDataSource::Shapes {
         for (key, value) in [
             ("data.train_size", data.train_size),
@@ -195,4 +209,32 @@ fn check_images(data: &ImageDataRecipe, problems: &mut Problems) {
         "data.mean and data.std",
         "must be given together, one number per channel",
     );
+}
+
+/// Checks what divides the images into parts and classes.
+fn check_parts(data: &ImageDataRecipe, problems: &mut Problems) {
+    if let Some(fraction) = data.validation_fraction {
+        problems.require(
+            fraction > 0.0 && fraction < 1.0,
+            "data.validation_fraction",
+            &format!("must be above 0 and below 1, got {fraction}"),
+        );
+        problems.require(
+            data.source != ImageDataSource::Shapes,
+            "data.validation_fraction",
+            "is for images on disk; shapes draws data.val_size validation images",
+        );
+    }
+    problems.require(
+        !data.coarse_labels || data.source == ImageDataSource::Cifar100,
+        "data.coarse_labels",
+        "is for data.source = \"cifar100\"",
+    );
+    if let Some(weights) = &data.class_weights {
+        problems.extend(
+            weights
+                .problem()
+                .map(|problem| format!("data.class_weights {problem}")),
+        );
+    }
 }

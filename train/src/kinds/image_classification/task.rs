@@ -18,6 +18,8 @@ pub struct ImageClassificationTask {
     metrics: Vec<MetricInfo>,
     label_smoothing: f64,
     num_classes: usize,
+    /// A weight for each class, or none.
+    class_weights: Option<Vec<f32>>,
 }
 
 /// Loss, logits and labels of a training batch, not yet read from the device.
@@ -39,22 +41,64 @@ impl ImageClassificationTask {
             metrics,
             label_smoothing,
             num_classes,
+            class_weights: None,
         }
     }
 
+    /// Weights the classes in the training loss, as PyTorch's `CrossEntropyLoss(weight=..)`: one
+    /// number for each of `num_classes`.
+    #[must_use]
+    pub fn with_class_weights(mut self, weights: Option<Vec<f32>>) -> Self {
+        self.class_weights = weights;
+        self
+    }
+
     /// Mean loss, `[1]`, of logits and soft targets, `[batch, num_classes]` each, with rows of
-    /// targets that sum to 1: PyTorch's `CrossEntropyLoss(label_smoothing=..)` with probabilities
-    /// as targets.
+    /// targets that sum to 1: PyTorch's `CrossEntropyLoss(weight=.., label_smoothing=..)` with
+    /// probabilities as targets, whose mean does not divide by the weights.
     pub fn soft_loss(&self, logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
         let [_, classes] = targets.dims();
         let smoothing = self.label_smoothing;
         let targets = targets * (1.0 - smoothing) + smoothing / classes as f64;
+        let targets = match self.weights(&targets.device()) {
+            Some(weights) => targets * weights.unsqueeze(),
+            None => targets,
+        };
         -(targets * log_softmax(logits)).sum_dim(1).mean()
     }
 
-    /// Mean loss, `[1]`, of logits `[batch, num_classes]`.
+    /// Mean loss, `[1]`, of logits `[batch, num_classes]`: weighted by the class of each image, if
+    /// classes have weights.
     pub fn loss(&self, logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
-        cross_entropy(logits, targets, self.label_smoothing).mean()
+        match self.weights(&logits.device()) {
+            Some(weights) => self.weighted_loss(logits, targets, weights),
+            None => cross_entropy(logits, targets, self.label_smoothing).mean(),
+        }
+    }
+
+    /// PyTorch's weighted mean: losses and smoothing terms are weighted by class, and their sums
+    /// divided by the sum of the targets' weights.
+    fn weighted_loss(
+        &self,
+        logits: Tensor<2>,
+        targets: Tensor<1, Int>,
+        weights: Tensor<1>,
+    ) -> Tensor<1> {
+        let [count, classes] = logits.dims();
+        let smoothing = self.label_smoothing;
+        let weighted = log_softmax(logits) * weights.clone().unsqueeze();
+        let total = weights.select(0, targets.clone()).sum();
+        let of_targets = weighted
+            .clone()
+            .gather(1, targets.reshape([count, 1]))
+            .sum();
+        let sum = of_targets * (1.0 - smoothing) + weighted.sum() * (smoothing / classes as f64);
+        -sum / total
+    }
+
+    fn weights(&self, device: &Device) -> Option<Tensor<1>> {
+        let weights = self.class_weights.as_deref()?;
+        Some(Tensor::from_floats(weights, device))
     }
 }
 
@@ -213,6 +257,30 @@ mod tests {
         let got = loss(0.1, [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
         assert!((got - hard).abs() < 1e-6, "{got} {hard}");
     }
+
+    /// `CrossEntropyLoss(weight=torch.tensor([0.5, 2, 1.25]), label_smoothing=s)` of PyTorch 2.15,
+    /// on labels and on soft targets.
+    #[test]
+    fn the_weighted_loss_is_pytorchs() {
+        let device = Device::flex();
+        for (smoothing, on_labels, on_soft_targets) in WEIGHTED {
+            let task = ImageClassificationTask::new(3, smoothing)
+                .with_class_weights(Some(vec![0.5, 2.0, 1.25]));
+            let logits = Tensor::<2>::from_floats([[0.0, 2.0, 1.0], [3.0, 3.0, 0.0]], &device);
+            let labels = Tensor::from_ints([1, 2], &device);
+            let loss = task.loss(logits.clone(), labels).into_scalar::<f32>();
+            assert!((loss - on_labels).abs() < 1e-6, "{smoothing}: {loss}");
+            let soft = [[0.25, 0.75, 0.0], [0.0, 0.3, 0.7]];
+            let loss = task.soft_loss(logits, Tensor::from_floats(soft, &device));
+            let loss = loss.into_scalar::<f32>();
+            assert!((loss - on_soft_targets).abs() < 1e-6, "{smoothing}: {loss}");
+        }
+    }
+    const WEIGHTED: [(f64, f32, f32); 2] = [
+        (0.0, 1.680_732_8, 2.298_010_1),
+        (0.1, 1.617_480_4, 2.238_542_8),
+    ];
+
     const PYTORCHS: [(f64, f32); 2] = [(0.0, 1.862_671), (0.1, 1.832_670_9)];
 
     #[test]

@@ -41,8 +41,20 @@ fn prepare(
         train,
         validation,
     } = ImageRun::open(recipe, recorded(start)?, &mut context.access)?;
+    let mut passed_over = train.source().dataset().passed_over();
+    passed_over.merge(&validation.source().dataset().passed_over());
+    if !passed_over.is_empty() {
+        context.note(&format!("passed over {passed_over}"));
+    }
     let smoothing = recipe.train.label_smoothing;
     let config = &classifier.config;
+    let class_weights = match &recipe.data.class_weights {
+        Some(weights) => {
+            let counts = train.source().dataset().class_counts();
+            Some(weights.resolve(&classifier.labels, &counts, config.num_classes())?)
+        }
+        None => None,
+    };
     let mut model = init_model(recipe.seed, &device, || Ok(config.init(&device)?))?;
     if begins_anew(start)? {
         model = pretrained::load(model, &recipe.model, context)?;
@@ -51,7 +63,8 @@ fn prepare(
         model = model.freeze_backbone();
     }
     Ok(Prepared {
-        task: ImageClassificationTask::new(config.num_classes(), smoothing),
+        task: ImageClassificationTask::new(config.num_classes(), smoothing)
+            .with_class_weights(class_weights),
         model,
         loaders: Loaders { train, validation },
         bundle: classifier,
