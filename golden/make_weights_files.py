@@ -72,6 +72,58 @@ def strided(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
+def averaged(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """As `AveragedModel.state_dict()`."""
+    return {"n_averaged": torch.tensor(5)} | prefixed(state, "module.")
+
+
+def other(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor + 1 for name, tensor in state.items()}
+
+
+def metrics() -> dict[str, Tensor]:
+    return {"accuracy.correct": torch.tensor(3.0), "criterion.weight": torch.ones(3), "step": torch.tensor(7)}
+
+
+def lightning(state: dict[str, Tensor], prefix: str, beside: dict[str, Tensor] | None = None) -> dict:
+    """Checkpoint of a LightningModule that has the network as an attribute."""
+    return {
+        "epoch": 1,
+        "global_step": 10,
+        "pytorch-lightning_version": "2.5.0",
+        "state_dict": prefixed(state, prefix) | (beside or {}),
+        "loops": {},
+        "callbacks": {},
+        "optimizer_states": [torch.optim.Adam([torch.ones(2)]).state_dict()],
+        "lr_schedulers": [],
+        "hyper_parameters": {"lr": 1e-3},
+    }
+
+
+def expanded(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A tensor that repeats one element, beside the weights."""
+    return {"state_dict": dict(state) | {"fc2.num_batches_tracked": torch.zeros(1).expand(4, 50)}}
+
+
+def with_attributes(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    state = {name: tensor.clone() for name, tensor in state.items()}
+    for tensor in state.values():
+        tensor.origin = "elsewhere"
+    parameter = torch.nn.Parameter(state["fc1.weight"])
+    parameter.is_shared = False
+    return state | {"fc1.weight": parameter}
+
+
+def integers() -> dict[str, Tensor]:
+    return {
+        "position_ids": torch.arange(8).expand(2, 8),
+        "mask": torch.tensor([[True, False]]),
+        "small": torch.tensor([-3, 4], dtype=torch.int8).expand(3, 2),
+        "unsigned": torch.tensor([65535], dtype=torch.uint16),
+        "eight_bits": torch.tensor([0.5, -2.0]).to(torch.float8_e4m3fn),
+    }
+
+
 def training(state: dict[str, Tensor]) -> dict:
     """Checkpoint of a training script."""
     model = SimpleCnn(**CONFIG)
@@ -156,6 +208,20 @@ def main() -> None:
         "legacy.pth": (state, old),
         "legacy_training.th": (training(state), old),
         "legacy_strided.pth": (strided(state), old),
+        "averaged.pth": (averaged(state), {}),
+        "averaged_nested.pth": ({"model_ema": averaged(state), "epoch": 3}, {}),
+        "lightning.ckpt": (lightning(state, "model."), {}),
+        "lightning_beside.ckpt": (lightning(state, "backbone.net.", metrics()), {}),
+        "lightning_two.ckpt": (lightning(state, "student.", prefixed(other(state), "teacher.")), {}),
+        "opacus.pth": (prefixed(state, "_module."), {}),
+        "compiled_averaged.pth": (averaged(prefixed(state, "_orig_mod.")), {}),
+        "other_key.pth": ({"weights": state, "epoch": 4, "statistics": {"mean": torch.ones(3)}}, {}),
+        "deeper.pth": ({"trainer": {"network": state, "step": 7}}, {}),
+        "rivals.pth": ({"model": state, "model_ema": other(state)}, {}),
+        "expanded.pth": (expanded(state), {}),
+        "with_attributes.pth": (with_attributes(state), {}),
+        "whole_model_nested.pth": ({"epoch": 1, "model": copy.deepcopy(SimpleCnn(**CONFIG))}, {}),
+        "integers.pth": (state | integers(), {}),
         "whole_model.pth": (copy.deepcopy(SimpleCnn(**CONFIG)), {}),
         "hostile_beside.pth": ({"state_dict": state, "args": Command()}, {}),
         "hostile_root.pth": (Expression(), {}),

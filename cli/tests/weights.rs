@@ -166,7 +166,7 @@ fn a_pytorch_file_is_exported_without_a_run() {
     export
         .arg("export")
         .args([&fixture("legacy_training.th"), &output]);
-    assert_says(&mut export, &["8 tensors"]);
+    assert_says(&mut export, &["9 tensors"]);
     let (found, expected) = (read(&output), read(&fixture("expected.safetensors")));
     assert_eq!(
         tensor(&found, "fc2.weight"),

@@ -1,5 +1,7 @@
 //! Draws one token from the logits of a model.
 
+mod filter;
+
 use derive_setters::Setters;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -187,10 +189,7 @@ impl Sampler {
 
     /// Tokens left after filtering, with unnormalised probabilities, most probable first. Never
     /// empty.
-    fn candidates(&self, mut ranked: Vec<(usize, f32)>) -> Vec<(usize, f64)> {
-        if let Some(k) = self.sampling.top_k {
-            ranked.truncate(k);
-        }
+    fn candidates(&self, ranked: Vec<(usize, f32)>) -> Vec<(usize, f64)> {
         let largest = f64::from(ranked[0].1);
         let weight = |logit: f32| {
             // If the largest is infinite, everything below it has weight 0.
@@ -201,26 +200,10 @@ impl Sampler {
             };
             (distance / self.sampling.temperature).exp()
         };
-        let mut candidates: Vec<(usize, f64)> = ranked
-            .into_iter()
+        let kept = filter::kept(&self.sampling, ranked);
+        kept.into_iter()
             .map(|(token, logit)| (token, weight(logit)))
-            .collect();
-        if let Some(p) = self.sampling.top_p {
-            let total: f64 = candidates.iter().map(|c| c.1).sum();
-            let mut before = 0.0;
-            let kept = candidates.iter().take_while(|(_, weight)| {
-                let is_kept = before < p * total;
-                before += weight;
-                is_kept
-            });
-            let kept = kept.count().max(1);
-            candidates.truncate(kept);
-        }
-        if let Some(p) = self.sampling.min_p {
-            // The most probable token has weight 1.
-            candidates.retain(|(_, weight)| *weight >= p);
-        }
-        candidates
+            .collect()
     }
 
     fn draw(&self, candidates: &[(usize, f64)], position: u64) -> usize {

@@ -3,6 +3,6 @@
 pub mod known;
 
 pub use tinderbox_weights::{
-    LoadOptions, Mismatch, StateDict, WeightsError, load, load_backbone, load_bytes, load_with,
-    parameter_names, save, to_bytes,
+    LoadOptions, Mismatch, StateDict, WeightsError, load, load_backbone, load_bytes, load_dict,
+    load_with, parameter_names, save, to_bytes,
 };

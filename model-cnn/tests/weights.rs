@@ -67,6 +67,16 @@ fn every_file_format_gives_the_same_weights() {
         "legacy_training.th",
         "legacy_strided.pth",
         "legacy_python2.pth",
+        "averaged.pth",
+        "averaged_nested.pth",
+        "compiled_averaged.pth",
+        "lightning.ckpt",
+        "lightning_beside.ckpt",
+        "opacus.pth",
+        "other_key.pth",
+        "deeper.pth",
+        "expanded.pth",
+        "with_attributes.pth",
     ] {
         let loaded = weights::load(model(3), &fixture(name)).unwrap_or_else(|e| panic!("{e}"));
         assert_as_expected(&loaded, name);
@@ -114,6 +124,112 @@ fn the_error_for_a_pickled_model_suggests_saving_its_state_dict() {
     let error = error("whole_model.pth");
     assert!(
         error.contains("simple_cnn.SimpleCnn") && error.contains("model.state_dict()"),
+        "{error}"
+    );
+    let error = self::error("whole_model_nested.pth");
+    assert!(
+        error.contains("`model` is an object of class simple_cnn.SimpleCnn"),
+        "{error}"
+    );
+}
+
+/// Loads the weights under a key.
+fn load_at(name: &str, key: &str) -> Result<SimpleCnn, WeightsError> {
+    let path = fixture(name);
+    let dict = StateDict::read(&path)?.at(key, &path)?;
+    let (model, _) = weights::load_dict(model(3), dict, &LoadOptions::default(), &path)?;
+    Ok(model)
+}
+
+#[test]
+fn several_networks_that_fit_are_named_and_one_is_chosen_by_its_key() {
+    for (name, choices) in [
+        ("rivals.pth", "model, model_ema"),
+        (
+            "lightning_two.ckpt",
+            "state_dict.student, state_dict.teacher",
+        ),
+    ] {
+        let error = error(name);
+        assert!(error.contains(name) && error.contains(choices), "{error}");
+        assert!(error.contains("--weights-key"), "{error}");
+    }
+    for (name, key) in [
+        ("rivals.pth", "model"),
+        ("lightning_two.ckpt", "student"),
+        ("lightning_two.ckpt", "state_dict.student"),
+        ("deeper.pth", "trainer.network"),
+    ] {
+        assert_as_expected(&load_at(name, key).unwrap(), name);
+    }
+    let average = weights::to_bytes(&load_at("rivals.pth", "model_ema").unwrap()).unwrap();
+    let expected = std::fs::read(fixture("expected.safetensors")).unwrap();
+    let first =
+        |bytes: &[u8]| f32::from_le_bytes(values(bytes, "fc2.bias")[..4].try_into().unwrap());
+    assert_eq!(first(&average), first(&expected) + 1.0);
+    let error = load_at("rivals.pth", "ema").unwrap_err().to_string();
+    assert!(
+        error.contains("`ema`") && error.contains("model, model_ema"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_without_a_model_to_choose_by_must_have_one_state_dict() {
+    let path = fixture("rivals.pth");
+    let error = StateDict::read(&path)
+        .unwrap()
+        .unambiguous(&path)
+        .unwrap_err();
+    assert!(matches!(error, WeightsError::Ambiguous { .. }), "{error}");
+    // Equal, or of other sizes.
+    for name in [
+        "twice.pth",
+        "model_half.pt",
+        "other_key.pth",
+        "training.pth",
+    ] {
+        let path = fixture(name);
+        StateDict::read(&path).unwrap().unambiguous(&path).unwrap();
+    }
+}
+
+/// What PyTorch loads from the file is in its golden script.
+#[test]
+fn integers_and_8_bit_floats_are_written_as_they_are() {
+    let bytes = StateDict::read(&fixture("integers.pth"))
+        .unwrap()
+        .to_safetensors()
+        .unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let tensor = |name: &str| {
+        let tensor = file.tensor(name).unwrap();
+        (
+            tensor.dtype(),
+            tensor.shape().to_vec(),
+            tensor.data().to_vec(),
+        )
+    };
+    let positions: Vec<u8> = (0..16i64).flat_map(|n| (n % 8).to_le_bytes()).collect();
+    assert_eq!(tensor("position_ids"), (Dtype::I64, vec![2, 8], positions));
+    assert_eq!(tensor("mask"), (Dtype::BOOL, vec![1, 2], vec![1, 0]));
+    let small = [253, 4].repeat(3);
+    assert_eq!(tensor("small"), (Dtype::I8, vec![3, 2], small));
+    assert_eq!(tensor("unsigned"), (Dtype::U16, vec![1], vec![255, 255]));
+    assert_eq!(
+        tensor("eight_bits"),
+        (Dtype::F8_E4M3, vec![2], vec![0x30, 0xc0])
+    );
+    assert_eq!(tensor("fc2.bias").0, Dtype::F32);
+}
+
+#[test]
+fn a_pointer_of_git_lfs_says_so() {
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 5\n".to_vec();
+    let error = StateDict::from_bytes(pointer, Path::new("model.safetensors")).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("Git LFS") && error.contains("model.safetensors"),
         "{error}"
     );
 }
@@ -283,7 +399,8 @@ fn non_strict_loading_takes_what_fits() {
 fn a_pytorch_file_converts_to_safetensors() {
     for name in ["legacy_training.th", "model_half.pt"] {
         let dict = StateDict::read(&fixture(name)).unwrap();
-        assert_eq!(dict.names().count(), 8);
+        let is_weight = |name: &&str| !name.ends_with("num_batches_tracked");
+        assert_eq!(dict.names().filter(is_weight).count(), 8);
         assert_eq!(dict.shape("fc2.weight"), Some(&[3, 4][..]));
         let bytes = dict.to_safetensors().unwrap();
         let loaded = weights::load_bytes(model(3), bytes, Path::new(name)).unwrap();

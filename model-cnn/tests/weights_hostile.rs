@@ -42,7 +42,8 @@ static ALLOCATOR: Counting = Counting;
 
 /// A pickle instruction of one byte can become a value of some dozen bytes, and the file is copied.
 const BYTES_PER_BYTE: usize = 300;
-const FIXED_BYTES: usize = 1 << 16;
+/// Tensors that repeat elements may take a megabyte, and as float32 four times as much.
+const FIXED_BYTES: usize = 1 << 23;
 
 /// Reads all tensors of the file and checks the peak of memory.
 fn read(bytes: &[u8]) {

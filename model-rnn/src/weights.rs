@@ -5,40 +5,52 @@ use std::path::Path;
 use crate::RnnLm;
 
 pub use tinderbox_weights::{
-    LoadOptions, Mismatch, StateDict, WeightsError, load, load_backbone, load_bytes, load_with,
-    parameter_names, save, to_bytes,
+    LoadOptions, Mismatch, StateDict, WeightsError, load, load_backbone, load_bytes, load_dict,
+    load_with, parameter_names, save, to_bytes,
 };
 
 /// As [`load`], and also accepts a tied model as PyTorch saves it, with the shared weight under
-/// both names, `encoder.weight` and `decoder.weight`. This crate saves it once, under the first.
+/// both names, `encoder.weight` and `decoder.weight`, or under the second alone. This crate saves
+/// it once, under the first.
 ///
 /// # Errors
 /// As [`load`], and a [`WeightsError::Mismatch`] if a tied model is given two weights that differ.
 pub fn load_lm(model: RnnLm, path: &Path) -> Result<RnnLm, WeightsError> {
-    let dict = StateDict::read(path)?;
-    if !model.is_tied() || !is_tied(&dict) {
-        return load(model, path);
+    let (model, _) = load_lm_with(model, path, None, &LoadOptions::default())?;
+    Ok(model)
+}
+
+/// As [`load_lm`], as far as `options` allow, from the weights under `key` in a file. Returns what
+/// was not loaded.
+///
+/// # Errors
+/// As [`load_lm`].
+pub fn load_lm_with(
+    model: RnnLm,
+    path: &Path,
+    key: Option<&str>,
+    options: &LoadOptions,
+) -> Result<(RnnLm, Mismatch), WeightsError> {
+    let mut dict = StateDict::read(path)?;
+    if let Some(key) = key {
+        dict = dict.at(key, path)?;
     }
-    let options = LoadOptions {
-        strict: false,
-        ..LoadOptions::default()
-    };
-    let (model, mut mismatch) = load_with(model, path, &options)?;
-    mismatch.unexpected.retain(|name| name != DECODER);
-    if mismatch.is_empty() {
-        return Ok(model);
+    if model.is_tied() {
+        let names = parameter_names(&model);
+        let is_known = |name: &str| name == DECODER || names.iter().any(|known| known == name);
+        dict = dict.find(names.len(), is_known, path)?;
+        dict = match (dict.floats(ENCODER), dict.floats(DECODER)) {
+            (Some(encoder), Some(decoder)) if encoder == decoder => {
+                dict.rename(|name| (name != DECODER).then(|| name.into()))?
+            }
+            (None, Some(_)) => {
+                dict.rename(|name| Some(if name == DECODER { ENCODER } else { name }.into()))?
+            }
+            _ => dict,
+        };
     }
-    Err(WeightsError::Mismatch {
-        path: path.to_path_buf(),
-        mismatch,
-    })
+    load_dict(model, dict, options, path)
 }
 
 const ENCODER: &str = "encoder.weight";
 const DECODER: &str = "decoder.weight";
-
-/// True if the file has the same weight under both names.
-fn is_tied(dict: &StateDict) -> bool {
-    let (encoder, decoder) = (dict.floats(ENCODER), dict.floats(DECODER));
-    encoder.is_some() && encoder == decoder
-}

@@ -39,7 +39,7 @@ impl CausalLmConfig {
     pub fn context_length(&self) -> usize {
         match self {
             Self::Gpt(config) => config.n_positions,
-            Self::Llama(config) => config.max_position_embeddings,
+            Self::Llama(config) => config.context_length(),
         }
     }
 
@@ -49,6 +49,16 @@ impl CausalLmConfig {
         match &mut self {
             Self::Gpt(config) => config.n_positions = context_length,
             Self::Llama(config) => config.max_position_embeddings = context_length,
+        }
+        self
+    }
+
+    /// Ties the head to the word embeddings, or gives it a matrix of its own.
+    #[must_use]
+    pub fn with_tie_word_embeddings(mut self, is_tied: bool) -> Self {
+        match &mut self {
+            Self::Gpt(config) => config.tie_word_embeddings = is_tied,
+            Self::Llama(config) => config.tie_word_embeddings = is_tied,
         }
         self
     }

@@ -5,7 +5,9 @@ mod config;
 mod encoder;
 mod encoder_config;
 mod encoder_names;
+mod generation;
 mod names;
+mod rope;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,8 +15,13 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use serde_json::Value;
 
-use crate::weights::{LoadOptions, StateDict, WeightsError, load_dict, save as save_weights};
+use crate::weights::{
+    self, LFS_POINTER, LoadOptions, Mismatch, StateDict, WeightsError, is_lfs_pointer,
+    save as save_weights,
+};
 use crate::{CausalLm, CausalLmConfig, ConfigError};
+
+pub use generation::{GenerationDefaults, TextTokens, read_generation_defaults};
 
 pub use encoder::{
     OpenedEncoder, is_encoder, load_encoder, open_encoder, read_encoder_config, save_encoder,
@@ -22,13 +29,17 @@ pub use encoder::{
 
 const CONFIG: &str = "config.json";
 const SAFETENSORS: &str = "model.safetensors";
-/// Weights in one file, in order of preference.
-const WHOLE: [&str; 2] = [SAFETENSORS, "pytorch_model.bin"];
-/// Indexes of sharded weights.
-const INDEXES: [&str; 2] = [
+const BIN: &str = "pytorch_model.bin";
+/// Files of weights in the order in which `from_pretrained` looks for them: whole, or an index of
+/// shards.
+const WEIGHTS: [&str; 4] = [
+    SAFETENSORS,
     "model.safetensors.index.json",
+    BIN,
     "pytorch_model.bin.index.json",
 ];
+/// Adapters of PEFT, which `from_pretrained` puts on another model.
+const ADAPTERS: &str = "adapter_config.json";
 
 /// A model folder that could not be opened or written.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +78,7 @@ pub enum HuggingFaceError {
         source: ConfigError,
     },
     /// The folder has no weights.
-    #[error("{}: no {}, nor an index of sharded weights", folder.display(), WHOLE.join(" or "))]
+    #[error("{}: no {SAFETENSORS} or {BIN}, nor an index of sharded weights", folder.display())]
     NoWeights {
         /// The folder.
         folder: PathBuf,
@@ -78,21 +89,77 @@ pub enum HuggingFaceError {
 }
 
 /// Opens the causal language model in `folder` (GPT-2 or Llama) on `device`. Weights may be
-/// safetensors or PyTorch files, whole or sharded.
+/// safetensors or PyTorch files, whole or sharded. A head in the file that differs from the word
+/// embeddings is used, even if the configuration ties them, as `from_pretrained` does.
 ///
 /// # Errors
-/// See [`HuggingFaceError`]. Unsupported options that would change the result are errors; others,
-/// such as those of generation, are ignored.
+/// See [`HuggingFaceError`]. Unsupported options that would change the result are errors; those of
+/// generation are read by [`read_generation_defaults`].
 pub fn open(folder: &Path, device: &Device) -> Result<CausalLm, HuggingFaceError> {
     let config = read_config(folder)?;
-    let model = config
-        .init(device)
-        .map_err(|source| HuggingFaceError::Config {
-            path: folder.join(CONFIG),
-            source,
-        })?;
+    if folder.join(ADAPTERS).is_file() {
+        return Err(HuggingFaceError::Unsupported {
+            path: folder.join(ADAPTERS),
+            reason: "adapters of PEFT for a language model; merge them into its weights with \
+                     merge_and_unload"
+                .into(),
+        });
+    }
     let (dict, path) = read_weights(folder)?;
-    Ok(fit(model, dict, &path)?)
+    let init = |config: &CausalLmConfig| {
+        config
+            .init(device)
+            .map_err(|source| HuggingFaceError::Config {
+                path: folder.join(CONFIG),
+                source,
+            })
+    };
+    let model = init(&config)?;
+    let dict = names::normalise(dict, &model, &path)?;
+    let model = if names::has_own_head(&dict, &model) {
+        init(&config.with_tie_word_embeddings(false))?
+    } else {
+        model
+    };
+    let (model, _) = weights::load_dict(model, dict, &LoadOptions::default(), &path)?;
+    Ok(model)
+}
+
+/// Families of models in folders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// A text encoder; see [`open_encoder`].
+    Encoder,
+    /// A causal language model; see [`open`].
+    CausalLm,
+}
+
+/// Family of the model in `folder`, by the `model_type` in its `config.json`.
+///
+/// # Errors
+/// The file cannot be read, is not JSON, or is of another model.
+pub fn family(folder: &Path) -> Result<Family, HuggingFaceError> {
+    let path = folder.join(CONFIG);
+    let json = read_json(&path)?;
+    if is_encoder(folder) {
+        return Ok(Family::Encoder);
+    }
+    match json.get("model_type").and_then(Value::as_str) {
+        Some(family) if config::FAMILIES.contains(&family) => Ok(Family::CausalLm),
+        Some(family) => {
+            let known = encoder_config::FAMILIES.iter().chain(&config::FAMILIES);
+            let known: Vec<&str> = known.copied().collect();
+            let reason = format!(
+                "`model_type` is `{family}`; supported are {}",
+                known.join(", ")
+            );
+            Err(HuggingFaceError::Unsupported { path, reason })
+        }
+        None => Err(HuggingFaceError::Json {
+            path,
+            reason: "it has no `model_type`".into(),
+        }),
+    }
 }
 
 /// Reads the configuration in `folder`.
@@ -102,22 +169,56 @@ pub fn open(folder: &Path, device: &Device) -> Result<CausalLm, HuggingFaceError
 pub fn read_config(folder: &Path) -> Result<CausalLmConfig, HuggingFaceError> {
     let path = folder.join(CONFIG);
     let json = read_json(&path)?;
-    config::from_json(json).map_err(|refusal| refusal.of(path))
+    let config = config::from_json(json).map_err(|refusal| refusal.of(path.clone()))?;
+    let checked = config.validate();
+    checked.map_err(|source| HuggingFaceError::Config { path, source })?;
+    Ok(config)
 }
 
-/// Loads the weights at `path` into `model`, under any of the names on the hub: with or without the
-/// prefix of the base model (`transformer.`, `model.`), with buffers that are no weights, with or
-/// without a copy of the tied head.
+/// Loads the weights at `path`, a file or a model folder, into `model`, under any of the names in
+/// circulation: with or without the prefix of the base model (`transformer.`, `model.`), with
+/// buffers that are no weights, a tied head under either name or both, and for GPT-2 also
+/// nanoGPT's checkpoints, whose matrices are those of linear layers and not of `Conv1D`.
 ///
 /// # Errors
-/// As [`load_with`](crate::weights::load_with).
-pub fn load(model: CausalLm, path: &Path) -> Result<CausalLm, WeightsError> {
-    fit(model, StateDict::read(path)?, path)
+/// As [`load_with`](crate::weights::load_with); as [`open`] for a folder.
+pub fn load(model: CausalLm, path: &Path) -> Result<CausalLm, HuggingFaceError> {
+    let (model, _) = load_with(model, path, None, &LoadOptions::default())?;
+    Ok(model)
 }
 
-fn fit(model: CausalLm, dict: StateDict, path: &Path) -> Result<CausalLm, WeightsError> {
-    let dict = names::normalise(dict, &model)?;
-    let (model, _) = load_dict(model, dict, &LoadOptions::default(), path)?;
+/// As [`load`], as far as `options` allow, from the weights under `key` in a file. Returns what was
+/// not loaded.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(
+    model: CausalLm,
+    path: &Path,
+    key: Option<&str>,
+    options: &LoadOptions,
+) -> Result<(CausalLm, Mismatch), HuggingFaceError> {
+    let (dict, path) = if path.is_dir() {
+        read_weights(path)?
+    } else {
+        (StateDict::read(path)?, path.to_path_buf())
+    };
+    let dict = match key {
+        Some(key) => dict.at(key, &path)?,
+        None => dict,
+    };
+    let dict = names::normalise(dict, &model, &path)?;
+    Ok(weights::load_dict(model, dict, options, &path)?)
+}
+
+/// As [`load`], from a file that was read already. Errors name it `path`.
+pub(crate) fn load_dict(
+    model: CausalLm,
+    dict: StateDict,
+    path: &Path,
+) -> Result<CausalLm, WeightsError> {
+    let dict = names::normalise(dict, &model, path)?;
+    let (model, _) = weights::load_dict(model, dict, &LoadOptions::default(), path)?;
     Ok(model)
 }
 
@@ -132,13 +233,41 @@ pub fn save(
     config: &CausalLmConfig,
     folder: &Path,
 ) -> Result<(), HuggingFaceError> {
+    save_with_tokens(model, config, &TextTokens::default(), folder)
+}
+
+/// As [`save`], and says in `config.json` and `generation_config.json` with which tokens a text
+/// begins and ends.
+///
+/// # Errors
+/// As [`save`].
+pub fn save_with_tokens(
+    model: &CausalLm,
+    config: &CausalLmConfig,
+    tokens: &TextTokens,
+    folder: &Path,
+) -> Result<(), HuggingFaceError> {
     make_folder(folder)?;
     let weights = folder.join(SAFETENSORS);
     match model {
         CausalLm::Gpt(gpt) => save_weights(&gpt.clone().with_biases(), &weights)?,
         CausalLm::Llama(llama) => save_weights(llama, &weights)?,
     }
-    write_config(folder, &config::to_json(config))
+    let mut json = config::to_json(config);
+    if *tokens != TextTokens::default()
+        && let Value::Object(fields) = &mut json
+    {
+        fields.extend(tokens.to_json());
+    }
+    write_json(&folder.join(CONFIG), &json)?;
+    let generation = tokens
+        .to_json()
+        .into_iter()
+        .filter(|(_, value)| !value.is_null());
+    write_json(
+        &folder.join(generation::FILE),
+        &Value::Object(generation.collect()),
+    )
 }
 
 fn make_folder(folder: &Path) -> Result<(), HuggingFaceError> {
@@ -148,31 +277,34 @@ fn make_folder(folder: &Path) -> Result<(), HuggingFaceError> {
     })
 }
 
-fn write_config(folder: &Path, json: &Value) -> Result<(), HuggingFaceError> {
-    let path = folder.join(CONFIG);
-    let written = std::fs::write(&path, format!("{json:#}\n"));
-    written.map_err(|source| HuggingFaceError::Io { path, source })
+fn write_json(path: &Path, json: &Value) -> Result<(), HuggingFaceError> {
+    let written = std::fs::write(path, format!("{json:#}\n"));
+    written.map_err(|source| HuggingFaceError::Io {
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 /// The weights in `folder`, and the file to name in errors.
 fn read_weights(folder: &Path) -> Result<(StateDict, PathBuf), HuggingFaceError> {
-    if let Some(path) = first_file(folder, &WHOLE) {
-        return Ok((StateDict::read(&path)?, path));
-    }
-    let Some(index) = first_file(folder, &INDEXES) else {
+    let mut files = WEIGHTS.iter().map(|name| folder.join(name));
+    let Some(path) = files.find(|path| path.is_file()) else {
         let folder = folder.to_path_buf();
         return Err(HuggingFaceError::NoWeights { folder });
     };
-    let mut whole = StateDict::from_floats([])?;
-    for part in parts(&index)? {
-        whole = whole.join(StateDict::read(&folder.join(part))?)?;
+    if path.extension().is_none_or(|extension| extension != "json") {
+        return Ok((StateDict::read(&path)?, path));
     }
-    Ok((whole, index))
-}
-
-fn first_file(folder: &Path, names: &[&str]) -> Option<PathBuf> {
-    let mut paths = names.iter().map(|name| folder.join(name));
-    paths.find(|path| path.is_file())
+    let mut whole = StateDict::from_floats([])?;
+    for part in parts(&path)? {
+        let shard = folder.join(part);
+        let joined = whole.join(StateDict::read(&shard)?);
+        whole = joined.map_err(|e| HuggingFaceError::Json {
+            path: path.clone(),
+            reason: format!("{e}, in {} and in another shard", shard.display()),
+        })?;
+    }
+    Ok((whole, path))
 }
 
 /// File names in an index, without repetition.
@@ -199,12 +331,17 @@ fn parts(index: &Path) -> Result<BTreeSet<String>, HuggingFaceError> {
 }
 
 pub(crate) fn read_json(path: &Path) -> Result<Value, HuggingFaceError> {
-    let text = std::fs::read_to_string(path).map_err(|source| HuggingFaceError::Io {
+    let bytes = std::fs::read(path).map_err(|source| HuggingFaceError::Io {
         path: path.to_path_buf(),
         source,
     })?;
-    serde_json::from_str(&text).map_err(|e| HuggingFaceError::Json {
+    let wrong = |reason: String| HuggingFaceError::Json {
         path: path.to_path_buf(),
-        reason: e.to_string(),
-    })
+        reason,
+    };
+    if is_lfs_pointer(&bytes) {
+        return Err(wrong(LFS_POINTER.into()));
+    }
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    serde_json::from_slice(text).map_err(|e| wrong(format!("is not JSON: {e}")))
 }

@@ -64,7 +64,7 @@
 //! - [`CausalLm`] and [`TextEncoder`] are any model of either kind, chosen at run time;
 //!   [`registry`] lists the published sizes.
 //! - [`huggingface`] opens and writes model folders as `from_pretrained` and `save_pretrained` do,
-//!   [`llama2c`] reads llama2.c checkpoints, [`weights`] single files.
+//!   [`llama2c`] and [`nanogpt`] read checkpoints of those programs, [`weights`] single files.
 //! - [`sentence`] turns texts into vectors, [`explain`] attributes a prediction to tokens.
 //! - [`attention`], [`layers`] and [`encoder`] are the building blocks.
 
@@ -80,6 +80,7 @@ pub mod huggingface;
 pub mod layers;
 pub mod llama;
 pub mod llama2c;
+pub mod nanogpt;
 mod predictor;
 pub mod registry;
 pub mod roberta;

@@ -24,7 +24,7 @@ use tinderbox_kernels::nn;
 use crate::attention::{Heads, Mask, attention};
 use crate::cache::{self, Cache, Slot};
 use crate::layers::positions::{Rotary, Rotation};
-use crate::layers::{RmsNorm, residual};
+use crate::layers::{Activation, RmsNorm, residual};
 
 pub use config::LlamaConfig;
 
@@ -114,7 +114,7 @@ impl Decoder {
             layers: layers.map(|_| DecoderLayer::new(config, device)).collect(),
             norm: config.norm(device),
             rotary: config.rotary(),
-            context_length: config.max_position_embeddings,
+            context_length: config.context_length(),
         }
     }
 
@@ -221,6 +221,8 @@ struct Mlp {
     gate_proj: Linear,
     up_proj: Linear,
     down_proj: Linear,
+    #[module(skip)]
+    act: Activation,
 }
 
 impl Mlp {
@@ -231,12 +233,17 @@ impl Mlp {
             gate_proj: linear(width, inner),
             up_proj: linear(width, inner),
             down_proj: linear(inner, width),
+            act: config.hidden_act,
         }
     }
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let gate = nn::linear(&self.gate_proj, x.clone());
-        let inner = swiglu(gate, nn::linear(&self.up_proj, x));
+        let up = nn::linear(&self.up_proj, x);
+        let inner = match self.act {
+            Activation::Silu => swiglu(gate, up),
+            act => act.forward(gate) * up,
+        };
         nn::linear(&self.down_proj, inner)
     }
 }

@@ -196,7 +196,7 @@ fn rope_is_hugging_faces_and_metas() {
         ("halves_llama3", 60, scaling, Pairs::Halves),
         ("neighbours", 0, None, Pairs::Interleaved),
     ] {
-        let rotary = Rotary::new(16, 10_000.0, scaling, pairs);
+        let rotary = Rotary::new(16, 10_000.0, scaling, 40, pairs);
         let rotation = rotary.at(start, 5, &device);
         let got = values(rotation.forward(heads.clone().flatten(2, 3), 16));
         assert_close(name, &got, &fixture.floats(name), 1e-5);

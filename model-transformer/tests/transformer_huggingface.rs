@@ -10,6 +10,7 @@ use burn::tensor::Device;
 use common::{Thin, assert_close, batch, fixture_folder, gpt2, llama, thin_models, values};
 use serde_json::{Value, json};
 use tinderbox_model_transformer::huggingface::{self, HuggingFaceError};
+use tinderbox_model_transformer::layers::positions::RopeScaling;
 use tinderbox_model_transformer::weights::StateDict;
 use tinderbox_model_transformer::{CausalLm, CausalLmConfig, GptConfig};
 
@@ -162,8 +163,15 @@ fn options_that_would_change_the_result_are_refused() {
         ),
         (small_gpt("n_layer", json!(-1)), "-1"),
         (small_gpt("n_head", json!(3)), "n_embd"),
-        (llama("hidden_act", json!("gelu")), "hidden_act"),
-        (llama("rope_scaling", json!({"type": "yarn"})), "yarn"),
+        (llama("hidden_act", json!("laplace")), "laplace"),
+        (
+            llama("rope_scaling", json!({"type": "longrope"})),
+            "longrope",
+        ),
+        (
+            llama("partial_rotary_factor", json!(0.5)),
+            "partial_rotary_factor",
+        ),
         (
             llama("rope_parameters", json!({"rope_type": "llama3"})),
             "factor",
@@ -192,7 +200,10 @@ fn older_llama_configurations_are_read() {
         panic!("{config:?}");
     };
     assert_eq!(config.rope_theta, 500_000.0);
-    assert_eq!(config.rope_scaling.unwrap().factor, 8.0);
+    let Some(RopeScaling::Llama3(scaling)) = config.rope_scaling else {
+        panic!("{config:?}");
+    };
+    assert_eq!(scaling.factor, 8.0);
     // Absent options have Hugging Face's defaults.
     assert_eq!(
         (config.rms_norm_eps, config.max_position_embeddings),

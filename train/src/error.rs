@@ -188,6 +188,32 @@ impl TrainError {
         }
     }
 
+    /// Error for a folder without a model, which names what was found.
+    pub fn no_model(path: &Path) -> Self {
+        const LISTED: usize = 5;
+        let entries = std::fs::read_dir(path).into_iter().flatten();
+        let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+        let mut names: Vec<String> = names.map(|n| n.to_string_lossy().into_owned()).collect();
+        names.sort();
+        let more = if names.len() > LISTED { ", ..." } else { "" };
+        let mut reason = "it has neither recipe.toml nor config.json".to_string();
+        if names.iter().any(|name| name == "adapter_config.json") {
+            reason +=
+                "; adapter_config.json is of PEFT's adapters alone, which need their base model";
+        }
+        reason += &match names.as_slice() {
+            [] => "; the folder is empty".to_string(),
+            _ => format!(
+                "; it has {}{more}",
+                names[..names.len().min(LISTED)].join(", ")
+            ),
+        };
+        Self::NoRun {
+            path: path.to_path_buf(),
+            reason,
+        }
+    }
+
     /// Error of drawing or writing the picture at `path`.
     pub fn picture(path: &Path, reason: impl std::fmt::Display) -> Self {
         Self::Picture {

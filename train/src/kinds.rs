@@ -11,7 +11,7 @@ pub mod language_modeling;
 
 use std::path::Path;
 
-use tinderbox_model_transformer::huggingface::is_encoder;
+use tinderbox_model_transformer::huggingface::{self, Family};
 
 use crate::TrainError;
 use crate::recipe::{DataSection, Recipe, RecipeError, RecipeToml, nearest, sources_of};
@@ -88,21 +88,29 @@ impl Kind {
     }
 
     /// Detects the kind of work of the model at `path`, a run directory or a Hugging Face model
-    /// folder. `None` if it is neither: a weights file, or nothing at all.
+    /// folder. `None` if it is no folder: a weights file, or nothing at all.
     ///
     /// # Errors
-    /// The recipe is damaged.
+    /// The recipe or `config.json` is damaged, of an unknown model, or there is none in the folder.
     pub fn detect(path: &Path) -> Result<Option<Self>, TrainError> {
         if path.join("recipe.toml").is_file() {
             return Self::of_run(&RunDir::open(path)?).map(Some);
         }
-        Ok(is_hugging_face_folder(path).then(|| {
-            if is_encoder(path) {
-                Self::Encoder
-            } else {
-                Self::LanguageModeling
-            }
-        }))
+        if path.is_dir() {
+            return Self::of_folder(path).map(Some);
+        }
+        Ok(None)
+    }
+
+    /// The kind of work of a model folder, by the `model_type` in its `config.json`.
+    fn of_folder(path: &Path) -> Result<Self, TrainError> {
+        if !is_hugging_face_folder(path) {
+            return Err(TrainError::no_model(path));
+        }
+        Ok(match huggingface::family(path)? {
+            Family::Encoder => Self::Encoder,
+            Family::CausalLm => Self::LanguageModeling,
+        })
     }
 
     fn of_file(file: &RecipeToml) -> Result<Self, RecipeError> {
@@ -239,6 +247,7 @@ fn resolved<D: DataSection>(
     {
         *weights = absolute(weights.as_ref())?.display().to_string();
     }
+    D::settle(&mut recipe)?;
     Ok(recipe)
 }
 

@@ -43,6 +43,26 @@ pub enum WeightsError {
         /// Differences between file and model.
         mismatch: Mismatch,
     },
+    /// Several networks in the file fit the model.
+    #[error(
+        "{}: several sets of weights fit: {}; choose one with --weights-key", path.display(), choices.join(", ")
+    )]
+    Ambiguous {
+        /// The file.
+        path: PathBuf,
+        /// Their dotted keys.
+        choices: Vec<String>,
+    },
+    /// The file has nothing under the key.
+    #[error("{}: there are no weights under the key `{key}`{}", path.display(), known(keys))]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+        /// The key that was asked for.
+        key: String,
+        /// Keys with weights.
+        keys: Vec<String>,
+    },
     /// Weights that are NaN or infinite, as after training that diverged.
     #[error("{}: {} are not finite in float32 (NaN or infinite): {}", path.display(), names.len(), listed(names))]
     NotFinite {
@@ -57,6 +77,13 @@ pub enum WeightsError {
     /// The weights could not be encoded.
     #[error("could not encode the weights: {0}")]
     Encode(String),
+}
+
+fn known(keys: &[String]) -> String {
+    match keys {
+        [] => String::new(),
+        _ => format!("; there are {}", listed(keys)),
+    }
 }
 
 /// Error of a reader that does not know the path of its file.

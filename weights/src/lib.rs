@@ -34,20 +34,24 @@
 //! ([`WeightsError::RunsCode`]).
 
 mod error;
+mod lfs;
 mod load;
 mod mismatch;
+mod pickled;
 mod pytorch;
 mod save;
 mod state_dict;
 mod view;
 
 pub use error::WeightsError;
+pub use lfs::{LFS_POINTER, is_lfs_pointer};
 pub use load::{
     LoadOptions, load, load_backbone, load_bytes, load_dict, load_with, parameter_names,
 };
 pub use mismatch::Mismatch;
+pub use pickled::read_strings;
 pub use save::{save, to_bytes};
-pub use state_dict::StateDict;
+pub use state_dict::{Setting, StateDict};
 
 use mismatch::listed;
 

@@ -16,6 +16,9 @@ use super::mismatch::is_under;
 use super::view::Element;
 use super::{Mismatch, StateDict, WeightsError};
 
+/// Step counter of batch norms, which is not a weight.
+const COUNTER: &str = "num_batches_tracked";
+
 /// Tolerance for differences between file and model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadOptions {
@@ -98,7 +101,12 @@ pub fn load_dict<M: Module>(
     options: &LoadOptions,
     path: &Path,
 ) -> Result<(M, Mismatch), WeightsError> {
-    let (mut fitting, mut mismatch) = compare(&parameters(&model), &dict);
+    let parameters = parameters(&model);
+    let dict = {
+        let names: BTreeSet<&str> = parameters.iter().map(|p| p.name.as_str()).collect();
+        dict.find(names.len(), |name| names.contains(name), path)?
+    };
+    let (mut fitting, mut mismatch) = compare(&parameters, &dict);
     let mut is_refused = options.strict && !mismatch.is_empty();
     if let Some(head) = &options.head {
         let (of_head, rest) = mismatch.clone().split(head);
@@ -155,7 +163,7 @@ fn compare(parameters: &[Parameter], dict: &StateDict) -> (Vec<Parameter>, Misma
             mismatch.missing.push(name.clone());
             continue;
         };
-        if let Element::Other(_) = element {
+        if !matches!(element, Element::Float(_)) {
             let sentence = format!("{name}: the model has floats, the file {element}");
             mismatch.different.push(sentence);
         } else if found != shape.as_slice() {
@@ -170,7 +178,9 @@ fn compare(parameters: &[Parameter], dict: &StateDict) -> (Vec<Parameter>, Misma
         }
     }
     let known: BTreeSet<&str> = parameters.iter().map(|p| p.name.as_str()).collect();
-    let unexpected = dict.names().filter(|name| !known.contains(name));
+    let unexpected = dict
+        .names()
+        .filter(|name| !known.contains(name) && name.rsplit('.').next() != Some(COUNTER));
     mismatch.unexpected = unexpected.map(str::to_string).collect();
     (fitting, mismatch)
 }

@@ -1,36 +1,86 @@
 //! Files of `torch.save`: a pickle that describes the tensors, and storages with their elements.
 
+mod candidates;
 mod container;
+mod element;
 mod input;
 mod pickle;
 mod value;
 
 use std::collections::BTreeMap;
 
-use burn::tensor::DType;
-
+use super::Setting;
 use super::error::Refusal;
 use super::view::View;
+pub(crate) use candidates::is_usual;
 use container::Container;
+use element::element;
 use value::{Global, Node, Pickle, Tensor, Value};
 
-/// Keys under which training scripts save the state dict, in the order in which they are tried:
-/// PyTorch's ImageNet example and timm, PyTorch's tutorials, torchvision, pytorch-cifar.
-const NESTED: [&str; 4] = ["state_dict", "model_state_dict", "model", "net"];
+/// Content of a file of `torch.save`.
+pub(super) struct Saved {
+    /// Dicts of tensors, each with its dotted key in the file, the most likely one first. The file
+    /// itself has the key "".
+    pub(super) dicts: Vec<(String, BTreeMap<String, View>)>,
+    /// Numbers and names beside the weights, by dotted key.
+    pub(super) settings: BTreeMap<String, Setting>,
+}
 
-/// The tensors of the state dict in the file.
+/// Reads the file.
 ///
 /// # Errors
-/// The file was not written by `torch.save`, is damaged, or has no state dict.
-pub(super) fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, Refusal> {
+/// It was not written by `torch.save`, is damaged, or has no state dict.
+pub(super) fn read(bytes: &[u8]) -> Result<Saved, Refusal> {
     let Container { pickle, storages } = container::open(bytes)?;
+    let found = candidates::find(&pickle);
+    if found.is_empty() {
+        return Err(Refusal::Format(candidates::none(&pickle)));
+    }
+    let mut dicts = Vec::new();
+    for (key, dict) in found {
+        dicts.push((key, views(&pickle, dict, &storages)?));
+    }
+    Ok(Saved {
+        dicts,
+        settings: settings(&pickle),
+    })
+}
+
+/// Reads a pickle without tensors, such as nanoGPT's `meta.pkl`, and returns the strings of its dict
+/// `key` by their integer keys.
+///
+/// # Errors
+/// It is damaged, or has no such dict.
+pub(super) fn strings(bytes: &[u8], key: &str) -> Result<BTreeMap<i64, String>, Refusal> {
+    let pickle = pickle::read(&mut input::Input::new(bytes, 0))?;
+    let dict = pickle.get(pickle.root, key);
+    let items = dict.and_then(|dict| pickle.items(dict));
+    let items = items.ok_or_else(|| Refusal::format(format!("it has no dict `{key}`")))?;
+    let entry = |(key, value): &(Value, Value)| match (key, value) {
+        (Value::Int(key), Value::Text(text)) => Some((*key, (*text).to_string())),
+        _ => None,
+    };
+    items
+        .iter()
+        .map(|item| {
+            let reason = || Refusal::format(format!("`{key}` does not map numbers to strings"));
+            entry(item).ok_or_else(reason)
+        })
+        .collect()
+}
+
+fn views(
+    pickle: &Pickle,
+    dict: Value,
+    storages: &container::Storages,
+) -> Result<BTreeMap<String, View>, Refusal> {
     let mut views = BTreeMap::new();
-    for (name, value) in pickle.items(state_dict(&pickle)?).unwrap_or_default() {
+    for (name, value) in pickle.items(dict).unwrap_or_default() {
         let Value::Text(name) = name else {
             continue;
         };
         let view = match pickle.node(*value) {
-            Some(Node::Tensor(tensor)) => tensor_view(tensor, &storages)
+            Some(Node::Tensor(tensor)) => tensor_view(tensor, storages)
                 .map_err(|reason| Refusal::format(format!("tensor {name}: {reason}")))?,
             // Sparse, quantized and other tensors that are not plain arrays.
             Some(Node::Map {
@@ -47,60 +97,38 @@ fn is_rebuilt(class: Global) -> bool {
     class.module.starts_with("torch.") && class.name.starts_with("_rebuild")
 }
 
-/// The state dict: the first nested dict with tensors, or else the root. In this order, because a
-/// training script may save a tensor of its own beside the state dict.
-fn state_dict<'a>(pickle: &Pickle<'a>) -> Result<Value<'a>, Refusal> {
-    let has_tensors = |dict: &Value<'a>| {
-        let items = pickle.items(*dict).unwrap_or_default();
-        let mut values = items.iter().map(|(_, value)| pickle.node(*value));
-        values.any(|node| matches!(node, Some(Node::Tensor(_))))
-    };
-    let nested = NESTED
-        .into_iter()
-        .filter_map(|key| pickle.get(pickle.root, key));
-    if let Some(dict) = nested.chain([pickle.root]).find(has_tensors) {
-        return Ok(dict);
-    }
-    let reason = match pickle.node(pickle.root) {
-        Some(Node::Map {
-            class: Some(class),
-            items,
-        }) if items.is_empty() => format!(
-            "it is an object of class {class}, not a state dict; in PyTorch, save `model.state_dict()`"
-        ),
-        Some(Node::Map { items, .. }) => {
-            let name = |key: &Value<'a>| match key {
-                Value::Text(name) => Some(*name),
-                _ => None,
-            };
-            let names: Vec<&str> = items
-                .iter()
-                .filter_map(|(key, _)| name(key))
-                .take(10)
-                .collect();
-            format!(
-                "it has no tensors at its top level, which has the keys [{}], nor under {}",
-                names.join(", "),
-                NESTED.join(", ")
-            )
-        }
-        _ => "it has no dict of tensors".to_string(),
-    };
-    Err(Refusal::format(reason))
-}
-
 fn tensor_view(tensor: &Tensor, storages: &container::Storages) -> Result<View, String> {
     let (shape, strides) = (tensor.shape.clone(), tensor.strides.clone());
-    let storage = &tensor.storage;
-    let dtype = match storage.class {
-        "FloatStorage" => DType::F32,
-        "DoubleStorage" => DType::F64,
-        "HalfStorage" => DType::F16,
-        "BFloat16Storage" => DType::BF16,
-        other => return Ok(View::other(other, shape)),
+    let Some(element) = element(tensor.class) else {
+        return Ok(View::other(tensor.class, shape));
     };
+    let key = tensor.storage.key;
     let range = storages
-        .get(storage.key)
-        .ok_or_else(|| format!("its storage {} is not in the file", storage.key))?;
-    View::new(dtype, shape, strides, tensor.offset, range)
+        .get(key)
+        .ok_or_else(|| format!("its storage {key} is not in the file"))?;
+    View::new(element, shape, strides, tensor.offset, range)
+}
+
+/// Numbers, names and truth values at the top level, and one level below.
+fn settings(pickle: &Pickle) -> BTreeMap<String, Setting> {
+    let mut settings = BTreeMap::new();
+    let mut add = |prefix: &str, dict: Value| {
+        for (key, value) in pickle.items(dict).unwrap_or_default() {
+            let Value::Text(key) = key else { continue };
+            let value = match value {
+                Value::Bool(value) => Setting::Bool(*value),
+                Value::Int(value) => Setting::Int(*value),
+                Value::Text(value) => Setting::Text((*value).to_string()),
+                _ => continue,
+            };
+            settings.insert(format!("{prefix}{key}"), value);
+        }
+    };
+    add("", pickle.root);
+    for (key, value) in pickle.items(pickle.root).unwrap_or_default() {
+        if let (Value::Text(key), Some(_)) = (key, pickle.items(*value)) {
+            add(&format!("{key}."), *value);
+        }
+    }
+    settings
 }

@@ -1,5 +1,7 @@
 //! The tensors of a weights file of any format.
 
+mod find;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -9,16 +11,19 @@ use burn::tensor::{DType, TensorData};
 use safetensors::{Dtype, SafeTensors};
 
 use super::error::Refusal;
+use super::lfs::{LFS_POINTER, is_lfs_pointer};
 use super::view::{Element, View};
 use super::{WeightsError, pytorch};
 
-/// Name prefixes added by `DataParallel` and `torch.compile`.
-const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
-/// Step counter of batch norms, which is not a weight.
-const COUNTER: &str = "num_batches_tracked";
-/// Limit on the total size of the tensors, as a multiple of the file size. Tensors that share a
-/// storage may exceed the file size, but not by much.
-const MAX_EXPANSION: usize = 4;
+/// Name prefixes added by `DataParallel` and `AveragedModel`, by `torch.compile`, and by Opacus.
+const WRAPPERS: [&str; 3] = ["module.", "_orig_mod.", "_module."];
+/// Number of averaged models that `AveragedModel` saves beside the weights.
+const AVERAGED: &str = "n_averaged";
+/// Limit on the total size of the tensors, as a multiple of the file size: layers may share a
+/// storage, and tensors may repeat an element.
+const MAX_EXPANSION: usize = 64;
+/// Bytes that are allowed beyond that limit, for small files.
+const FREE_EXPANSION: usize = 1 << 20;
 
 /// The tensors of a weights file by name. Values are converted when they are requested.
 ///
@@ -26,23 +31,42 @@ const MAX_EXPANSION: usize = 4;
 ///
 /// - safetensors;
 /// - PyTorch's `torch.save`, in the zip format of PyTorch 1.6 and in the one before it. The state
-///   dict may be the whole file or an entry `state_dict`, `model_state_dict`, `model` or `net`;
-///   other entries are ignored. The pickle in such a file is read as data, and nothing in it is
-///   called.
+///   dict may be the whole file or an entry of it, under any key; other entries are ignored. The
+///   pickle in such a file is read as data, and nothing in it is called.
 ///
-/// The prefixes `module.` (of `DataParallel`) and `_orig_mod.` (of `torch.compile`) are removed if
-/// all names have them, and `num_batches_tracked` is dropped.
+/// The prefixes `module.` (of `DataParallel` and `AveragedModel`), `_orig_mod.` (of
+/// `torch.compile`) and `_module.` (of Opacus) are removed if all names have them. A file with
+/// several state dicts, or with a network among other modules, is narrowed down to a model's names
+/// by [`find`](Self::find), or to a key by [`at`](Self::at).
 ///
 /// Memory: the file, and one tensor at a time.
 #[derive(Debug)]
 pub struct StateDict {
     /// Contents of one file, or of all shards.
     files: Vec<Vec<u8>>,
-    tensors: BTreeMap<String, Stored>,
+    tensors: Tensors,
+    /// Key of the tensors in the file; empty for the file itself.
+    key: String,
+    /// Other dicts of tensors in the file.
+    others: Vec<(String, Tensors)>,
+    settings: BTreeMap<String, Setting>,
+}
+
+type Tensors = BTreeMap<String, Stored>;
+
+/// A value that a training script saves beside the weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// A truth value.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// A string.
+    Text(String),
 }
 
 /// Location of a tensor: the index of its file, and the view into it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Stored {
     file: usize,
     view: View,
@@ -67,11 +91,18 @@ impl StateDict {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn from_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, WeightsError> {
-        let views = views(&bytes).map_err(|refusal| refusal.of(path))?;
+        let (dicts, settings) = dicts(&bytes).map_err(|refusal| refusal.of(path))?;
         let stored = |(name, view)| (name, Stored { file: 0, view });
+        let mut dicts = dicts
+            .into_iter()
+            .map(|(key, views)| (key, views.into_iter().map(stored).collect()));
+        let (key, tensors) = dicts.next().unwrap_or_default();
         Ok(Self {
+            tensors,
+            key,
+            others: dicts.collect(),
+            settings,
             files: vec![bytes],
-            tensors: views.into_iter().map(stored).collect(),
         })
     }
 
@@ -83,17 +114,15 @@ impl StateDict {
     pub fn from_floats(
         tensors: impl IntoIterator<Item = (String, Vec<usize>, Vec<f32>)>,
     ) -> Result<Self, WeightsError> {
-        let mut dict = Self {
-            files: Vec::new(),
-            tensors: BTreeMap::new(),
-        };
+        let mut dict = Self::empty(Vec::new());
         for (name, shape, values) in tensors {
             let count = shape
                 .iter()
                 .try_fold(1, |n: usize, &side| n.checked_mul(side));
             let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
             let strides = row_major(&shape);
-            let view = View::new(DType::F32, shape, strides, 0, &(0..bytes.len()));
+            let element = Element::Float(DType::F32);
+            let view = View::new(element, shape, strides, 0, &(0..bytes.len()));
             let (Ok(view), true) = (view, count == Some(values.len())) else {
                 let reason = format!("{name}: {} values do not fill its shape", values.len());
                 return Err(WeightsError::Encode(reason));
@@ -113,16 +142,40 @@ impl StateDict {
         self,
         mut name: impl FnMut(&str) -> Option<String>,
     ) -> Result<Self, WeightsError> {
-        let mut dict = Self {
-            files: self.files,
-            tensors: BTreeMap::new(),
-        };
+        let mut dict = Self::empty(self.files);
+        dict.settings = self.settings;
         for (old, stored) in self.tensors {
             if let Some(new) = name(&old) {
                 dict.insert(new, stored)?;
             }
         }
         Ok(dict)
+    }
+
+    fn empty(files: Vec<Vec<u8>>) -> Self {
+        Self {
+            files,
+            tensors: Tensors::new(),
+            key: String::new(),
+            others: Vec::new(),
+            settings: BTreeMap::new(),
+        }
+    }
+
+    /// Exchanges rows and columns of the matrices whose names `is_meant` accepts.
+    #[must_use]
+    pub fn transpose(mut self, is_meant: impl Fn(&str) -> bool) -> Self {
+        for (name, stored) in &mut self.tensors {
+            if is_meant(name) {
+                stored.view.transpose();
+            }
+        }
+        self
+    }
+
+    /// A value saved beside the weights, by its dotted key, such as `model_args.n_layer`.
+    pub fn setting(&self, key: &str) -> Option<&Setting> {
+        self.settings.get(key)
     }
 
     /// Merges the tensors of both, such as the shards of a model.
@@ -166,19 +219,23 @@ impl StateDict {
         stored.view.floats(self.files.get(stored.file)?)
     }
 
-    /// Encodes the tensors as a safetensors file, in float32.
+    /// Encodes the tensors as a safetensors file: floats in float32, other elements as they are.
     ///
     /// # Errors
-    /// [`WeightsError::Encode`] names a tensor that is not a float tensor.
+    /// [`WeightsError::Encode`] names a tensor that is no plain array of elements.
     pub fn to_safetensors(&self) -> Result<Vec<u8>, WeightsError> {
         let mut tensors = Vec::new();
         for (name, Stored { file, view }) in &self.tensors {
-            if let Element::Other(element) = view.element() {
-                let reason = format!("{name} holds {element}, not floats");
-                return Err(WeightsError::Encode(reason));
-            }
+            let dtype = match view.element() {
+                Element::Float(_) => Dtype::F32,
+                Element::Raw(dtype) => *dtype,
+                Element::Other(class) => {
+                    let reason = format!("{name} is of {class}, which safetensors cannot hold");
+                    return Err(WeightsError::Encode(reason));
+                }
+            };
             let bytes = self.files.get(*file).map_or(&[][..], Vec::as_slice);
-            tensors.push((name.as_str(), Float32 { view, bytes }));
+            tensors.push((name.as_str(), Encoded { dtype, view, bytes }));
         }
         // The metadata entry that Hugging Face's loaders require.
         let metadata = [("format".to_string(), "pt".to_string())].into();
@@ -191,31 +248,58 @@ impl StateDict {
     }
 }
 
-fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, Refusal> {
-    let mut views = if looks_like_safetensors(bytes) {
-        safetensors_views(bytes)?
+/// Dicts of tensors by their keys, and values beside them.
+type Dicts = (
+    Vec<(String, BTreeMap<String, View>)>,
+    BTreeMap<String, Setting>,
+);
+
+fn dicts(bytes: &[u8]) -> Result<Dicts, Refusal> {
+    if is_lfs_pointer(bytes) {
+        return Err(Refusal::format(LFS_POINTER));
+    }
+    let (mut dicts, settings) = if looks_like_safetensors(bytes) {
+        let dicts = vec![(String::new(), safetensors_views(bytes)?)];
+        (dicts, BTreeMap::new())
     } else {
-        pytorch::views(bytes)?
+        let saved = pytorch::read(bytes)?;
+        (saved.dicts, saved.settings)
     };
-    views.retain(|name, _| name.rsplit('.').next() != Some(COUNTER));
-    while let Some(wrapper) = wrapper(&views) {
-        let unwrap = |(name, view): (String, View)| (name[wrapper.len()..].to_string(), view);
-        views = views.into_iter().map(unwrap).collect();
+    let limit = bytes.len().saturating_mul(MAX_EXPANSION);
+    let limit = limit.saturating_add(FREE_EXPANSION);
+    for (_, views) in &mut dicts {
+        unwrap(views);
+        let size = views
+            .values()
+            .fold(0, |size: usize, view| size.saturating_add(view.size()));
+        if size > limit {
+            return Err(Refusal::format(format!(
+                "its tensors would take {size} bytes, but the file has only {}",
+                bytes.len()
+            )));
+        }
     }
-    let size = views
-        .values()
-        .fold(0, |size: usize, view| size.saturating_add(view.size()));
-    if size > bytes.len().saturating_mul(MAX_EXPANSION) {
-        return Err(Refusal::format(format!(
-            "its tensors would take {size} bytes, but the file has only {}",
-            bytes.len()
-        )));
+    Ok((dicts, settings))
+}
+
+/// Removes the prefixes of wrappers that all names have.
+fn unwrap(views: &mut BTreeMap<String, View>) {
+    while let Some(wrapper) = wrapper(views) {
+        let unwrapped = |(name, view): (String, View)| {
+            let name = name.strip_prefix(wrapper)?;
+            Some((name.to_string(), view))
+        };
+        *views = std::mem::take(views)
+            .into_iter()
+            .filter_map(unwrapped)
+            .collect();
     }
-    Ok(views)
 }
 
 fn wrapper(views: &BTreeMap<String, View>) -> Option<&'static str> {
-    let wraps = |wrapper: &&str| !views.is_empty() && views.keys().all(|n| n.starts_with(*wrapper));
+    let mut names = views.keys().filter(|name| *name != AVERAGED).peekable();
+    names.peek()?;
+    let wraps = |wrapper: &&str| names.clone().all(|name| name.starts_with(*wrapper));
     WRAPPERS.into_iter().find(wraps)
 }
 
@@ -236,19 +320,13 @@ fn safetensors_views(bytes: &[u8]) -> Result<BTreeMap<String, View>, Refusal> {
     let mut views = BTreeMap::new();
     for (name, tensor) in header.tensors() {
         let shape = tensor.shape.clone();
-        let dtype = match tensor.dtype {
-            Dtype::F64 => DType::F64,
-            Dtype::F32 => DType::F32,
-            Dtype::F16 => DType::F16,
-            Dtype::BF16 => DType::BF16,
-            other => {
-                views.insert(name, View::other(other.to_string(), shape));
-                continue;
-            }
+        let Some(element) = Element::of(tensor.dtype) else {
+            views.insert(name, View::other(tensor.dtype.to_string(), shape));
+            continue;
         };
         let (start, end) = tensor.data_offsets;
         let strides = row_major(&shape);
-        let view = View::new(dtype, shape, strides, 0, &(data + start..data + end))
+        let view = View::new(element, shape, strides, 0, &(data + start..data + end))
             .map_err(|reason| Refusal::format(format!("{name}: {reason}")))?;
         views.insert(name, view);
     }
@@ -263,15 +341,16 @@ fn row_major(shape: &[usize]) -> Vec<usize> {
     strides
 }
 
-/// A float tensor as float32 for the safetensors crate, converted when it is written.
-struct Float32<'a> {
+/// A tensor for the safetensors crate, converted when it is written.
+struct Encoded<'a> {
+    dtype: Dtype,
     view: &'a View,
     bytes: &'a [u8],
 }
 
-impl safetensors::View for Float32<'_> {
+impl safetensors::View for Encoded<'_> {
     fn dtype(&self) -> Dtype {
-        Dtype::F32
+        self.dtype
     }
 
     fn shape(&self) -> &[usize] {
@@ -279,11 +358,13 @@ impl safetensors::View for Float32<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        let values = self.view.floats(self.bytes);
-        values.map_or(Cow::default(), |values| values.as_bytes().to_vec().into())
+        if let Some(values) = self.view.floats(self.bytes) {
+            return values.as_bytes().to_vec().into();
+        }
+        self.view.raw(self.bytes).map_or(Cow::default(), Cow::Owned)
     }
 
     fn data_len(&self) -> usize {
-        self.shape().iter().product::<usize>() * size_of::<f32>()
+        self.shape().iter().product::<usize>() * (self.dtype.bitsize() / 8)
     }
 }

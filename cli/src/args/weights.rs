@@ -55,6 +55,11 @@ pub(crate) struct WeightsFileArgs {
     /// and preprocessing are still the run's.
     #[arg(long, value_name = "NAME|FILE", conflicts_with_all = ["checkpoint", "live"])]
     weights: Option<String>,
+    /// Key of the weights in a file that has several.
+    ///
+    /// Such as model_ema, or the prefix of a network in a module that has others.
+    #[arg(long, value_name = "KEY")]
+    weights_key: Option<String>,
     /// Require every weight to match the model.
     ///
     /// With false, weights that do not match are skipped and listed.
@@ -104,6 +109,7 @@ impl WeightsFileArgs {
             .with_live(checkpoint.live)
             .with_strict(self.strict);
         options.weights.clone_from(&self.weights);
+        options.weights_key.clone_from(&self.weights_key);
         options.model.clone_from(&self.model);
         options.labels.clone_from(&self.labels);
         // A run needs no cache folder, which a system may not have.
@@ -123,6 +129,7 @@ impl WeightsFileArgs {
     pub(crate) fn refuse(&self, path: &Path) -> anyhow::Result<()> {
         let given = [
             ("weights", self.weights.is_some()),
+            ("weights-key", self.weights_key.is_some()),
             ("strict", !self.strict),
             ("model", self.model.is_some()),
             ("labels", self.labels.is_some()),

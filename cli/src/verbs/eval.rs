@@ -6,7 +6,7 @@ mod language;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 use serde::Serialize;
 use tinderbox_data::Split;
@@ -17,12 +17,15 @@ use tinderbox_train::run::RunDir;
 use crate::args::{CheckpointArgs, DeviceArgs, WeightsFileArgs};
 use crate::exit::CliResult;
 
-/// Measure a trained model on a split of its data.
+/// Measure a model on a split of its data, or a published one on other data.
 ///
 /// Image classifiers: accuracy, precision, recall and F1 per class, the confusion matrix; writes
 /// eval-SPLIT.json and confusion-SPLIT.svg into the run directory. Language models: loss and
 /// perplexity over every token once; writes eval-SPLIT.json. Text encoders: accuracy, F1 and the
 /// other metrics of their task, overall and per class; writes eval-SPLIT.json.
+///
+/// A published language model (model folder, nanoGPT's or llama2.c's checkpoint) is measured on
+/// --text, and image weights with --model on the class folders of --data. Nothing is written then.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -30,9 +33,12 @@ Examples:
   tinderbox eval runs/cnn-folder --split test
   tinderbox eval runs/lstm-ptb-small --split test
   tinderbox eval runs/lstm-ptb-small --text essay.txt
-  tinderbox eval runs/sst2 --data path/to/sst-2")]
+  tinderbox eval runs/sst2 --data path/to/sst-2
+  tinderbox eval path/to/gpt2 --text essay.txt
+  tinderbox eval resnet18.pth --model resnet18 --data path/to/images")]
 pub(crate) struct Args {
-    /// Run directory.
+    /// Run directory, or a published model's folder or file.
+    #[arg(value_name = "RUN|FOLDER|FILE")]
     run: PathBuf,
     /// Split to measure on.
     #[arg(long, value_enum, default_value_t = Part::Validation, help_heading = "Data")]
@@ -40,6 +46,14 @@ pub(crate) struct Args {
     /// Text file to measure a language model on, instead of a split.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["split", "data"], help_heading = "Data")]
     text: Option<PathBuf>,
+    /// Tokens that a published language model reads at once.
+    ///
+    /// By default the context length, but at most 1024.
+    #[arg(long, value_name = "N", requires = "text", help_heading = "Data")]
+    sequence_length: Option<usize>,
+    /// Tokenizer of a published language model, if not beside it.
+    #[arg(long, value_name = "FILE", requires = "text", help_heading = "Model")]
+    tokenizer: Option<PathBuf>,
     /// Data folder, if not the one the run was trained on.
     #[arg(long, value_name = "FOLDER", help_heading = "Data")]
     data: Option<PathBuf>,
@@ -79,10 +93,13 @@ impl From<Part> for Split {
 }
 
 pub(crate) fn run(args: &Args) -> CliResult {
-    // If this is not a run, `image::run` reports it or opens a weights file.
     let Ok(run) = RunDir::open(&args.run) else {
-        return image::run(args);
+        return published(args);
     };
+    ensure!(
+        args.sequence_length.is_none() && args.tokenizer.is_none(),
+        "--sequence-length and --tokenizer are for published models; a run has its own"
+    );
     match Kind::of_run(&run)? {
         Kind::ImageClassification => image::run(args),
         Kind::LanguageModeling => {
@@ -93,6 +110,25 @@ pub(crate) fn run(args: &Args) -> CliResult {
             args.weights_file.refuse(&args.run)?;
             encoder::run(args, &run)
         }
+    }
+}
+
+/// Measures a published model: a language model on --text, image weights on --data.
+fn published(args: &Args) -> CliResult {
+    let kind = match Kind::detect(&args.run)? {
+        None if args.text.is_some() && args.run.is_file() => Some(Kind::LanguageModeling),
+        kind => kind,
+    };
+    match kind {
+        Some(Kind::LanguageModeling) => {
+            args.weights_file.refuse(&args.run)?;
+            language::published(args)
+        }
+        Some(Kind::Encoder) => bail!(
+            "{} is an encoder without a run; `tinderbox eval` measures encoders of runs",
+            args.run.display()
+        ),
+        _ => image::run(args),
     }
 }
 

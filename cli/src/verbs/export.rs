@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 use serde_json::json;
-use tinderbox_model_transformer::huggingface;
+use tinderbox_model_transformer::huggingface::{self, TextTokens};
 use tinderbox_train::files::write_atomically;
 use tinderbox_train::kinds::Kind;
 use tinderbox_train::kinds::encoder::{EncoderBundle, LoadedEncoder};
@@ -40,6 +40,9 @@ pub(crate) struct Args {
     /// Output format.
     #[arg(long, value_enum, default_value_t = Format::Safetensors, help_heading = "Output")]
     format: Format,
+    /// Key of the weights in a file that has several.
+    #[arg(long, value_name = "KEY", help_heading = "Model")]
+    weights_key: Option<String>,
     /// Replace an existing file or folder.
     #[arg(long, help_heading = "Output")]
     overwrite: bool,
@@ -68,8 +71,21 @@ pub(crate) fn run(args: &Args) -> CliResult {
         "{output} exists; --overwrite replaces it"
     );
     if args.run.is_file() {
+        ensure!(
+            args.format == Format::Safetensors,
+            "{} is a weights file, which has no config; leave out --format",
+            args.run.display()
+        );
         let dict = StateDict::read(&args.run)?;
-        write(args, &dict.to_safetensors()?)?;
+        let dict = match &args.weights_key {
+            Some(key) => dict.at(key, &args.run)?,
+            None => dict.unambiguous(&args.run)?,
+        };
+        let bytes = dict.to_safetensors();
+        write(
+            args,
+            &bytes.with_context(|| args.run.display().to_string())?,
+        )?;
         println!(
             "{output}: {} tensors of {}",
             dict.names().count(),
@@ -77,6 +93,11 @@ pub(crate) fn run(args: &Args) -> CliResult {
         );
         return Ok(ExitCode::SUCCESS);
     }
+    ensure!(
+        args.weights_key.is_none(),
+        "--weights-key is for weights files, and {} is a run",
+        args.run.display()
+    );
     let run = RunDir::open(&args.run)?;
     match (args.format, Kind::of_run(&run)?) {
         (Format::Huggingface, Kind::Encoder) => return encoder(args, &run),
@@ -92,6 +113,7 @@ pub(crate) fn run(args: &Args) -> CliResult {
     }
     let (which, live) = args.checkpoint.which();
     let weights = run.weights(which, live)?;
+    weights.check()?;
     write(args, weights.as_bytes())?;
     println!("{output}: weights of {}", weights.origin());
     Ok(ExitCode::SUCCESS)
@@ -101,15 +123,18 @@ fn hugging_face(args: &Args, run: &RunDir) -> CliResult {
     // Nothing is computed here, so any device will do.
     let device = DeviceArgs::default().open()?;
     let loaded = args.checkpoint.language_model().open_run(run, &device)?;
-    let (LanguageModel::Attention(model), Some(LanguageModelConfig::Attention(config))) =
+    let (LanguageModel::Attention(model), LanguageModelConfig::Attention(config)) =
         (&loaded.model, &loaded.config)
     else {
         bail!("Hugging Face's library has no recurrent models; leave out --format");
     };
     let output = &args.output;
     fs::create_dir_all(output).with_context(|| output.display().to_string())?;
-    huggingface::save(model, config, output)?;
     let tokenizer = &loaded.tokenizer;
+    let tokens = TextTokens::default()
+        .with_begin(tokenizer.beginning_of_text())
+        .with_ends(loaded.ends());
+    huggingface::save_with_tokens(model, config, &tokens, output)?;
     write_into(output, "tokenizer.json", tokenizer.to_json().as_bytes())?;
     let token = |id: Option<u32>| id.and_then(|id| tokenizer.token(id));
     let settings = json!({
@@ -190,6 +215,7 @@ fn peft(args: &Args, run: &RunDir) -> CliResult {
     let lora = recipe.model.lora.as_ref().context(none)?;
     let (which, live) = args.checkpoint.which();
     let weights = run.weights(which, live)?;
+    weights.check()?;
     let folder = &args.output;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let encoder = EncoderBundle::read(run)?.config;

@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use serde::Serialize;
 use tinderbox_generate::{Sampler, Sampling};
 use tinderbox_train::kinds::language_modeling::{
-    FinishReason, GenerateOptions, GeneratedToken, LoadedLanguageModel,
+    FinishReason, GenerateOptions, GeneratedToken, LoadedLanguageModel, SamplingOptions,
 };
 
 use crate::args::{CheckpointArgs, DeviceArgs};
@@ -21,9 +21,11 @@ const RULE: &str = "---";
 
 /// Generate text with a language model.
 ///
-/// MODEL is a run directory, a Hugging Face model folder (config.json, weights, tokenizer), or a
-/// llama2.c checkpoint with its tokenizer.bin beside it. The text is a function of model, prompt,
-/// settings and seed.
+/// MODEL is a run directory, a Hugging Face model folder (config.json, weights, tokenizer), a
+/// llama2.c checkpoint with its tokenizer.bin beside it, or nanoGPT's ckpt.pt with meta.pkl or
+/// GPT-2's tokenizer beside it. The text is a function of model, prompt, settings and seed. A
+/// folder's generation_config.json says where a text ends and, if it has do_sample, gives the
+/// sampling settings that are left out here.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -47,15 +49,14 @@ pub(crate) struct Args {
         help_heading = "Sampling"
     )]
     max_tokens: usize,
-    /// Softmax temperature; 0 is greedy decoding.
+    /// Softmax temperature; 0 is greedy [default: model's, or 0.8].
     #[arg(
         long,
-        default_value_t = 0.8,
         value_name = "T",
         allow_negative_numbers = true,
         help_heading = "Sampling"
     )]
-    temperature: f64,
+    temperature: Option<f64>,
     /// Sample from the K most probable tokens.
     #[arg(long, value_name = "K", help_heading = "Sampling")]
     top_k: Option<usize>,
@@ -75,15 +76,14 @@ pub(crate) struct Args {
         help_heading = "Sampling"
     )]
     min_p: Option<f64>,
-    /// Penalise tokens that have occurred; 1 is off.
+    /// Penalise tokens that occurred; 1 is off [default: model's, or 1].
     #[arg(
         long,
-        default_value_t = 1.0,
         value_name = "X",
         allow_negative_numbers = true,
         help_heading = "Sampling"
     )]
-    repetition_penalty: f64,
+    repetition_penalty: Option<f64>,
     /// Seed of the sampling.
     #[arg(long, default_value_t = 42, help_heading = "Sampling")]
     seed: u64,
@@ -115,12 +115,18 @@ struct Sample<'a> {
 }
 
 pub(crate) fn run(args: &Args) -> CliResult {
-    let options = options(args)?;
+    let asked = sampling(args);
+    // Reports a setting out of range before a model is opened.
+    let options = options(args, asked.usual())?;
     let prompts = prompts(args)?;
     let device = args.device.open()?;
     let mut open = args.checkpoint.language_model();
     open.tokenizer.clone_from(&args.tokenizer);
     let model = open.open(&args.model, &device)?;
+    if let Some(note) = model.sampling_note(&asked) {
+        eprintln!("{note}");
+    }
+    let options = options.with_sampling(model.sampling(&asked));
     let mut count = 0;
     let mut time = Duration::ZERO;
     for (number, prompt) in (0..).zip(&prompts) {
@@ -133,11 +139,12 @@ pub(crate) fn run(args: &Args) -> CliResult {
             let options = options
                 .clone()
                 .with_sample(number * args.num_samples + sample);
-            count += if args.json {
-                write_json(&model, prompt, sample, &options)?
+            let written = if args.json {
+                write_json(&model, prompt, sample, &options)
             } else {
-                write_text(&model, prompt, &options)?
+                write_text(&model, prompt, &options)
             };
+            count += written.with_context(|| origin(args, number))?;
             time += start.elapsed();
         }
     }
@@ -148,25 +155,35 @@ pub(crate) fn run(args: &Args) -> CliResult {
     Ok(ExitCode::SUCCESS)
 }
 
-fn options(args: &Args) -> anyhow::Result<GenerateOptions> {
+fn sampling(args: &Args) -> SamplingOptions {
+    SamplingOptions::default()
+        .with_temperature(args.temperature)
+        .with_top_k(args.top_k)
+        .with_top_p(args.top_p)
+        .with_min_p(args.min_p)
+        .with_repetition_penalty(args.repetition_penalty)
+}
+
+fn options(args: &Args, sampling: Sampling) -> anyhow::Result<GenerateOptions> {
     ensure!(args.num_samples > 0, "--num-samples must be at least 1");
     ensure!(
         !args.stop.iter().any(String::is_empty),
         "--stop must not be empty"
     );
-    let sampling = Sampling::default()
-        .with_temperature(args.temperature)
-        .with_top_k(args.top_k)
-        .with_top_p(args.top_p)
-        .with_min_p(args.min_p)
-        .with_repetition_penalty(args.repetition_penalty);
-    // Reports a setting out of range before a model is opened.
     Sampler::new(sampling.clone(), args.seed)?;
     Ok(GenerateOptions::default()
         .with_max_tokens(args.max_tokens)
         .with_sampling(sampling)
         .with_seed(args.seed)
         .with_stop(args.stop.clone()))
+}
+
+/// Origin of a prompt, for messages: its line in a file, or the model.
+fn origin(args: &Args, number: u64) -> String {
+    match &args.prompts {
+        Some(path) => format!("{}, line {}", path.display(), number + 1),
+        None => args.model.display().to_string(),
+    }
 }
 
 fn prompts(args: &Args) -> anyhow::Result<Vec<String>> {

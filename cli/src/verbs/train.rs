@@ -38,6 +38,7 @@ Examples:
   tinderbox train cnn-folder --data path/to/images --weights pretrained.pth
   tinderbox train lstm-ptb-small --data path/to/penn-treebank
   tinderbox train sst2 --data path/to/sst-2 --weights path/to/bert
+  tinderbox train transformer --data text.txt --weights path/to/gpt2
   tinderbox train cnn --resume")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -50,9 +51,9 @@ pub(crate) struct Args {
     skip_bad: Option<usize>,
     /// Pretrained weights to start from (--set model.weights=WEIGHTS)
     ///
-    /// A file (safetensors or PyTorch), a name from `tinderbox models --weights` or, for an
-    /// encoder, a Hugging Face model folder. A head for another number of classes is initialised
-    /// anew.
+    /// A file (safetensors or PyTorch), a name from `tinderbox models --weights` or, for text, a
+    /// Hugging Face model folder, whose network and tokenizer are then used. A head for another
+    /// number of classes is initialised anew.
     #[arg(
         long,
         value_name = "NAME|FILE|FOLDER",
@@ -60,6 +61,16 @@ pub(crate) struct Args {
         help_heading = "Model"
     )]
     weights: Option<String>,
+    /// Key of the weights in a file that has several.
+    ///
+    /// Such as model_ema. Short for --set model.weights_key=KEY.
+    #[arg(
+        long,
+        value_name = "KEY",
+        conflicts_with = "resume",
+        help_heading = "Model"
+    )]
+    weights_key: Option<String>,
     /// Require every pretrained weight to match the model.
     ///
     /// With false, weights that do not match are skipped and listed. Short for --set
@@ -176,6 +187,8 @@ fn recipe_and_folder(args: &Args) -> anyhow::Result<(Recipe, PathBuf)> {
     sets.extend(args.skip_bad.map(|n| format!("train.skip_bad={n}")));
     let weights = |name: &String| format!("model.weights={}", quoted(name));
     sets.extend(args.weights.iter().map(weights));
+    let key = |key: &String| format!("model.weights_key={}", quoted(key));
+    sets.extend(args.weights_key.iter().map(key));
     sets.extend(args.strict.map(|strict| format!("model.strict={strict}")));
     let named = Recipe::load(&args.recipe.recipe, &sets).map_err(TrainError::from)?;
     let folder = match &args.run_dir {

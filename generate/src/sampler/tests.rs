@@ -63,6 +63,30 @@ fn filters_keep_the_most_probable() {
     assert_near(frequencies(&sampler(|s| s.top_k = Some(1))), one);
 }
 
+/// `golden/make_sampling.py` makes the fixture.
+#[test]
+fn ties_are_kept_as_hugging_face_keeps_them() {
+    let cases = include_str!("../../tests/fixtures/sampling.json");
+    let cases: Vec<serde_json::Value> = serde_json::from_str(cases).unwrap();
+    assert!(cases.len() > 90);
+    for case in cases {
+        let list = |key: &str| case[key].as_array().unwrap().clone();
+        let logits = list("logits");
+        let logits: Vec<f32> = logits.iter().map(|x| x.as_f64().unwrap() as f32).collect();
+        let sampler = sampler(|s| {
+            s.temperature = case["temperature"].as_f64().unwrap_or(1.0);
+            s.top_k = case["top_k"].as_u64().map(|k| k as usize);
+            s.top_p = case["top_p"].as_f64();
+            s.min_p = case["min_p"].as_f64();
+        });
+        let candidates = sampler.candidates(ranked(&logits));
+        let mut kept: Vec<u64> = candidates.iter().map(|(token, _)| *token as u64).collect();
+        kept.sort_unstable();
+        let expected: Vec<u64> = list("kept").iter().map(|id| id.as_u64().unwrap()).collect();
+        assert_eq!(kept, expected, "{case}");
+    }
+}
+
 #[test]
 fn a_repeated_token_is_penalised_once() {
     let greedy = sampler(|s| {
@@ -137,7 +161,8 @@ proptest! {
         let position = position >> 8;
         let choice = sampler.choose(&logits, &[], position).unwrap();
         let chosen = logits[choice.token as usize];
-        let better = logits.iter().filter(|logit| **logit > chosen).count();
+        let scaled = |logit: f32| logit / temperature as f32;
+        let better = logits.iter().filter(|logit| scaled(**logit) > scaled(chosen)).count();
         prop_assert!(better < k);
         prop_assert!(choice.log_prob <= 1e-9);
         prop_assert_eq!(choice, sampler.choose(&logits, &[], position).unwrap());

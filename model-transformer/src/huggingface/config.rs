@@ -6,12 +6,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::HuggingFaceError;
-use crate::layers::positions::RopeScaling;
+use super::{HuggingFaceError, rope};
 use crate::{CausalLmConfig, GptConfig, LlamaConfig};
 
 /// Vocabulary size of GPT-2, whose last token is the end-of-text token.
 const GPT2_VOCABULARY: usize = 50257;
+
+/// Values of `model_type`.
+pub(super) const FAMILIES: [&str; 2] = ["gpt2", "llama"];
+/// Context length of a Llama whose configuration has none.
+pub(super) const LLAMA_CONTEXT: usize = 2048;
 
 /// An error in a configuration, before the file is known.
 pub(super) enum Refusal {
@@ -50,50 +54,14 @@ fn gpt(json: &Map<String, Value>) -> Result<GptConfig, Refusal> {
 }
 
 fn llama(mut json: Map<String, Value>) -> Result<LlamaConfig, Refusal> {
-    require(&json, "hidden_act", &json!("silu"))?;
-    require(&json, "partial_rotary_factor", &json!(1.0))?;
-    // Transformers 5 moved the RoPE options to `rope_parameters`.
-    let rope = json.remove("rope_parameters").filter(Value::is_object);
-    let rope = rope.or_else(|| json.remove("rope_scaling").filter(Value::is_object));
-    json.remove("rope_scaling");
-    if let Some(Value::Object(rope)) = rope {
-        require(&rope, "partial_rotary_factor", &json!(1.0))?;
-        if let Some(theta) = rope.get("rope_theta") {
-            json.insert("rope_theta".into(), theta.clone());
-        }
-        if let Some(scaling) = rope_scaling(&rope)? {
-            json.insert("rope_scaling".into(), to_value(&scaling));
-        }
-    }
+    rope::read(&mut json)?;
     // Hugging Face's defaults for absent options.
     let base = LlamaConfig {
-        max_position_embeddings: 2048,
+        max_position_embeddings: LLAMA_CONTEXT,
         rms_norm_eps: 1e-6,
         ..LlamaConfig::default()
     };
     known_fields(&json, &base)
-}
-
-fn rope_scaling(rope: &Map<String, Value>) -> Result<Option<RopeScaling>, Refusal> {
-    let kind = rope.get("rope_type").or_else(|| rope.get("type"));
-    match kind.and_then(Value::as_str) {
-        None | Some("default") => Ok(None),
-        Some("llama3") => {
-            let names = [
-                "factor",
-                "low_freq_factor",
-                "high_freq_factor",
-                "original_max_position_embeddings",
-            ];
-            let field = |name: &str| Some((name.to_string(), rope.get(name)?.clone()));
-            let fields: Map<String, Value> = names.into_iter().filter_map(field).collect();
-            let scaling = serde_json::from_value(Value::Object(fields));
-            scaling.map_err(|e| Refusal::Json(format!("RoPE scaling: {e}")))
-        }
-        Some(other) => Err(Refusal::Unsupported(format!(
-            "RoPE of type `{other}`; supported are `default` and `llama3`"
-        ))),
-    }
 }
 
 /// Requires an option that these models do not have to be absent or at its usual value.
@@ -152,20 +120,12 @@ fn gpt_json(config: &GptConfig) -> Map<String, Value> {
 
 fn llama_json(config: &LlamaConfig) -> Map<String, Value> {
     let mut fields = object(config);
-    let mut rope = config.rope_scaling.as_ref().map(object).unwrap_or_default();
-    let kind = if rope.is_empty() { "default" } else { "llama3" };
-    rope.insert("rope_type".into(), kind.into());
-    // Transformers before 5 reads the scaling here.
-    let scaling = (kind == "llama3").then(|| rope.clone());
-    fields.insert("rope_scaling".into(), to_value(&scaling));
-    rope.insert("rope_theta".into(), config.rope_theta.into());
+    rope::write(&mut fields, config.rope_theta);
     let more = json!({
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
         "num_key_value_heads": config.kv_heads(),
         "head_dim": config.head_width(),
-        "hidden_act": "silu",
-        "rope_parameters": rope,
         "bos_token_id": null,
         "eos_token_id": null,
         "torch_dtype": "float32",

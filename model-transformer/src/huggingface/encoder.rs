@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::encoder_names::{KnownNames, Spelling};
 use super::{
     CONFIG, HuggingFaceError, SAFETENSORS, encoder_config, make_folder, read_json, read_weights,
-    write_config,
+    write_json,
 };
 use crate::weights::{
     LoadOptions, Mismatch, StateDict, WeightsError, load_dict, save as save_weights,
@@ -100,6 +100,8 @@ fn fit(
     new_head: bool,
 ) -> Result<(TextEncoder, Mismatch), WeightsError> {
     let names = KnownNames::of(&model);
+    let prefix = model.prefix();
+    let dict = dict.find(names.len(), |name| names.has(name, prefix), &path)?;
     let dict = Spelling::of(&dict, &model).normalise(dict)?;
     let (dict, ignored) = names.select(dict)?;
     let model = if names.can_do_without_pooler(&dict) {
@@ -160,7 +162,7 @@ pub fn save_encoder(
         _ => save_weights(model, &weights)?,
     }
     let json = encoder_config::to_json(config, labels, pad_token_id);
-    write_config(folder, &json)
+    write_json(&folder.join(CONFIG), &json)
 }
 
 fn is_headless(config: &TextEncoderConfig) -> bool {

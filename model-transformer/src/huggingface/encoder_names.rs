@@ -21,8 +21,8 @@ pub(super) struct Spelling {
     missing_prefix: Option<&'static str>,
     /// Redundant copies of tied tensors.
     copies: BTreeSet<&'static str>,
-    /// A tied tensor stored under its second name only, and its first name.
-    alias: Option<(&'static str, &'static str)>,
+    /// Tied tensors stored under their second names only, and their first names.
+    aliases: Vec<(&'static str, &'static str)>,
 }
 
 impl Spelling {
@@ -36,21 +36,23 @@ impl Spelling {
             is_same(dict, copy, original) || is_same(dict, copy, unprefixed)
         };
         let mut copies = BTreeSet::new();
-        let mut alias = None;
-        if is_copy(tied.table_copy, tied.table) {
-            copies.insert(tied.table_copy);
-        }
-        if let Some((copy, original)) = tied.bias {
-            match (dict.shape(copy), dict.shape(original)) {
-                (Some(_), None) => alias = Some((copy, original)),
-                _ if is_copy(copy, original) => _ = copies.insert(copy),
-                _ => {}
+        let mut aliases = Vec::new();
+        let has = |name: &str| {
+            let unprefixed = name.strip_prefix(prefix).unwrap_or(name);
+            dict.shape(name).or(dict.shape(unprefixed)).is_some()
+        };
+        let table = Some((tied.table_copy, tied.table));
+        for (copy, original) in table.into_iter().chain(tied.bias) {
+            if has(copy) && !has(original) {
+                aliases.push((copy, original));
+            } else if is_copy(copy, original) {
+                copies.insert(copy);
             }
         }
         Self {
             missing_prefix: (!has_prefix).then_some(prefix),
             copies,
-            alias,
+            aliases,
         }
     }
 
@@ -64,8 +66,8 @@ impl Spelling {
         if is_constant || self.copies.contains(name) {
             return None;
         }
-        if let Some((_, original)) = self.alias.filter(|(copy, _)| *copy == name) {
-            return Some(original.into());
+        if let Some((_, original)) = self.aliases.iter().find(|(copy, _)| *copy == name) {
+            return Some((*original).into());
         }
         let mut new = name.to_string();
         for (old_end, new_end) in NORMS {
@@ -141,6 +143,17 @@ impl KnownNames {
             pooler: format!("{}pooler.", model.prefix()),
             parameters,
         }
+    }
+
+    /// Number of parameters.
+    pub(super) fn len(&self) -> usize {
+        self.parameters.len()
+    }
+
+    /// True if a file may have a parameter under this name, with the backbone's `prefix` or
+    /// without.
+    pub(super) fn has(&self, name: &str, prefix: &str) -> bool {
+        self.parameters.contains(name) || self.parameters.contains(&format!("{prefix}{name}"))
     }
 
     /// True if the parameter may keep its initial values when a new head is trained.

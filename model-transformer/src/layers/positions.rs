@@ -1,12 +1,13 @@
 //! Position encodings: learned or sinusoidal tables added to the embeddings, and rotary position
 //! embeddings (RoPE) of queries and keys.
 
+mod scaling;
+
 use burn::module::Module;
 use burn::nn::Embedding;
 use burn::tensor::{Device, Tensor, TensorData};
-use serde::{Deserialize, Serialize};
-
-use crate::ConfigError;
+use scaling::RopeSizes;
+pub use scaling::{Llama3Scaling, RopeScaling, YarnScaling};
 
 /// Rows `start..start + time` of a learned table `[positions, width]`, as `[1, time, width]`.
 ///
@@ -45,48 +46,6 @@ pub enum Pairs {
     Interleaved,
 }
 
-/// RoPE scaling of Llama 3.1, for contexts longer than in pretraining: low frequencies are divided
-/// by a factor. The names are those of Hugging Face's `rope_scaling` of type `llama3`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RopeScaling {
-    /// Divisor of the low frequencies.
-    pub factor: f64,
-    /// Frequencies with a wavelength above `original_max_position_embeddings / low_freq_factor` are
-    /// low.
-    pub low_freq_factor: f64,
-    /// Frequencies with a wavelength below `original_max_position_embeddings / high_freq_factor`
-    /// are unchanged.
-    pub high_freq_factor: f64,
-    /// Context length of pretraining, in tokens.
-    pub original_max_position_embeddings: usize,
-}
-
-impl RopeScaling {
-    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_positive("rope_scaling.factor", self.factor)?;
-        ConfigError::require_positive("rope_scaling.low_freq_factor", self.low_freq_factor)?;
-        ConfigError::require_positive("rope_scaling.high_freq_factor", self.high_freq_factor)?;
-        let context = self.original_max_position_embeddings;
-        ConfigError::require_size("rope_scaling.original_max_position_embeddings", context)?;
-        let (low, high) = (self.low_freq_factor, self.high_freq_factor);
-        if high <= low {
-            let reason = format!("must be above `low_freq_factor`, {low}, got {high}");
-            return Err(ConfigError::new("rope_scaling.high_freq_factor", reason));
-        }
-        Ok(())
-    }
-
-    /// Hugging Face's rule: low frequencies scaled, high ones unchanged, interpolation between.
-    fn apply(&self, frequency: f64) -> f64 {
-        let wavelength = 2.0 * std::f64::consts::PI / frequency;
-        let turns = self.original_max_position_embeddings as f64 / wavelength;
-        let range = self.high_freq_factor - self.low_freq_factor;
-        let unscaled = ((turns - self.low_freq_factor) / range).clamp(0.0, 1.0);
-        (1.0 - unscaled) * frequency / self.factor + unscaled * frequency
-    }
-}
-
 /// Rotary position embeddings (RoPE): pair `i` of a head is rotated by
 /// `position * theta^(-2i / head_dim)`, so that the product of a query and a key depends on their
 /// distance.
@@ -95,32 +54,56 @@ impl RopeScaling {
 /// Face's code: models were trained with the rounding error of large angles.
 #[derive(Module, Debug)]
 pub struct Rotary {
+    /// For texts up to the context length.
     #[module(skip)]
     frequencies: Vec<f32>,
+    #[module(skip)]
+    scaling: Option<RopeScaling>,
+    #[module(skip)]
+    sizes: RopeSizes,
     #[module(skip)]
     pairs: Pairs,
 }
 
 impl Rotary {
-    /// RoPE for heads of an even `head_dim`.
-    pub fn new(head_dim: usize, theta: f64, scaling: Option<&RopeScaling>, pairs: Pairs) -> Self {
-        let frequency = |i: usize| {
-            let plain = theta.powf(-2.0 * i as f64 / head_dim as f64);
-            scaling.map_or(plain, |scaling| scaling.apply(plain)) as f32
+    /// RoPE for heads of an even `head_dim`. `max_positions` is the context length without scaling.
+    pub fn new(
+        head_dim: usize,
+        theta: f64,
+        scaling: Option<&RopeScaling>,
+        max_positions: usize,
+        pairs: Pairs,
+    ) -> Self {
+        let sizes = RopeSizes {
+            head_dim,
+            theta,
+            max_positions,
         };
         Self {
-            frequencies: (0..head_dim / 2).map(frequency).collect(),
+            frequencies: frequencies(scaling, sizes, 0),
+            scaling: scaling.copied(),
+            sizes,
             pairs,
         }
     }
 
     /// Rotations of `time` positions from `start` on, shared by all layers.
+    ///
+    /// With dynamic scaling, positions beyond the context length have other frequencies. Those that
+    /// a KV cache holds keep theirs, as in Hugging Face's code.
     pub fn at(&self, start: usize, time: usize, device: &Device) -> Rotation {
         let half = self.frequencies.len();
+        let end = start + time;
+        let scaling = self.scaling.as_ref();
+        let grown = (end > self.sizes.max_positions
+            && scaling.is_some_and(RopeScaling::is_dynamic))
+        .then(|| frequencies(scaling, self.sizes, end));
+        let frequencies = grown.as_ref().unwrap_or(&self.frequencies);
+        let factor = scaling.map_or(1.0, |scaling| scaling.attention_factor(self.sizes)) as f32;
         let (mut cos, mut sin) = (Vec::new(), Vec::new());
-        for position in start..start + time {
+        for position in start..end {
             let angle = |frequency: &f32| f64::from(position as f32 * frequency).sin_cos();
-            let rotations: Vec<(f64, f64)> = self.frequencies.iter().map(angle).collect();
+            let rotations: Vec<(f64, f64)> = frequencies.iter().map(angle).collect();
             for column in 0..2 * half {
                 // The first of a pair takes its partner with a negative sign.
                 let (pair, is_first) = match self.pairs {
@@ -128,8 +111,8 @@ impl Rotary {
                     Pairs::Interleaved => (column / 2, column % 2 == 0),
                 };
                 let (s, c) = rotations[pair];
-                cos.push(c as f32);
-                sin.push(if is_first { -s } else { s } as f32);
+                cos.push(c as f32 * factor);
+                sin.push(if is_first { -s } else { s } as f32 * factor);
             }
         }
         let shape = [1, time, 1, 2 * half];
@@ -139,6 +122,11 @@ impl Rotary {
             pairs: self.pairs,
         }
     }
+}
+
+fn frequencies(scaling: Option<&RopeScaling>, sizes: RopeSizes, length: usize) -> Vec<f32> {
+    let frequencies = RopeScaling::frequencies(scaling, sizes, length);
+    frequencies.into_iter().map(|f| f as f32).collect()
 }
 
 /// Rotations of consecutive positions; see [`Rotary::at`].

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Decoder, Llama};
 use crate::ConfigError;
-use crate::layers::RmsNorm;
 use crate::layers::positions::{Pairs, RopeScaling, Rotary};
+use crate::layers::{Activation, RmsNorm};
 
 /// Configuration of a [`Llama`], with the option names of Hugging Face's `LlamaConfig`. The default
 /// is Llama 2 7B.
@@ -34,8 +34,10 @@ pub struct LlamaConfig {
     pub head_dim: Option<usize>,
     /// Base of the RoPE frequencies.
     pub rope_theta: f64,
-    /// Llama 3.1's RoPE scaling.
+    /// Scaling of RoPE for contexts longer than in pretraining.
     pub rope_scaling: Option<RopeScaling>,
+    /// Activation function of the gate in the MLP.
+    pub hidden_act: Activation,
     /// Epsilon of RMS normalisation.
     pub rms_norm_eps: f64,
     /// Standard deviation of the initial weights.
@@ -63,6 +65,7 @@ impl Default for LlamaConfig {
             head_dim: None,
             rope_theta: 10_000.0,
             rope_scaling: None,
+            hidden_act: Activation::Silu,
             rms_norm_eps: 1e-5,
             initializer_range: 0.02,
             attention_dropout: 0.0,
@@ -130,6 +133,17 @@ impl LlamaConfig {
         self.head_dim.or(even_share).unwrap_or_default()
     }
 
+    /// Context length in tokens: `max_position_embeddings`, with dynamic scaling of RoPE times its
+    /// factor.
+    pub fn context_length(&self) -> usize {
+        match self.rope_scaling {
+            Some(RopeScaling::Dynamic { factor }) => {
+                (self.max_position_embeddings as f64 * factor) as usize
+            }
+            _ => self.max_position_embeddings,
+        }
+    }
+
     /// Number of parameters, computed without building the model.
     pub fn num_parameters(&self) -> usize {
         let (width, inner) = (self.hidden_size, self.intermediate_size);
@@ -157,6 +171,7 @@ impl LlamaConfig {
         ConfigError::require_positive("rope_theta", self.rope_theta)?;
         if let Some(scaling) = &self.rope_scaling {
             scaling.validate()?;
+            ConfigError::require_size("rope_scaling.factor", self.context_length())?;
         }
         ConfigError::require_positive("rms_norm_eps", self.rms_norm_eps)?;
         ConfigError::require_positive("initializer_range", self.initializer_range)?;
@@ -211,8 +226,9 @@ impl LlamaConfig {
     }
 
     pub(super) fn rotary(&self) -> Rotary {
-        let scaling = self.rope_scaling.as_ref();
-        Rotary::new(self.head_width(), self.rope_theta, scaling, Pairs::Halves)
+        let (width, scaling) = (self.head_width(), self.rope_scaling.as_ref());
+        let positions = self.max_position_embeddings;
+        Rotary::new(width, self.rope_theta, scaling, positions, Pairs::Halves)
     }
 
     /// Linear layer; a bias is initialised to zero.

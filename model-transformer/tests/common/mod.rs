@@ -9,7 +9,7 @@ use burn::nn::Dropout;
 use burn::tensor::{Device, Int, Tensor};
 use tinderbox_model_transformer::attention::{Heads, Mask};
 use tinderbox_model_transformer::layers::Activation;
-use tinderbox_model_transformer::layers::positions::RopeScaling;
+use tinderbox_model_transformer::layers::positions::{Llama3Scaling, RopeScaling};
 use tinderbox_model_transformer::{CausalLmConfig, GptConfig, LlamaConfig};
 
 pub use tinderbox_model::testing::{Fixture, assert_close, gradients_by_name, values};
@@ -100,12 +100,12 @@ pub fn llama3() -> Thin {
     }
 }
 
-pub const LLAMA3_SCALING: RopeScaling = RopeScaling {
+pub const LLAMA3_SCALING: RopeScaling = RopeScaling::Llama3(Llama3Scaling {
     factor: 4.0,
     low_freq_factor: 1.0,
     high_freq_factor: 4.0,
     original_max_position_embeddings: 20,
-};
+});
 
 pub fn thin_models() -> Vec<Thin> {
     vec![gpt2(), llama(), llama3()]

@@ -66,6 +66,7 @@ fn own_keys() -> Vec<String> {
     let every_field = ModelRecipe {
         name: String::new(),
         weights: Some(String::new()),
+        weights_key: Some(String::new()),
         strict: true,
         freeze_backbone: false,
         freeze_layers: Some(0),

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::problems::Problems;
+use crate::TrainError;
 
 /// One run, completely described. `D` is the `[data]` section: a table, or the section of one kind
 /// of work.
@@ -79,6 +80,14 @@ pub trait DataSection: Clone + Default + Serialize + DeserializeOwned {
     /// Paths of files and folders, which a resolved recipe holds as absolute ones.
     fn paths(&mut self) -> Vec<&mut PathBuf>;
 
+    /// Replaces settings that pretrained weights decide, before a run is recorded.
+    ///
+    /// # Errors
+    /// The weights cannot be read, or contradict the recipe.
+    fn settle(_recipe: &mut Recipe<Self>) -> Result<(), TrainError> {
+        Ok(())
+    }
+
     /// Reports every value that is out of range: of the section, of the model, and of options that
     /// are for other kinds.
     fn check(recipe: &Recipe<Self>, problems: &mut Problems);
@@ -89,13 +98,16 @@ pub trait DataSection: Clone + Default + Serialize + DeserializeOwned {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ModelRecipe {
-    /// Name from `tinderbox models`; for text encoders also `pretrained`, the network of the folder
+    /// Name from `tinderbox models`; for text models also `pretrained`, the network of the folder
     /// `weights`.
     pub name: String,
-    /// Initial weights: a file, a name from `tinderbox models --weights`, or, for an encoder, a
-    /// Hugging Face model folder. Random by default.
+    /// Initial weights: a file, a name from `tinderbox models --weights`, or, for an encoder or a
+    /// transformer language model, a Hugging Face model folder. Random by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
+    /// Key of the weights in a file that has several, such as `model_ema`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights_key: Option<String>,
     /// Require that all weights fit, except a head for another number of classes, which stays newly
     /// initialised. Otherwise weights that fit are loaded.
     pub strict: bool,
@@ -117,6 +129,7 @@ impl Default for ModelRecipe {
         Self {
             name: "simple_cnn".into(),
             weights: None,
+            weights_key: None,
             strict: true,
             freeze_backbone: false,
             freeze_layers: None,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use burn::module::Module;
+use tinderbox_weights::StateDict;
 
 use super::directory::RunDir;
 use crate::TrainError;
@@ -85,6 +86,15 @@ impl RunWeights {
         Ok(tinderbox_weights::load_bytes(
             model, self.bytes, &self.path,
         )?)
+    }
+
+    /// Checks that the weights can be read.
+    ///
+    /// # Errors
+    /// They are damaged.
+    pub fn check(&self) -> Result<(), TrainError> {
+        StateDict::from_bytes(self.bytes.clone(), &self.path)?;
+        Ok(())
     }
 
     /// Origin in words, such as "step 1880 (moving average)".

@@ -10,6 +10,7 @@ use zip::read::ZipFile;
 use zip::{CompressionMethod, ZipArchive, ZipReadOptions};
 
 use super::super::error::Refusal;
+use super::element::width;
 use super::input::Input;
 use super::pickle;
 use super::value::{Node, Pickle, Value};
@@ -175,19 +176,6 @@ fn open_legacy(bytes: &[u8]) -> Result<Container<'_>, Refusal> {
         storages.insert(storage.key.to_string(), start..input.position());
     }
     Ok(Container { pickle, storages })
-}
-
-/// Element size of a storage class, in bytes.
-fn width(class: &str) -> Option<u64> {
-    Some(match class {
-        "BoolStorage" | "ByteStorage" | "CharStorage" | "QInt8Storage" | "QUInt8Storage"
-        | "UntypedStorage" => 1,
-        "HalfStorage" | "BFloat16Storage" | "ShortStorage" => 2,
-        "FloatStorage" | "IntStorage" | "QInt32Storage" => 4,
-        "DoubleStorage" | "LongStorage" | "ComplexFloatStorage" => 8,
-        "ComplexDoubleStorage" => 16,
-        _ => return None,
-    })
 }
 
 fn big_endian() -> Refusal {

@@ -50,6 +50,8 @@ struct Machine<'a> {
     nodes: Vec<Node<'a>>,
     storages: Vec<Storage<'a>>,
     steps: usize,
+    /// Depth of the tensors that are being rebuilt.
+    nested: usize,
 }
 
 impl<'a> Machine<'a> {

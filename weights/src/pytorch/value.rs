@@ -54,6 +54,8 @@ pub(super) struct Storage<'a> {
 #[derive(Debug)]
 pub(super) struct Tensor<'a> {
     pub(super) storage: Storage<'a>,
+    /// Class of the storage, or name of the element type if the storage has none.
+    pub(super) class: &'a str,
     /// First element in the storage.
     pub(super) offset: usize,
     pub(super) shape: Vec<usize>,

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use tinderbox_train::kinds::image_classification::data::has_validation;
-use tinderbox_train::kinds::image_classification::{ImageEvaluation, ImageRecipe};
+use tinderbox_train::kinds::image_classification::{
+    ImageDataSource, ImageEvaluation, ImageRecipe, LoadedImageClassifier,
+};
 
 use super::{Args, Part, to_json};
 use crate::download::with_data;
@@ -18,9 +20,9 @@ pub(super) fn run(args: &Args) -> CliResult {
     let model = args
         .weights_file
         .open(&args.run, &args.checkpoint, &device)?;
-    let run = model.run().context(
-        "a weights file has no data to evaluate on: give a run directory, and the file with --weights",
-    )?;
+    let Some(run) = model.run() else {
+        return published(args, &model);
+    };
     let mut recipe: ImageRecipe = run.recipe_as()?;
     if args.data.is_some() {
         recipe.data.path.clone_from(&args.data);
@@ -47,6 +49,41 @@ pub(super) fn run(args: &Args) -> CliResult {
         return Ok(ExitCode::SUCCESS);
     }
     print_table(&report);
+    print_summary(args, &report);
+    println!("written: {}, {}", json_path.display(), svg_path.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Measures weights without a run on the class folders of `--data`.
+fn published(args: &Args, model: &LoadedImageClassifier) -> CliResult {
+    let data = args.data.as_ref().with_context(|| {
+        format!(
+            "{} is a weights file without data: name class folders with --data",
+            args.run.display()
+        )
+    })?;
+    let mut recipe = ImageRecipe::default();
+    recipe.data.source = ImageDataSource::Folder;
+    recipe.data.path = Some(data.clone());
+    let split = args.split.into();
+    let (report, note) =
+        with_data(|mut access| Ok(model.evaluate_published(&recipe, split, &mut access)?))?;
+    for name in &report.skipped {
+        eprintln!("left out: {name}");
+    }
+    if let Some(note) = note {
+        eprintln!("note: {note}");
+    }
+    if args.json {
+        println!("{}", to_json(&report)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    print_table(&report);
+    print_summary(args, &report);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_summary(args: &Args, report: &ImageEvaluation) {
     let name = match args.split {
         Part::Train => "training",
         Part::Validation => "validation",
@@ -61,8 +98,6 @@ pub(super) fn run(args: &Args) -> CliResult {
         percent(report.top5_accuracy).trim(),
         report.loss,
     );
-    println!("written: {}, {}", json_path.display(), svg_path.display());
-    Ok(ExitCode::SUCCESS)
 }
 
 fn print_table(report: &ImageEvaluation) {

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use tinderbox_train::kinds::language_modeling::LanguageRecipe;
+use anyhow::Context;
+use tinderbox_train::kinds::language_modeling::{LanguageEvaluation, LanguageRecipe};
 use tinderbox_train::report::plain::thousands;
 use tinderbox_train::run::RunDir;
 
@@ -30,9 +31,32 @@ pub(super) fn run(args: &Args, run: &RunDir) -> CliResult {
     if args.text.is_none() {
         args.write(run.path(), &json)?;
     }
+    print(args, &report, &json, &text);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Measures a model folder or a checkpoint of another program on `--text`.
+pub(super) fn published(args: &Args) -> CliResult {
+    let text = args.text.as_ref().with_context(|| {
+        format!(
+            "{} is a language model without a run: give a text with --text FILE",
+            args.run.display()
+        )
+    })?;
+    let device = args.device.open()?;
+    let mut options = args.checkpoint.language_model();
+    options.tokenizer.clone_from(&args.tokenizer);
+    let model = options.open(&args.run, &device)?;
+    let report = model.evaluate_text(args.sequence_length, text)?;
+    let json = to_json(&report)?;
+    print(args, &report, &json, &text.display().to_string());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(args: &Args, report: &LanguageEvaluation, json: &str, text: &str) {
     if args.json {
         println!("{json}");
-        return Ok(ExitCode::SUCCESS);
+        return;
     }
     let bits = match report.bits_per_character {
         Some(bits) => format!(", {bits:.4} bits per character"),
@@ -46,5 +70,4 @@ pub(super) fn run(args: &Args, run: &RunDir) -> CliResult {
         report.perplexity,
         report.loss,
     );
-    Ok(ExitCode::SUCCESS)
 }

@@ -211,6 +211,11 @@ fn check_sequences(data: &EncoderDataRecipe, problems: &mut Problems) {
 }
 
 fn check_encoder(model: &ModelRecipe, problems: &mut Problems) {
+    problems.require(
+        model.weights_key.is_none(),
+        "model.weights_key",
+        "is for image classifiers and language models",
+    );
     if model.name == PRETRAINED {
         // The folder is not opened here, so that the recipe of a run stays valid when it is gone.
         let rule = "must be a Hugging Face model folder for model.name = \"pretrained\"";

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tinderbox_data::Split;
-use tinderbox_data::image::PassedOver;
+use tinderbox_data::image::{ImageDataset, PassedOver};
 
 use super::data::{loader_config, open_dataset, validation_loader};
 use super::open::LoadedImageClassifier;
@@ -74,12 +74,68 @@ impl LoadedImageClassifier {
         let dataset = open_dataset(&recipe.data, recipe.seed, split, access)?;
         let labels = &self.bundle.labels;
         self.bundle.check_classes(dataset.classes())?;
+        let outputs: Vec<usize> = (0..labels.len()).collect();
+        self.measure(dataset, recipe, labels, &outputs)
+    }
+
+    /// Measures weights that were opened without a run on a split of the data of `recipe`. The
+    /// classes of the data are found among the labels by name; without labels they are those of the
+    /// network in order, which the returned note says.
+    ///
+    /// # Errors
+    /// The data cannot be read, or have a class that the network has not; the device failed.
+    pub fn evaluate_published(
+        &self,
+        recipe: &ImageRecipe,
+        split: Split,
+        access: &mut DataAccess,
+    ) -> Result<(ImageEvaluation, Option<String>), TrainError> {
+        let dataset = open_dataset(&recipe.data, recipe.seed, split, access)?;
+        let classes = dataset.classes().to_vec();
+        let labels = &self.bundle.labels;
+        let outputs = self.bundle.config.num_classes();
+        if labels.is_empty() {
+            if classes.len() > outputs {
+                return Err(TrainError::Mismatch(format!(
+                    "the data have {} classes, and the network {outputs}",
+                    classes.len()
+                )));
+            }
+            let note = format!(
+                "the weights have no class names: the {} classes of the data are taken for the first of {outputs} \
+                 outputs, in alphabetical order; name them with --labels FILE",
+                classes.len()
+            );
+            let places: Vec<usize> = (0..classes.len()).collect();
+            return Ok((
+                self.measure(dataset, recipe, &classes, &places)?,
+                Some(note),
+            ));
+        }
+        let place = |class: &String| {
+            let place = labels.iter().position(|label| label == class);
+            let unknown =
+                || format!("the data have a class `{class}`, which is not among the labels");
+            place.ok_or_else(|| TrainError::Mismatch(unknown()))
+        };
+        let places: Vec<usize> = classes.iter().map(place).collect::<Result<_, _>>()?;
+        Ok((self.measure(dataset, recipe, labels, &places)?, None))
+    }
+
+    /// `names` are the names of the outputs, and `places` the output of each class of the data.
+    fn measure(
+        &self,
+        dataset: ImageDataset,
+        recipe: &ImageRecipe,
+        names: &[String],
+        places: &[usize],
+    ) -> Result<ImageEvaluation, TrainError> {
         let classes = self.bundle.config.num_classes();
         let config = loader_config(recipe);
         let mut counts = Counts {
             loss: 0.0,
             top5: 0,
-            confusion: vec![vec![0; labels.len()]; labels.len()],
+            confusion: vec![vec![0; names.len()]; names.len()],
             skipped: Vec::new(),
             passed_over: dataset.passed_over(),
         };
@@ -89,6 +145,7 @@ impl LoadedImageClassifier {
             let truths = batch.labels.clone();
             let (images, _) = batch.into_tensors(&self.device);
             let logits = read_logits(self.model.forward(images))?;
+            let truths = truths.into_iter().map(|truth| places[truth]);
             for (row, truth) in logits.chunks_exact(classes).zip(truths) {
                 let ranked = ranked(row);
                 let place = ranked.iter().position(|(class, _)| *class == truth);
@@ -102,10 +159,10 @@ impl LoadedImageClassifier {
             }
         }
         counts.skipped = loader.skipped();
-        Ok(self.scores(counts))
+        Ok(self.scores(counts, names))
     }
 
-    fn scores(&self, counts: Counts) -> ImageEvaluation {
+    fn scores(&self, counts: Counts, names: &[String]) -> ImageEvaluation {
         let confusion = counts.confusion;
         let images: u64 = confusion.iter().flatten().sum();
         let correct: u64 = (0..confusion.len())
@@ -130,7 +187,7 @@ impl LoadedImageClassifier {
             loss: counts.loss / images.max(1) as f64,
             top1_accuracy: ratio(correct, images),
             top5_accuracy: ratio(counts.top5, images),
-            classes: self.bundle.labels.iter().enumerate().map(class).collect(),
+            classes: names.iter().enumerate().map(class).collect(),
             confusion,
             skipped: counts.skipped,
             passed_over: counts.passed_over,

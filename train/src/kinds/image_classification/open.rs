@@ -1,5 +1,6 @@
 //! Opening a trained image classifier.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -7,11 +8,11 @@ use burn::tensor::Device;
 use tinderbox_model_cnn::ImageClassifier;
 use tinderbox_model_cnn::registry::{self, InputInfo};
 use tinderbox_model_cnn::weights::known;
-use tinderbox_weights::{LoadOptions, Mismatch, StateDict};
+use tinderbox_weights::{LoadOptions, Mismatch, parameter_names};
 
 use super::bundle::ImageBundle;
 use super::data::preprocess;
-use super::pretrained::locate;
+use super::pretrained::{locate, read};
 use super::recipe::ImageDataRecipe;
 use crate::TrainError;
 use crate::kinds::classes::class_name;
@@ -81,6 +82,8 @@ pub struct OpenOptions {
     /// Weights to use in place of a run's own: a file, or a name of
     /// [`known`](tinderbox_model_cnn::weights::known).
     pub weights: Option<String>,
+    /// Key of the weights in a file that has several, such as `model_ema`.
+    pub weights_key: Option<String>,
     /// Require every weight to match the model. Default: true.
     pub strict: bool,
     /// Architecture of a weights file that is opened without a run, by its name in the registry.
@@ -95,6 +98,7 @@ impl Default for OpenOptions {
             checkpoint: Which::Best,
             live: false,
             weights: None,
+            weights_key: None,
             strict: true,
             model: None,
             labels: None,
@@ -121,6 +125,13 @@ impl OpenOptions {
     #[must_use]
     pub fn with_weights(mut self, weights: impl Into<String>) -> Self {
         self.weights = Some(weights.into());
+        self
+    }
+
+    /// Sets the key of the weights in a file that has several.
+    #[must_use]
+    pub fn with_weights_key(mut self, key: Option<String>) -> Self {
+        self.weights_key = key;
         self
     }
 
@@ -220,7 +231,7 @@ impl OpenOptions {
         let info = registry::find(model).ok_or_else(|| unknown_model(model))?;
         let file = locate(name, info.name, access)?;
         let mut config = (info.config)();
-        if let Some(classes) = num_classes(&file, config.init(device)?.head_name())? {
+        if let Some(classes) = self.num_classes(&file, &config.init(device)?)? {
             config = config.with_num_classes(classes);
         }
         // Published weights were measured with a resize and crop of their own.
@@ -249,7 +260,8 @@ impl OpenOptions {
             ..LoadOptions::default()
         };
         let model = bundle.config.init(device)?;
-        let (model, not_loaded) = tinderbox_weights::load_with(model, file, &options)?;
+        let dict = read(file, self.weights_key.as_deref())?;
+        let (model, not_loaded) = tinderbox_weights::load_dict(model, dict, &options, file)?;
         Ok(LoadedImageClassifier {
             bundle,
             model,
@@ -258,6 +270,19 @@ impl OpenOptions {
             device: device.clone(),
             run,
         })
+    }
+
+    /// Number of classes of the head of `model` in a weights file.
+    fn num_classes(
+        &self,
+        path: &Path,
+        model: &ImageClassifier,
+    ) -> Result<Option<usize>, TrainError> {
+        let names: BTreeSet<String> = parameter_names(model).into_iter().collect();
+        let weights = read(path, self.weights_key.as_deref())?;
+        let weights = weights.find(names.len(), |name| names.contains(name), path)?;
+        let bias = weights.shape(&format!("{}.bias", model.head_name()));
+        Ok(bias.and_then(|shape| shape.first().copied()))
     }
 
     fn read_labels(&self, classes: usize) -> Result<Vec<String>, TrainError> {
@@ -293,11 +318,4 @@ fn unknown_model(name: &str) -> TrainError {
         Some(nearest) => format!("there is no model `{name}`; did you mean `{nearest}`?"),
         None => format!("there is no model `{name}`; `tinderbox models` lists them"),
     })
-}
-
-/// Number of classes of the head in a weights file.
-fn num_classes(path: &Path, head: &str) -> Result<Option<usize>, TrainError> {
-    let weights = StateDict::read(path)?;
-    let bias = weights.shape(&format!("{head}.bias"));
-    Ok(bias.and_then(|shape| shape.first().copied()))
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use tinderbox_data::download::{Checksum, RemoteFile, fetch};
 use tinderbox_model_cnn::ImageClassifier;
-use tinderbox_model_cnn::weights::LoadOptions;
 use tinderbox_model_cnn::weights::known::{self, KnownWeights};
+use tinderbox_model_cnn::weights::{LoadOptions, StateDict, WeightsError, load_dict};
 
 use crate::TrainError;
 use crate::pretrained::{DataAccess, not_loaded};
@@ -53,6 +53,15 @@ fn download(weights: &KnownWeights, access: &mut DataAccess) -> Result<PathBuf, 
     )?)
 }
 
+/// Reads a weights file; `key` chooses among several sets of weights in it.
+pub(super) fn read(path: &Path, key: Option<&str>) -> Result<StateDict, WeightsError> {
+    let dict = StateDict::read(path)?;
+    match key {
+        Some(key) => dict.at(key, path),
+        None => Ok(dict),
+    }
+}
+
 /// Loads the pretrained weights of the recipe into `model`, if it names any. A head for another
 /// number of classes stays as it is. `note` receives what was loaded and what was not.
 ///
@@ -72,7 +81,8 @@ pub(super) fn load(
         strict: recipe.strict,
         head: Some(head.clone()),
     };
-    let (model, left) = tinderbox_weights::load_with(model, &path, &options)?;
+    let dict = read(&path, recipe.weights_key.as_deref())?;
+    let (model, left) = load_dict(model, dict, &options, &path)?;
     context.note(&format!(
         "loaded pretrained weights from {}",
         path.display()

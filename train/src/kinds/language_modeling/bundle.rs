@@ -1,5 +1,6 @@
 //! Files of a language model besides its weights.
 
+use serde::{Deserialize, Serialize};
 use tinderbox_data::text::Tokenizer;
 
 use super::model::LanguageModelConfig;
@@ -14,6 +15,17 @@ pub struct LanguageBundle {
     pub config: LanguageModelConfig,
     /// Tokenizer.
     pub tokenizer: Tokenizer,
+    /// Tokens that end a text, as the folder of the pretrained weights says; by default the
+    /// tokenizer's.
+    pub ends: Option<Vec<u32>>,
+}
+
+/// Tokens that end a text, in Hugging Face's format.
+const GENERATION: &str = "generation_config.json";
+
+#[derive(Serialize, Deserialize)]
+struct Generation {
+    eos_token_id: Vec<u32>,
 }
 
 impl LanguageBundle {
@@ -37,10 +49,14 @@ pub(super) fn check_tokens(found: &Tokenizer, recorded: &Tokenizer) -> Result<()
 }
 
 impl Bundle for LanguageBundle {
-    const FILES: &'static [&'static str] = &[MODEL_CONFIG, TOKENIZER];
+    const FILES: &'static [&'static str] = &[MODEL_CONFIG, TOKENIZER, GENERATION];
 
     fn write(&self, run: &RunDir) -> Result<(), TrainError> {
         run.write_json(MODEL_CONFIG, &self.config)?;
+        if let Some(ends) = &self.ends {
+            let eos_token_id = ends.clone();
+            run.write_json(GENERATION, &Generation { eos_token_id })?;
+        }
         run.write_tokenizer(&self.tokenizer)
     }
 
@@ -51,7 +67,11 @@ impl Bundle for LanguageBundle {
             .validate()
             .map_err(|error| TrainError::corrupt(&run.path().join(MODEL_CONFIG), error))?;
         Ok(Self {
-            tokenizer: run.read_tokenizer(config.vocab_size())?,
+            tokenizer: run.read_tokenizer(usize::MAX)?,
+            ends: match run.path().join(GENERATION).is_file() {
+                true => Some(run.read_json::<Generation>(GENERATION)?.eos_token_id),
+                false => None,
+            },
             config,
         })
     }

@@ -10,12 +10,12 @@ use tinderbox_data::text::language::plain::{self, By};
 use tinderbox_data::text::language::{
     Corpus, Streams, TokenShards, Tokens, Windows, penn_treebank, treebank,
 };
+use tinderbox_model_transformer::huggingface;
 
 use super::bundle::LanguageBundle;
+use super::fit::{check_corpus, check_kind, fitted, folder};
 use super::model::LanguageModelConfig;
-use super::recipe::{
-    LanguageDataRecipe, LanguageDataSource, LanguageRecipe, TextUnit, model_config,
-};
+use super::recipe::{LanguageDataRecipe, LanguageDataSource, LanguageRecipe, TextUnit};
 use super::token_source::TokenSource;
 use crate::TrainError;
 
@@ -24,18 +24,31 @@ use crate::TrainError;
 /// # Errors
 /// The text is missing or invalid.
 pub fn open_corpus(data: &LanguageDataRecipe, seed: u64) -> Result<Corpus, TrainError> {
+    open_corpus_with(data, seed, None)
+}
+
+/// As [`open_corpus`], with the tokenizer of a run in place of the file that it was read from.
+///
+/// # Errors
+/// As [`open_corpus`].
+pub fn open_corpus_with(
+    data: &LanguageDataRecipe,
+    seed: u64,
+    own: Option<&Tokenizer>,
+) -> Result<Corpus, TrainError> {
     Ok(match data.source {
         LanguageDataSource::Grammar => grammar::corpus(seed, data.train_size, data.val_size)?,
         LanguageDataSource::PennTreebank => penn_treebank::open(given_path(data)?)?,
         LanguageDataSource::Treebank => treebank::open(given_path(data)?, &data.treebank)?,
         LanguageDataSource::Text => {
-            let by = match (data.unit, &data.tokenizer) {
-                (TextUnit::Words, _) => By::Words {
+            let by = match (data.unit, own, &data.tokenizer) {
+                (TextUnit::Words, ..) => By::Words {
                     vocabulary: data.vocab_size,
                 },
-                (TextUnit::Characters, _) => By::Characters,
-                (TextUnit::Tokenizer, Some(path)) => By::Tokenizer(Tokenizer::open(path)?),
-                (TextUnit::Tokenizer, None) => {
+                (TextUnit::Characters, ..) => By::Characters,
+                (TextUnit::Tokenizer, Some(own), _) => By::Tokenizer(own.clone()),
+                (TextUnit::Tokenizer, None, Some(path)) => By::Tokenizer(Tokenizer::open(path)?),
+                (TextUnit::Tokenizer, None, None) => {
                     return Err(TrainError::Mismatch("data.tokenizer is not given".into()));
                 }
             };
@@ -76,15 +89,20 @@ impl LanguageRun {
         let text_model = match recorded {
             Some(recorded) => recorded.with_same_tokens(&corpus.tokenizer)?,
             None => LanguageBundle {
-                config: fitted(recipe, &corpus.tokenizer)?,
-                tokenizer: corpus.tokenizer,
+                config: fitted(recipe, &corpus)?,
+                ends: folder(&recipe.model)
+                    .map(|folder| ends(&folder))
+                    .transpose()?,
+                tokenizer: corpus.tokenizer.clone(),
             },
         };
         let config = &text_model.config;
+        check_corpus(&corpus, config.vocab_size())?;
         check_kind(recipe, data, config)?;
         let train = training_loader(recipe, data, config, corpus.train)?;
         let start = text_model.tokenizer.end_of_text();
-        let validation = evaluation_loader(recipe, config, corpus.validation, start)?;
+        let shape = EvaluationShape::from(recipe);
+        let validation = evaluation_loader(&shape, config, corpus.validation, start)?;
         Ok(Self {
             text_model,
             train,
@@ -93,63 +111,9 @@ impl LanguageRun {
     }
 }
 
-/// Configuration of the model, with the vocabulary size of the tokenizer unless given.
-fn fitted(
-    recipe: &LanguageRecipe,
-    tokenizer: &Tokenizer,
-) -> Result<LanguageModelConfig, TrainError> {
-    let mut model = recipe.model.clone();
-    let tokens = tokenizer.vocab_size();
-    let size = i64::try_from(tokens).unwrap_or(i64::MAX);
-    model
-        .options
-        .entry("vocab_size")
-        .or_insert(toml::Value::Integer(size));
-    let config =
-        model_config(&model).map_err(|problems| TrainError::Mismatch(problems.join("; ")))?;
-    config.validate()?;
-    if config.vocab_size() < tokens {
-        return Err(TrainError::Mismatch(format!(
-            "the text has {tokens} distinct tokens, but model.vocab_size is {}",
-            config.vocab_size()
-        )));
-    }
-    Ok(config)
-}
-
-/// Refuses options of the other kind of model, rather than ignore them.
-fn check_kind(
-    recipe: &LanguageRecipe,
-    data: &LanguageDataRecipe,
-    config: &LanguageModelConfig,
-) -> Result<(), TrainError> {
-    let Some(length) = config.context_length() else {
-        return match data.eval_stride {
-            Some(_) => Err(only("data.eval_stride", "attention")),
-            None => Ok(()),
-        };
-    };
-    if data.sequence_length > length {
-        return Err(TrainError::Mismatch(format!(
-            "data.sequence_length is {} and the model sees {length} tokens at once; shorten it, or lengthen the model's \
-             context",
-            data.sequence_length
-        )));
-    }
-    for (key, is_asked_for) in [
-        ("data.vary_length", data.vary_length),
-        ("train.ar_alpha", recipe.train.ar_alpha > 0.0),
-        ("train.tar_beta", recipe.train.tar_beta > 0.0),
-    ] {
-        if is_asked_for {
-            return Err(only(key, "recurrent"));
-        }
-    }
-    Ok(())
-}
-
-fn only(key: &str, kind: &str) -> TrainError {
-    TrainError::Mismatch(format!("{key} is for {kind} models"))
+/// Tokens that end a text, as a model folder says.
+fn ends(folder: &Path) -> Result<Vec<u32>, TrainError> {
+    Ok(huggingface::read_generation_defaults(folder)?.ends)
 }
 
 fn training_loader(
@@ -170,7 +134,39 @@ fn training_loader(
             (TokenSource::Windows(windows), rows)
         }
     };
-    loader(recipe, source, batch_size, recipe.train.drop_last)
+    loader(
+        recipe.train.workers,
+        source,
+        batch_size,
+        recipe.train.drop_last,
+    )
+}
+
+/// Lengths and numbers of an evaluation.
+#[derive(Clone, Copy, Debug)]
+pub struct EvaluationShape {
+    /// Sequence length in tokens.
+    pub sequence_length: usize,
+    /// Rows of a batch.
+    pub batch_size: usize,
+    /// Loader threads.
+    pub workers: usize,
+    /// Streams of a recurrent model.
+    pub streams: usize,
+    /// Stride of an attention model's windows.
+    pub stride: Option<usize>,
+}
+
+impl From<&LanguageRecipe> for EvaluationShape {
+    fn from(recipe: &LanguageRecipe) -> Self {
+        Self {
+            sequence_length: recipe.data.sequence_length,
+            batch_size: recipe.train.batch_size,
+            workers: recipe.train.workers,
+            streams: recipe.data.eval_streams,
+            stride: recipe.data.eval_stride,
+        }
+    }
 }
 
 /// Loads `tokens` in order, with every token as a target once. `start` is the end-of-text token.
@@ -178,36 +174,35 @@ fn training_loader(
 /// # Errors
 /// `tokens` is empty.
 pub fn evaluation_loader(
-    recipe: &LanguageRecipe,
+    shape: &EvaluationShape,
     config: &LanguageModelConfig,
     tokens: Tokens,
     start: Option<u32>,
 ) -> Result<Loader<TokenSource>, TrainError> {
-    let data = &recipe.data;
-    let time = data.sequence_length;
+    let time = shape.sequence_length;
     let (source, batch_size) = match config {
         LanguageModelConfig::Recurrent(_) => {
-            let streams = data.eval_streams.min(tokens.len().max(1));
+            let streams = shape.streams.min(tokens.len().max(1));
             let streams = Streams::evaluation(tokens, streams, time, start)?;
             (TokenSource::Streams(streams), 1)
         }
         LanguageModelConfig::Attention(_) => {
-            let windows = Windows::evaluation(tokens, time, data.eval_stride, start)?;
-            (TokenSource::Windows(windows), recipe.train.batch_size)
+            let windows = Windows::evaluation(tokens, time, shape.stride, start)?;
+            (TokenSource::Windows(windows), shape.batch_size)
         }
     };
-    loader(recipe, source, batch_size, false)
+    loader(shape.workers, source, batch_size, false)
 }
 
 fn loader(
-    recipe: &LanguageRecipe,
+    workers: usize,
     source: TokenSource,
     batch_size: usize,
     drop_last: bool,
 ) -> Result<Loader<TokenSource>, TrainError> {
     // Not shuffled: streams are ordered, and training windows have random positions anyway.
     let config = LoaderConfig::new(batch_size)
-        .with_workers(recipe.train.workers)
+        .with_workers(workers)
         .with_drop_last(drop_last);
     Ok(Loader::new(Arc::new(source), config)?)
 }

@@ -7,13 +7,17 @@ use tinderbox_data::Split;
 use tinderbox_data::text::language::{Corpus, Tokens};
 
 use super::bundle::check_tokens;
-use super::data::{evaluation_loader, open_corpus};
+use super::data::{EvaluationShape, evaluation_loader, open_corpus_with};
+use super::fit::check_rows;
 use super::open::LoadedLanguageModel;
 use super::recipe::LanguageRecipe;
 use super::task::LanguageModelingTask;
 use crate::TrainError;
 use crate::metrics::Tally;
 use crate::task::{HiddenState, Task};
+
+/// Maximum default length of the windows in which a published model reads a text.
+pub const LONGEST_WINDOW: usize = 1024;
 
 /// Metrics of a language model on a text.
 #[derive(Clone, Debug, Serialize)]
@@ -48,7 +52,7 @@ impl LoadedLanguageModel {
             validation,
             test,
             characters,
-        } = open_corpus(&recipe.data, recipe.seed)?;
+        } = open_corpus_with(&recipe.data, recipe.seed, Some(&self.tokenizer))?;
         check_tokens(&tokenizer, &self.tokenizer)?;
         let (tokens, index) = match split {
             Split::Train => (Some(train), 0),
@@ -56,7 +60,10 @@ impl LoadedLanguageModel {
             Split::Test => (test, 2),
         };
         let missing = || TrainError::Mismatch("these data have no test split".into());
-        self.measure(recipe, tokens.ok_or_else(missing)?, characters[index])
+        let start = self.tokenizer.end_of_text();
+        let task = LanguageModelingTask::new(recipe, &self.tokenizer);
+        let tokens = tokens.ok_or_else(missing)?;
+        self.measure(&task, &recipe.into(), tokens, start, characters[index])
     }
 
     /// Measures a run's model on a text file, every token once, in rows as long as in `recipe`.
@@ -68,26 +75,66 @@ impl LoadedLanguageModel {
         recipe: &LanguageRecipe,
         path: impl AsRef<Path>,
     ) -> Result<LanguageEvaluation, TrainError> {
+        let (tokens, characters) = self.read(path.as_ref())?;
+        let start = self.tokenizer.end_of_text();
+        let task = LanguageModelingTask::new(recipe, &self.tokenizer);
+        self.measure(&task, &recipe.into(), tokens, start, characters)
+    }
+
+    /// Measures a published model on a text file, every token once. The text is cut into windows of
+    /// `sequence_length` tokens side by side, by default the context length, but at most
+    /// [`LONGEST_WINDOW`]. The first token is predicted from the token that begins a text.
+    ///
+    /// # Errors
+    /// The file cannot be read; `sequence_length` is 0 or exceeds the context; the device failed.
+    pub fn evaluate_text(
+        &self,
+        sequence_length: Option<usize>,
+        path: impl AsRef<Path>,
+    ) -> Result<LanguageEvaluation, TrainError> {
+        let context = self.config.context_length().unwrap_or(LONGEST_WINDOW);
+        let length = sequence_length.unwrap_or(context.min(LONGEST_WINDOW));
+        if length > context {
+            return Err(TrainError::Usage(format!(
+                "a sequence of {length} tokens exceeds the model's context of {context}"
+            )));
+        }
+        let shape = EvaluationShape {
+            sequence_length: length,
+            batch_size: 1,
+            workers: 1,
+            streams: 1,
+            stride: None,
+        };
+        let (tokens, characters) = self.read(path.as_ref())?;
+        let tokenizer = &self.tokenizer;
+        let start = tokenizer.beginning_of_text().or(tokenizer.end_of_text());
+        let start = start.filter(|start| (*start as usize) < self.config.vocab_size());
+        let task = LanguageModelingTask::new(&LanguageRecipe::default(), tokenizer);
+        self.measure(&task, &shape, tokens, start, characters)
+    }
+
+    /// The tokens of a text file, and its number of characters.
+    fn read(&self, path: &Path) -> Result<(Tokens, u64), TrainError> {
         let mut ids = Vec::new();
-        let characters = self.tokenizer.encode_file(path.as_ref(), |part| {
+        let characters = self.tokenizer.encode_file(path, |part| {
             ids.extend_from_slice(part);
             Ok(())
         })?;
-        self.measure(recipe, ids.into(), characters)
+        Ok((ids.into(), characters))
     }
 
-    /// `characters` is 0 where unknown.
+    /// `start` is the token before the first; `characters` is 0 where unknown.
     fn measure(
         &self,
-        recipe: &LanguageRecipe,
+        task: &LanguageModelingTask,
+        shape: &EvaluationShape,
         tokens: Tokens,
+        start: Option<u32>,
         characters: u64,
     ) -> Result<LanguageEvaluation, TrainError> {
-        let unknown = || TrainError::Usage("only models of runs can be evaluated".into());
-        let config = self.config.as_ref().ok_or_else(unknown)?;
-        let task = LanguageModelingTask::new(recipe, &self.tokenizer);
-        let start = self.tokenizer.end_of_text();
-        let loader = evaluation_loader(recipe, config, tokens, start)?;
+        check_rows(&tokens, &self.tokenizer, self.config.vocab_size())?;
+        let loader = evaluation_loader(shape, &self.config, tokens, start)?;
         let mut tally = Tally::default();
         let mut hidden_state = HiddenState::new();
         for batch in loader.epoch(0, 0) {

@@ -153,6 +153,9 @@ impl LoadedLanguageModel {
         options: &GenerateOptions,
         show: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generated, TrainError> {
+        if let Some(defaults) = &self.defaults {
+            defaults.check(options.sampling.temperature == 0.0)?;
+        }
         let sampler = Sampler::new(options.sampling.clone(), options.seed)?;
         let sampler = sampler.for_sample(options.sample);
         let stops = options.stop.iter().filter(|stop| !stop.is_empty());
@@ -170,7 +173,7 @@ impl LoadedLanguageModel {
         for choice in generate(predictor, &ids, sampler).take(options.max_tokens) {
             let choice = choice.map_err(from_generate)?;
             tokens.push(self.token(choice));
-            if self.tokenizer.ends_text(choice.token) {
+            if self.ends_text(choice.token) {
                 finish_reason = FinishReason::EndOfText;
                 break;
             }

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use tinderbox_model_rnn::{RnnLm, RnnLmConfig};
 use tinderbox_model_transformer::huggingface;
-use tinderbox_weights::WeightsError;
+use tinderbox_weights::{LoadOptions, Mismatch};
 
 use crate::TrainError;
 
@@ -112,17 +112,28 @@ pub enum LanguageModel {
 }
 
 impl LanguageModel {
-    /// Loads the weights at `path`, all of which must fit. The file may hold a head that is tied to
-    /// the embeddings a second time, and either of GPT-2's two spellings of names.
+    /// Loads the weights at `path`, a file or a Hugging Face model folder, as far as `options`
+    /// allow; `key` chooses among several in a file. Names and layouts may be those of any program
+    /// in circulation; see [`huggingface::load`]. Returns what was not loaded.
     ///
     /// # Errors
     /// The file cannot be read or belongs to another model.
-    pub fn with_weights(self, path: &Path) -> Result<Self, WeightsError> {
+    pub fn with_weights(
+        self,
+        path: &Path,
+        key: Option<&str>,
+        options: &LoadOptions,
+    ) -> Result<(Self, Mismatch), TrainError> {
         Ok(match self {
             Self::Recurrent(model) => {
-                Self::Recurrent(tinderbox_model_rnn::weights::load_lm(model, path)?)
+                let (model, left) =
+                    tinderbox_model_rnn::weights::load_lm_with(model, path, key, options)?;
+                (Self::Recurrent(model), left)
             }
-            Self::Attention(model) => Self::Attention(huggingface::load(model, path)?),
+            Self::Attention(model) => {
+                let (model, left) = huggingface::load_with(model, path, key, options)?;
+                (Self::Attention(model), left)
+            }
         })
     }
 

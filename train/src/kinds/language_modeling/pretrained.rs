@@ -20,16 +20,12 @@ pub(super) fn load(
     let Some(name) = &recipe.weights else {
         return Ok(model);
     };
-    if recipe.strict {
-        let model = model.with_weights(name.as_ref())?;
-        note(&format!("loaded pretrained weights from {name}"));
-        return Ok(model);
-    }
     let options = LoadOptions {
-        strict: false,
+        strict: recipe.strict,
         head: None,
     };
-    let (model, left) = tinderbox_weights::load_with(model, name.as_ref(), &options)?;
+    let (model, left) =
+        model.with_weights(name.as_ref(), recipe.weights_key.as_deref(), &options)?;
     note(&format!("loaded pretrained weights from {name}"));
     if !left.is_empty() {
         note(&not_loaded(&left));

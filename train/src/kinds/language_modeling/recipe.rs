@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tinderbox_data::text::language::treebank::Options as TreebankOptions;
+use tinderbox_model_transformer::huggingface;
 
+use super::fit;
 use super::model::{LanguageModelConfig, LanguageModelInfo};
+use crate::TrainError;
 use crate::recipe::{DataSection, ModelRecipe, Problems, Recipe};
 
 /// A recipe for language modelling.
@@ -115,12 +118,13 @@ impl DataSection for LanguageDataRecipe {
         self.path.iter_mut().chain(&mut self.tokenizer).collect()
     }
 
+    fn settle(recipe: &mut Recipe<Self>) -> Result<(), TrainError> {
+        fit::settle(recipe)
+    }
+
     fn check(recipe: &Recipe<Self>, problems: &mut Problems) {
-        match model_config(&recipe.model) {
-            Ok(config) => problems.take(config.validate()),
-            Err(found) => problems.extend(found),
-        }
-        check_text(&recipe.data, problems);
+        check_model(&recipe.model, problems);
+        check_text(&recipe.data, &recipe.model, problems);
         problems.require(
             !recipe.model.freeze_backbone,
             "model.freeze_backbone",
@@ -130,27 +134,65 @@ impl DataSection for LanguageDataRecipe {
     }
 }
 
-/// The model of a recipe: its defaults, overridden by the options of the section.
+/// The model of a recipe: its defaults, overridden by the options of the section. If the weights are
+/// a model folder, the network is that folder's, whatever the name.
 ///
 /// # Errors
-/// A sentence per problem: an unknown name, an unknown option, a value of the wrong type.
+/// A sentence per problem: an unknown name, an unknown option, a value of the wrong type,
+/// an unreadable folder.
 pub fn model_config(model: &ModelRecipe) -> Result<LanguageModelConfig, Vec<String>> {
+    if let Some(folder) = fit::folder(model) {
+        let config = huggingface::read_config(&folder);
+        let config = config.map_err(|e| vec![format!("model.weights: {e}")])?;
+        return model.with_options(&LanguageModelConfig::Attention(config));
+    }
+    if model.name == PRETRAINED {
+        return Err(vec![match &model.weights {
+            Some(weights) => format!("model.weights: there is no folder {weights}"),
+            None => NO_FOLDER.into(),
+        }]);
+    }
     let models = LanguageModelInfo::all();
     match models.iter().find(|info| info.name == model.name) {
         Some(info) => model.with_options(&info.config),
-        None => Err(model.unknown(models.iter().map(|info| info.name))),
+        None => {
+            let names = models.iter().map(|info| info.name);
+            Err(model.unknown(names.chain([PRETRAINED])))
+        }
     }
 }
 
-fn check_text(data: &LanguageDataRecipe, problems: &mut Problems) {
+/// Name of the network of a model folder.
+pub(super) const PRETRAINED: &str = "pretrained";
+const NO_FOLDER: &str =
+    "model.weights must be a Hugging Face model folder for model.name = \"pretrained\"";
+
+fn check_model(model: &ModelRecipe, problems: &mut Problems) {
+    // The folder is not opened here, so that the recipe of a run stays valid when it is gone.
+    if model.name == PRETRAINED || fit::folder(model).is_some() {
+        problems.require(
+            model.weights.is_some(),
+            "model.weights",
+            "must be a Hugging Face model folder for model.name = \"pretrained\"",
+        );
+        return;
+    }
+    match model_config(model) {
+        Ok(config) => problems.take(config.validate()),
+        Err(found) => problems.extend(found),
+    }
+}
+
+fn check_text(data: &LanguageDataRecipe, model: &ModelRecipe, problems: &mut Problems) {
     problems.require(
         data.source == LanguageDataSource::Grammar || data.path.is_some(),
         "data.path",
         "must be given for this data.source",
     );
     let is_plain = data.source == LanguageDataSource::Text;
+    let has_own = data.unit == TextUnit::Tokenizer && model.weights.is_some();
     problems.require(
-        !is_plain || (data.unit == TextUnit::Tokenizer) == data.tokenizer.is_some(),
+        !is_plain || has_own || (data.unit == TextUnit::Tokenizer) == data.tokenizer.is_some(),
         "data.tokenizer",
         "must be given for data.unit = \"tokenizer\", and only for it",
     );

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::bundle::LanguageBundle;
 use super::data::LanguageRun;
+use super::fit;
 use super::pretrained;
 use super::recipe::{LanguageDataRecipe, LanguageRecipe};
 use super::task::LanguageModelingTask;
@@ -44,6 +45,12 @@ fn prepare(
     let config = &text_model.config;
     let mut model = init_model(recipe.seed, &device, || config.init(&device))?;
     if begins_anew(start)? {
+        if let Some(folder) = fit::folder(&recipe.model) {
+            context.note(&format!(
+                "network and tokenizer are those of {}",
+                folder.display()
+            ));
+        }
         model = pretrained::load(model, &recipe.model, &mut |note| context.note(note))?;
     }
     Ok(Prepared {

@@ -1,8 +1,11 @@
 //! Calls that build tensors.
 
 use super::super::super::error::Refusal;
-use super::super::value::{Node, Storage, Tensor, Value};
+use super::super::value::{Global, Node, Storage, Tensor, Value};
 use super::{Machine, dict};
+
+/// Maximum depth of rebuilt tensors within each other.
+const MAX_NESTED: usize = 4;
 
 impl<'a> Machine<'a> {
     /// Persistent id `('storage', class, key, device, length)`, in old files with `(key, offset,
@@ -59,13 +62,28 @@ impl<'a> Machine<'a> {
                 self.charge(items.len())?;
                 self.make(dict(items));
             }
-            Some(("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2")) => {
+            Some((
+                "torch._utils",
+                "_rebuild_tensor" | "_rebuild_tensor_v2" | "_rebuild_tensor_v3",
+            )) => {
                 let tensor = self.tensor(arguments);
                 let tensor = tensor
                     .ok_or_else(|| Refusal::format("a tensor in it has no proper description"))?;
                 self.charge(tensor.shape.len() + tensor.strides.len())?;
                 self.make(Node::Tensor(tensor));
             }
+            // A tensor with attributes: the function that rebuilds it, its class, the function's
+            // arguments, the attributes.
+            Some(("torch._tensor", "_rebuild_from_type_v2")) => match *arguments {
+                [function, class, inner, ..]
+                    if self.as_global(class).is_some_and(is_plain) && self.nested < MAX_NESTED =>
+                {
+                    self.nested += 1;
+                    self.call(function, inner)?;
+                    self.nested -= 1;
+                }
+                _ => self.object(class),
+            },
             Some(("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state")) => {
                 let tensor = arguments.first().copied().unwrap_or(Value::Other);
                 self.push(tensor);
@@ -75,9 +93,10 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Tensor from the arguments `storage, offset, shape, strides, ..`.
+    /// Tensor from the arguments `storage, offset, shape, strides, ..`, and of the third version
+    /// `requires_grad, hooks, dtype`.
     fn tensor(&self, arguments: &[Value<'a>]) -> Option<Tensor<'a>> {
-        let [Value::Node(storage), offset, shape, strides, ..] = arguments else {
+        let [Value::Node(storage), offset, shape, strides, rest @ ..] = arguments else {
             return None;
         };
         let Node::Storage(storage) = self.nodes.get(*storage)? else {
@@ -87,13 +106,24 @@ impl<'a> Machine<'a> {
             let values = self.as_sequence(*value)?;
             values.iter().map(unsigned).collect()
         };
+        let dtype = rest.get(2).and_then(|dtype| self.as_global(*dtype));
+        let dtype = dtype.filter(|dtype| dtype.module == "torch");
         Some(Tensor {
+            class: dtype.map_or(storage.class, |dtype| dtype.name),
             storage: *storage,
             offset: storage.offset.checked_add(unsigned(offset)?)?,
             shape: numbers(shape)?,
             strides: numbers(strides)?,
         })
     }
+}
+
+/// True for classes whose tensors are their elements.
+fn is_plain(class: Global) -> bool {
+    matches!(
+        (class.module, class.name),
+        ("torch", "Tensor") | ("torch.nn.parameter", "Parameter" | "Buffer")
+    )
 }
 
 fn unsigned(value: &Value) -> Option<usize> {
