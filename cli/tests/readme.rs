@@ -183,9 +183,10 @@ fn text(folder: &Path) {
         std::fs::write(folder.join(name), &text).unwrap();
     }
     let device = burn::tensor::Device::flex();
-    let letters: Vec<String> = ('a'..='z').map(String::from).collect();
+    let letters = ('a'..='z').chain([' ', '.', '\n', 'O']);
+    let letters: Vec<String> = letters.map(String::from).collect();
     let tokenizer = Tokenizer::from_characters(letters).unwrap();
-    let config = GptConfig::small(1, 1, 4, 16).with_vocab_size(tokenizer.vocab_size());
+    let config = GptConfig::small(1, 1, 4, 64).with_vocab_size(tokenizer.vocab_size());
     let config = CausalLmConfig::Gpt(config);
     let gpt2 = folder.join("path/to/gpt2");
     std::fs::create_dir_all(&gpt2).unwrap();

@@ -174,6 +174,41 @@ fn a_pytorch_file_is_exported_without_a_run() {
     );
 }
 
+/// Image weights are measured without a run; classes are found by name.
+#[test]
+fn published_weights_are_measured_on_class_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    common::class_folder(&path("images"));
+    let config = tinderbox_model_cnn::CifarResNetConfig::new(20, 2);
+    let model = config.init(&burn::tensor::Device::flex()).unwrap();
+    tinderbox_weights::save(&model, &path("resnet20.safetensors")).unwrap();
+    let eval = |more: &[&str]| {
+        let mut eval = tinderbox();
+        eval.arg("eval").arg(path("resnet20.safetensors"));
+        eval.args(["--model", "resnet20", "--data"])
+            .arg(path("images"));
+        eval.args(more);
+        eval
+    };
+    assert_says(&mut eval(&[]), &["no class names", "8 validation images"]);
+    let accuracy = |labels: &[&str]| {
+        std::fs::write(path("labels.txt"), labels.join("\n")).unwrap();
+        let labels = path("labels.txt");
+        let output = eval(&["--json", "--labels", labels.to_str().unwrap()]);
+        let output = { output }.assert().success();
+        let report: serde_json::Value =
+            serde_json::from_slice(&output.get_output().stdout).unwrap();
+        report["top1_accuracy"].as_f64().unwrap()
+    };
+    let sum = accuracy(&["blue", "red"]) + accuracy(&["red", "blue"]);
+    assert!((sum - 1.0).abs() < 1e-9, "{sum}");
+    std::fs::write(path("labels.txt"), "blue\ngreen").unwrap();
+    let labels = path("labels.txt");
+    let mut unknown = eval(&["--labels", labels.to_str().unwrap()]);
+    assert_one_line_error(&mut unknown, 1, &["`red`", "labels"]);
+}
+
 #[test]
 fn known_weights_are_listed() {
     let mut list = tinderbox();
