@@ -53,6 +53,23 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
+/// Number of bytes of a file that [`beginning`] reads.
+const BEGINNING: usize = 4096;
+
+/// The first bytes of the file at `path`.
+pub(crate) fn beginning(path: &Path) -> io::Result<Vec<u8>> {
+    let length = std::fs::metadata(path)?.len();
+    beginning_at(&File::open(path)?, 0, length)
+}
+
+/// The first bytes of the `length` bytes at `offset`.
+pub(crate) fn beginning_at(file: &File, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(length).unwrap_or(BEGINNING).min(BEGINNING);
+    let mut bytes = vec![0; length];
+    read_exact_at(file, &mut bytes, offset)?;
+    Ok(bytes)
+}
+
 /// Fills `buffer` with the bytes at `offset`. Thread-safe: positioned reads do not share a cursor.
 pub(crate) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
     let mut done = 0;

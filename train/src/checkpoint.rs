@@ -110,9 +110,11 @@ impl Checkpoints {
     /// The folder exists and cannot be read.
     pub fn steps(&self) -> Result<Vec<u64>, CheckpointError> {
         let mut steps = Vec::new();
-        for name in self.entries()? {
-            let number = name.strip_prefix("step-");
-            steps.extend(number.and_then(|number| number.parse::<u64>().ok()));
+        for entry in self.entries()? {
+            let number = entry.strip_prefix("step-");
+            let step = number.and_then(|number| number.parse::<u64>().ok());
+            // Not `step-7`, which no checkpoint is called.
+            steps.extend(step.filter(|step| name(*step) == entry));
         }
         steps.sort_unstable();
         Ok(steps)
@@ -415,6 +417,7 @@ mod tests {
         checkpoints.save(7, &files("a")).unwrap();
         let left = checkpoints.folder.join(".partial-step-00000009");
         fs::create_dir(&left).unwrap();
+        fs::create_dir(checkpoints.folder.join("step-8")).unwrap();
         assert_eq!(checkpoints.steps().unwrap(), [7]);
         checkpoints.clean().unwrap();
         assert!(!left.exists());

@@ -109,6 +109,37 @@ fn an_epoch_that_became_longer_or_shorter_goes_on_where_it_was() {
     assert_steps(&text, 3 + 2);
 }
 
+/// A run that had 16 images all the time has the same learning rates in its last epoch.
+#[test]
+fn the_schedule_keeps_its_place_in_the_epochs() {
+    let (folder, data, run) = folders();
+    let settings = [
+        "train.log_every=1",
+        "schedule.name=cosine",
+        "schedule.warmup_epochs=1",
+    ];
+    train_folder(&data, &run, &[&settings[..], &["train.epochs=2"]].concat());
+    add_images(&data, 8);
+    shown(resume("cnn-folder", &run, &["train.epochs=3"]));
+    let other = folder.path().join("other");
+    let settings = [TINY_CNN, &settings, &["train.epochs=3"]].concat();
+    shown(train("cnn-folder", &data, &other, &settings));
+    let rates = |run: &Path| {
+        let records = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+        let json = records
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap());
+        let of_epoch = json.filter(|record: &serde_json::Value| {
+            record["split"] == "train" && record["epoch"] == 3
+        });
+        of_epoch
+            .map(|record| record["values"]["learning_rate"].as_f64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(rates(&run).len(), 4);
+    assert_eq!(rates(&run), rates(&other));
+}
+
 #[test]
 fn replaced_images_are_told() {
     let (_folder, data, run) = folders();
@@ -117,6 +148,12 @@ fn replaced_images_are_told() {
     write_png(&path, &image(90, 70, [210, 40, 10])).unwrap();
     let text = shown(resume("cnn-folder", &run, &["train.epochs=2"]));
     let note = "the data have changed: 8 training images as before, but not the same ones";
+    assert!(text.contains(note), "{text}");
+    // Of the same size.
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[60] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let text = shown(resume("cnn-folder", &run, &["train.epochs=2"]));
     assert!(text.contains(note), "{text}");
 }
 

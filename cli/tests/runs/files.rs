@@ -289,6 +289,14 @@ fn a_refused_resume_leaves_no_trace() {
     fs::write(&metrics, &records[..10]).unwrap();
     let words = ["metrics.jsonl: it has 10 bytes", "records were removed"];
     assert_refused(common::resume(&run, "--resume", &[]), &run, &words);
+    let mut damaged = records.clone();
+    damaged[..4].copy_from_slice(b"\xff{\n\x00");
+    fs::write(&metrics, &damaged).unwrap();
+    assert_refused(
+        common::resume(&run, "--resume", &[]),
+        &run,
+        &["metrics.jsonl"],
+    );
     fs::remove_file(&metrics).unwrap();
     let words = ["metrics.jsonl: it has 0 bytes", "records were removed"];
     assert_refused(common::resume(&run, "--resume", &[]), &run, &words);

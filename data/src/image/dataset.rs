@@ -2,6 +2,7 @@
 
 use super::{Cifar, Idx, Image, ImageFolder, ImageNet, PassedOver, Shapes, Shards, Subset};
 use crate::error::DataError;
+use crate::files;
 use crate::fingerprint::Fingerprint;
 use crate::random::permutation;
 use burn::data::dataset::Dataset;
@@ -132,18 +133,38 @@ impl ImageDataset {
         }
     }
 
-    /// Adds what identifies the data: every image's label, and its name and size or its content.
+    /// Adds what identifies the data: every image's label, and its name and size or its content. Of
+    /// image files the beginning of some is read as well: of all in a small data set, of a few
+    /// thousand, evenly spread, in a large one.
     pub fn identify(&self, fingerprint: &mut Fingerprint) {
+        const MOST_READ: usize = 4096;
         fingerprint.number(self.len());
+        let every = self.len().div_ceil(MOST_READ).max(1);
         for index in 0..self.len() {
             fingerprint.number(self.label(index));
             self.identify_image(index, fingerprint);
+            if index.is_multiple_of(every) {
+                fingerprint.bytes(&self.beginning(index));
+            }
         }
     }
 
-    /// Adds what identifies image `index`.
+    /// Adds what identifies image `index` and is known without reading it.
     pub(super) fn identify_image(&self, index: usize, fingerprint: &mut Fingerprint) {
         each!(self, dataset => dataset.identify_image(index, fingerprint));
+    }
+
+    /// The first bytes of the file of image `index`. Empty if there is none, and for a file that
+    /// cannot be read, which is left to the loader.
+    pub(super) fn beginning(&self, index: usize) -> Vec<u8> {
+        let read = match self {
+            Self::Shapes(_) | Self::Cifar(_) | Self::Idx(_) => return Vec::new(),
+            Self::Folder(folder) => files::beginning(folder.path(index)),
+            Self::ImageNet(imagenet) => imagenet.beginning(index),
+            Self::Shards(shards) => shards.beginning(index),
+            Self::Subset(subset) => return subset.beginning(index),
+        };
+        read.unwrap_or_default()
     }
 
     /// Number of images in each class, indexed by label.

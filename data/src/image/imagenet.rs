@@ -13,12 +13,14 @@ mod synsets;
 use super::{Image, PassedOver, decode};
 use crate::Split;
 use crate::error::DataError;
+use crate::files;
 use crate::fingerprint::Fingerprint;
 use index::{Group, Index, Span};
 use labels::Flat;
 use paths::{Paths, found_in};
 use std::collections::HashMap;
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -228,6 +230,17 @@ impl ImageNet {
         if let Some(Span(offset, length)) = group.spans.get(file) {
             fingerprint.bytes(&offset.to_le_bytes());
             fingerprint.bytes(&length.to_le_bytes());
+        }
+    }
+
+    /// The first bytes of image `index`.
+    pub(super) fn beginning(&self, index: usize) -> io::Result<Vec<u8>> {
+        let (group, file) = self.locate(index);
+        match (&self.archive, group.spans.get(file)) {
+            (Some(archive), Some(Span(offset, length))) => {
+                files::beginning_at(archive, *offset, *length)
+            }
+            _ => files::beginning(&self.path(index)),
         }
     }
 

@@ -228,6 +228,13 @@ impl Shards {
         )
     }
 
+    /// The first bytes of image `index`, without reading ahead.
+    pub(super) fn beginning(&self, index: usize) -> io::Result<Vec<u8>> {
+        let sample = &self.samples[index];
+        let file = File::open(self.path(self.shard(index)))?;
+        files::beginning_at(&file, sample.offset, sample.length)
+    }
+
     /// Reads the JPEG or PNG file of image `index`.
     ///
     /// # Errors

@@ -108,6 +108,11 @@ impl Subset {
         self.dataset.relative_name(self.items[index])
     }
 
+    /// The first bytes of the file of image `index`.
+    pub(super) fn beginning(&self, index: usize) -> Vec<u8> {
+        self.dataset.beginning(self.items[index])
+    }
+
     /// Decodes image `index`, as stored.
     ///
     /// # Errors

@@ -9,7 +9,7 @@
 //! equal files, even if one of them was killed and resumed.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -39,17 +39,21 @@ pub struct History {
 }
 
 impl History {
-    /// Checks that `path` has the first `length` bytes that a resumed run keeps. Nothing is written.
+    /// Checks that `path` has the first `length` bytes that a resumed run keeps, and that they are
+    /// records. Nothing is written.
     ///
     /// # Errors
-    /// The file is shorter than that, or missing.
+    /// The file is shorter than that, missing, or damaged.
     pub fn check(path: &Path, length: u64) -> Result<(), TrainError> {
         let present = match fs::metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
             metadata => metadata.map_err(|e| TrainError::io(path, e))?.len(),
         };
         if present >= length {
-            return Ok(());
+            return match length {
+                0 => Ok(()),
+                length => read_first(path, length).map(drop),
+            };
         }
         let reason = format!(
             "it has {present} bytes, but had {length} when the checkpoint was written: records were removed"
@@ -147,9 +151,14 @@ impl History {
 /// # Errors
 /// The file cannot be read, or a line is not a record.
 pub fn read(path: &Path) -> Result<Vec<Record>, TrainError> {
+    read_first(path, u64::MAX)
+}
+
+/// Reads the records in the first `length` bytes of `path`.
+fn read_first(path: &Path, length: u64) -> Result<Vec<Record>, TrainError> {
     let file = File::open(path).map_err(|e| TrainError::io(path, e))?;
     let mut records = Vec::new();
-    for (number, line) in BufReader::new(file).lines().enumerate() {
+    for (number, line) in BufReader::new(file.take(length)).lines().enumerate() {
         let line = line.map_err(|e| TrainError::io(path, e))?;
         let record = serde_json::from_str(&line)
             .map_err(|e| TrainError::corrupt(path, format!("line {}: {e}", number + 1)))?;
