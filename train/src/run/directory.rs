@@ -225,7 +225,7 @@ impl RunDir {
         parse_json(&bytes, &path)
     }
 
-    /// The recorded data. `None` for a run of an earlier version, which recorded none.
+    /// The recorded data. `None` for a run without a record.
     pub(crate) fn recorded_data(&self) -> Result<Option<DataRecord>, TrainError> {
         match self.path.join(DATA).try_exists() {
             Ok(false) => Ok(None),
