@@ -313,3 +313,65 @@ fn a_batch_is_padded_to_its_longest_row() {
     assert_eq!(mask, [1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0]);
     assert_eq!(EncoderBatch::new(&[], 0).shape, [0, 0]);
 }
+
+#[derive(Deserialize)]
+struct PipelineText {
+    text: String,
+    /// First character of each word, and the one after its last.
+    words: Vec<(usize, usize)>,
+}
+
+/// `golden/make_tags.py`.
+#[test]
+fn words_of_a_text_are_those_of_transformers_pipeline() {
+    let expected = fs::read_to_string(fixture("tags.json")).unwrap();
+    let expected: BTreeMap<String, Vec<PipelineText>> = serde_json::from_str(&expected).unwrap();
+    for (name, path) in [
+        ("bert", "tokenizers/bert"),
+        ("roberta", "sequences/roberta"),
+    ] {
+        let builder = InputBuilder::new(open(path), 512).unwrap();
+        for case in &expected[name] {
+            let (words, rows) = builder.pipeline_windows(&case.text, 8).unwrap();
+            let characters = |byte: usize| case.text[..byte].chars().count();
+            let inked = words.iter().filter(|word| !word.is_empty());
+            let found: Vec<(usize, usize)> = inked
+                .map(|word| (characters(word.start), characters(word.end)))
+                .collect();
+            assert_eq!(found, case.words, "{name} {:?}", case.text);
+            let first: Vec<u32> = rows[0].first_tokens.iter().copied().flatten().collect();
+            assert!(first.iter().copied().eq(0..words.len() as u32));
+        }
+    }
+}
+
+/// The first token of a word decides its tag: `word_ids()` of transformers names the words.
+#[test]
+fn windows_of_words_mark_each_first_token_once() {
+    for path in ["tokenizers/bert", "sequences/roberta"] {
+        let words = ["lamp", "привет", "漢字", "\u{200b}", "U.N.", "naïf", "🎉"];
+        let whole = InputBuilder::new(open(path), 512).unwrap();
+        let row = whole.encode_words(&words).unwrap();
+        let [window] = &whole.word_windows(&words, 0).unwrap()[..] else {
+            panic!("more than one window")
+        };
+        assert_eq!(window.encoding, row);
+        let mut last = None;
+        for (origin, first) in row.origins.iter().zip(&window.first_tokens) {
+            let word = origin.as_ref().map(|origin| origin.word);
+            assert_eq!(*first, word.filter(|word| last != Some(*word)));
+            last = word.or(last);
+        }
+        // In windows without an overlap, a word's first token is in one of them.
+        let narrow = InputBuilder::new(open(path), 6).unwrap();
+        let windows = narrow.word_windows(&words, 0).unwrap();
+        let first = windows.iter().flat_map(|window| &window.first_tokens);
+        let found: Vec<u32> = first.copied().flatten().collect();
+        let all = window.first_tokens.iter().copied().flatten();
+        assert_eq!(found, all.collect::<Vec<_>>());
+        assert_eq!(
+            windows[0].encoding.ids,
+            narrow.encode_words(&words).unwrap().ids
+        );
+    }
+}

@@ -27,6 +27,7 @@ Examples:
   tinderbox predict runs/cnn photo.jpg --top-k 3 --json
   tinderbox predict runs/bert --text \"the film was not bad\"
   tinderbox predict runs/sst2 --file sentences.tsv --json
+  tinderbox predict runs/tags --pre-split --text \"The U.N. met in Oslo .\"
   tinderbox predict runs/pairs --file pairs.csv --pair-column second
   tinderbox predict runs/squad --question \"Who wrote it?\" --file book.txt")]
 pub(crate) struct Args {
@@ -39,12 +40,19 @@ pub(crate) struct Args {
     /// Second text of a pair; one for each --text.
     #[arg(long, value_name = "TEXT", requires = "text", help_heading = "Input")]
     pair: Vec<String>,
+    /// Take the words of a text as given, for tags.
+    ///
+    /// The words are separated by white space, or the text is a JSON list of them. Without this, a
+    /// text is cut as the training data were, and punctuation that they have as words of its own is
+    /// cut off.
+    #[arg(long, help_heading = "Input")]
+    pre_split: bool,
     /// Question about the text.
     #[arg(long, value_name = "TEXT", help_heading = "Input")]
     question: Option<String>,
     /// Text column of a table given with --file.
     ///
-    /// Tables are .tsv, .csv and .jsonl files. The default is the column name of the training data.
+    /// Tables are .tsv, .csv, .json and .jsonl files. The default is the column name of the training data.
     #[arg(long, value_name = "NAME", requires = "file", help_heading = "Input")]
     text_column: Option<String>,
     /// Second text's column of a table given with --file.

@@ -65,8 +65,8 @@ pub fn names(folder: &Path) {
     for (split, count) in [("train", 40), ("dev", 8)] {
         let mut text = String::from("-DOCSTART- O\n\n");
         for number in 0..count {
-            let person = ["Ada", "Alan", "Grace"][number % 3];
-            let place = ["York", "Paris"][number % 2];
+            let person = ["Ada", "O'Neil", "Маяк"][number % 3];
+            let place = ["York", "St.-Denis"][number % 2];
             text += &format!("{person} B-PER\nsaw O\nNew B-LOC\n{place} I-LOC\n. O\n\n");
         }
         fs::write(folder.join(format!("{split}.txt")), text).unwrap();

@@ -59,6 +59,81 @@ fn tags_of_words_are_learnt_and_measured() {
     let report = eval(&run, "validation");
     assert_eq!(report["count"], 8 * 5);
     assert!(metric(&report, "f1") > 0.9, "{report}");
+    predicts_what_eval_counts(&data, &run, &report);
+}
+
+/// Byte-level tokens: a word begins with its space, and a letter may take several.
+#[test]
+fn tags_of_byte_level_tokens_are_predicted_as_they_are_measured() {
+    let (_folder, data, run) = folders();
+    names(&data);
+    let tokenizer = concat!(
+        "data.tokenizer='",
+        env!("CARGO_MANIFEST_DIR"),
+        "/../data/tests/fixtures/sequences/roberta'"
+    );
+    let settings = [tokenizer, "train.epochs=6", "optimizer.learning_rate=0.01"];
+    train_on("tagged", &data, &run, &settings)
+        .assert()
+        .success();
+    let report = eval(&run, "validation");
+    assert_eq!(report["count"], 8 * 5);
+    predicts_what_eval_counts(&data, &run, &report);
+}
+
+/// The words and their tags for the validation sentences, joined by spaces, are those that the
+/// evaluation counted; and the same if the words are given.
+fn predicts_what_eval_counts(data: &Path, run: &Path, report: &Value) {
+    let text = fs::read_to_string(data.join("dev.txt")).unwrap();
+    let sentences: Vec<Vec<(&str, &str)>> = text
+        .split("\n\n")
+        .skip(1)
+        .map(|sentence| sentence.lines().filter_map(|line| line.split_once(' ')))
+        .map(Iterator::collect)
+        .filter(|sentence: &Vec<_>| !sentence.is_empty())
+        .collect();
+    let words = |sentence: &Vec<(&str, &str)>| -> Vec<String> {
+        sentence.iter().map(|(word, _)| word.to_string()).collect()
+    };
+    let joined: Vec<String> = sentences.iter().map(|s| words(s).join(" ")).collect();
+    let given: Vec<String> = sentences
+        .iter()
+        .map(|s| json!(words(s)).to_string())
+        .collect();
+    let mut outputs = Vec::new();
+    for (texts, more) in [
+        (&joined, None),
+        (&joined, Some("--pre-split")),
+        (&given, Some("--pre-split")),
+    ] {
+        let mut command = tinderbox();
+        command.arg("predict").arg(run).arg("--json").args(more);
+        command.write_stdin(texts.join("\n"));
+        let output = command.assert().success().get_output().stdout.clone();
+        outputs.push(String::from_utf8(output).unwrap());
+    }
+    assert!(outputs.iter().all(|output| *output == outputs[0]));
+    let (mut correct, mut count) = (0, 0);
+    for (line, sentence) in outputs[0].lines().zip(&sentences) {
+        let found: Value = serde_json::from_str(line).unwrap();
+        let found = found["words"].as_array().unwrap();
+        let same: Vec<&str> = found
+            .iter()
+            .map(|word| word["word"].as_str().unwrap())
+            .collect();
+        assert_eq!(same, words(sentence));
+        count += found.len();
+        correct += found
+            .iter()
+            .zip(sentence)
+            .filter(|(word, (_, tag))| word["tag"] == *tag)
+            .count();
+    }
+    let accuracy = correct as f64 / count as f64;
+    assert!(
+        (accuracy - metric(report, "accuracy")).abs() < 1e-6,
+        "{accuracy} {report}"
+    );
 }
 
 #[test]

@@ -270,6 +270,17 @@ impl Tokenizer {
         matches!(&*self.0, Kind::Characters(_))
     }
 
+    /// True if a word is marked by the space before it, which the tokenizer does not add by itself:
+    /// byte-level without `add_prefix_space`.
+    pub(super) fn marks_words_by_space(&self) -> bool {
+        matches!(&*self.0, Kind::HuggingFace(tokenizer) if tokenizer.marks_words_by_space())
+    }
+
+    /// True if tokens that continue a word begin with a mark of their own, as BERT's `##`.
+    pub(super) fn marks_continuations(&self) -> bool {
+        matches!(&*self.0, Kind::HuggingFace(tokenizer) if tokenizer.marks_continuations())
+    }
+
     /// Token with this id, as in the vocabulary (GPT-2's writes a space as `Ġ`).
     pub fn token(&self, id: u32) -> Option<String> {
         match &*self.0 {

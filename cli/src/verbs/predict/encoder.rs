@@ -18,7 +18,7 @@ use crate::shell;
 use crate::table::{add_classes, percent, table};
 
 /// Extensions of tables, which have their texts in columns.
-const TABLES: [&str; 4] = ["tsv", "csv", "jsonl", "ndjson"];
+const TABLES: [&str; 5] = ["tsv", "csv", "json", "jsonl", "ndjson"];
 
 /// Characters of a text in a table.
 const SHOWN: usize = 60;
@@ -78,6 +78,10 @@ pub(super) fn run(args: &Args) -> CliResult {
         );
     }
     ensure!(
+        !args.pre_split || head == Head::TokenClassification,
+        "--pre-split is for models that tag words, which {name} does not"
+    );
+    ensure!(
         args.text_column.is_none() || head != Head::QuestionAnswering,
         "--text-column is for tables, and {name} answers a question about a single text"
     );
@@ -124,9 +128,13 @@ fn classify(args: &Args, model: &LoadedEncoder) -> CliResult {
 
 fn tag(args: &Args, model: &LoadedEncoder) -> CliResult {
     for TextInput { text, .. } in texts(args, model)? {
-        let tagged = &model.tag(&text)?;
+        let (text, tagged) = &if args.pre_split {
+            model.tag_words(&split_words(&text))?
+        } else {
+            let tagged = model.tag(&text)?;
+            (text, tagged)
+        };
         if args.json {
-            let text = &text;
             println!("{}", serde_json::to_string(&Tags { text, tagged })?);
             continue;
         }
@@ -140,6 +148,14 @@ fn tag(args: &Args, model: &LoadedEncoder) -> CliResult {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Words of a text that is already cut: a JSON list of them, or separated by white space.
+fn split_words(text: &str) -> Vec<String> {
+    match serde_json::from_str(text) {
+        Ok(words) => words,
+        Err(_) => text.split_ascii_whitespace().map(str::to_owned).collect(),
+    }
 }
 
 fn answer(args: &Args, model: &LoadedEncoder) -> CliResult {
@@ -181,7 +197,7 @@ fn texts(args: &Args, model: &LoadedEncoder) -> anyhow::Result<Vec<TextInput>> {
     }
     ensure!(
         args.text_column.is_none() && args.pair_column.is_none(),
-        "--text-column and --pair-column are for tables, whose names end in .tsv, .csv or .jsonl"
+        "--text-column and --pair-column are for tables, whose names end in .tsv, .csv, .json or .jsonl"
     );
     ensure!(
         !args.pair.is_empty() || model.data.columns.pair.is_none(),
@@ -212,6 +228,8 @@ fn read(path: &Path, args: &Args, model: &LoadedEncoder) -> anyhow::Result<Vec<T
     let mut columns: Columns = model.data.columns.clone();
     if let Some(name) = &args.text_column {
         columns.text = vec![name.clone()];
+        // A name is that of a header, even if the training data had none.
+        columns.header |= name.parse::<usize>().is_err();
     }
     if let Some(name) = &args.pair_column {
         columns.pair = Some(name.clone());

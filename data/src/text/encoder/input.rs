@@ -10,8 +10,12 @@
 //! `truncation=True`; or they are split into overlapping windows, as with
 //! `return_overflowing_tokens` and a `stride`.
 
+mod pipeline_words;
 mod special_tokens;
 mod truncation;
+mod words;
+
+pub use words::WordRow;
 
 use crate::error::DataError;
 use crate::text::tokenizer::{TokenPiece, Tokenizer};
@@ -96,38 +100,6 @@ impl InputBuilder {
             second.as_ref().and_then(|second| second.get(..b)),
             truncated,
         ))
-    }
-
-    /// Encodes a pre-tokenized text (`is_split_into_words`) as one row. Each word is encoded on its
-    /// own: [`TokenOrigin::word`] is the index of a given word, and [`TokenOrigin::range`] is
-    /// relative to it. Longer texts are truncated.
-    ///
-    /// # Errors
-    /// As [`Tokenizer::encode`].
-    pub fn encode_words<S: AsRef<str>>(&self, words: &[S]) -> Result<Encoding, DataError> {
-        let mut pieces = Vec::with_capacity(2 * words.len());
-        for (number, word) in (0..).zip(words) {
-            for mut piece in self.word(word.as_ref())? {
-                piece.word = number;
-                pieces.push(piece);
-            }
-        }
-        let kept = pieces.len().min(self.capacity(false));
-        let truncated = pieces.len() - kept;
-        Ok(self.row(pieces.get(..kept).unwrap_or_default(), None, truncated))
-    }
-
-    /// Tokenizes a single word. RoBERTa marks words by the preceding space, which is added here.
-    fn word(&self, word: &str) -> Result<Vec<TokenPiece>, DataError> {
-        if !self.0.special.space_before_words() {
-            return self.0.tokenizer.pieces(word);
-        }
-        let mut pieces = self.0.tokenizer.pieces(&format!(" {word}"))?;
-        for piece in &mut pieces {
-            let Range { start, end } = piece.range;
-            piece.range = start.saturating_sub(1)..end.saturating_sub(1);
-        }
-        Ok(pieces)
     }
 
     /// Splits a text into overlapping rows: each begins `stride` tokens before the end of the

@@ -112,6 +112,30 @@ impl HuggingFace {
         )
     }
 
+    /// True if the pre-tokenizer is byte-level and adds no space before a text.
+    pub(super) fn marks_words_by_space(&self) -> bool {
+        fn any(pre_tokenizer: &PreTokenizerWrapper) -> bool {
+            match pre_tokenizer {
+                PreTokenizerWrapper::ByteLevel(bytes) => !bytes.add_prefix_space,
+                PreTokenizerWrapper::Sequence(all) => all.as_ref().iter().any(any),
+                _ => false,
+            }
+        }
+        self.tokenizer.get_pre_tokenizer().is_some_and(any)
+    }
+
+    /// True if the model has a `continuing_subword_prefix`.
+    pub(super) fn marks_continuations(&self) -> bool {
+        match self.tokenizer.get_model() {
+            ModelWrapper::WordPiece(model) => !model.continuing_subword_prefix.is_empty(),
+            ModelWrapper::BPE(model) => model
+                .continuing_subword_prefix
+                .as_ref()
+                .is_some_and(|prefix| !prefix.is_empty()),
+            _ => false,
+        }
+    }
+
     pub(super) fn works_by_lines(&self) -> bool {
         self.works_by_lines
     }

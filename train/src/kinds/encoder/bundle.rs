@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tinderbox_data::text::Tokenizer;
+use tinderbox_data::text::encoder::token_classification::WordCut;
 use tinderbox_model_transformer::{Head, TextEncoderConfig};
 
 use super::recipe::EncoderDataRecipe;
@@ -9,6 +10,7 @@ use crate::TrainError;
 use crate::run::{Bundle, LABELS, MODEL_CONFIG, RunDir, TOKENIZER};
 
 const ANSWERS: &str = "answers.json";
+const WORDS: &str = "words.json";
 
 /// Configuration, tokenizer and labels of a trained encoder.
 #[derive(Clone, Debug)]
@@ -21,6 +23,9 @@ pub struct EncoderBundle {
     pub labels: Vec<String>,
     /// Question answering: true if it was trained on questions without an answer.
     pub can_be_impossible: bool,
+    /// Token classification: how a text is cut into the words of the training data. `None` for a
+    /// model without a run.
+    pub word_cut: Option<WordCut>,
 }
 
 /// `answers.json`, of question answering.
@@ -30,7 +35,7 @@ struct Answers {
 }
 
 impl Bundle for EncoderBundle {
-    const FILES: &'static [&'static str] = &[MODEL_CONFIG, LABELS, ANSWERS, TOKENIZER];
+    const FILES: &'static [&'static str] = &[MODEL_CONFIG, LABELS, ANSWERS, WORDS, TOKENIZER];
 
     fn write(&self, run: &RunDir) -> Result<(), TrainError> {
         run.write_json(MODEL_CONFIG, &self.config)?;
@@ -38,6 +43,9 @@ impl Bundle for EncoderBundle {
         if self.config.head() == Head::QuestionAnswering {
             let can_be_impossible = self.can_be_impossible;
             run.write_json(ANSWERS, &Answers { can_be_impossible })?;
+        }
+        if let Some(word_cut) = &self.word_cut {
+            run.write_json(WORDS, word_cut)?;
         }
         run.write_tokenizer(&self.tokenizer)
     }
@@ -58,11 +66,18 @@ impl Bundle for EncoderBundle {
             Head::QuestionAnswering => run.read_json(ANSWERS)?,
             _ => Answers::default(),
         };
+        let word_cut = match config.head() {
+            // Without the file, a text is cut at white space alone.
+            Head::TokenClassification if run.path().join(WORDS).exists() => run.read_json(WORDS)?,
+            Head::TokenClassification => Some(WordCut::default()),
+            _ => None,
+        };
         Ok(Self {
             tokenizer: run.read_tokenizer(config.vocab_size())?,
             config,
             labels,
             can_be_impossible: answers.can_be_impossible,
+            word_cut,
         })
     }
 }

@@ -90,6 +90,7 @@ pub(super) fn fit<'a>(
         tokenizer,
         labels,
         can_be_impossible: false,
+        word_cut: None,
     })
 }
 

@@ -6,6 +6,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use tinderbox_data::text::Tokenizer;
 use tinderbox_data::text::encoder::InputBuilder;
+use tinderbox_data::text::encoder::token_classification::WordCut;
 use tinderbox_model_transformer::huggingface::{self, OpenedEncoder};
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
@@ -31,6 +32,9 @@ pub struct LoadedEncoder {
     pub labels: Vec<String>,
     /// True if the model was trained on questions without an answer.
     pub can_be_impossible: bool,
+    /// Token classification: how a text is cut into the words of the training data; `None` for a
+    /// Hugging Face folder.
+    pub word_cut: Option<WordCut>,
     /// Source of the weights, as in "step 1880" or a path.
     pub origin: String,
     /// The `[data]` section of the run's recipe; the defaults for a Hugging Face folder.
@@ -113,6 +117,7 @@ impl OpenOptions {
             tokenizer,
             labels,
             can_be_impossible,
+            word_cut,
         } = EncoderBundle::read(run)?;
         let weights = run.weights(self.checkpoint, self.live)?;
         let mut model = config.init(device)?;
@@ -128,6 +133,7 @@ impl OpenOptions {
             config,
             labels,
             can_be_impossible,
+            word_cut,
             origin,
             data,
             device: device.clone(),
@@ -159,6 +165,7 @@ fn open_folder(folder: &Path, device: &Device) -> Result<LoadedEncoder, TrainErr
         model,
         labels,
         can_be_impossible: false,
+        word_cut: None,
         origin: folder.display().to_string(),
         data: EncoderDataRecipe::default(),
         device: device.clone(),
@@ -178,6 +185,7 @@ impl LoadedEncoder {
             tokenizer: self.inputs.tokenizer().clone(),
             labels: self.labels.clone(),
             can_be_impossible: self.can_be_impossible,
+            word_cut: self.word_cut.clone(),
         }
     }
 }

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 use tinderbox_data::Split;
 use tinderbox_data::loader::Loader;
 use tinderbox_data::text::encoder::token_classification::{
-    self as tagged, TaggedSplits, TokenClassificationBatch, TokenClassificationSource,
+    self as tagged, TaggedSplits, TokenClassificationBatch, TokenClassificationSource, WordCut,
 };
 use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
@@ -209,17 +209,21 @@ pub fn prepare(
 ) -> Result<EncoderRun<TokenClassificationTask>, TrainError> {
     let section = &recipe.data;
     let splits = open(section)?;
+    let word_cut = WordCut::of(splits.words());
     let train = data::subset(splits.train, section.fraction);
     let encoder = match recorded {
         Some(recorded) => recorded.with_same_labels(&splits.labels)?,
         None => {
             let words = train.iter().flat_map(|sentence| &sentence.words);
-            fit(
-                recipe,
-                Head::TokenClassification,
-                splits.labels,
-                words.map(String::as_str),
-            )?
+            EncoderBundle {
+                word_cut: Some(word_cut),
+                ..fit(
+                    recipe,
+                    Head::TokenClassification,
+                    splits.labels,
+                    words.map(String::as_str),
+                )?
+            }
         }
     };
     let sequences = sequences(section, &encoder)?;

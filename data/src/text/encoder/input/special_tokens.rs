@@ -98,10 +98,9 @@ impl SpecialTokens {
         u8::from(!self.double_separator)
     }
 
-    /// True if a single word is encoded with a preceding space, which is part of its first token
-    /// (RoBERTa).
-    pub(super) fn space_before_words(&self) -> bool {
-        self.double_separator
+    /// True for the token of an unknown word.
+    pub(super) fn is_unknown(&self, id: u32) -> bool {
+        self.unknown == Some(id)
     }
 
     pub(super) fn contains(&self, id: u32) -> bool {
