@@ -8,7 +8,9 @@
 mod chunks;
 pub mod encoder;
 pub mod generated;
+mod json_entries;
 pub mod language;
+mod lines;
 mod parallel;
 mod split_files;
 pub mod tokenizer;

@@ -5,10 +5,9 @@
 //! are tokenized as they would be together: no word spans it, and it is not part of a longer run of
 //! whitespace, which GPT-2's pattern treats as one.
 
+use super::lines::{LineReader, MAX_ENTRY};
 use crate::error::DataError;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Minimum size of a chunk in bytes, before a place to cut is searched for.
 const MIN_CHUNK: usize = 1 << 16;
@@ -48,71 +47,33 @@ pub struct TextChunk {
 /// A text file in chunks, read lazily. A line must fit in memory. Windows line endings become
 /// newlines and a byte order mark is dropped, so that a text is the same on every system.
 pub struct TextChunks {
-    reader: BufReader<File>,
-    path: PathBuf,
+    lines: LineReader,
     /// Lookahead: the line after the last chunk.
     next: String,
-    /// Number of that line.
-    line: usize,
-    /// Offset of the first byte not read yet.
-    offset: u64,
 }
 
 impl TextChunks {
     /// Opens the file.
     ///
     /// # Errors
-    /// If it cannot be opened.
+    /// If it cannot be opened, or is UTF-16.
     pub fn open(path: &Path) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(DataError::io("read", path))?;
         Ok(Self {
-            reader: BufReader::with_capacity(MIN_CHUNK, file),
-            path: path.to_path_buf(),
+            lines: LineReader::open(path, usize::MAX)?,
             next: String::new(),
-            line: 0,
-            offset: 0,
         })
-    }
-
-    /// Reads the next line with its newline; empty at the end of the file.
-    fn read_line(&mut self) -> Result<String, DataError> {
-        let mut bytes = Vec::new();
-        let read = self
-            .reader
-            .read_until(b'\n', &mut bytes)
-            .map_err(DataError::io("read", &self.path))?;
-        let start = self.offset;
-        self.offset += read as u64;
-        self.line += 1;
-        let mut line = String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            let byte = error.as_bytes().get(at).copied().unwrap_or_default();
-            let reason = format!(
-                "line {}, byte {} of the file: 0x{byte:02X} is not UTF-8; convert the file to UTF-8",
-                self.line,
-                start + at as u64
-            );
-            DataError::file(&self.path, reason)
-        })?;
-        if line.ends_with("\r\n") {
-            line.replace_range(line.len() - 2.., "\n");
-        }
-        if start == 0 && line.starts_with('\u{feff}') {
-            line.remove(0);
-        }
-        Ok(line)
     }
 
     fn piece(&mut self) -> Result<Option<TextChunk>, DataError> {
         if self.next.is_empty() {
-            self.next = self.read_line()?;
+            self.next = self.lines.read()?;
         }
         let mut piece = TextChunk {
             text: std::mem::take(&mut self.next),
-            line: self.line,
+            line: self.lines.number(),
         };
         loop {
-            let line = self.read_line()?;
+            let line = self.lines.read()?;
             if line.is_empty() {
                 break;
             }
@@ -131,6 +92,26 @@ impl Iterator for TextChunks {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.piece().transpose()
+    }
+}
+
+/// Reads a text file of at most 64 MiB, normalised as by [`TextChunks`].
+///
+/// # Errors
+/// As [`TextChunks`], and if the file is longer.
+pub(super) fn read_short_text(path: &Path) -> Result<String, DataError> {
+    let mut lines = LineReader::open(path, MAX_ENTRY)?;
+    let mut text = String::new();
+    loop {
+        let line = lines.read()?;
+        if line.is_empty() {
+            return Ok(text);
+        }
+        text.push_str(&line);
+        if text.len() > MAX_ENTRY {
+            let reason = format!("is longer than {} MiB", MAX_ENTRY >> 20);
+            return Err(DataError::file(path, reason));
+        }
     }
 }
 

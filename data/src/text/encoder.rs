@@ -24,6 +24,7 @@
 //! ```
 
 mod batch;
+mod column_name;
 mod encoded_rows;
 mod input;
 mod labels;
@@ -35,4 +36,4 @@ pub mod token_classification;
 
 pub use batch::EncoderBatch;
 pub use encoded_rows::Truncated;
-pub use input::{Encoding, InputBuilder, TokenOrigin};
+pub use input::{Encoding, InputBuilder, TokenOrigin, WordRow};

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub(super) const VALIDATION: [&str; 4] = ["validation", "valid", "val", "dev"];
 const TRAIN: [&str; 1] = ["train"];
 const TEST: [&str; 1] = ["test"];
+/// Endings of the parts of MNLI's splits, the preferred one first.
+const PARTS: [&str; 3] = ["", "_matched", "_mismatched"];
 
 /// Paths of the splits. A single file is all training data, to be divided by the caller.
 #[derive(Debug, PartialEq)]
@@ -18,7 +20,8 @@ pub(super) struct SplitFiles {
 }
 
 /// Returns the file `path` itself, or the files of the folder `path` named `train`, `validation`
-/// (or an alias) and `test` with one of `extensions`.
+/// (or an alias) and `test` with one of `extensions`. Of MNLI's `validation_matched` and
+/// `validation_mismatched`, or `test_matched` and `test_mismatched`, it is the matched one.
 ///
 /// # Errors
 /// If `path` does not exist, there is no training file, or two files could be the same split.
@@ -37,10 +40,11 @@ pub(super) fn split_files(path: &Path, extensions: &[&str]) -> Result<SplitFiles
     files.retain(|file| file.is_file());
     // A name that is not UTF-8 is none of those searched for.
     let names: Vec<&str> = files.iter().filter_map(|file| file_name(file)).collect();
-    let find = |stems: &[&str]| {
+    let find_part = |stems: &[&str], part: &str| {
         let of_split = |name: &&str| {
             name.rsplit_once('.').is_some_and(|(stem, extension)| {
-                stems.contains(&stem) && extensions.contains(&extension)
+                let stem = stem.strip_suffix(part);
+                stem.is_some_and(|stem| stems.contains(&stem)) && extensions.contains(&extension)
             })
         };
         let found: Vec<&str> = names.iter().copied().filter(of_split).collect();
@@ -53,6 +57,14 @@ pub(super) fn split_files(path: &Path, extensions: &[&str]) -> Result<SplitFiles
                 Err(DataError::file(path, reason))
             }
         }
+    };
+    let find = |stems: &[&str]| -> Result<Option<PathBuf>, DataError> {
+        for part in PARTS {
+            if let Some(found) = find_part(stems, part)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     };
     let (train, validation, test) = (find(&TRAIN)?, find(&VALIDATION)?, find(&TEST)?);
     let train = train.ok_or_else(|| {

@@ -115,17 +115,31 @@ fn error(path: &Path) -> String {
 #[test]
 fn malformed_files_are_refused_with_the_place() {
     let cases = [
-        ("", "line 1 column 0"),
-        ("{\"data\": [\n{\"title\": 3}]}", "line 2 column 11"),
+        ("", "has no questions"),
+        (
+            "{\"data\": [\n{\"title\": []}]}",
+            "line 2: is not SQuAD's JSON: an id or title is a list",
+        ),
         (
             "{\"data\": [{\"title\": \"x\",\n\"paragraphs\": [{\"qas\": []}]}]}",
-            "missing field `context` at line 2 column 26",
+            "line 2: is not SQuAD's JSON: missing field `context` (column 26)",
         ),
-        ("{\"data\": [}", "line 1 column 11"),
-        ("{\"data\": [", "line 1 column 10"),
-        ("[1]", "line 1 column"),
+        ("{\"data\": [}", "line 1: "),
+        ("{\"data\": [", "line 1: the list is not closed"),
+        ("[1]", "line 1: is not SQuAD's JSON: invalid type"),
         ("{\"data\": []}", "has no questions"),
-        ("{\"version\": \"1.1\"}", "missing field `data`"),
+        (
+            "{\"version\": \"1.1\"}",
+            "line 1: is not SQuAD's JSON: an entry has \"paragraphs\"",
+        ),
+        (
+            "[{\"context\": \"x\",\n\"answers\": {\"text\": [\"x\"], \"answer_start\": []}}]",
+            "line 2: is not SQuAD's JSON: \"answers\" has 1 \"text\" and 0",
+        ),
+        (
+            "[{\"context\": \"x\", \"question\": \"?\", \"answers\": [{\"text\": 3, \"answer_start\": 0}]}]",
+            "\"text\" of an answer is 3, not a string",
+        ),
         (
             "{\"data\": [{\"paragraphs\": [{\"context\": \"x\", \"qas\": [{\"id\": \"q7\", \"question\": \"?\", \
              \"is_impossible\": true, \"answers\": [{\"text\": \"x\", \"answer_start\": 0}]}]}]}]}",
@@ -144,6 +158,84 @@ fn malformed_files_are_refused_with_the_place() {
     fs::write(folder.path().join("x.json"), b"{\"data\": \"\xff\"}").unwrap();
     assert!(error(folder.path()).contains("line 1"));
     assert!(error(&folder.path().join("none")).contains("no such file or folder"));
+}
+
+/// The forms of transformers' `run_qa.py`, of `Dataset.to_json` and of other programs.
+#[test]
+fn questions_are_read_in_all_their_forms() {
+    let context = "Ada met Bob in Oslo.";
+    let row = |more: Value| {
+        let mut row = json!({"title": "t", "context": context, "question": "Who?"});
+        row.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        row
+    };
+    let rows = [
+        row(json!({"id": "a", "answers": {"text": ["Ada"], "answer_start": [0]}})),
+        row(json!({"id": 17, "answers": {"text": ["Bob", "Bob in"], "answer_start": [8.0, 8]}})),
+        row(json!({"id": 2.5, "answers": {"text": [], "answer_start": []}, "is_impossible": null})),
+        row(json!({"answers": null, "is_impossible": 1, "plausible_answers": null})),
+        row(json!({"id": "n", "answers": [{"text": "Oslo", "answer_start": null}]})),
+        row(json!({"id": "o", "title": null, "answers": {"text": "Oslo", "answer_start": 15}})),
+    ];
+    let lines = rows
+        .iter()
+        .map(|row| format!("{row}\n"))
+        .collect::<String>();
+    let list = json!(rows).to_string();
+    let data = json!({"version": 1.1, "data": rows}).to_string();
+    let mut nested =
+        json!({"data": [{"title": "t", "paragraphs": [{"context": context, "qas": rows}]}]});
+    nested["data"][0]["paragraphs"][0]["qas"]
+        .as_array_mut()
+        .unwrap()
+        .pop();
+    for (name, text) in [
+        ("x.jsonl", &lines),
+        ("x.json", &lines),
+        ("x.json", &list),
+        ("x.json", &data),
+        ("x.json", &nested.to_string()),
+    ] {
+        let folder = folder(&[(name, text)]);
+        let (questions, report) = read(&folder.path().join(name)).unwrap();
+        let ids: Vec<&str> = questions
+            .iter()
+            .map(|question| question.id.as_str())
+            .collect();
+        assert_eq!(ids[..5], ["a", "17", "2.5", "", "n"]);
+        let ranges: Vec<_> = questions
+            .iter()
+            .map(|question| question.answer_range())
+            .collect();
+        assert_eq!(ranges[..5], [Some(0..3), Some(8..11), None, None, None]);
+        assert_eq!(report.unanswerable, 2);
+        assert!(
+            report.examples[0].contains("has no answer_start"),
+            "{report:?}"
+        );
+        assert!(
+            questions
+                .iter()
+                .all(|question| Arc::ptr_eq(&question.context, &questions[0].context))
+        );
+        if let Some(last) = questions.get(5) {
+            assert_eq!(
+                (last.answer_range(), last.title.as_str()),
+                (Some(15..19), "")
+            );
+        }
+    }
+    // Questions of one title are an article, which is not divided.
+    let folder = folder(&[("x.jsonl", &lines)]);
+    let splits = open(&folder.path().join("x.jsonl"), 0.1).unwrap();
+    assert_eq!((splits.train.len(), splits.validation.len()), (5, 1));
+    // Python writes half characters, which no text can have.
+    let broken = lines.replace("Who?", "Who\\ud83d?");
+    let folder = crate::folder(&[("x.jsonl", &broken)]);
+    let (questions, _) = read(&folder.path().join("x.jsonl")).unwrap();
+    assert_eq!(questions[0].question, "Who\u{fffd}?");
 }
 
 #[test]

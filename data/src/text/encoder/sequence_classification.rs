@@ -1,19 +1,18 @@
 //! Sequence classification: texts or pairs of texts with one label each.
 //!
-//! * [`open_table`]: TSV, CSV or JSONL with named columns, such as GLUE's files;
+//! * [`open_table`]: TSV, CSV or JSON with named columns, such as GLUE's files;
 //! * [`open_folders`]: one folder of text files per class, such as IMDB's;
 //! * [`read_table`]: one file of texts, with or without labels, for inference;
 //! * [`LabelledSource`]: labelled texts as padded batches.
 //!
-//! Labels are strings in the files. The distinct labels of the training texts, in order (by value
-//! if all are numbers, otherwise by code point), are the classes 0, 1, ...; any other label in
-//! another split is an error.
+//! The distinct labels of the training texts, in order (by value if all are numbers, otherwise by
+//! code point), are the classes 0, 1, ...; any other label in another split is an error. In tables,
+//! numbers of the same value are the same label (`1` and `1.0`), and so are `true` and `True`.
 
 mod columns;
 mod delimited;
 mod folders;
-mod jsonl;
-
+mod json;
 mod source;
 mod table;
 mod table_row;

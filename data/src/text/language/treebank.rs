@@ -17,7 +17,7 @@ pub use super::tree::Tree;
 use super::Corpus;
 use super::text_splits::{SplitText, TextSplits};
 use crate::error::DataError;
-use crate::text::chunks::read_text;
+use crate::text::chunks::read_short_text;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -98,7 +98,7 @@ impl Default for Options {
     }
 }
 
-/// Reads all `.mrg` files under `folder`, in the order of their paths.
+/// Reads all `.mrg` files under `folder`, in the order of their paths; each has at most 64 MiB.
 ///
 /// # Errors
 /// If there are none, a split has none, a file's split is unknown, or a file does not hold trees
@@ -210,7 +210,8 @@ fn two_digits(name: &str) -> Option<u32> {
 
 /// Appends the sentences of a file, one per line.
 fn sentences(file: &Path, options: &Options, text: &mut String) -> Result<(), DataError> {
-    let trees = Tree::read(&read_text(file)?).map_err(|reason| DataError::file(file, reason))?;
+    let trees =
+        Tree::read(&read_short_text(file)?).map_err(|reason| DataError::file(file, reason))?;
     for tree in trees {
         let words = tree.words().into_iter();
         let words: Vec<String> = words

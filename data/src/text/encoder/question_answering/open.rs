@@ -10,6 +10,8 @@ use std::sync::Arc;
 /// File name prefixes in a folder (`train-v1.1.json`, `dev-v2.0.json`).
 const TRAIN: &[&str] = &["train"];
 const VALIDATION: &[&str] = &["dev", "val"];
+/// Extensions of files with a question per line, for a folder without `.json`.
+const BY_LINE: [&str; 2] = ["jsonl", "ndjson"];
 
 /// Training and validation questions.
 #[derive(Clone, Debug)]
@@ -31,7 +33,8 @@ impl SquadSplits {
     }
 }
 
-/// Opens SQuAD's JSON of either version.
+/// Opens SQuAD's JSON of either version, or one question per entry as `datasets` writes them, in
+/// `.json` or `.jsonl`.
 ///
 /// `path` is a folder with one `train*.json` and one `dev*.json` or `val*.json`; or a file; or a
 /// folder with a single `.json` file. Of a single file, the last articles are for validation, up to
@@ -69,8 +72,20 @@ fn files(path: &Path) -> Result<Files, DataError> {
     if !path.is_dir() {
         return Err(DataError::file(path, "no such file or folder"));
     }
-    let mut all = list(path)?;
-    all.retain(|file| file.extension().is_some_and(|end| end == "json") && file.is_file());
+    let mut files = list(path)?;
+    files.retain(|file| file.is_file());
+    let ends = |extensions: &[&str]| -> Vec<PathBuf> {
+        let end = |file: &PathBuf| {
+            file.extension()
+                .and_then(|end| end.to_str().map(str::to_owned))
+        };
+        let fits = |file: &&PathBuf| end(file).is_some_and(|end| extensions.contains(&&*end));
+        files.iter().filter(fits).cloned().collect()
+    };
+    let mut all = ends(&["json"]);
+    if all.is_empty() {
+        all = ends(&BY_LINE);
+    }
     let named = |prefixes: &[&str]| -> Vec<PathBuf> {
         let fits = |path: &&PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();

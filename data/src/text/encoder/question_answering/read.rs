@@ -1,15 +1,19 @@
-//! SQuAD's JSON: articles of paragraphs of questions. Unused fields (`version`,
-//! `plausible_answers`) are ignored.
+//! SQuAD's JSON: articles of paragraphs of questions, or one question per entry, as `datasets` and
+//! transformers' `run_qa.py` have them. Unused fields (`version`, `plausible_answers`) are ignored.
+
+mod raw;
 
 use super::{Answer, Question};
 use crate::error::DataError;
-use serde::Deserialize;
-use std::fs;
+use crate::text::json_entries::JsonEntries;
+use raw::{RawAnswer, RawEntry, RawQuestion};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Maximum number of misaligned answers described in a report.
 const EXAMPLES: usize = 5;
+/// Maximum size of an article in bytes.
+const MAX_ARTICLE: usize = 256 << 20;
 
 /// Contents and problems of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,69 +61,42 @@ impl SquadReport {
 
 /// Questions of an article, the unit by which a file is divided.
 pub(super) struct Article {
+    title: String,
     pub(super) questions: Vec<Arc<Question>>,
     pub(super) report: SquadReport,
 }
 
-#[derive(Deserialize)]
-struct RawFile {
-    data: Vec<RawArticle>,
-}
-
-#[derive(Deserialize)]
-struct RawArticle {
-    #[serde(default)]
-    title: String,
-    paragraphs: Vec<RawParagraph>,
-}
-
-#[derive(Deserialize)]
-struct RawParagraph {
-    context: String,
-    qas: Vec<RawQuestion>,
-}
-
-#[derive(Deserialize)]
-struct RawQuestion {
-    id: String,
-    question: String,
-    #[serde(default)]
-    answers: Vec<RawAnswer>,
-    #[serde(default)]
-    is_impossible: bool,
-}
-
-#[derive(Deserialize)]
-struct RawAnswer {
-    text: String,
-    /// Offset in Unicode code points. Signed, because some converted data sets use -1 for "not
-    /// found".
-    answer_start: i64,
-}
-
-/// Reads the questions of one file, in order.
+/// Reads the questions of one file, in order, article by article; an article has at most 256 MiB.
 ///
 /// # Errors
-/// If the file cannot be read, is not SQuAD's JSON (with line and column), has no questions, or
-/// marks a question with answers as impossible.
+/// If the file cannot be read, is not SQuAD's JSON (with line and key), has no questions, or marks a
+/// question with answers as impossible.
 pub fn read(path: &Path) -> Result<(Vec<Arc<Question>>, SquadReport), DataError> {
     Ok(joined(articles(path)?))
 }
 
 pub(super) fn articles(path: &Path) -> Result<Vec<Article>, DataError> {
-    let bytes = fs::read(path).map_err(DataError::io("read", path))?;
-    let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let file: RawFile = serde_json::from_slice(json)
-        .map_err(|error| DataError::file(path, format!("is not SQuAD's JSON: {error}")))?;
-    let articles: Vec<Article> = file
-        .data
-        .into_iter()
-        .map(|raw| article(raw).map_err(|reason| DataError::file(path, reason)))
-        .collect::<Result<_, _>>()?;
-    if articles.iter().all(|article| article.questions.is_empty()) {
+    let wrong =
+        |(line, reason): (usize, String)| DataError::file(path, format!("line {line}: {reason}"));
+    let mut articles = Articles::default();
+    for entry in JsonEntries::open(path)?.with_max_entry(MAX_ARTICLE) {
+        let entry = entry?;
+        let raw: RawEntry = serde_json::from_slice(&entry.json).map_err(|error| {
+            let (line, reason) = entry.problem(&error);
+            wrong((line, format!("is not SQuAD's JSON: {reason}")))
+        })?;
+        articles
+            .add(raw)
+            .map_err(|reason| wrong((entry.line, reason)))?;
+    }
+    if articles
+        .0
+        .iter()
+        .all(|article| article.questions.is_empty())
+    {
         return Err(DataError::file(path, "has no questions"));
     }
-    Ok(articles)
+    Ok(articles.0)
 }
 
 /// Joins the questions of several articles.
@@ -133,20 +110,71 @@ pub(super) fn joined(articles: Vec<Article>) -> (Vec<Arc<Question>>, SquadReport
     (questions, report)
 }
 
-fn article(raw: RawArticle) -> Result<Article, String> {
-    let mut article = Article {
-        questions: Vec::new(),
-        report: SquadReport::default(),
-    };
-    for paragraph in raw.paragraphs {
-        let context: Arc<str> = paragraph.context.into();
-        for raw_question in paragraph.qas {
-            let (question, report) = question(raw_question, &context, &raw.title)?;
-            article.questions.push(Arc::new(question));
-            article.report.add(report);
+/// The articles read so far.
+#[derive(Default)]
+struct Articles(Vec<Article>);
+
+impl Articles {
+    /// Adds SQuAD's article, or one question of a flat file. Questions of the same title, or without
+    /// one of the same context, that follow each other are an article.
+    fn add(&mut self, raw: RawEntry) -> Result<(), String> {
+        let title = raw.title.unwrap_or_default().0;
+        if let Some(paragraphs) = raw.paragraphs {
+            let mut article = Article::new(title);
+            for paragraph in paragraphs {
+                let context: Arc<str> = paragraph.context.into();
+                for question in paragraph.qas {
+                    article.add(question, &context)?;
+                }
+            }
+            self.0.push(article);
+            return Ok(());
+        }
+        let (Some(context), Some(question)) = (raw.context, raw.question) else {
+            return Err(
+                "is not SQuAD's JSON: an entry has \"paragraphs\", or \"context\" and \"question\""
+                    .to_owned(),
+            );
+        };
+        let last = self.0.last();
+        let last_context = last.and_then(|article| Some(&article.questions.last()?.context));
+        let same = last_context.filter(|last| ***last == *context).cloned();
+        let is_same = |article: &Article| match title.as_str() {
+            "" => article.title.is_empty() && same.is_some(),
+            title => article.title == title,
+        };
+        if !last.is_some_and(is_same) {
+            self.0.push(Article::new(title));
+        }
+        let question = RawQuestion {
+            id: raw.id,
+            question,
+            answers: raw.answers,
+            is_impossible: raw.is_impossible,
+        };
+        let context = same.unwrap_or_else(|| context.into());
+        match self.0.last_mut() {
+            Some(article) => article.add(question, &context),
+            None => Ok(()),
         }
     }
-    Ok(article)
+}
+
+impl Article {
+    fn new(title: String) -> Self {
+        Self {
+            title,
+            questions: Vec::new(),
+            report: SquadReport::default(),
+        }
+    }
+
+    fn add(&mut self, raw: RawQuestion, context: &Arc<str>) -> Result<(), String> {
+        let (question, report) = question(raw, context, &self.title)?;
+        self.questions.push(Arc::new(question));
+        self.report.add(report);
+        Ok(())
+    }
 }
 
 /// As in the official script, a question without answers is unanswerable, whether or not the file
@@ -156,9 +184,10 @@ fn question(
     context: &Arc<str>,
     title: &str,
 ) -> Result<(Question, SquadReport), String> {
-    let is_impossible = raw.answers.is_empty();
-    if raw.is_impossible && !is_impossible {
-        let id = raw.id;
+    let id = raw.id.unwrap_or_default().0;
+    let raw_answers = raw.answers.0;
+    let is_impossible = raw_answers.is_empty();
+    if raw.is_impossible.0 && !is_impossible {
         return Err(format!(
             "question {id} is marked is_impossible and has answers; it must be one or the other"
         ));
@@ -166,15 +195,15 @@ fn question(
     let mut report = SquadReport {
         questions: 1,
         unanswerable: usize::from(is_impossible),
-        answers: raw.answers.len(),
+        answers: raw_answers.len(),
         ..SquadReport::default()
     };
-    let mut answers = Vec::with_capacity(raw.answers.len());
-    for raw_answer in raw.answers {
+    let mut answers = Vec::with_capacity(raw_answers.len());
+    for raw_answer in raw_answers {
         let start = place(context, &raw_answer);
         if start.is_none() {
             report.misaligned += 1;
-            let example = format!("{}: {}", raw.id, misalignment(context, &raw_answer));
+            let example = format!("{id}: {}", misalignment(context, &raw_answer));
             report.examples.push(example);
         }
         answers.push(Answer {
@@ -184,7 +213,7 @@ fn question(
     }
     report.examples.truncate(EXAMPLES);
     let question = Question {
-        id: raw.id,
+        id,
         question: raw.question,
         context: context.clone(),
         title: title.to_owned(),
@@ -196,7 +225,7 @@ fn question(
 
 /// Byte offset of an answer, if the context has it there. An answer of only whitespace has none.
 fn place(context: &str, answer: &RawAnswer) -> Option<usize> {
-    let start = byte_of(context, answer.answer_start)?;
+    let start = byte_of(context, answer.start?)?;
     let stands = context.get(start..)?.starts_with(&answer.text);
     (stands && !answer.text.trim().is_empty()).then_some(start)
 }
@@ -208,7 +237,10 @@ fn byte_of(text: &str, place: i64) -> Option<usize> {
 }
 
 fn misalignment(context: &str, answer: &RawAnswer) -> String {
-    let (text, place) = (shortened(&answer.text), answer.answer_start);
+    let text = shortened(&answer.text);
+    let Some(place) = answer.start else {
+        return format!("the answer {text:?} has no answer_start");
+    };
     match byte_of(context, place).and_then(|start| context.get(start..)) {
         Some(_) if answer.text.trim().is_empty() => format!("the answer {text:?} has no words"),
         Some(rest) => {

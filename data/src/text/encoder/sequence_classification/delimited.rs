@@ -1,87 +1,114 @@
 //! Delimited tables: TSV and CSV.
 
+mod records;
+
 use super::columns::{ColumnIndices, Columns};
 use super::table_row::{Rows, TableRow};
 use crate::error::DataError;
+use crate::text::lines::{LineReader, MAX_ENTRY};
+use records::Records;
 use std::path::Path;
 
 /// Reads GLUE's TSV: tabs separate columns, and nothing else is special, quotes included. Empty
 /// lines are skipped, except in a table with a single column, where they are empty texts.
-pub(super) fn tsv(text: &str, columns: &Columns, path: &Path) -> Result<Rows, DataError> {
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    let mut lines = (1..).zip(text.split('\n'));
-    let header = lines.next().map_or("", |(_, header)| header);
-    if header.is_empty() {
-        return Err(nameless(path));
+pub(super) fn tsv(columns: &Columns, path: &Path) -> Result<Rows, DataError> {
+    let mut lines = LineReader::open(path, MAX_ENTRY)?;
+    let mut table = Table::new(columns, path);
+    loop {
+        let line = lines.read()?;
+        if line.is_empty() {
+            return table.finish();
+        }
+        let line = line.strip_suffix('\n').unwrap_or(&line);
+        if !line.is_empty() || table.has_one_column() {
+            let cells: Vec<&str> = line.split('\t').collect();
+            table.line(&cells, lines.number())?;
+        } else if lines.number() == 1 {
+            return Err(nameless(path));
+        }
     }
-    let header: Vec<&str> = header.split('\t').map(str::trim).collect();
-    let places = columns.find(&header, path)?;
-    let lines = lines.filter(|(_, line)| places.width == 1 || !line.is_empty());
-    let rows = lines.map(|(number, line)| {
-        let cells: Vec<&str> = line.split('\t').collect();
-        row(&cells, places, number, path)
-    });
-    Ok(Rows {
-        rows: rows.collect::<Result<_, _>>()?,
-        has_labels: places.label.is_some(),
-    })
 }
 
 /// Reads CSV as in RFC 4180: fields with commas, newlines or (doubled) quotes are quoted. Empty
 /// lines are skipped.
-pub(super) fn csv(text: &str, columns: &Columns, path: &Path) -> Result<Rows, DataError> {
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .has_headers(false)
-        .from_reader(text.as_bytes());
-    let mut places = None;
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| DataError::file(path, error.to_string()))?;
-        let line = record.position().map_or(0, |at| first_line(text, at));
-        match places {
-            None => {
-                let header: Vec<&str> = record.iter().map(str::trim).collect();
-                places = Some(columns.find(&header, path)?);
-            }
-            Some(places) => {
-                let cells: Vec<&str> = record.iter().collect();
-                rows.push(row(&cells, places, line, path)?);
-            }
-        }
+pub(super) fn csv(columns: &Columns, path: &Path) -> Result<Rows, DataError> {
+    let mut records = Records::open(path)?;
+    let mut table = Table::new(columns, path);
+    while let Some((line, record)) = records.read()? {
+        let cells: Vec<&str> = record.iter().collect();
+        table.line(&cells, line)?;
     }
-    let places = places.ok_or_else(|| nameless(path))?;
-    Ok(Rows {
-        rows,
-        has_labels: places.label.is_some(),
-    })
-}
-
-/// Line number at which a record begins, from 1. The reader's position is before the empty lines
-/// above the record.
-fn first_line(text: &str, at: &csv::Position) -> usize {
-    let rest = text.as_bytes().get(at.byte() as usize..);
-    let rest = rest.unwrap_or_default().iter();
-    at.line() as usize + rest.take_while(|&&byte| byte == b'\n').count()
+    table.finish()
 }
 
 fn nameless(path: &Path) -> DataError {
     DataError::file(path, "is empty: its first line should name the columns")
 }
 
-fn row(
-    cells: &[&str],
-    places: ColumnIndices,
-    line: usize,
-    path: &Path,
-) -> Result<TableRow, DataError> {
-    if cells.len() != places.width {
-        let reason = format!(
-            "line {line}: {} columns, but the header has {}",
+/// A table that is being read.
+struct Table<'a> {
+    columns: &'a Columns,
+    path: &'a Path,
+    /// Known from the first line.
+    places: Option<ColumnIndices>,
+    rows: Vec<TableRow>,
+}
+
+impl<'a> Table<'a> {
+    fn new(columns: &'a Columns, path: &'a Path) -> Self {
+        Self {
+            columns,
+            path,
+            places: None,
+            rows: Vec::new(),
+        }
+    }
+
+    fn has_one_column(&self) -> bool {
+        self.places.as_ref().is_some_and(|places| places.width == 1)
+    }
+
+    fn line(&mut self, cells: &[&str], line: usize) -> Result<(), DataError> {
+        let places = match &self.places {
+            Some(places) => places,
+            None => {
+                let places = self.columns.find(cells, self.path)?;
+                let has_header = places.has_header;
+                self.places = Some(places);
+                return if has_header {
+                    Ok(())
+                } else {
+                    self.line(cells, line)
+                };
+            }
+        };
+        let row = row(cells, places, line)
+            .map_err(|reason| DataError::file(self.path, format!("line {line}: {reason}")))?;
+        self.rows.push(row);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Rows, DataError> {
+        let places = self.places.ok_or_else(|| nameless(self.path))?;
+        Ok(Rows {
+            rows: self.rows,
+            has_label_column: places.label.is_some(),
+        })
+    }
+}
+
+fn row(cells: &[&str], places: &ColumnIndices, line: usize) -> Result<TableRow, String> {
+    if !(places.named..=places.width).contains(&cells.len()) {
+        let first = if places.has_header {
+            "header"
+        } else {
+            "first line"
+        };
+        return Err(format!(
+            "{} columns, but the {first} has {}",
             cells.len(),
             places.width
-        );
-        return Err(DataError::file(path, reason));
+        ));
     }
     let cell = |place: usize| cells.get(place).copied().unwrap_or_default();
     let label = places.label.map(|place| cell(place).trim());

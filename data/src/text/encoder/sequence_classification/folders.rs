@@ -2,7 +2,7 @@
 
 use super::{LabelledSplits, LabelledText, divide};
 use crate::error::DataError;
-use crate::text::chunks::read_text;
+use crate::text::chunks::read_short_text;
 use crate::text::encoder::labels::{Labels, names};
 use crate::text::parallel;
 use crate::text::split_files::{VALIDATION, file_name, list};
@@ -21,7 +21,7 @@ struct Class {
 /// Opens a data set of text files, one text per file: `train/CLASS/*.txt`, optionally with
 /// `validation` (or `valid`, `val`, `dev`) and `test` beside `train`; or `CLASS/*.txt`. Without a
 /// validation folder, `validation_fraction` of each class is held out. The class `unsup` (IMDB's
-/// unlabelled texts), hidden folders and other files are ignored.
+/// unlabelled texts), hidden folders and other files are ignored. A text has at most 64 MiB.
 ///
 /// # Errors
 /// If there are fewer than two classes, a class has no text, another split has an unknown class, or
@@ -111,7 +111,7 @@ fn read(classes: &[Class], labels: &[String]) -> Result<Vec<LabelledText>, DataE
     }
     parallel::map(&files, |&(file, label)| {
         Ok(LabelledText {
-            text: read_text(file)?,
+            text: read_short_text(file)?,
             pair: None,
             label,
         })

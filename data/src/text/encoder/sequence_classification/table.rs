@@ -1,21 +1,26 @@
 //! Tables of texts. File extensions give the format, file names the split.
 
 use super::table_row::{Rows, TableRow};
-use super::{Columns, LabelledSplits, LabelledText, delimited, divide, jsonl};
+use super::{Columns, LabelledSplits, LabelledText, delimited, divide, json};
 use crate::error::DataError;
-use crate::text::chunks::read_text;
-use crate::text::encoder::labels::{Labels, names};
+use crate::text::encoder::labels::{Labels, different_values};
 use crate::text::split_files::{SplitFiles, split_files};
 use std::path::Path;
 
-const EXTENSIONS: [&str; 4] = ["tsv", "csv", "jsonl", "ndjson"];
+const EXTENSIONS: [&str; 5] = ["tsv", "csv", "json", "jsonl", "ndjson"];
+/// Label of a text without one in the files that `datasets` writes.
+const NO_LABEL: &str = "-1";
 
 /// Opens a data set of tables.
 ///
 /// `path` is a folder with a file `train`, optionally one called `validation`, `valid`, `val` or
-/// `dev`, and optionally `test`, each `.tsv`, `.csv`, `.jsonl` or `.ndjson`; or one such file.
-/// Without a validation file, `validation_fraction` of each class is held out, spread evenly over
-/// the training texts. A test file without labels, such as GLUE's, is ignored.
+/// `dev`, and optionally `test`, each `.tsv`, `.csv`, `.json`, `.jsonl` or `.ndjson`; or one such
+/// file. MNLI's `validation_matched` and `test_matched` count as such. Without a validation file,
+/// `validation_fraction` of each class is held out, spread evenly over the training texts. A test
+/// file without labels is ignored: GLUE's has no such column, and as written by `datasets` every
+/// label is -1.
+///
+/// Files are read row by row; a row has at most 64 MiB.
 ///
 /// # Errors
 /// If files or columns are missing, a row is malformed or has no label (with file and line),
@@ -33,7 +38,7 @@ pub fn open_table(
     let train = read(&train_path, columns)?;
     check_labels(&train, columns, &train_path)?;
     let found = train.rows.iter().filter_map(|row| row.label.as_deref());
-    let labels = names(found);
+    let labels = different_values(found);
     let train = with_ids(train, &labels, columns, &train_path)?;
     if let [only] = labels.as_slice() {
         let reason = format!("all texts have the label {only:?}; there is nothing to learn");
@@ -61,7 +66,12 @@ fn read_test(
     labels: &[String],
 ) -> Result<Option<Vec<LabelledText>>, DataError> {
     let rows = read(path, columns)?;
-    if !rows.has_labels {
+    let known = Labels::by_value(labels);
+    let is_unlabelled = |row: &TableRow| match row.label.as_deref() {
+        None => true,
+        Some(label) => label == NO_LABEL && known.id(label).is_none(),
+    };
+    if !rows.rows.is_empty() && rows.rows.iter().all(is_unlabelled) {
         return Ok(None);
     }
     check_labels(&rows, columns, path)?;
@@ -79,7 +89,7 @@ pub fn read_table(
     labels: Option<&[String]>,
 ) -> Result<Vec<TableRow>, DataError> {
     let Rows { rows, .. } = read(path, columns)?;
-    if let Some(known) = labels.map(Labels::new) {
+    if let Some(known) = labels.map(Labels::by_value) {
         for row in &rows {
             if let Some(label) = &row.label
                 && known.id(label).is_none()
@@ -111,7 +121,7 @@ fn read(path: &Path, columns: &Columns) -> Result<Rows, DataError> {
     let format = match extension {
         Some("tsv") => delimited::tsv,
         Some("csv") => delimited::csv,
-        Some("jsonl" | "ndjson") => jsonl::jsonl,
+        Some("json" | "jsonl" | "ndjson") => json::json,
         _ => {
             let reason = format!(
                 "unknown table format: expected one of .{}",
@@ -120,14 +130,16 @@ fn read(path: &Path, columns: &Columns) -> Result<Rows, DataError> {
             return Err(DataError::file(path, reason));
         }
     };
-    format(&read_text(path)?, columns, path)
+    format(columns, path)
 }
 
 fn check_labels(rows: &Rows, columns: &Columns, path: &Path) -> Result<(), DataError> {
     let reason = if rows.rows.is_empty() {
         "has no texts".to_owned()
-    } else if !rows.has_labels {
+    } else if !rows.has_label_column {
         format!("has no label column {:?}", columns.label)
+    } else if !rows.has_labels() {
+        format!("the label column {:?} is empty", columns.label)
     } else {
         return Ok(());
     };
@@ -141,7 +153,7 @@ fn with_ids(
     columns: &Columns,
     path: &Path,
 ) -> Result<Vec<LabelledText>, DataError> {
-    let known = Labels::new(labels);
+    let known = Labels::by_value(labels);
     let rows = rows.rows.into_iter().map(|row| {
         let wrong = |reason: String| DataError::file(path, format!("line {}: {reason}", row.line));
         let label = row

@@ -17,5 +17,12 @@ pub struct TableRow {
 pub(super) struct Rows {
     pub(super) rows: Vec<TableRow>,
     /// True if there is a label column.
-    pub(super) has_labels: bool,
+    pub(super) has_label_column: bool,
+}
+
+impl Rows {
+    /// True if any row has a label.
+    pub(super) fn has_labels(&self) -> bool {
+        self.rows.iter().any(|row| row.label.is_some())
+    }
 }

@@ -1,11 +1,27 @@
-//! CoNLL's column format.
+//! CoNLL's column formats.
+
+mod layout;
 
 use super::TagColumns;
 use crate::error::DataError;
+use crate::text::lines::{LineReader, MAX_ENTRY};
+use layout::{Layout, cells};
+use std::collections::HashSet;
 use std::path::Path;
 
 /// Line between documents in CoNLL 2003.
 const DOCUMENT: &str = "-DOCSTART-";
+/// Lines read before the columns are known.
+const SAMPLE: usize = 1000;
+/// First character of a comment.
+const COMMENT: char = '#';
+
+/// Sentences of a file; at least one.
+pub(super) struct TaggedFile {
+    pub(super) sentences: Vec<Sentence>,
+    /// Number of columns per line.
+    pub(super) width: usize,
+}
 
 /// Words up to an empty line; at least one.
 pub(super) struct Sentence {
@@ -14,95 +30,124 @@ pub(super) struct Sentence {
 
 pub(super) struct Word {
     pub(super) word: String,
+    /// Empty if it is missing.
     pub(super) tag: String,
     /// Counted from 1.
     pub(super) line: usize,
+    /// True if the line may be a comment: it begins with `#` and has as many columns as the others.
+    may_be_comment: bool,
 }
 
-/// Column indices in a line.
-struct ColumnIndices {
-    word: usize,
-    tag: usize,
-    /// Number of columns per line.
-    width: usize,
-}
-
-/// Reads the sentences of a file.
+/// Reads the sentences of a file, line by line. A tag column that [`TagColumns`] names may be
+/// missing unless it `needs_tags`.
 ///
 /// # Errors
-/// As [`open`](super::open), and if there are none.
+/// As [`open`](super::open), except for missing tags, and if there are none.
 pub(super) fn sentences(
-    text: &str,
-    columns: &TagColumns,
     path: &Path,
-) -> Result<Vec<Sentence>, DataError> {
-    let mut reader = Reader::default();
-    for (number, line) in (1..).zip(text.split('\n')) {
-        reader
-            .line(line, number, columns)
-            .map_err(|reason| DataError::file(path, format!("line {number}: {reason}")))?;
+    columns: &TagColumns,
+    needs_tags: bool,
+) -> Result<TaggedFile, DataError> {
+    let mut lines = LineReader::open(path, MAX_ENTRY)?;
+    let mut sample = Vec::new();
+    while sample.len() < SAMPLE {
+        let line = lines.read()?;
+        if line.is_empty() {
+            break;
+        }
+        sample.push(line);
     }
-    reader.end_sentence();
-    if reader.sentences.is_empty() {
+    let wrong =
+        |(line, reason): (usize, String)| DataError::file(path, format!("line {line}: {reason}"));
+    let is_conll_u = path.extension().is_some_and(|end| end == "conllu");
+    let mut layout = Layout::of(&sample, columns, is_conll_u);
+    if !needs_tags && layout.is_err() && columns.word.is_some() {
+        let words_only = TagColumns {
+            word: columns.word.clone(),
+            tag: columns.word.clone(),
+        };
+        layout = Layout::of(&sample, &words_only, is_conll_u);
+        layout = layout.map(|layout| layout.map(Layout::without_tags));
+    }
+    let layout = layout.map_err(wrong)?;
+    let layout = layout.ok_or_else(|| DataError::file(path, "has no words"))?;
+    let mut reader = Reader::new(&layout);
+    for (number, line) in (1..).zip(&sample) {
+        reader
+            .line(line, number)
+            .map_err(|reason| wrong((number, reason)))?;
+    }
+    drop(sample);
+    loop {
+        let line = lines.read()?;
+        if line.is_empty() {
+            break;
+        }
+        let number = lines.number();
+        reader
+            .line(&line, number)
+            .map_err(|reason| wrong((number, reason)))?;
+    }
+    let sentences = reader.finish();
+    if sentences.is_empty() {
         return Err(DataError::file(path, "has no words"));
     }
-    Ok(reader.sentences)
+    Ok(TaggedFile {
+        sentences,
+        width: layout.width,
+    })
 }
 
-#[derive(Default)]
-struct Reader {
-    /// Known from the first non-empty line.
-    places: Option<ColumnIndices>,
+struct Reader<'a> {
+    layout: &'a Layout,
     words: Vec<Word>,
     sentences: Vec<Sentence>,
 }
 
-impl Reader {
-    fn line(&mut self, line: &str, number: usize, columns: &TagColumns) -> Result<(), String> {
+impl<'a> Reader<'a> {
+    fn new(layout: &'a Layout) -> Self {
+        Self {
+            layout,
+            words: Vec::new(),
+            sentences: Vec::new(),
+        }
+    }
+
+    fn line(&mut self, line: &str, number: usize) -> Result<(), String> {
         if line.trim_ascii().is_empty() {
             self.end_sentence();
             return Ok(());
         }
-        let cells: Vec<&str> = if line.contains('\t') {
-            line.split('\t').map(str::trim_ascii).collect()
-        } else {
-            // ASCII whitespace only: a word may contain, or be, a non-breaking space.
-            line.split_ascii_whitespace().collect()
-        };
+        let cells = cells(line);
+        let layout = self.layout;
         if cells.first() == Some(&DOCUMENT) {
             self.end_sentence();
             return Ok(());
         }
-        let named = columns.word.is_some() || columns.tag.is_some();
-        let Some(places) = &self.places else {
-            self.places = Some(find(&cells, columns)?);
-            return if named {
-                Ok(())
-            } else {
-                self.word(&cells, number)
-            };
-        };
-        if cells.len() != places.width {
-            let (found, width) = (cells.len(), places.width);
+        let may_be_comment = line.starts_with(COMMENT);
+        if (may_be_comment && !layout.could_be_word(line, &cells))
+            || layout.header_line == Some(number)
+            || (layout.is_numbered && !cells.first().is_some_and(|id| layout::is_word_id(id)))
+        {
+            return Ok(());
+        }
+        if cells.len() != layout.width {
             return Err(format!(
-                "{found} columns, but the lines before have {width}"
+                "{} columns, but the lines before have {}",
+                cells.len(),
+                layout.width
             ));
         }
-        self.word(&cells, number)
-    }
-
-    fn word(&mut self, cells: &[&str], line: usize) -> Result<(), String> {
-        let cell = |place: Option<usize>| place.and_then(|place| cells.get(place)).copied();
-        let places = self.places.as_ref();
-        let word = cell(places.map(|places| places.word)).unwrap_or_default();
-        let tag = cell(places.map(|places| places.tag)).unwrap_or_default();
-        if word.is_empty() || tag.is_empty() {
-            return Err("the word or its tag is missing".to_owned());
+        let cell = |place: usize| cells.get(place).copied().unwrap_or_default().to_owned();
+        let word = cell(layout.word);
+        if word.is_empty() {
+            return Err("the word is missing".to_owned());
         }
         self.words.push(Word {
-            word: word.to_owned(),
-            tag: tag.to_owned(),
-            line,
+            word,
+            tag: layout.tag.map(cell).unwrap_or_default(),
+            line: number,
+            may_be_comment,
         });
         Ok(())
     }
@@ -114,27 +159,20 @@ impl Reader {
             });
         }
     }
-}
 
-/// Finds the columns in the first line.
-fn find(cells: &[&str], columns: &TagColumns) -> Result<ColumnIndices, String> {
-    let last = cells.len() - 1;
-    if last == 0 {
-        return Err(format!("only one column ({:?}), so no tag", cells.concat()));
-    }
-    let find = |name: &Option<String>, otherwise: usize| match name {
-        None => Ok(otherwise),
-        Some(name) => {
-            let place = cells.iter().position(|cell| cell == name);
-            place.ok_or_else(|| {
-                let there = cells.join(", ");
-                format!("no column is called {name:?}; the columns are {there}")
-            })
+    /// All sentences, without comments: a line that begins with `#` is a word if other words have
+    /// its tag, or its tag is `#` too, as in the Penn Treebank.
+    fn finish(mut self) -> Vec<Sentence> {
+        self.end_sentence();
+        let words = self.sentences.iter().flat_map(|sentence| &sentence.words);
+        let others = words.filter(|word| !word.may_be_comment);
+        let tags: HashSet<String> = others.map(|word| word.tag.clone()).collect();
+        for sentence in &mut self.sentences {
+            sentence.words.retain(|word| {
+                !word.may_be_comment || tags.contains(&word.tag) || word.tag == word.word
+            });
         }
-    };
-    Ok(ColumnIndices {
-        word: find(&columns.word, 0)?,
-        tag: find(&columns.tag, last)?,
-        width: cells.len(),
-    })
+        self.sentences.retain(|sentence| !sentence.words.is_empty());
+        self.sentences
+    }
 }

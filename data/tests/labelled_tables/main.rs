@@ -1,6 +1,8 @@
 //! Labelled texts from tables and folders, and the errors for malformed ones.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod formats;
+
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -147,6 +149,7 @@ fn pairs_have_a_second_column() {
         text: vec!["question".into()],
         pair: Some("answer".into()),
         label: "good".into(),
+        header: true,
     };
     let splits = open_table(folder.path(), &columns, 0.1).unwrap();
     assert_eq!(splits.train[0].pair.as_deref(), Some("me"));

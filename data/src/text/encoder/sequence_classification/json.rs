@@ -1,41 +1,40 @@
-//! JSON Lines tables.
+//! JSON tables: one object per line, or a list of objects.
 
 use super::columns::Columns;
 use super::table_row::{Rows, TableRow};
 use crate::error::DataError;
 use crate::text::encoder::labels::quoted;
+use crate::text::json_entries::{JsonEntries, JsonEntry};
 use serde_json::{Map, Value};
 use std::path::Path;
 
-/// Reads one object per line; other keys are ignored. Empty lines are skipped.
-pub(super) fn jsonl(text: &str, columns: &Columns, path: &Path) -> Result<Rows, DataError> {
-    let lines = (1..).zip(text.split('\n'));
-    let lines = lines.filter(|(_, line)| !line.trim().is_empty());
-    let rows: Vec<TableRow> = lines
-        .map(|(number, line)| {
-            row(line, columns, number)
-                .map_err(|reason| DataError::file(path, format!("line {number}: {reason}")))
-        })
-        .collect::<Result<_, _>>()?;
+/// Reads the objects of a file; other keys are ignored.
+pub(super) fn json(columns: &Columns, path: &Path) -> Result<Rows, DataError> {
+    let wrong =
+        |(line, reason): (usize, String)| DataError::file(path, format!("line {line}: {reason}"));
+    let mut rows = Vec::new();
+    for entry in JsonEntries::open(path)? {
+        rows.push(row(&entry?, columns).map_err(wrong)?);
+    }
     if rows.is_empty() {
-        return Err(DataError::file(
-            path,
-            "is empty: expected one JSON object per line",
-        ));
+        let reason = "is empty: expected one JSON object per line, or a list of them";
+        return Err(DataError::file(path, reason));
     }
     Ok(Rows {
-        has_labels: rows.iter().any(|row| row.label.is_some()),
+        has_label_column: rows.iter().any(|row| row.label.is_some()),
         rows,
     })
 }
 
-fn row(line: &str, columns: &Columns, number: usize) -> Result<TableRow, String> {
-    let object: Map<String, Value> = serde_json::from_str(line).map_err(|error| {
-        // serde_json's message always says line 1, since each line is parsed on its own.
-        let reason = error.to_string();
-        let reason = reason.split(" at line ").next().unwrap_or_default();
-        format!("is not a JSON object: {reason} (column {})", error.column())
+fn row(entry: &JsonEntry, columns: &Columns) -> Result<TableRow, (usize, String)> {
+    let object: Map<String, Value> = serde_json::from_slice(&entry.json).map_err(|error| {
+        let (line, reason) = entry.problem(&error);
+        (line, format!("is not a JSON object: {reason}"))
     })?;
+    fields(&object, columns, entry.line).map_err(|reason| (entry.line, reason))
+}
+
+fn fields(object: &Map<String, Value>, columns: &Columns, line: usize) -> Result<TableRow, String> {
     let missing = |wanted: &str| {
         let there = quoted(object.keys().map(String::as_str));
         format!("has no key {wanted}; its keys are {there}")
@@ -44,14 +43,14 @@ fn row(line: &str, columns: &Columns, number: usize) -> Result<TableRow, String>
     let text = text.ok_or_else(|| missing(&columns.wanted_text()))?;
     let pair = columns.pair.as_ref().map(|name| {
         let there = object.contains_key(name);
-        let value = there.then(|| string(&object, name));
+        let value = there.then(|| string(object, name));
         value.unwrap_or_else(|| Err(missing(&format!("{name:?}"))))
     });
     Ok(TableRow {
-        line: number,
-        text: string(&object, text)?,
+        line,
+        text: string(object, text)?,
         pair: pair.transpose()?,
-        label: label(&object, &columns.label)?,
+        label: label(object, &columns.label)?,
     })
 }
 
@@ -63,7 +62,7 @@ fn string(object: &Map<String, Value>, name: &str) -> Result<String, String> {
     }
 }
 
-/// Reads a label: a string or a number; absent or `null` means no label.
+/// Reads a label: a string, a number, `true` or `false`; absent or `null` means no label.
 fn label(object: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
     match object.get(name) {
         None | Some(Value::Null) => Ok(None),
@@ -71,8 +70,9 @@ fn label(object: &Map<String, Value>, name: &str) -> Result<Option<String>, Stri
             Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
         }
         Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        Some(Value::Bool(value)) => Ok(Some(value.to_string())),
         Some(other) => Err(format!(
-            "{name:?} is {}, not a string or a number",
+            "{name:?} is {}, not a string, a number, true or false",
             short(other)
         )),
     }
