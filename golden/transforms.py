@@ -108,6 +108,40 @@ OPERATIONS = {
     "posterize": (F.posterize, [1, 2, 5, 8]),
     "solarize": (F.solarize, [0.0, 93.5, 178.5, 255.0]),
 }
+
+def sampled(name: str, magnitude: float, interpolation: InterpolationMode, fill):
+    """An operation with other interpolation and fill than the default."""
+    options = {"interpolation": interpolation, "fill": fill}
+    if name == "rotate":
+        return lambda image: F.rotate(image, magnitude, **options)
+    translate = [0, 0] if name.startswith("shear") else [magnitude, 0] if name == "translate_x" else [0, magnitude]
+    shear = [degrees(magnitude) if name == f"shear_{axis}" else 0.0 for axis in "xy"]
+    center = [0, 0] if name.startswith("shear") else None
+    return lambda image: F.affine(image, 0.0, translate, 1.0, shear, center=center, **options)
+
+
+SAMPLED = [("shear_x", 0.297), ("shear_x", -0.66), ("shear_y", 0.99), ("translate_x", -5), ("translate_y", 3)]
+SAMPLED += [("rotate", -40.5), ("rotate", 4.5), ("rotate", 90.0)]
+FILLS = [("nearest", 77), ("bilinear", 0), ("bilinear", [124, 116, 104]), ("bicubic", 255), ("bicubic", [9, 200, 31])]
+
+POLICIES = {
+    "trivial_augment_wide": lambda bins: transforms.TrivialAugmentWide(bins)._augmentation_space(bins),
+    "rand_augment": lambda bins: transforms.RandAugment(2, 0, bins)._augmentation_space(bins, (23, 37)),
+}
+# Torchvision's names.
+KINDS = {"ShearX": "shear_x", "TranslateX": "translate_x", "Rotate": "rotate", "Posterize": "posterize", "Solarize": "solarize"}
+KINDS |= {"TranslateY": "translate_y", "Sharpness": "sharpness"}
+
+
+def magnitudes():
+    """The magnitudes of every bin, without their signs."""
+    for policy, space in POLICIES.items():
+        for bins in [2, 5, 9, 10, 16, 31, 100]:
+            of_bins = space(bins)
+            values = {name: of_bins[kind][0].tolist() for kind, name in KINDS.items()}
+            yield {"policy": policy, "bins": bins, "magnitudes": values}
+
+
 WITHOUT_MAGNITUDE = {
     "identity": lambda image: image,
     "auto_contrast": F.autocontrast,
@@ -158,8 +192,20 @@ def main() -> None:
                 name = f"{image.mode} {image.width}x{image.height}"
                 inputs[name] = pack(image)
                 operated.append({"input": name, "operation": operation, "output": pack(reference(image))})
+    for name, magnitude in SAMPLED:
+        for interpolation, fill in FILLS:
+            for file in [rgb, grey]:
+                if file == grey and isinstance(fill, list):
+                    continue
+                image = small[file].point(lambda sample: 30 + sample * 7 // 10)
+                output = pack(sampled(name, magnitude, InterpolationMode(interpolation), fill)(image))
+                case = {"input": f"{image.mode} {image.width}x{image.height}", "operation": {name: magnitude}}
+                operated.append(case | {"interpolation": interpolation, "fill": fill, "output": output})
     lines = ",\n".join(json.dumps(case) for case in operated)
-    (FIXTURES / "operations.json").write_text(f'{{"inputs": {json.dumps(inputs)}, "cases": [\n{lines}\n]}}\n')
+    bins = json.dumps(list(magnitudes()))
+    inputs = json.dumps(inputs)
+    text = f'{{"inputs": {inputs}, "bins": {bins}, "cases": [\n{lines}\n]}}\n'
+    (FIXTURES / "operations.json").write_text(text)
 
 
 if __name__ == "__main__":

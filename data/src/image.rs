@@ -2,7 +2,7 @@
 //!
 //! * [`ImageDataset`]: any of [`Shapes`], [`Cifar`], [`Idx`], [`ImageFolder`], [`ImageNet`],
 //!   [`Shards`] and [`Subset`];
-//! * [`decode`]: JPEG and PNG files to pixels;
+//! * [`decode`]: image files to pixels, as Pillow decodes them;
 //! * [`Preprocess`]: [`transforms`], channels and normalisation;
 //! * [`ImageSource`]: preprocessed images for the [`Loader`](crate::loader::Loader), as
 //!   [`ImageBatch`]es, perhaps with [`Mixing`].

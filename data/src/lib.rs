@@ -84,6 +84,7 @@ pub mod download;
 pub mod error;
 mod files;
 mod fingerprint;
+pub mod guard;
 pub mod image;
 pub mod loader;
 pub mod random;

@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use base64::Engine;
-use flate2::read::ZlibDecoder;
+use flate2::read::{GzDecoder, ZlibDecoder};
 use proptest::prelude::*;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::io::Read;
+use std::sync::LazyLock;
 use tinderbox_data::image::transforms::Rect;
 use tinderbox_data::image::{Image, decode};
 
@@ -40,23 +43,6 @@ impl Case {
     }
 }
 
-/// Largest maximum and mean difference of samples that is allowed.
-fn allowed(name: &str) -> (u8, f64) {
-    match name {
-        // Pillow makes 16-bit grey above 255 white. See the unit tests of `decode`.
-        "png grey of 16 bits" => (255, 255.0),
-        _ if name.starts_with("png") => (0, 0.0),
-        // These use the general decoder.
-        _ if ["progressive", "CMYK", "YCCK", "RGB"]
-            .iter()
-            .any(|kind| name.contains(kind)) =>
-        {
-            (3, 0.4)
-        }
-        _ => (0, 0.0),
-    }
-}
-
 fn cases() -> Vec<Case> {
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/decode.json");
     let json = std::fs::read_to_string(fixture).unwrap();
@@ -84,20 +70,57 @@ fn decoding_agrees_with_pillow() {
         );
         let rgb = decoded.rgb();
         assert_eq!(rgb.pixels.len(), expected.len(), "{name}");
-        let differences: Vec<u8> = rgb
-            .pixels
-            .iter()
-            .zip(&expected)
-            .map(|(a, b)| a.abs_diff(*b))
-            .collect();
-        let max = differences.iter().copied().max().unwrap();
-        let mean = differences.iter().copied().map(f64::from).sum::<f64>() / expected.len() as f64;
-        let (most, most_on_average) = allowed(name);
-        assert!(
-            max <= most && mean <= most_on_average,
-            "{name} differs by {max}, {mean:.3} on average"
-        );
+        let pairs = rgb.pixels.iter().zip(&expected);
+        let most = pairs.map(|(a, b)| a.abs_diff(*b)).max();
+        assert_eq!(most, Some(0), "{name}: largest difference");
     }
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    width: usize,
+    height: usize,
+    /// Of the RGB samples.
+    sha256: String,
+}
+
+/// Random legal files of every format, made by `golden/make_image_variants.py`.
+fn variants() -> Vec<(String, Vec<u8>)> {
+    let archive = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/image-variants.tar.gz"
+    );
+    let archive = GzDecoder::new(std::fs::File::open(archive).unwrap());
+    let mut files = Vec::new();
+    for entry in tar::Archive::new(archive).entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().display().to_string();
+        let mut file = Vec::new();
+        entry.read_to_end(&mut file).unwrap();
+        files.push((name, file));
+    }
+    files
+}
+
+#[test]
+fn random_variants_of_every_format_equal_pillow() {
+    let mut files = variants();
+    let (_, json) = files.pop().unwrap();
+    let expected: HashMap<String, Expected> = serde_json::from_slice(&json).unwrap();
+    let mut wrong = Vec::new();
+    for (name, file) in &files {
+        let expected = &expected[name];
+        let found = decode::decode_bytes(file, name).map(|image| {
+            let digest = Sha256::digest(&image.rgb().pixels);
+            let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            (image.width, image.height, digest)
+        });
+        let expected = (expected.width, expected.height, expected.sha256.clone());
+        if !found.as_ref().is_ok_and(|found| *found == expected) {
+            wrong.push(format!("{name}: {found:?}"));
+        }
+    }
+    assert_eq!((files.len(), wrong), (450, vec![]));
 }
 
 /// The expected result of `decode_region`.
@@ -137,6 +160,23 @@ fn a_region_equals_a_crop_of_the_whole() {
 }
 
 proptest! {
+    /// Any damage to any format gives an image or an error, and no panic.
+    #[test]
+    fn damage_to_variants_does_not_panic(
+        variant in 0..450usize,
+        wrong in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        static VARIANTS: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(variants);
+        let mut file = VARIANTS[variant].1.clone();
+        for (place, byte) in wrong {
+            let place = place.index(file.len());
+            file[place] = byte;
+        }
+        if let Ok(image) = decode::decode_bytes(&file, "a") {
+            prop_assert_eq!(image.pixels.len(), image.width * image.height * image.channels);
+        }
+    }
+
     /// Any damage gives an image or an error, and no panic.
     #[test]
     fn damage_does_not_panic(

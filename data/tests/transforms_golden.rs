@@ -8,7 +8,9 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use tinderbox_data::image::transforms::Operation;
+use tinderbox_data::image::transforms::{
+    Fill, Operation, RandAugment, Sampling, TrivialAugmentWide,
+};
 use tinderbox_data::image::{Image, Interpolation, Transform, decode};
 
 #[derive(Deserialize)]
@@ -21,13 +23,25 @@ struct Transformed {
 #[derive(Deserialize)]
 struct Operations {
     inputs: HashMap<String, Packed>,
+    bins: Vec<Bins>,
     cases: Vec<Operated>,
+}
+
+/// The magnitudes of a policy's operations for every bin, without their signs.
+#[derive(Deserialize)]
+struct Bins {
+    policy: String,
+    bins: usize,
+    magnitudes: HashMap<String, Vec<f64>>,
 }
 
 #[derive(Deserialize)]
 struct Operated {
     input: String,
     operation: Operation,
+    interpolation: Option<Interpolation>,
+    #[serde(default)]
+    fill: Fill,
     output: Packed,
 }
 
@@ -105,14 +119,80 @@ fn transforms_agree_with_torchvision() {
 #[test]
 fn operations_agree_with_torchvision_exactly() {
     let json = std::fs::read_to_string(fixture("operations.json")).unwrap();
-    let Operations { inputs, cases } = serde_json::from_str(&json).unwrap();
-    assert_eq!(cases.len(), 2 * (52 + 4));
+    let Operations { inputs, cases, .. } = serde_json::from_str(&json).unwrap();
+    assert_eq!(cases.len(), 2 * (52 + 4) + 8 * 8);
     for case in cases {
         let image = inputs[&case.input].image();
         let what = format!("{:?} of {}", case.operation, case.input);
-        let output = case.operation.apply(image);
+        let output = match case.interpolation {
+            None => case.operation.apply(image),
+            Some(interpolation) => {
+                let fill = case.fill;
+                case.operation.apply_with(
+                    image,
+                    Sampling {
+                        interpolation,
+                        fill,
+                    },
+                )
+            }
+        };
         let differences = differences(&output, &case.output.image());
         let different = differences.iter().filter(|&&x| x > 0).count();
         assert_eq!(different, 0, "{what}: samples that differ");
+    }
+}
+
+#[test]
+fn magnitudes_agree_with_torchvision_exactly() {
+    let json = std::fs::read_to_string(fixture("operations.json")).unwrap();
+    let Operations { bins, .. } = serde_json::from_str(&json).unwrap();
+    assert_eq!(bins.len(), 14);
+    let mut rng = tinderbox_data::random::rng(0, "test", 0, 0);
+    for Bins {
+        policy,
+        bins,
+        magnitudes,
+    } in bins
+    {
+        let trivial = TrivialAugmentWide {
+            num_magnitude_bins: bins,
+            ..TrivialAugmentWide::default()
+        };
+        for round in 0..10_000 {
+            let bin = round % bins;
+            let operation = if policy == "trivial_augment_wide" {
+                trivial.draw(&mut rng)
+            } else {
+                let policy = RandAugment {
+                    magnitude: bin,
+                    num_magnitude_bins: bins,
+                    ..RandAugment::default()
+                };
+                policy.draw(37, 23, &mut rng)
+            };
+            let Ok(serde_json::Value::Object(operation)) = serde_json::to_value(operation) else {
+                continue;
+            };
+            for (name, found) in operation {
+                let Some(expected) = magnitudes.get(&name) else {
+                    continue;
+                };
+                let found = found.as_f64().unwrap();
+                let is_expected = |expected: &f64| match &name[..] {
+                    "translate_x" | "translate_y" => expected.trunc() == found.abs(),
+                    "sharpness" => 1.0 + expected == found || 1.0 - expected == found,
+                    _ => *expected == found.abs(),
+                };
+                let of_bin = match &policy[..] {
+                    "rand_augment" => &expected[bin..=bin],
+                    _ => &expected[..],
+                };
+                assert!(
+                    of_bin.iter().any(is_expected),
+                    "{policy} {bins} {name} {found}"
+                );
+            }
+        }
     }
 }

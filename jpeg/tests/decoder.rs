@@ -50,6 +50,136 @@ proptest! {
     }
 }
 
+/// Files of several scans, with unusual factors, and of four components, made by
+/// `golden/make_image_variants.py`.
+const VARIANTS: [(&str, &[u8]); 4] = [
+    ("progressive", include_bytes!("fixtures/progressive.jpg")),
+    ("scans", include_bytes!("fixtures/scans.jpg")),
+    ("factors", include_bytes!("fixtures/factors.jpg")),
+    ("cmyk", include_bytes!("fixtures/cmyk.jpg")),
+];
+
+proptest! {
+    #[test]
+    fn a_region_of_any_kind_of_file_equals_a_crop(
+        (left, width) in range(27),
+        (top, height) in range(19),
+    ) {
+        let region = Rect { top, left, height, width };
+        for (name, file) in VARIANTS {
+            let decoder = Decoder::new(file).unwrap();
+            let pixels = decoder.decode_region(region).unwrap();
+            prop_assert_eq!(pixels.samples, crop(&decoder.decode().unwrap(), region), "{}", name);
+        }
+    }
+
+    /// Pixels or an error, and no panic, whatever the damage.
+    #[test]
+    fn damage_does_not_panic(
+        (_, file) in prop::sample::select(VARIANTS.to_vec()),
+        wrong in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let mut file = file.to_vec();
+        for (place, byte) in wrong {
+            let place = place.index(file.len());
+            file[place] = byte;
+        }
+        if let Some(cut) = cut {
+            file.drain(..cut.index(file.len()));
+        }
+        if let Ok(decoder) = Decoder::new(&file) {
+            let size = decoder.width() * decoder.height();
+            if size < 1 << 22 && let Ok(pixels) = decoder.decode() {
+                prop_assert_eq!(pixels.samples.len(), size * pixels.channels);
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_of_nonsense_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let file = [&[0xFF, 0xD8], &bytes[..]].concat();
+        if let Ok(decoder) = Decoder::new(&file) {
+            let _ = decoder.decode();
+        }
+    }
+}
+
+/// `file` with other bytes after its frame marker, counted from the marker.
+fn with_frame(file: &[u8], changes: &[(usize, u8)]) -> Vec<u8> {
+    let mut file = file.to_vec();
+    let is_frame = |pair: &[u8]| pair[0] == 0xFF && (0xC0..=0xC2).contains(&pair[1]);
+    let frame = file.windows(2).position(is_frame).unwrap();
+    for &(place, byte) in changes {
+        file[frame + place] = byte;
+    }
+    file
+}
+
+#[test]
+fn what_is_not_read_is_refused_by_its_reason() {
+    let [file, _] = &*FILES;
+    for (changes, reason) in [
+        (&[(1, 0xC9)][..], "with arithmetic coding"),
+        (&[(1, 0xCA)], "with arithmetic coding"),
+        (&[(1, 0xC3)], "with lossless coding"),
+        (&[(1, 0xC5)], "with hierarchical coding"),
+        (&[(4, 12)], "of 12 bits per sample"),
+        (
+            &[(11, 0x31), (14, 0x21)],
+            "with sampling factors 3x1 and 2x1",
+        ),
+    ] {
+        let error = Decoder::new(&with_frame(file, changes)).unwrap_err();
+        assert!(matches!(error, JpegError::Unsupported(_)), "{error}");
+        let message = error.to_string();
+        assert!(message.contains(reason), "{message}");
+        assert!(!message.contains("damaged"), "{message}");
+    }
+}
+
+#[test]
+fn a_progression_without_its_last_scans_is_refused() {
+    let (_, file) = VARIANTS[0];
+    let scans = file.windows(2).enumerate();
+    let scans: Vec<usize> = scans
+        .filter(|(_, pair)| *pair == [0xFF, 0xDA])
+        .map(|(at, _)| at)
+        .collect();
+    assert!(scans.len() > 4);
+    let first_of_colour = [&file[..scans[2]], &[0xFF, 0xD9]].concat();
+    let error = Decoder::new(&first_of_colour)
+        .unwrap()
+        .decode()
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("do not have all bits"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_small_file_of_a_huge_image_is_refused_before_memory_is_taken() {
+    for (name, file) in VARIANTS {
+        let huge = with_frame(file, &[(5, 0xFF), (6, 0xFF), (7, 0xFF), (8, 0xFF)]);
+        let region = Rect {
+            top: 0,
+            left: 0,
+            height: 1,
+            width: 1,
+        };
+        let error = Decoder::new(&huge)
+            .unwrap()
+            .decode_region(region)
+            .unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.contains("65535x65535 pixels cannot be in"),
+            "{name}: {message}"
+        );
+    }
+}
+
 #[test]
 fn the_header_has_the_size() {
     for file in FILES.iter() {

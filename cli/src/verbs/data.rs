@@ -193,7 +193,8 @@ fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Cl
     };
     // Small images are enlarged to about the size of a thumbnail.
     let scale = (96 / source.shape()[2].max(1)).max(1);
-    write_png(output, &contact_sheet(&rows, scale)).map_err(TrainError::from)?;
+    let sheet = contact_sheet(&rows, scale).map_err(TrainError::from)?;
+    write_png(output, &sheet).map_err(TrainError::from)?;
     let output = output.display();
     if is_mixed {
         println!(

@@ -1,6 +1,6 @@
 //! Contact sheets, for looking at a data set or its augmentation.
 
-use super::Image;
+use super::{Image, decode};
 use crate::error::DataError;
 use crate::files;
 use image::codecs::png::PngEncoder;
@@ -15,14 +15,28 @@ const WHITE: u8 = 255;
 
 /// An RGB image with rows of images side by side on white, enlarged by `scale`. Tiles are as large
 /// as the largest image.
-pub fn contact_sheet(rows: &[Vec<Image>], scale: usize) -> Image {
+///
+/// # Errors
+/// If the sheet would have more than [`decode::MAX_PIXELS`] pixels.
+pub fn contact_sheet(rows: &[Vec<Image>], scale: usize) -> Result<Image, DataError> {
     let scale = scale.max(1);
     let images = || rows.iter().flatten();
-    let tile_width = images().map(|image| image.width).max().unwrap_or(0) * scale;
-    let tile_height = images().map(|image| image.height).max().unwrap_or(0) * scale;
+    let side = |len: usize| len.saturating_mul(scale);
+    let tile_width = side(images().map(|image| image.width).max().unwrap_or(0));
+    let tile_height = side(images().map(|image| image.height).max().unwrap_or(0));
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = columns * (tile_width + GAP) + GAP;
-    let height = rows.len() * (tile_height + GAP) + GAP;
+    let sheet_side = |tile: usize, count: usize| tile.saturating_add(GAP).saturating_mul(count);
+    let width = sheet_side(tile_width, columns).saturating_add(GAP);
+    let height = sheet_side(tile_height, rows.len()).saturating_add(GAP);
+    let pixels = (width as u64).saturating_mul(height as u64);
+    if pixels > decode::MAX_PIXELS {
+        let bytes = pixels.saturating_mul(3);
+        let limit = decode::MAX_PIXELS;
+        let reason = format!(
+            "would have {width}x{height} pixels ({bytes} bytes), more than the {limit} that are allowed; draw fewer images"
+        );
+        return Err(DataError::image("the contact sheet", reason));
+    }
     let mut sheet = Image {
         width,
         height,
@@ -36,7 +50,7 @@ pub fn contact_sheet(rows: &[Vec<Image>], scale: usize) -> Image {
             draw(&mut sheet, image, top, left, scale);
         }
     }
-    sheet
+    Ok(sheet)
 }
 
 fn draw(sheet: &mut Image, image: &Image, top: usize, left: usize, scale: usize) {
@@ -99,7 +113,8 @@ mod tests {
         let sheet = contact_sheet(
             &[vec![dot(1, &[7]), dot(3, &[1, 2, 3])], vec![dot(1, &[9])]],
             2,
-        );
+        )
+        .unwrap();
         assert_eq!((sheet.width, sheet.height, sheet.channels), (10, 10, 3));
         let pixel = |x: usize, y: usize| &sheet.pixels[(y * 10 + x) * 3..][..3];
         assert_eq!(pixel(0, 0), [255; 3]);
@@ -107,14 +122,23 @@ mod tests {
         assert_eq!(pixel(6, 2), [1, 2, 3]);
         assert_eq!(pixel(2, 7), [9; 3]);
         assert_eq!(pixel(6, 6), [255; 3]);
-        assert_eq!(contact_sheet(&[], 1).pixels.len(), 2 * 2 * 3);
+        assert_eq!(contact_sheet(&[], 1).unwrap().pixels.len(), 2 * 2 * 3);
+    }
+
+    #[test]
+    fn a_sheet_that_is_too_large_is_refused_with_its_bytes() {
+        let error = contact_sheet(&[vec![dot(1, &[7])], vec![]], 50_000).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the contact sheet: would have 50004x100006 pixels (15002100072 bytes), more than the 178956970 that are allowed; draw fewer images"
+        );
     }
 
     #[test]
     fn what_is_written_is_read_again() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sheet.png");
-        let sheet = contact_sheet(&[vec![dot(3, &[1, 2, 3])]], 3);
+        let sheet = contact_sheet(&[vec![dot(3, &[1, 2, 3])]], 3).unwrap();
         write_png(&path, &sheet).unwrap();
         assert_eq!(decode(&path).unwrap(), sheet);
         let nowhere = dir.path().join("no/folder/a.png");

@@ -98,7 +98,7 @@ impl ImageDataset {
         }
     }
 
-    /// The JPEG or PNG file of image `index`; `None` if images are stored in another way.
+    /// The file of image `index`; `None` if images are stored in another way.
     ///
     /// # Errors
     /// If it cannot be read.

@@ -1,34 +1,43 @@
-//! Decoding of JPEG and PNG files, equivalent to Pillow's `Image.open(file).convert("RGB")`, which
-//! is torchvision's default loader.
+//! Decoding of image files, equivalent to Pillow's `Image.open(file).convert("RGB")`, which is
+//! torchvision's default loader: JPEG, PNG, WebP, BMP, TIFF, GIF, PBM, PGM and PPM.
 //!
 //! The format is detected from the content, whatever the file's name; sizes are checked before
 //! anything is allocated; a truncated file is an error rather than a half-grey image; bytes after
-//! the end of the file are ignored.
+//! the end of the file are ignored. A decoder that panics is an error too.
 //!
-//! EXIF orientation is not applied, as in torchvision: photographs taken sideways stay sideways, in
-//! training and in inference. Colour profiles and gamma are not applied either, and alpha is
-//! dropped.
+//! Pixels equal those of Pillow 13 exactly. What Pillow reads and this module does not is refused by
+//! name: arithmetic and lossless coding and unfinished progressions in JPEG; YCbCr without JPEG,
+//! L\*a\*b\*, fax compression other than group 4, Zstandard and LZMA in TIFF.
 //!
-//! Pixels equal Pillow's exactly, with two exceptions. 16-bit grey PNG samples keep their upper 8
-//! bits, where Pillow makes everything above 255 white. And unusual JPEG files (progressive, CMYK,
-//! RGB without YCbCr) go through another decoder, whose rounding and chroma upsampling differ: on
-//! photographs by at most 5 from Pillow's (libjpeg-turbo's) and by less than 0.4 on average; by
-//! more on images that are only a few pixels wide or high, since beyond an edge libjpeg repeats the
-//! last row and zune-jpeg reads the padding.
+//! * EXIF orientation is not applied, as in torchvision: photographs taken sideways stay sideways,
+//!   in training and in inference. Only the orientation of TIFF files is, because Pillow does.
+//! * Colour profiles and gamma are not applied, and alpha is dropped, not blended.
+//! * Of 16-bit colours the upper 8 bits are kept, but 16-bit grey above 255 becomes white, as in
+//!   Pillow: convert such files to 8 bits.
+//! * Of animations the first frame is read, and of TIFF files with several images the first.
+
+mod bmp;
+mod gif;
+mod palette;
+mod png;
+mod pnm;
+mod size;
+mod tiff;
+mod webp;
 
 use super::Image;
 use super::transforms::Rect;
 use crate::error::DataError;
-use image::{DynamicImage, ImageFormat, Limits};
+use crate::guard::guarded;
+use image::ImageFormat;
 use std::fs;
-use std::io::Cursor;
 use std::path::Path;
 use tinderbox_jpeg::{Decoder, JpegError};
 
 /// File extensions of the formats that are read, in lower case.
-pub const EXTENSIONS: [&str; 15] = [
-    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "tif", "tiff", "gif", "ppm", "pgm",
-    "pbm", "pnm",
+pub const EXTENSIONS: [&str; 14] = [
+    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "tif", "tiff", "gif", "ppm", "pgm", "pbm",
+    "pnm",
 ];
 
 /// True if the file's extension, in any case, is one of [`EXTENSIONS`].
@@ -37,15 +46,18 @@ pub fn has_readable_extension(path: &Path) -> bool {
     extension.is_some_and(|e| EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
 }
 
+/// The formats that are read, for messages.
+const FORMATS: &str = "JPEG, PNG, WebP, BMP, TIFF, GIF and PNM";
+
 /// Maximum number of pixels in an image: Pillow's limit for decompression bombs.
 pub const MAX_PIXELS: u64 = 178_956_970;
 
-/// Reads and decodes a JPEG or PNG file: grey stays grey, everything else (palettes, CMYK, YCCK)
-/// becomes RGB. Alpha is dropped; 16-bit samples keep their upper 8 bits.
+/// Reads and decodes an image file: grey stays grey, everything else (palettes, CMYK, YCCK) becomes
+/// RGB.
 ///
 /// # Errors
-/// If the file cannot be read, is neither JPEG nor PNG, has more than [`MAX_PIXELS`] pixels, or is
-/// damaged or truncated. The error names the path.
+/// If the file cannot be read, is of another format or of a kind that is not read, has more than
+/// [`MAX_PIXELS`] pixels, or is damaged or truncated. The error names the path.
 pub fn decode(path: &Path) -> Result<Image, DataError> {
     let bytes = fs::read(path).map_err(DataError::io("read", path))?;
     decode_bytes(&bytes, &path.display().to_string())
@@ -82,19 +94,62 @@ pub fn decode_region(
         );
         region
     };
-    let decoded = match image::guess_format(bytes) {
-        Ok(ImageFormat::Jpeg) => jpeg(bytes, choose),
-        Ok(ImageFormat::Png) => png(bytes).map(|image| {
+    let decoded = match format(bytes) {
+        Some(ImageFormat::Jpeg) => jpeg(bytes, choose),
+        Some(format) => whole_image(bytes, format).map(|image| {
             let region = choose(image.width, image.height);
             crop(image, region)
         }),
-        Ok(other) => Err(format!(
-            "is a {other:?} file; only JPEG and PNG are read, convert it"
-        )),
-        Err(_) if bytes.is_empty() => Err("is empty".to_owned()),
-        Err(_) => Err("is neither JPEG nor PNG, whatever its name says".to_owned()),
+        None if bytes.is_empty() => Err("is empty".to_owned()),
+        None => Err(format!("is none of {FORMATS}, whatever its name says")),
     };
     decoded.map_err(|reason| DataError::image(name, reason))
+}
+
+/// Decodes a file that is not JPEG. Decoders of others run guarded: damaged files make some panic.
+fn whole_image(bytes: &[u8], format: ImageFormat) -> Result<Image, String> {
+    let decode = match format {
+        ImageFormat::Png => png::decode,
+        ImageFormat::WebP => webp::decode,
+        ImageFormat::Bmp => bmp::decode,
+        ImageFormat::Tiff => tiff::decode,
+        ImageFormat::Gif => gif::decode,
+        ImageFormat::Pnm => pnm::decode,
+        other => {
+            let name = name(other);
+            return Err(format!(
+                "is an {name} file; only {FORMATS} are read, convert it"
+            ));
+        }
+    };
+    run(decode, bytes, format)
+}
+
+fn run(
+    decode: fn(&[u8]) -> Result<Image, String>,
+    bytes: &[u8],
+    format: ImageFormat,
+) -> Result<Image, String> {
+    let name = name(format);
+    let failed = |message| format!("is a damaged {name} file: its decoder failed ({message})");
+    guarded(|| decode(bytes)).map_err(failed).flatten()
+}
+
+/// The usual name of a format.
+fn name(format: ImageFormat) -> String {
+    match format {
+        ImageFormat::WebP => "WebP".to_owned(),
+        other => format!("{other:?}").to_uppercase(),
+    }
+}
+
+/// The format of a file that begins with `bytes`.
+fn format(bytes: &[u8]) -> Option<ImageFormat> {
+    // BigTIFF, for files of more than 4 GB.
+    if bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+") {
+        return Some(ImageFormat::Tiff);
+    }
+    image::guess_format(bytes).ok()
 }
 
 /// True if `bytes` begin like a JPEG file.
@@ -125,7 +180,7 @@ fn jpeg(bytes: &[u8], choose: impl FnOnce(usize, usize) -> Rect) -> Result<Image
     let message = |error: JpegError| error.to_string();
     let decoder = Decoder::new(bytes).map_err(message)?;
     let (width, height) = (decoder.width(), decoder.height());
-    check_size(width as u64, height as u64)?;
+    size::check(width as u64, height as u64, 6)?;
     let pixels = decoder
         .decode_region(choose(width, height))
         .map_err(message)?;
@@ -135,60 +190,6 @@ fn jpeg(bytes: &[u8], choose: impl FnOnce(usize, usize) -> Rect) -> Result<Image
         channels: pixels.channels,
         pixels: pixels.samples,
     })
-}
-
-fn png(bytes: &[u8]) -> Result<Image, String> {
-    // Every PNG file begins with: signature (8 bytes), length (4), "IHDR" (4), width (4), height
-    // (4).
-    let number = |at: usize| {
-        let bytes = bytes.get(at..at + 4)?;
-        Some(u64::from(u32::from_be_bytes(bytes.try_into().ok()?)))
-    };
-    let (Some(width), Some(height)) = (number(16), number(20)) else {
-        return Err("is a truncated PNG file: it ends within its header".to_owned());
-    };
-    check_size(width, height)?;
-    let mut reader = image::ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
-    // The size has been checked; the decoder's other limits stay on.
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(limits.max_alloc.unwrap_or(0).max(MAX_PIXELS * 8));
-    reader.limits(limits);
-    let decoded = reader
-        .decode()
-        .map_err(|error| format!("is a damaged or truncated PNG file: {error}"))?;
-    Ok(eight_bit(decoded))
-}
-
-/// Drops alpha and the lower half of 16-bit samples, as libpng does. (The image crate would round.)
-fn eight_bit(decoded: DynamicImage) -> Image {
-    let (width, height) = (decoded.width() as usize, decoded.height() as usize);
-    let colour = decoded.color();
-    let sixteen = colour.bits_per_pixel() / u16::from(colour.channel_count()) == 16;
-    let upper = |samples: Vec<u16>| samples.iter().map(|sample| (sample >> 8) as u8).collect();
-    let (channels, pixels) = match (colour.has_color(), sixteen) {
-        (false, false) => (1, decoded.into_luma8().into_raw()),
-        (false, true) => (1, upper(decoded.into_luma16().into_raw())),
-        (true, false) => (3, decoded.into_rgb8().into_raw()),
-        (true, true) => (3, upper(decoded.into_rgb16().into_raw())),
-    };
-    Image {
-        width,
-        height,
-        channels,
-        pixels,
-    }
-}
-
-fn check_size(width: u64, height: u64) -> Result<(), String> {
-    if width == 0 || height == 0 {
-        return Err(format!("its header says {width}x{height} pixels"));
-    }
-    if width * height > MAX_PIXELS {
-        return Err(format!(
-            "its header says {width}x{height} pixels, more than the {MAX_PIXELS} that are allowed; scale it down"
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -229,7 +230,7 @@ mod tests {
             (
                 ImageBuffer::from_pixel(1, 1, Luma([0x01ffu16])).into(),
                 1,
-                &[1],
+                &[255],
             ),
             (
                 ImageBuffer::from_pixel(1, 1, Rgb([0x0101u16, 0xffff, 0])).into(),
@@ -254,10 +255,21 @@ mod tests {
 
     #[test]
     fn a_file_truncated_anywhere_is_an_error() {
-        for format in [ImageFormat::Jpeg, ImageFormat::Png] {
-            let bytes = encode(&noisy(), format);
+        for (format, last) in [
+            (ImageFormat::Jpeg, 1),
             // The last chunk of a PNG file is empty: without it, no pixel is missing.
-            let last = if format == ImageFormat::Png { 13 } else { 1 };
+            (ImageFormat::Png, 13),
+            (ImageFormat::WebP, 1),
+            (ImageFormat::Bmp, 1),
+            // The directory comes last.
+            (ImageFormat::Tiff, 1),
+            (ImageFormat::Pnm, 1),
+            // The end of the codes, of the frame and of the file.
+            (ImageFormat::Gif, 4),
+        ] {
+            let bytes = encode(&noisy(), format);
+            let all = decode_bytes(&bytes, "a").unwrap();
+            assert_eq!((all.width, all.height), (64, 48), "{format:?}");
             for len in (0..=bytes.len() - last)
                 .step_by(7)
                 .chain([bytes.len() - last])
@@ -268,6 +280,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_decoder_that_panics_is_an_error() {
+        fn broken(_: &[u8]) -> Result<Image, String> {
+            let rows: Vec<u8> = Vec::new();
+            Err(format!("{}", rows[3]))
+        }
+        assert_eq!(
+            run(broken, b"", ImageFormat::Png).unwrap_err(),
+            "is a damaged PNG file: its decoder failed (index out of bounds: the len is 0 but the index is 3)"
+        );
     }
 
     #[test]
@@ -300,9 +324,9 @@ mod tests {
         assert_eq!(error(b""), "pics/a.png: is empty");
         assert_eq!(
             error(b"hello, world"),
-            "pics/a.png: is neither JPEG nor PNG, whatever its name says"
+            "pics/a.png: is none of JPEG, PNG, WebP, BMP, TIFF, GIF and PNM, whatever its name says"
         );
-        assert!(error(b"GIF89a\x01\x00\x01\x00").contains("is a Gif file; only JPEG and PNG"));
+        assert!(error(b"\0\0\x01\0\x01\0").contains("is an ICO file; only JPEG, PNG"));
         assert!(
             decode(Path::new("/no/such.png"))
                 .unwrap_err()

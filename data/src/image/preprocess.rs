@@ -60,6 +60,11 @@ impl Preprocess {
         if self.std.iter().any(|&std| std <= 0.0) {
             return Err(DataError::config("std", "every value must be above 0"));
         }
+        let mut transforms = self.transforms.iter();
+        if self.channels == 1 && transforms.any(Transform::has_coloured_fill) {
+            let reason = "a fill has three samples, and the images one channel; write one number";
+            return Err(DataError::config("transforms", reason));
+        }
         match Transform::problems("transforms", &self.transforms)
             .into_iter()
             .next()
@@ -79,7 +84,7 @@ impl Preprocess {
         self.transformed(self.reduced(image), &self.transforms, rng)
     }
 
-    /// Decodes and prepares a JPEG or PNG file, which errors call `name`. The result equals
+    /// Decodes and prepares an image file, which errors call `name`. The result equals
     /// [`prepare`](Self::prepare)'s; but if the transforms begin with a
     /// [`RandomResizedCrop`](super::transforms::RandomResizedCrop), only the crop is decoded.
     ///

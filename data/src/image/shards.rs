@@ -235,7 +235,7 @@ impl Shards {
         files::beginning_at(&file, sample.offset, sample.length)
     }
 
-    /// Reads the JPEG or PNG file of image `index`.
+    /// Reads the file of image `index`.
     ///
     /// # Errors
     /// If it cannot be read.

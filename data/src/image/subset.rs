@@ -121,7 +121,7 @@ impl Subset {
         self.dataset.decode(self.items[index])
     }
 
-    /// The JPEG or PNG file of image `index`, if it has one.
+    /// The file of image `index`, if it has one.
     ///
     /// # Errors
     /// As [`ImageDataset::file`].

@@ -16,6 +16,7 @@ mod random_erasing;
 mod random_rect;
 mod random_resized_crop;
 mod resize;
+mod sampling;
 
 use super::Image;
 use crate::error::DataError;
@@ -29,6 +30,7 @@ use rand_chacha::ChaCha8Rng;
 pub use random_erasing::{Erased, ErasedWith, RandomErasing};
 pub use random_resized_crop::RandomResizedCrop;
 pub use resize::{Interpolation, Resize};
+pub use sampling::{Fill, Sampling};
 use serde::{Deserialize, Serialize};
 pub use tinderbox_jpeg::Rect;
 
@@ -109,7 +111,7 @@ impl Transform {
             Self::RandomResizedCrop(crop) => crop.apply(&image, rng)?,
             Self::RandomHorizontalFlip(flip) => flip.apply(image, rng),
             Self::ColorJitter(jitter) => jitter.apply(image, rng),
-            Self::TrivialAugmentWide(policy) => policy.draw(rng).apply(image),
+            Self::TrivialAugmentWide(policy) => policy.apply(image, rng),
             Self::RandAugment(policy) => policy.apply(image, rng),
             Self::RandomErasing(erasing) => {
                 let erased = erasing.draw(&image, rng);
@@ -117,6 +119,15 @@ impl Transform {
             }
         };
         Ok(Prepared { image, erased })
+    }
+
+    /// True if the transform fills with a colour, which an image of one channel cannot show.
+    pub(super) fn has_coloured_fill(&self) -> bool {
+        match self {
+            Self::TrivialAugmentWide(policy) => policy.fill.is_coloured(),
+            Self::RandAugment(policy) => policy.fill.is_coloured(),
+            _ => false,
+        }
     }
 
     /// Name in recipes.
@@ -142,7 +153,7 @@ impl Transform {
             Self::RandomResizedCrop(crop) => crop.check(problems),
             Self::RandomHorizontalFlip(flip) => problems.probability(flip.probability),
             Self::ColorJitter(jitter) => jitter.check(problems),
-            Self::TrivialAugmentWide(TrivialAugmentWide {}) => {}
+            Self::TrivialAugmentWide(policy) => policy.check(problems),
             Self::RandAugment(policy) => policy.check(problems),
             Self::RandomErasing(erasing) => erasing.check(problems),
         }

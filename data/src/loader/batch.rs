@@ -2,7 +2,7 @@
 
 use super::Source;
 use crate::error::DataError;
-use std::any::Any;
+use crate::guard;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -87,7 +87,7 @@ pub(super) fn collate<S: Source>(
     catch_unwind(AssertUnwindSafe(|| source.collate(epoch, batch, items))).map_err(|panic| {
         DataError::Panic {
             name: format!("batch {batch} of epoch {epoch}"),
-            message: panic_message(panic.as_ref()),
+            message: guard::message(&*panic),
         }
     })
 }
@@ -96,7 +96,7 @@ fn item<S: Source>(source: &S, epoch: u64, index: usize) -> Result<S::Item, Data
     catch_unwind(AssertUnwindSafe(|| source.item(epoch, index))).unwrap_or_else(|panic| {
         Err(DataError::Panic {
             name: name(source, index),
-            message: panic_message(panic.as_ref()),
+            message: guard::message(&*panic),
         })
     })
 }
@@ -105,10 +105,4 @@ fn item<S: Source>(source: &S, epoch: u64, index: usize) -> Result<S::Item, Data
 fn name<S: Source>(source: &S, index: usize) -> String {
     catch_unwind(AssertUnwindSafe(|| source.name(index)))
         .unwrap_or_else(|_| format!("item {index}, whose name() panicked"))
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
 }

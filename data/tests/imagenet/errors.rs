@@ -327,7 +327,7 @@ fn an_image_that_cannot_be_decoded_is_named() {
         .unwrap_err()
         .to_string();
     assert!(
-        message.contains("img_train.tar/n01440764/broken.JPEG: is neither JPEG nor PNG"),
+        message.contains("img_train.tar/n01440764/broken.JPEG: is none of JPEG, PNG"),
         "{message}"
     );
 }

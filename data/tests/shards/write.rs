@@ -223,7 +223,7 @@ fn an_image_that_cannot_be_decoded_is_named_or_left_out() {
     }
     let skipping = |skip_bad| options(4).with_skip_bad(skip_bad);
     let error = convert(dir.path(), &skipping(0)).unwrap_err();
-    assert!(error.contains(".jpg: is neither JPEG nor PNG"), "{error}");
+    assert!(error.contains(".jpg: is none of JPEG, PNG"), "{error}");
     let error = convert(dir.path(), &skipping(1)).unwrap_err();
     assert!(
         error.contains("2 items cannot be used, and only 1"),

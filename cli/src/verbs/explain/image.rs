@@ -252,6 +252,7 @@ fn draw(
     };
     let seen = enlarged(seen, scale);
     let over = overlay(&seen, &heat);
-    write_png(picture, &contact_sheet(&[vec![seen, over]], 1)).map_err(TrainError::from)?;
+    let sheet = contact_sheet(&[vec![seen, over]], 1).map_err(TrainError::from)?;
+    write_png(picture, &sheet).map_err(TrainError::from)?;
     Ok(is_empty)
 }

@@ -1,20 +1,22 @@
-//! Affine transforms with nearest-neighbour sampling, in Pillow's arithmetic for identical pixels.
+//! Affine transforms, in Pillow's arithmetic for identical pixels.
 
+use super::{Interpolation, Sampling};
 use crate::image::Image;
 
 /// `[a, b, c, d, e, f]`: output pixel (x, y) is input pixel (a x + b y + c, d x + e y + f).
 type Matrix = [f64; 6];
 
 /// Output pixel (x, y) is input pixel (x + magnitude y, y).
-pub(super) fn shear_x(image: &Image, magnitude: f64) -> Image {
+pub(super) fn shear_x(image: &Image, magnitude: f64, sampling: Sampling) -> Image {
     let angle = angle(magnitude);
-    transform(image, [1.0, angle.tan(), 0.0, 0.0, 1.0, 0.0])
+    transform(image, [1.0, angle.tan(), 0.0, 0.0, 1.0, 0.0], sampling)
 }
 
 /// Output pixel (x, y) is input pixel (x, y + magnitude x).
-pub(super) fn shear_y(image: &Image, magnitude: f64) -> Image {
+pub(super) fn shear_y(image: &Image, magnitude: f64, sampling: Sampling) -> Image {
     let angle = angle(magnitude);
-    transform(image, [1.0, 0.0, 0.0, angle.sin() / angle.cos(), 1.0, 0.0])
+    let slope = angle.sin() / angle.cos();
+    transform(image, [1.0, 0.0, 0.0, slope, 1.0, 0.0], sampling)
 }
 
 /// Angle of a shear, rounded as in torchvision, which passes it in degrees.
@@ -23,12 +25,13 @@ fn angle(magnitude: f64) -> f64 {
 }
 
 /// Translates to the right and down.
-pub(super) fn translate(image: &Image, right: i64, down: i64) -> Image {
-    transform(image, [1.0, 0.0, -(right as f64), 0.0, 1.0, -(down as f64)])
+pub(super) fn translate(image: &Image, right: i64, down: i64, sampling: Sampling) -> Image {
+    let matrix = [1.0, 0.0, -(right as f64), 0.0, 1.0, -(down as f64)];
+    transform(image, matrix, sampling)
 }
 
 /// Rotates counter-clockwise about the centre.
-pub(super) fn rotate(image: &Image, degrees: f64) -> Image {
+pub(super) fn rotate(image: &Image, degrees: f64, sampling: Sampling) -> Image {
     let angle = -degrees.rem_euclid(360.0).to_radians();
     // Pillow rounds to 15 digits, so that right angles are exact.
     let rounded = |value: f64| (value * 1e15).round() / 1e15;
@@ -42,24 +45,38 @@ pub(super) fn rotate(image: &Image, degrees: f64) -> Image {
         cos,
         (-sin * -x + cos * -y) + y,
     ];
-    transform(image, matrix)
+    transform(image, matrix, sampling)
 }
 
 /// Resizes `image` to `width` x `height` pixels.
 pub(super) fn scale_to(image: &Image, width: usize, height: usize) -> Image {
     let across = image.width as f64 / width.max(1) as f64;
     let down = image.height as f64 / height.max(1) as f64;
-    axis_aligned(image, width, height, [across, 0.0], [down, 0.0])
+    let pixels = vec![0; width * height * image.channels];
+    let empty = Image {
+        width,
+        height,
+        channels: image.channels,
+        pixels,
+    };
+    axis_aligned(image, empty, [across, 0.0], [down, 0.0])
 }
 
-/// Pillow's `Image.transform(image.size, AFFINE, matrix, NEAREST)`: 0 outside of the input.
-fn transform(image: &Image, matrix: Matrix) -> Image {
+/// Pillow's `Image.transform(image.size, AFFINE, matrix, interpolation, fillcolor=fill)`.
+fn transform(image: &Image, matrix: Matrix, sampling: Sampling) -> Image {
     let [a, b, c, d, e, f] = matrix;
+    let empty = Image {
+        pixels: sampling.filled(image.width, image.height, image.channels),
+        ..*image
+    };
+    if sampling.interpolation != Interpolation::Nearest {
+        return interpolated(image, empty, matrix, sampling);
+    }
     if b == 0.0 && d == 0.0 {
-        return axis_aligned(image, image.width, image.height, [a, c], [e, f]);
+        return axis_aligned(image, empty, [a, c], [e, f]);
     }
     let channels = image.channels;
-    let mut pixels = vec![0; image.pixels.len()];
+    let mut pixels = empty.pixels;
     // 16 fractional bits. 64-bit sums do not overflow, where Pillow has 32 bits and another path
     // for huge images.
     let fixed = |value: f64| (value * 65_536.0 + 0.5).floor() as i64;
@@ -80,6 +97,28 @@ fn transform(image: &Image, matrix: Matrix) -> Image {
     Image { pixels, ..*image }
 }
 
+/// Draws the transformed image over `target`, with the samples between pixels.
+fn interpolated(image: &Image, mut target: Image, matrix: Matrix, sampling: Sampling) -> Image {
+    let [a, b, c, d, e, f] = matrix;
+    let (width, height) = (image.width as f64, image.height as f64);
+    let rows = target
+        .pixels
+        .chunks_exact_mut((image.width * image.channels).max(1));
+    for (row, y) in rows.zip(0u32..) {
+        for (pixel, x) in row.chunks_exact_mut(image.channels).zip(0u32..) {
+            let (x, y) = (f64::from(x) + 0.5, f64::from(y) + 0.5);
+            let (x, y) = (a * x + b * y + c, d * x + e * y + f);
+            if x < 0.0 || x >= width || y < 0.0 || y >= height {
+                continue;
+            }
+            for (channel, sample) in pixel.iter_mut().enumerate() {
+                *sample = sampling.sample(image, channel, x, y);
+            }
+        }
+    }
+    target
+}
+
 /// The samples of pixel (x, y), if it is within the image.
 fn pixel(image: &Image, x: i64, y: i64) -> Option<&[u8]> {
     let x = usize::try_from(x).ok().filter(|&x| x < image.width)?;
@@ -88,14 +127,15 @@ fn pixel(image: &Image, x: i64, y: i64) -> Option<&[u8]> {
     image.pixels.get(start..start + image.channels)
 }
 
-/// Scales and translates along both axes: `x` and `y` are `[factor, offset]` from output to input
-/// coordinates.
-fn axis_aligned(image: &Image, width: usize, height: usize, x: [f64; 2], y: [f64; 2]) -> Image {
-    let columns = sources(width, image.width, x);
-    let rows = sources(height, image.height, y);
+/// Draws the scaled and translated image over `target`: `x` and `y` are `[factor, offset]` from
+/// output to input coordinates.
+fn axis_aligned(image: &Image, mut target: Image, x: [f64; 2], y: [f64; 2]) -> Image {
+    let columns = sources(target.width, image.width, x);
+    let rows = sources(target.height, image.height, y);
     let channels = image.channels;
-    let mut pixels = vec![0; width * height * channels];
-    let targets = pixels.chunks_exact_mut((width * channels).max(1));
+    let targets = target
+        .pixels
+        .chunks_exact_mut((target.width * channels).max(1));
     for (target, row) in targets.zip(rows) {
         let Some(row) = row else { continue };
         let source = &image.pixels[row * image.width * channels..][..image.width * channels];
@@ -105,12 +145,7 @@ fn axis_aligned(image: &Image, width: usize, height: usize, x: [f64; 2], y: [f64
             }
         }
     }
-    Image {
-        width,
-        height,
-        channels,
-        pixels,
-    }
+    target
 }
 
 /// The input pixel of each output pixel along one axis of `len` pixels; `None` outside.

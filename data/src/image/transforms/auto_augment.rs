@@ -1,21 +1,28 @@
-//! Augmentation policies: random operations with torchvision's 31 magnitude bins.
+//! Augmentation policies: random operations of binned magnitudes, with torchvision's parameters.
 
-use super::Operation;
 use super::problems::Problems;
+use super::{Fill, Interpolation, Operation, Sampling};
 use crate::image::Image;
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// Number of magnitude bins; bin 0 has no effect.
-const BINS: usize = 31;
+/// Largest number of magnitude bins.
+const MAX_BINS: usize = 1000;
 
 /// One operation of random magnitude per image (Müller and Hutter 2021,
 /// <https://arxiv.org/abs/2103.10158>).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrivialAugmentWide {}
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrivialAugmentWide {
+    /// Number of magnitude bins, all equally likely; bin 0 has no effect.
+    pub num_magnitude_bins: usize,
+    /// Interpolation of the operations that move pixels.
+    pub interpolation: Interpolation,
+    /// Colour of what they bring in from outside of the image.
+    pub fill: Fill,
+}
 
 /// Several operations of the same magnitude (Cubuk et al. 2019,
 /// <https://arxiv.org/abs/1909.13719>).
@@ -24,8 +31,24 @@ pub struct TrivialAugmentWide {}
 pub struct RandAugment {
     /// Number of operations, applied one after the other.
     pub num_ops: usize,
-    /// Magnitude bin, 0 (no effect) to 30.
+    /// Magnitude bin, from 0 (no effect) on.
     pub magnitude: usize,
+    /// Number of magnitude bins.
+    pub num_magnitude_bins: usize,
+    /// Interpolation of the operations that move pixels.
+    pub interpolation: Interpolation,
+    /// Colour of what they bring in from outside of the image.
+    pub fill: Fill,
+}
+
+impl Default for TrivialAugmentWide {
+    fn default() -> Self {
+        Self {
+            num_magnitude_bins: 31,
+            interpolation: Interpolation::Nearest,
+            fill: Fill::default(),
+        }
+    }
 }
 
 impl Default for RandAugment {
@@ -33,6 +56,9 @@ impl Default for RandAugment {
         Self {
             num_ops: 2,
             magnitude: 9,
+            num_magnitude_bins: 31,
+            interpolation: Interpolation::Nearest,
+            fill: Fill::default(),
         }
     }
 }
@@ -75,6 +101,8 @@ const KINDS: [Kind; 14] = [
 
 /// Magnitudes in the largest bin.
 struct MaxMagnitudes {
+    /// Number of bins.
+    bins: usize,
     shear: f64,
     /// Pixels to the right and down.
     translate: [f64; 2],
@@ -96,7 +124,7 @@ impl MaxMagnitudes {
     }
 
     fn operation(&self, kind: Kind, bin: usize, sign: f64) -> Operation {
-        let signed = |max| sign * magnitude(max, bin);
+        let signed = |max| sign * linspace(0.0, max, self.bins, bin);
         let enhance = || 1.0 + signed(self.enhance);
         match kind {
             Kind::Identity => Operation::Identity,
@@ -111,39 +139,72 @@ impl MaxMagnitudes {
             Kind::Contrast => Operation::Contrast(enhance()),
             Kind::Sharpness => Operation::Sharpness(enhance()),
             Kind::Posterize => {
-                let dropped = magnitude(self.posterize, bin).round_ties_even();
+                let step = (self.bins - 1) as f64 / self.posterize;
+                let dropped = (bin as f32 / step as f32).round_ties_even();
                 Operation::Posterize(8 - dropped as u8)
             }
-            Kind::Solarize => Operation::Solarize(magnitude(255.0, BINS - 1 - bin)),
+            Kind::Solarize => Operation::Solarize(linspace(255.0, 0.0, self.bins, bin)),
             Kind::AutoContrast => Operation::AutoContrast,
             Kind::Equalize => Operation::Equalize,
         }
     }
 }
 
-/// `torch.linspace(0, max, 31)[bin]`, which counts from the nearer end, in single precision.
-fn magnitude(max: f64, bin: usize) -> f64 {
-    let max = max as f32;
-    let last = BINS - 1;
-    let step = max / last as f32;
-    f64::from(if bin < BINS / 2 {
-        step * bin as f32
+/// `torch.linspace(start, end, bins)[bin]`, which counts from the nearer end, in single precision.
+fn linspace(start: f64, end: f64, bins: usize, bin: usize) -> f64 {
+    let (start, end) = (start as f32, end as f32);
+    let last = bins - 1;
+    let step = (end - start) / last as f32;
+    f64::from(if bin < bins / 2 {
+        start + step * bin as f32
     } else {
-        max - step * (last - bin) as f32
+        end - step * (last - bin) as f32
     })
 }
 
+fn check_bins(bins: usize, problems: &mut Problems) {
+    let is_within = (2..=MAX_BINS).contains(&bins);
+    problems.require(is_within, Some("num_magnitude_bins"), || {
+        format!("{bins} is not within 2 to {MAX_BINS}")
+    });
+}
+
+/// Applies an operation. A coloured fill needs three channels.
+fn apply(operation: Operation, image: Image, interpolation: Interpolation, fill: Fill) -> Image {
+    let image = if fill.is_coloured() {
+        image.rgb().into_owned()
+    } else {
+        image
+    };
+    let sampling = Sampling {
+        interpolation,
+        fill,
+    };
+    operation.apply_with(image, sampling)
+}
+
 impl TrivialAugmentWide {
+    pub(super) fn check(&self, problems: &mut Problems) {
+        check_bins(self.num_magnitude_bins, problems);
+        self.fill.check(problems);
+    }
+
+    pub(super) fn apply(&self, image: Image, rng: &mut ChaCha8Rng) -> Image {
+        apply(self.draw(rng), image, self.interpolation, self.fill)
+    }
+
     /// Draws the operation for one image.
     pub fn draw(&self, rng: &mut ChaCha8Rng) -> Operation {
+        let bins = self.num_magnitude_bins.max(2);
         let max = MaxMagnitudes {
+            bins,
             shear: 0.99,
             translate: [32.0; 2],
             rotate: 135.0,
             enhance: 0.99,
             posterize: 6.0,
         };
-        max.draw(|rng| rng.random_range(0..BINS), rng)
+        max.draw(|rng| rng.random_range(0..bins), rng)
     }
 }
 
@@ -153,27 +214,33 @@ impl RandAugment {
         problems.require((1..=14).contains(&self.num_ops), Some("num_ops"), || {
             format!("{} is not within 1 to 14", self.num_ops)
         });
-        problems.require(self.magnitude < BINS, Some("magnitude"), || {
-            format!("{} is not within 0 to {}", self.magnitude, BINS - 1)
+        check_bins(self.num_magnitude_bins, problems);
+        let last = self.num_magnitude_bins.saturating_sub(1);
+        problems.require(self.magnitude <= last, Some("magnitude"), || {
+            format!("{} is not within 0 to {last}", self.magnitude)
         });
+        self.fill.check(problems);
     }
 
     pub(super) fn apply(&self, image: Image, rng: &mut ChaCha8Rng) -> Image {
         (0..self.num_ops).fold(image, |image, _| {
-            self.draw(image.width, image.height, rng).apply(image)
+            let operation = self.draw(image.width, image.height, rng);
+            apply(operation, image, self.interpolation, self.fill)
         })
     }
 
     /// Draws one of the operations for an image of `width` x `height` pixels.
     pub fn draw(&self, width: usize, height: usize, rng: &mut ChaCha8Rng) -> Operation {
+        let bins = self.num_magnitude_bins.max(2);
         let max = MaxMagnitudes {
+            bins,
             shear: 0.3,
             translate: [width, height].map(|side| 150.0 / 331.0 * side as f64),
             rotate: 30.0,
             enhance: 0.9,
             posterize: 4.0,
         };
-        max.draw(|_| self.magnitude.min(BINS - 1), rng)
+        max.draw(|_| self.magnitude.min(bins - 1), rng)
     }
 }
 
@@ -231,7 +298,7 @@ mod tests {
 
     #[test]
     fn trivial_augment_draws_every_operation_and_magnitude_equally_often() {
-        let counts = counts(|rng| TrivialAugmentWide {}.draw(rng));
+        let counts = counts(|rng| TrivialAugmentWide::default().draw(rng));
         assert_equally_often(&counts);
         let magnitudes = |name| &counts[name];
         // 30 bins with two signs, and 0.
@@ -269,6 +336,7 @@ mod tests {
         let policy = RandAugment {
             num_ops: 2,
             magnitude: 9,
+            ..RandAugment::default()
         };
         let counts = counts(|rng| policy.draw(224, 112, rng));
         assert_equally_often(&counts);
@@ -297,6 +365,7 @@ mod tests {
             let policy = RandAugment {
                 num_ops,
                 magnitude: 0,
+                ..RandAugment::default()
             };
             let mut rng = random::rng(4, "test", 0, 0);
             (0..1000)

@@ -1,11 +1,10 @@
 //! The deterministic operations that random transforms draw from.
 
-use super::{affine, color, point};
+use super::{Sampling, affine, color, point};
 use crate::image::Image;
 use serde::{Deserialize, Serialize};
 
-/// A deterministic operation on an image. Each gives torchvision's pixels for a Pillow image, with
-/// nearest-neighbour sampling and 0 outside of the image.
+/// A deterministic operation on an image. Each gives torchvision's pixels for a Pillow image.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
@@ -45,15 +44,21 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Applies the operation. The size does not change.
+    /// Applies the operation with nearest-neighbour sampling, and black outside of the image. The
+    /// size does not change.
     pub fn apply(self, image: Image) -> Image {
+        self.apply_with(image, Sampling::default())
+    }
+
+    /// Applies the operation. The size does not change.
+    pub fn apply_with(self, image: Image, sampling: Sampling) -> Image {
         match self {
             Self::Identity => image,
-            Self::ShearX(magnitude) => affine::shear_x(&image, magnitude),
-            Self::ShearY(magnitude) => affine::shear_y(&image, magnitude),
-            Self::TranslateX(pixels) => affine::translate(&image, pixels, 0),
-            Self::TranslateY(pixels) => affine::translate(&image, 0, pixels),
-            Self::Rotate(degrees) => affine::rotate(&image, degrees),
+            Self::ShearX(magnitude) => affine::shear_x(&image, magnitude, sampling),
+            Self::ShearY(magnitude) => affine::shear_y(&image, magnitude, sampling),
+            Self::TranslateX(pixels) => affine::translate(&image, pixels, 0, sampling),
+            Self::TranslateY(pixels) => affine::translate(&image, 0, pixels, sampling),
+            Self::Rotate(degrees) => affine::rotate(&image, degrees, sampling),
             Self::Brightness(factor) => color::brightness(image, factor),
             Self::Contrast(factor) => color::contrast(image, factor),
             Self::Saturation(factor) => color::saturation(image, factor),

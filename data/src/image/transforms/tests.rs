@@ -88,14 +88,16 @@ fn recipes_are_parsed_as_documented() {
             hue: Jitter::Within([-0.1, 0.2]),
             ..ColorJitter::default()
         }),
-        Transform::TrivialAugmentWide(TrivialAugmentWide {}),
+        Transform::TrivialAugmentWide(TrivialAugmentWide::default()),
         Transform::RandAugment(RandAugment {
             num_ops: 2,
             magnitude: 9,
+            ..RandAugment::default()
         }),
         Transform::RandAugment(RandAugment {
             num_ops: 3,
             magnitude: 12,
+            ..RandAugment::default()
         }),
         Transform::RandomErasing(random_erasing(0.1)),
         Transform::RandomErasing(RandomErasing {
@@ -165,8 +167,18 @@ fn settings_are_checked_all_at_once() {
     let policy = Transform::RandAugment(RandAugment {
         num_ops: 0,
         magnitude: 31,
+        fill: Fill::Rgb([0, 256, 0]),
+        ..RandAugment::default()
     });
-    assert_eq!(problems(policy).len(), 2);
+    assert_eq!(problems(policy).len(), 3);
+    let policy = Transform::TrivialAugmentWide(TrivialAugmentWide {
+        num_magnitude_bins: 1,
+        ..TrivialAugmentWide::default()
+    });
+    assert_eq!(
+        problems(policy),
+        ["t[0].trivial_augment_wide.num_magnitude_bins: 1 is not within 2 to 1000"]
+    );
     let erasing = || Transform::RandomErasing(random_erasing(2.0));
     let both = Transform::problems("t", &[erasing(), erasing()]);
     let both: Vec<String> = both.iter().map(ToString::to_string).collect();
@@ -186,7 +198,7 @@ fn settings_are_checked_all_at_once() {
         }),
         Transform::RandomResizedCrop(random_resized_crop(8)),
         Transform::ColorJitter(ColorJitter::default()),
-        Transform::TrivialAugmentWide(TrivialAugmentWide {}),
+        Transform::TrivialAugmentWide(TrivialAugmentWide::default()),
         Transform::RandAugment(RandAugment::default()),
         Transform::RandomErasing(random_erasing(0.0)),
     ];
@@ -277,8 +289,8 @@ proptest! {
                 saturation: Jitter::By(2.0),
                 hue: Jitter::By(0.5),
             }),
-            Transform::TrivialAugmentWide(TrivialAugmentWide {}),
-            Transform::RandAugment(RandAugment { num_ops: 3, magnitude: 30 }),
+            Transform::TrivialAugmentWide(TrivialAugmentWide::default()),
+            Transform::RandAugment(RandAugment { num_ops: 3, magnitude: 30, ..RandAugment::default() }),
             Transform::RandomErasing(random_erasing(1.0)),
         ];
         for transform in transforms {

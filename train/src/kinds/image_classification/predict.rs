@@ -62,7 +62,7 @@ pub struct LayerName {
 }
 
 impl LoadedImageClassifier {
-    /// Decodes a JPEG or PNG file and applies the validation transforms.
+    /// Decodes an image file and applies the validation transforms.
     ///
     /// # Errors
     /// The file is not an image, or the transforms cannot be applied to it.
