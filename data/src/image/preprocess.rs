@@ -212,7 +212,7 @@ fn replace(image: Image, convert: impl Fn(&Image) -> Cow<'_, Image>) -> Image {
 mod tests {
     use super::*;
     use crate::image::tests::numbered;
-    use crate::image::transforms::{Erased, RandomResizedCrop, Rect};
+    use crate::image::transforms::{Erased, Fill, RandomResizedCrop, Rect, TrivialAugmentWide};
     use crate::image::{CenterCrop, Interpolation, RandomHorizontalFlip, Resize};
     use crate::random;
     use image::ExtendedColorType;
@@ -384,6 +384,18 @@ mod tests {
         assert_eq!(
             message(|p| p.std[1] = f32::NAN),
             "std: has a value that is not a number"
+        );
+        assert_eq!(
+            message(|p| {
+                *p = preprocess(1, vec![]);
+                let fill = Fill::Rgb([124, 116, 104]);
+                let policy = TrivialAugmentWide {
+                    fill,
+                    ..TrivialAugmentWide::default()
+                };
+                p.transforms.push(Transform::TrivialAugmentWide(policy));
+            }),
+            "transforms: a fill has three samples, and the images one channel; write one number"
         );
         assert!(preprocess(1, vec![]).validate().is_ok());
     }
