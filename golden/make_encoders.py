@@ -1,6 +1,6 @@
 """Writes what model-transformer/tests/encoder_golden.rs and encoder_huggingface.rs compare with:
 
-    bert.safetensors, distilbert.safetensors, roberta.safetensors
+    bert.safetensors, distilbert.safetensors, mpnet.safetensors, roberta.safetensors
                                     thin random Hugging Face models with every head: outputs, gradients, steps
     huggingface/bert, huggingface/distilbert, huggingface/roberta
                                     save_pretrained folders, each with another head
@@ -27,7 +27,7 @@ import transformers
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import BertConfig, DistilBertConfig, RobertaConfig
+from transformers import BertConfig, DistilBertConfig, MPNetConfig, RobertaConfig
 
 FIXTURES = Path(__file__).resolve().parent.parent / "model-transformer/tests/fixtures"
 VOCABULARY, PLACES, WIDTH, INNER, LAYERS, HEADS, LABELS = 50, 24, 8, 12, 2, 2, 3
@@ -87,7 +87,22 @@ def roberta() -> RobertaConfig:
     )
 
 
-FAMILIES = {"Bert": bert, "DistilBert": distilbert, "Roberta": roberta}
+def mpnet() -> MPNetConfig:
+    return MPNetConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=WIDTH,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        intermediate_size=INNER,
+        max_position_embeddings=PLACES,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+
+
+FAMILIES = {"Bert": bert, "DistilBert": distilbert, "Roberta": roberta, "MPNet": mpnet}
 
 
 def randomise(model: nn.Module) -> None:

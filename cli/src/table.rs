@@ -48,6 +48,14 @@ pub(crate) fn add_classes(table: &mut Table, name: &str, classes: &[ClassProbabi
     }
 }
 
+/// As [`add_classes`], for scores that are not probabilities.
+pub(crate) fn add_scores(table: &mut Table, name: &str, classes: &[ClassProbability]) {
+    for (index, class) in classes.iter().enumerate() {
+        let name = if index == 0 { name } else { "" };
+        table.add_row([name, &class.class, &format!("{:.4}", class.probability)]);
+    }
+}
+
 /// A heading in the style of `--help`, plain where there are no colours.
 pub(crate) fn heading(text: &str) -> String {
     let style = *Styles::default().get_header();

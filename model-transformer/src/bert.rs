@@ -20,8 +20,8 @@ use tinderbox_kernels::nn;
 
 use crate::ConfigError;
 use crate::encoder::{
-    Backbone, EncoderInput, Head, Positions, Spec, VocabularyTransform, bert_config, dropout,
-    tied_logits, vocabulary_bias,
+    Backbone, EncoderInput, Head, Positions, ProblemType, Spec, VocabularyTransform, bert_config,
+    dropout, tied_logits, vocabulary_bias,
 };
 use crate::layers::Activation;
 
@@ -134,6 +134,11 @@ impl Bert {
     pub fn question_answering_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
         let outputs = self.qa_outputs.as_ref()?;
         Some(nn::linear(outputs, features))
+    }
+
+    /// Output layer of a sequence or token classification head, with its name.
+    pub(crate) fn output_layer(&self) -> Option<(&'static str, &Linear)> {
+        Some(("classifier", self.classifier.as_ref()?))
     }
 
     /// Features of selected tokens `[count, hidden_size]` to logits `[count, vocab_size]`; `None`

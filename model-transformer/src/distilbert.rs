@@ -23,8 +23,8 @@ use tinderbox_kernels::nn;
 use crate::ConfigError;
 use crate::attention::Mask;
 use crate::encoder::{
-    Embeddings, EncoderInput, Head, Positions, Projections, Spec, dropout, first_token,
-    tied_logits, vocabulary_bias,
+    Embeddings, EncoderInput, Head, Positions, ProblemType, Projections, Spec, dropout,
+    first_token, tied_logits, vocabulary_bias,
 };
 use crate::layers::{Activation, LayerNorm};
 
@@ -70,6 +70,9 @@ pub struct DistilBertConfig {
     pub head: Head,
     /// Number of labels of a sequence or token classification head.
     pub num_labels: usize,
+    /// Meaning of the logits of a sequence classification head.
+    #[serde(skip_serializing_if = "ProblemType::is_default")]
+    pub problem_type: ProblemType,
 }
 
 impl Default for DistilBertConfig {
@@ -91,6 +94,7 @@ impl Default for DistilBertConfig {
             pad_token_id: 0,
             head: Head::None,
             num_labels: 2,
+            problem_type: ProblemType::SingleLabel,
         }
     }
 }
@@ -222,6 +226,11 @@ impl DistilBert {
     pub fn question_answering_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
         let outputs = self.qa_outputs.as_ref()?;
         Some(nn::linear(outputs, nn::dropout(&self.dropout, features)))
+    }
+
+    /// Output layer of a sequence or token classification head, with its name.
+    pub(crate) fn output_layer(&self) -> Option<(&'static str, &Linear)> {
+        Some(("classifier", self.classifier.as_ref()?))
     }
 
     /// Features of selected tokens `[count, dim]` to logits `[count, vocab_size]`; `None` without

@@ -1,4 +1,4 @@
-//! Shared parts of the text encoders BERT, RoBERTa and DistilBERT: input, heads and layers.
+//! Shared parts of the text encoders BERT, RoBERTa, MPNet and DistilBERT: input, heads and layers.
 //!
 //! An encoder reads a whole text at once: every token attends to every other, before and after it.
 //! Devlin et al. 2018, <https://arxiv.org/abs/1810.04805>. Layers are post-norm (add, then
@@ -11,18 +11,22 @@ mod config;
 mod embeddings;
 mod heads;
 mod layer;
+mod roberta_heads;
 mod spec;
 
 use burn::tensor::{Bool, Int, Tensor};
 
 use crate::attention::Mask;
 
+pub(crate) use add_norm::AddNorm;
 pub(crate) use attention::Projections;
-pub(crate) use backbone::Backbone;
+pub(crate) use backbone::{Backbone, Pooler};
 pub(crate) use config::bert_config;
 pub(crate) use embeddings::{Embeddings, Positions};
-pub use heads::{Head, MissingHead};
+pub use heads::{Head, MissingHead, ProblemType};
 pub(crate) use heads::{VocabularyTransform, first_token, tied_logits, vocabulary_bias};
+pub(crate) use layer::Intermediate;
+pub(crate) use roberta_heads::{Classifier, LmHead};
 pub(crate) use spec::{Spec, dropout};
 
 /// A batch of tokenised texts, padded to the longest.

@@ -7,6 +7,7 @@ mod encoder_config;
 mod encoder_names;
 mod generation;
 mod names;
+mod output_rows;
 mod rope;
 
 use std::collections::BTreeSet;
@@ -24,7 +25,8 @@ use crate::{CausalLm, CausalLmConfig, ConfigError};
 pub use generation::{GenerationDefaults, TextTokens, read_generation_defaults};
 
 pub use encoder::{
-    OpenedEncoder, is_encoder, load_encoder, open_encoder, read_encoder_config, save_encoder,
+    OpenedEncoder, is_encoder, load_encoder, load_encoder_rows, open_encoder, read_encoder_config,
+    save_encoder,
 };
 
 const CONFIG: &str = "config.json";
@@ -286,7 +288,7 @@ fn write_json(path: &Path, json: &Value) -> Result<(), HuggingFaceError> {
 }
 
 /// The weights in `folder`, and the file to name in errors.
-fn read_weights(folder: &Path) -> Result<(StateDict, PathBuf), HuggingFaceError> {
+pub(crate) fn read_weights(folder: &Path) -> Result<(StateDict, PathBuf), HuggingFaceError> {
     let mut files = WEIGHTS.iter().map(|name| folder.join(name));
     let Some(path) = files.find(|path| path.is_file()) else {
         let folder = folder.to_path_buf();

@@ -1,5 +1,5 @@
 //! Transformers for [Burn](https://burn.dev), with Hugging Face's names and weights in both
-//! directions: GPT-2, GPT-3 and Llama write text; BERT, DistilBERT and RoBERTa read it.
+//! directions: GPT-2, GPT-3 and Llama write text; BERT, DistilBERT, RoBERTa and MPNet read it.
 //!
 //! The crate has no trainer, no tokenizer, no command line, and chooses no backend: that is in the
 //! [`Device`](burn::tensor::Device) that you pass.
@@ -59,8 +59,8 @@
 //!
 //! # The pieces
 //!
-//! - One module per family: [`gpt`], [`llama`], [`bert`], [`distilbert`], [`roberta`]. Each has the
-//!   figure, the paper, a configuration with Hugging Face's option names, and the network.
+//! - One module per family: [`gpt`], [`llama`], [`bert`], [`distilbert`], [`roberta`], [`mpnet`].
+//!   Each has the figure, the paper, a configuration with Hugging Face's option names, and the network.
 //! - [`CausalLm`] and [`TextEncoder`] are any model of either kind, chosen at run time;
 //!   [`registry`] lists the published sizes.
 //! - [`huggingface`] opens and writes model folders as `from_pretrained` and `save_pretrained` do,
@@ -80,6 +80,7 @@ pub mod huggingface;
 pub mod layers;
 pub mod llama;
 pub mod llama2c;
+pub mod mpnet;
 pub mod nanogpt;
 mod predictor;
 pub mod registry;
@@ -91,9 +92,10 @@ pub use bert::{Bert, BertConfig};
 pub use cache::Cache;
 pub use causal_lm::{CausalLm, CausalLmConfig};
 pub use distilbert::{DistilBert, DistilBertConfig};
-pub use encoder::{EncoderInput, Head, MissingHead};
+pub use encoder::{EncoderInput, Head, MissingHead, ProblemType};
 pub use gpt::{Gpt, GptConfig};
 pub use llama::{Llama, LlamaConfig};
+pub use mpnet::{MpNet, MpNetConfig};
 pub use predictor::Predictor;
 pub use roberta::{Roberta, RobertaConfig};
 pub use sentence::SentenceEncoder;

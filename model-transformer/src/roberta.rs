@@ -10,20 +10,19 @@
 //! without a head, 355,359,744 for the large one. Names and layouts are those of Hugging Face's
 //! `RobertaModel`, `RobertaForMaskedLM` and so on.
 
-use burn::module::{Module, Param};
+use burn::module::Module;
 use burn::nn::{Dropout, Linear};
 use burn::tensor::{Device, Tensor};
 use derive_setters::Setters;
 use serde::{Deserialize, Serialize};
-use tinderbox_kernels::activation::gelu;
 use tinderbox_kernels::nn;
 
 use crate::ConfigError;
 use crate::encoder::{
-    Backbone, EncoderInput, Head, Positions, Spec, bert_config, dropout, first_token, tied_logits,
-    vocabulary_bias,
+    Backbone, Classifier, EncoderInput, Head, LmHead, Positions, ProblemType, Spec, bert_config,
+    dropout,
 };
-use crate::layers::{Activation, LayerNorm};
+use crate::layers::Activation;
 
 bert_config! {
     /// Configuration of a [`Roberta`], with the option names of Hugging Face's `RobertaConfig`. The
@@ -74,42 +73,15 @@ pub struct Roberta {
     qa_outputs: Option<Linear>,
 }
 
-/// Masked-language-model head.
-#[derive(Module, Debug)]
-struct LmHead {
-    dense: Linear,
-    layer_norm: LayerNorm,
-    bias: Param<Tensor<1>>,
-}
-
-/// The two heads that Hugging Face calls `classifier`. A variant adds nothing to parameter names.
-#[derive(Module, Debug)]
-enum Classifier {
-    Sequence(SequenceClassifier),
-    Token(Linear),
-}
-
-/// BERT's pooler and classifier in one module.
-#[derive(Module, Debug)]
-struct SequenceClassifier {
-    dense: Linear,
-    out_proj: Linear,
-}
-
 impl Roberta {
     fn new(config: &RobertaConfig, spec: &Spec, device: &Device) -> Self {
         let positions = Positions::AfterPadding {
             pad: config.pad_token_id,
         };
-        let lm_head = || LmHead {
-            dense: spec.square(device),
-            layer_norm: spec.norm(device),
-            bias: vocabulary_bias(spec, device),
-        };
         let has_pooler = config.head == Head::None;
         Self {
             roberta: Backbone::new(spec, positions, has_pooler, device),
-            lm_head: (config.head == Head::MaskedLm).then(lm_head),
+            lm_head: (config.head == Head::MaskedLm).then(|| LmHead::new(spec, device)),
             dropout: config.head_dropout(),
             classifier: Classifier::new(spec, device),
             qa_outputs: (config.head == Head::QuestionAnswering).then(|| spec.labels(device)),
@@ -128,22 +100,15 @@ impl Roberta {
     /// Features `[batch, time, hidden_size]` to logits `[batch, num_labels]`; `None` without this
     /// head.
     pub fn sequence_classification_head(&self, features: Tensor<3>) -> Option<Tensor<2>> {
-        let Some(Classifier::Sequence(classifier)) = &self.classifier else {
-            return None;
-        };
-        let x = nn::dropout(&self.dropout, first_token(features)); // [batch, hidden_size]
-        let x = nn::dropout(&self.dropout, classifier.dense.forward(x).tanh());
-        Some(classifier.out_proj.forward(x))
+        let classifier = self.classifier.as_ref()?;
+        classifier.of_sequences(features, &self.dropout)
     }
 
     /// Features `[batch, time, hidden_size]` to logits `[batch, time, num_labels]`; `None` without
     /// this head.
     pub fn token_classification_head(&self, features: Tensor<3>) -> Option<Tensor<3>> {
-        let Some(Classifier::Token(classifier)) = &self.classifier else {
-            return None;
-        };
-        let features = nn::dropout(&self.dropout, features);
-        Some(nn::linear(classifier, features))
+        let classifier = self.classifier.as_ref()?;
+        classifier.of_tokens(features, &self.dropout)
     }
 
     /// Features `[batch, time, hidden_size]` to start and end logits `[batch, time, 2]`; `None`
@@ -153,27 +118,15 @@ impl Roberta {
         Some(nn::linear(outputs, features))
     }
 
+    /// Output layer of a sequence or token classification head, with its name.
+    pub(crate) fn output_layer(&self) -> Option<(&'static str, &Linear)> {
+        Some(self.classifier.as_ref()?.output_layer())
+    }
+
     /// Features of selected tokens `[count, hidden_size]` to logits `[count, vocab_size]`; `None`
     /// without this head.
     pub fn masked_lm_head(&self, features: Tensor<2>) -> Option<Tensor<2>> {
         let head = self.lm_head.as_ref()?;
-        // Exact GELU, whatever the activation of the layers.
-        let x = gelu(nn::linear(&head.dense, features));
-        let x = head.layer_norm.forward(x);
-        let table = self.roberta.embeddings.table();
-        Some(tied_logits(x, table, head.bias.val()))
-    }
-}
-
-impl Classifier {
-    fn new(spec: &Spec, device: &Device) -> Option<Self> {
-        match spec.head {
-            Head::SequenceClassification => Some(Self::Sequence(SequenceClassifier {
-                dense: spec.square(device),
-                out_proj: spec.labels(device),
-            })),
-            Head::TokenClassification => Some(Self::Token(spec.labels(device))),
-            Head::None | Head::MaskedLm | Head::QuestionAnswering => None,
-        }
+        Some(head.forward(features, self.roberta.embeddings.table()))
     }
 }

@@ -4,10 +4,11 @@ mod config;
 mod names;
 
 use burn::module::Module;
+use burn::nn::Linear;
 use burn::tensor::{Bool, Int, Tensor};
 
 use crate::encoder::{Embeddings, EncoderInput, Head, MissingHead};
-use crate::{Bert, DistilBert, Roberta};
+use crate::{Bert, DistilBert, MpNet, Roberta};
 
 pub use config::TextEncoderConfig;
 
@@ -26,6 +27,8 @@ pub enum TextEncoder {
     Bert(Bert),
     /// See [`distilbert`](crate::distilbert).
     DistilBert(DistilBert),
+    /// See [`mpnet`](crate::mpnet).
+    MpNet(MpNet),
     /// See [`roberta`](crate::roberta).
     Roberta(Roberta),
 }
@@ -51,6 +54,7 @@ impl TextEncoder {
         match self {
             Self::Bert(model) => model.bert.forward(embeddings, input),
             Self::DistilBert(model) => model.distilbert.forward(embeddings, input),
+            Self::MpNet(model) => model.mpnet.forward(embeddings, input),
             Self::Roberta(model) => model.roberta.forward(embeddings, input),
         }
     }
@@ -70,17 +74,19 @@ impl TextEncoder {
         match self {
             Self::Bert(model) => model.bert.attentions(words, input),
             Self::DistilBert(model) => model.distilbert.attentions(words, input),
+            Self::MpNet(model) => model.mpnet.attentions(words, input),
             Self::Roberta(model) => model.roberta.attentions(words, input),
         }
     }
 
     /// Features `[batch, time, hidden]` to the pooler's output `[batch, hidden]`. BERT has a pooler
-    /// without a head and with a sequence classification head, RoBERTa without a head, DistilBERT
-    /// never.
+    /// without a head and with a sequence classification head, RoBERTa and MPNet without a head,
+    /// DistilBERT never.
     pub fn pool(&self, features: Tensor<3>) -> Option<Tensor<2>> {
         match self {
             Self::Bert(model) => model.bert.pool(features),
             Self::DistilBert(_) => None,
+            Self::MpNet(model) => model.mpnet.pool(features),
             Self::Roberta(model) => model.roberta.pool(features),
         }
     }
@@ -94,6 +100,10 @@ impl TextEncoder {
                 Self::Bert(model)
             }
             Self::DistilBert(model) => Self::DistilBert(model),
+            Self::MpNet(mut model) => {
+                model.mpnet = model.mpnet.without_pooler();
+                Self::MpNet(model)
+            }
             Self::Roberta(mut model) => {
                 model.roberta = model.roberta.without_pooler();
                 Self::Roberta(model)
@@ -106,6 +116,7 @@ impl TextEncoder {
         match self {
             Self::Bert(model) => model.bert.num_layers(),
             Self::DistilBert(model) => model.distilbert.num_layers(),
+            Self::MpNet(model) => model.mpnet.num_layers(),
             Self::Roberta(model) => model.roberta.num_layers(),
         }
     }
@@ -120,10 +131,21 @@ impl TextEncoder {
         self.embeddings().vocab_size()
     }
 
+    /// Output layer of a sequence or token classification head, with its name.
+    pub(crate) fn output_layer(&self) -> Option<(&'static str, &Linear)> {
+        match self {
+            Self::Bert(model) => model.output_layer(),
+            Self::DistilBert(model) => model.output_layer(),
+            Self::MpNet(model) => model.output_layer(),
+            Self::Roberta(model) => model.output_layer(),
+        }
+    }
+
     fn embeddings(&self) -> &Embeddings {
         match self {
             Self::Bert(model) => &model.bert.embeddings,
             Self::DistilBert(model) => &model.distilbert.embeddings,
+            Self::MpNet(model) => &model.mpnet.embeddings,
             Self::Roberta(model) => &model.roberta.embeddings,
         }
     }
@@ -176,6 +198,7 @@ impl TextEncoder {
         let logits = match self {
             Self::Bert(model) => model.token_classification_head(features),
             Self::DistilBert(model) => model.token_classification_head(features),
+            Self::MpNet(model) => model.token_classification_head(features),
             Self::Roberta(model) => model.token_classification_head(features),
         };
         require(logits, Head::TokenClassification)
@@ -238,6 +261,7 @@ impl TextEncoder {
         let logits = match self {
             Self::Bert(model) => model.masked_lm_head(features),
             Self::DistilBert(model) => model.masked_lm_head(features),
+            Self::MpNet(model) => model.masked_lm_head(features),
             Self::Roberta(model) => model.masked_lm_head(features),
         };
         require(logits, Head::MaskedLm)
@@ -247,6 +271,7 @@ impl TextEncoder {
         let logits = match self {
             Self::Bert(model) => model.sequence_classification_head(features),
             Self::DistilBert(model) => model.sequence_classification_head(features),
+            Self::MpNet(model) => model.sequence_classification_head(features),
             Self::Roberta(model) => model.sequence_classification_head(features),
         };
         require(logits, Head::SequenceClassification)
@@ -260,6 +285,7 @@ impl TextEncoder {
         let logits = match self {
             Self::Bert(model) => model.question_answering_head(features),
             Self::DistilBert(model) => model.question_answering_head(features),
+            Self::MpNet(model) => model.question_answering_head(features),
             Self::Roberta(model) => model.question_answering_head(features),
         };
         let logits = require(logits, Head::QuestionAnswering)?; // [batch, time, 2]
@@ -286,6 +312,12 @@ impl From<Bert> for TextEncoder {
 impl From<DistilBert> for TextEncoder {
     fn from(model: DistilBert) -> Self {
         Self::DistilBert(model)
+    }
+}
+
+impl From<MpNet> for TextEncoder {
+    fn from(model: MpNet) -> Self {
+        Self::MpNet(model)
     }
 }
 

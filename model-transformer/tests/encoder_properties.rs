@@ -53,7 +53,7 @@ proptest! {
     #[test]
     fn roberta_does_not_mind_padding_before_a_text(rows in rows(), more in 0..6_usize) {
         let time = more + rows.iter().map(Vec::len).max().unwrap();
-        let [_, _, roberta] = thin_encoders();
+        let [_, _, _, roberta] = thin_encoders();
         let left = features(&roberta, &input_of(&rows, time, 1, true));
         let right = features(&roberta, &input_of(&rows, time, 1, false));
         for (left, right) in left.iter().zip(right) {

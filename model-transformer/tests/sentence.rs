@@ -8,7 +8,7 @@ use burn::tensor::{Bool, Device, Int, Tensor};
 use tempfile::TempDir;
 use tinderbox_model_transformer::huggingface::save_encoder;
 use tinderbox_model_transformer::sentence::{
-    Pooling, SentenceEncoder, l2_normalize, pool, transformer_folder,
+    Pooling, SentenceEncoder, Step, l2_normalize, pool, transformer_folder,
 };
 use tinderbox_model_transformer::{BertConfig, EncoderInput, TextEncoderConfig};
 
@@ -44,6 +44,21 @@ fn pooling_ignores_padding() {
         (Pooling::Mean, [3.0, 2.0, 1.0, 8.0]),
         (Pooling::Cls, [1.0, -2.0, 4.0, 6.0]),
         (Pooling::Max, [5.0, 8.0, 4.0, 10.0]),
+        (
+            Pooling::MeanSqrtLen,
+            [
+                5.196_152_4,
+                3.464_101_6,
+                std::f32::consts::SQRT_2,
+                11.313_708,
+            ],
+        ),
+        // (1, 2, 3) / 6 and (1, 2) / 3.
+        (
+            Pooling::WeightedMean,
+            [3.666_666_7, 3.666_666_7, 0.0, 8.666_667],
+        ),
+        (Pooling::LastToken, [5.0, 8.0, -2.0, 10.0]),
     ] {
         let (features, real) = features(&device);
         assert_close(&values(pool(features, real, pooling)), &expected);
@@ -54,8 +69,10 @@ fn pooling_ignores_padding() {
 fn the_mean_of_no_tokens_is_zero() {
     let device = Device::flex();
     let real = Tensor::<2, Bool>::full([1, 2], false, &device);
-    let mean = pool(Tensor::ones([1, 2, 3], &device), real, Pooling::Mean);
-    assert_eq!(values(mean), [0.0; 3]);
+    for pooling in [Pooling::Mean, Pooling::WeightedMean, Pooling::LastToken] {
+        let mean = pool(Tensor::ones([1, 2, 3], &device), real.clone(), pooling);
+        assert_eq!(values(mean), [0.0; 3]);
+    }
 }
 
 #[test]
@@ -114,8 +131,8 @@ fn modules_json_configures_the_encoder() {
         ("sentence_bert_config.json", length),
     ]);
     let encoder = open(opened.path()).unwrap();
-    assert_eq!(encoder.pooling, Pooling::Mean);
-    assert!(encoder.normalize);
+    assert_eq!(encoder.pooling, [Pooling::Mean]);
+    assert!(matches!(encoder.steps[..], [Step::Normalize]));
     assert_eq!(encoder.max_length, 7);
 
     // Without normalisation, and with a longer maximum than the encoder has positions.
@@ -123,17 +140,27 @@ fn modules_json_configures_the_encoder() {
     for (pooling, expected) in [
         (
             r#"{"pooling_mode_cls_token": true, "include_prompt": true}"#,
-            Pooling::Cls,
+            &[Pooling::Cls][..],
         ),
         (
             r#"{"pooling_mode_max_tokens": true, "pooling_mode_mean_tokens": false}"#,
-            Pooling::Max,
+            &[Pooling::Max],
         ),
         (
             r#"{"embedding_dimension": 8, "pooling_mode": "mean", "include_prompt": true}"#,
-            Pooling::Mean,
+            &[Pooling::Mean],
         ),
-        (r#"{"pooling_mode": ["cls"]}"#, Pooling::Cls),
+        (r#"{"pooling_mode": ["cls"]}"#, &[Pooling::Cls]),
+        (
+            r#"{"pooling_mode": ["lasttoken", "cls"]}"#,
+            &[Pooling::LastToken, Pooling::Cls],
+        ),
+        // The order of the library, not that of the file; without any mode, the mean.
+        (
+            r#"{"pooling_mode_mean_tokens": true, "pooling_mode_cls_token": true}"#,
+            &[Pooling::Cls, Pooling::Mean],
+        ),
+        (r#"{"pooling_mode_mean_tokens": false}"#, &[Pooling::Mean]),
     ] {
         let opened = folder(&[
             ("modules.json", &two),
@@ -142,7 +169,8 @@ fn modules_json_configures_the_encoder() {
         ]);
         let encoder = open(opened.path()).unwrap();
         assert_eq!(encoder.pooling, expected, "{pooling}");
-        assert!(!encoder.normalize);
+        assert!(encoder.steps.is_empty());
+        assert_eq!(encoder.width(), 8 * expected.len());
         assert_eq!(encoder.max_length, 12);
     }
 }
@@ -151,8 +179,8 @@ fn modules_json_configures_the_encoder() {
 fn a_plain_folder_uses_mean_pooling_at_full_length() {
     let opened = folder(&[]);
     let encoder = open(opened.path()).unwrap();
-    assert_eq!(encoder.pooling, Pooling::Mean);
-    assert!(!encoder.normalize);
+    assert_eq!(encoder.pooling, [Pooling::Mean]);
+    assert!(encoder.steps.is_empty());
     assert_eq!(encoder.max_length, 12);
     assert_eq!(transformer_folder(opened.path()).unwrap(), opened.path());
 }
@@ -183,13 +211,32 @@ fn the_encoder_may_be_in_a_subfolder() {
 #[test]
 fn unsupported_settings_that_change_vectors_are_refused() {
     let all = modules(&[TRANSFORMER, POOLING, NORMALIZE]);
-    let dense = POOLING.replace("Pooling\"}", "Dense\"}");
     let unknown = NORMALIZE.replace("models.Normalize", "models.Sparkle");
+    let of_others = TRANSFORMER.replace("sentence_transformers.models", "custom_st");
+    let length = |setting: &str| {
+        vec![
+            ("modules.json", all.clone()),
+            ("1_Pooling/config.json", MEAN.into()),
+            ("sentence_bert_config.json", setting.to_string()),
+        ]
+    };
     let outside = POOLING.replace("1_Pooling", "../1_Pooling");
     for (files, words) in [
         (
-            vec![("modules.json", modules(&[TRANSFORMER, POOLING, &dense]))],
-            "steps Transformer, Pooling, Dense are not supported",
+            vec![("modules.json", modules(&[&of_others, POOLING]))],
+            "custom_st.Transformer",
+        ),
+        (
+            length(r#"{"processing_kwargs": {"text": {"add_special_tokens": false}}}"#),
+            "`processing_kwargs.text.add_special_tokens` is false",
+        ),
+        (
+            length(r#"{"config_args": {"num_hidden_layers": 1}}"#),
+            "`config_args.num_hidden_layers` is 1",
+        ),
+        (
+            length(r#"{"transformer_task": "fill-mask"}"#),
+            "\"fill-mask\" instead of \"feature-extraction\"",
         ),
         (
             vec![("modules.json", modules(&[TRANSFORMER, POOLING, &unknown]))],
@@ -215,20 +262,10 @@ fn unsupported_settings_that_change_vectors_are_refused() {
                 ("modules.json", all.clone()),
                 (
                     "1_Pooling/config.json",
-                    MEAN.replace("_max_tokens\": false", "_max_tokens\": true"),
+                    r#"{"pooling_mode": "middletoken"}"#.into(),
                 ),
             ],
-            "max_tokens and mean_tokens is not supported",
-        ),
-        (
-            vec![
-                ("modules.json", all.clone()),
-                (
-                    "1_Pooling/config.json",
-                    r#"{"pooling_mode": "lasttoken"}"#.into(),
-                ),
-            ],
-            "lasttoken",
+            "middletoken",
         ),
         (
             vec![
@@ -250,14 +287,24 @@ fn unsupported_settings_that_change_vectors_are_refused() {
         ),
         (
             vec![
-                ("modules.json", all),
+                ("modules.json", all.clone()),
                 ("1_Pooling/config.json", MEAN.into()),
                 (
-                    "sentence_bert_config.json",
-                    r#"{"max_seq_length": 9, "do_lower_case": true}"#.into(),
+                    "config_sentence_transformers.json",
+                    r#"{"prompts": {}, "default_prompt_name": "search"}"#.into(),
                 ),
             ],
-            "do_lower_case",
+            "`default_prompt_name` is \"search\"",
+        ),
+        (
+            vec![
+                ("modules.json", all.clone()),
+                (
+                    "config_sentence_transformers.json",
+                    r#"{"model_type": "SparseEncoder"}"#.into(),
+                ),
+            ],
+            "it is a SparseEncoder",
         ),
     ] {
         let files: Vec<(&str, &str)> = files
@@ -274,13 +321,8 @@ fn unsupported_settings_that_change_vectors_are_refused() {
 fn padding_does_not_change_a_vector() {
     let device = Device::flex();
     let config = config();
-    let mut encoder = SentenceEncoder {
-        model: config.init(&device).unwrap(),
-        pooling: Pooling::Mean,
-        normalize: true,
-        max_length: config.max_length(),
-        config,
-    };
+    let model = config.init(&device).unwrap();
+    let mut encoder = SentenceEncoder::new(config, model).with_normalize(true);
     let alone = EncoderInput::new(Tensor::from_ints([[1, 7, 9]], &device));
     let real = [[true, true, true, false, false], [true; 5]];
     let together = EncoderInput {
@@ -291,8 +333,15 @@ fn padding_does_not_change_a_vector() {
             &device,
         )),
     };
-    for pooling in [Pooling::Mean, Pooling::Cls, Pooling::Max] {
-        encoder.pooling = pooling;
+    for pooling in [
+        Pooling::Mean,
+        Pooling::Cls,
+        Pooling::Max,
+        Pooling::MeanSqrtLen,
+        Pooling::WeightedMean,
+        Pooling::LastToken,
+    ] {
+        encoder = encoder.with_pooling(vec![pooling]).unwrap();
         let one = values(encoder.embed(&alone));
         let two = values(encoder.embed(&together));
         assert_close(&two[..8], &one);

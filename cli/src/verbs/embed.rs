@@ -20,14 +20,15 @@ use crate::exit::CliResult;
 /// Turn texts into embedding vectors.
 ///
 /// MODEL is a run directory, a Hugging Face model folder, or a sentence-transformers folder, whose
-/// modules.json gives pooling and normalisation. Without --output a JSON object is printed for each
-/// text. Texts longer than the model reads are truncated, with a warning. Without --text and
+/// files give pooling, further steps, the maximum length and the default prompt. Without --output a
+/// JSON object is printed for each text. Texts longer than the model reads are truncated, with a warning. Without --text and
 /// --file, texts are read from standard input, one per line.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox embed path/to/all-MiniLM-L6-v2 --text \"How do I reset my password?\"
   tinderbox embed path/to/all-MiniLM-L6-v2 --file sentences.txt -o vectors.npy
+  tinderbox embed path/to/e5-base-v2 --file questions.txt --prompt \"query: \"
   cat sentences.txt | tinderbox embed runs/mlm --pooling cls --normalize true")]
 pub(crate) struct Args {
     /// Run directory or model folder.
@@ -43,6 +44,19 @@ pub(crate) struct Args {
     /// Scale vectors to length 1 [default: the model folder's setting].
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, help_heading = "Embedding")]
     normalize: Option<bool>,
+    /// Name of a prompt of the model to put before every text.
+    ///
+    /// The default is the model's default_prompt_name, if it has one.
+    #[arg(long, value_name = "NAME", help_heading = "Embedding")]
+    prompt_name: Option<String>,
+    /// Text to put before every text, in place of the model's prompt.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        conflicts_with = "prompt_name",
+        help_heading = "Embedding"
+    )]
+    prompt: Option<String>,
     /// Texts per forward pass.
     #[arg(
         long,
@@ -68,6 +82,12 @@ enum PoolingName {
     Cls,
     /// Maximum of each feature over all tokens.
     Max,
+    /// Sum over all tokens, divided by the root of their number.
+    MeanSqrtLen,
+    /// Mean over all tokens with weights 1, 2, 3, ..
+    WeightedMean,
+    /// Last token.
+    LastToken,
 }
 
 impl From<PoolingName> for Pooling {
@@ -76,6 +96,9 @@ impl From<PoolingName> for Pooling {
             PoolingName::Mean => Self::Mean,
             PoolingName::Cls => Self::Cls,
             PoolingName::Max => Self::Max,
+            PoolingName::MeanSqrtLen => Self::MeanSqrtLen,
+            PoolingName::WeightedMean => Self::WeightedMean,
+            PoolingName::LastToken => Self::LastToken,
         }
     }
 }
@@ -102,10 +125,16 @@ pub(crate) fn run(args: &Args) -> CliResult {
     let mut embedder =
         Embedder::open_with(&args.model, &options, &device)?.with_batch_size(args.batch_size);
     if let Some(pooling) = args.pooling {
-        embedder = embedder.with_pooling(pooling.into());
+        embedder = embedder.with_pooling(pooling.into())?;
     }
     if let Some(normalize) = args.normalize {
         embedder = embedder.with_normalize(normalize);
+    }
+    if let Some(name) = &args.prompt_name {
+        embedder = embedder.with_prompt_name(name)?;
+    }
+    if let Some(prompt) = &args.prompt {
+        embedder = embedder.with_prompt(prompt);
     }
     let texts = args.texts.read()?;
     let embeddings = embedder.embed(&texts)?;

@@ -124,12 +124,12 @@ fn a_sentence_transformers_folder_sets_pooling_and_length() {
     // A module that is not supported is named.
     fs::write(
         path.join("modules.json"),
-        modules.replace("Normalize\"", "Dense\""),
+        modules.replace("Normalize\"", "WordWeights\""),
     )
     .unwrap();
     assert_one_line_error(
         &mut run("embed", path, &text),
         1,
-        &["modules.json", "Dense"],
+        &["modules.json", "WordWeights"],
     );
 }

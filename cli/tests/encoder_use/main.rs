@@ -8,4 +8,5 @@ mod explain;
 mod fill_mask;
 mod folders;
 mod predict;
+mod published;
 mod refusals;

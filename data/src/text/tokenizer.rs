@@ -16,6 +16,7 @@
 mod hugging_face;
 mod json;
 mod llama2c;
+mod lower_case;
 mod merge_chain;
 mod open;
 mod piece;

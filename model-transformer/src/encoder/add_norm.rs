@@ -13,14 +13,14 @@ use crate::layers::LayerNorm;
 /// Output projection, residual connection and post-norm: `LayerNorm(x + dropout(dense(inner)))`.
 /// Hugging Face's `BertSelfOutput` and `BertOutput`.
 #[derive(Module, Debug)]
-pub(super) struct AddNorm {
+pub(crate) struct AddNorm {
     dense: Linear,
     LayerNorm: LayerNorm,
     dropout: Dropout,
 }
 
 impl AddNorm {
-    pub(super) fn new(spec: &Spec, in_features: usize, device: &Device) -> Self {
+    pub(crate) fn new(spec: &Spec, in_features: usize, device: &Device) -> Self {
         Self {
             dense: spec.linear(in_features, spec.hidden.1, device),
             LayerNorm: spec.norm(device),
@@ -29,7 +29,7 @@ impl AddNorm {
     }
 
     /// `inner` `[batch, time, in_features]`, `x` and the result `[batch, time, hidden]`.
-    pub(super) fn forward(&self, inner: Tensor<3>, x: Tensor<3>) -> Tensor<3> {
+    pub(crate) fn forward(&self, inner: Tensor<3>, x: Tensor<3>) -> Tensor<3> {
         let inner = nn::dropout(&self.dropout, nn::linear(&self.dense, inner));
         self.LayerNorm.forward(add(inner, x))
     }

@@ -21,8 +21,21 @@ struct Encoder {
 
 /// `tanh(dense(first token))`, BERT's representation of a whole text.
 #[derive(Module, Debug)]
-struct Pooler {
+pub(crate) struct Pooler {
     dense: Linear,
+}
+
+impl Pooler {
+    pub(crate) fn new(spec: &Spec, device: &Device) -> Self {
+        Self {
+            dense: spec.square(device),
+        }
+    }
+
+    /// Features `[batch, time, hidden]` to `[batch, hidden]`.
+    pub(crate) fn forward(&self, features: Tensor<3>) -> Tensor<2> {
+        self.dense.forward(first_token(features)).tanh()
+    }
 }
 
 impl Backbone {
@@ -33,15 +46,12 @@ impl Backbone {
         device: &Device,
     ) -> Self {
         let layers = 0..spec.layers.1;
-        let pooler = || Pooler {
-            dense: spec.square(device),
-        };
         Self {
             embeddings: Embeddings::new(spec, positions, device),
             encoder: Encoder {
                 layer: layers.map(|_| Layer::new(spec, device)).collect(),
             },
-            pooler: with_pooler.then(pooler),
+            pooler: with_pooler.then(|| Pooler::new(spec, device)),
         }
     }
 
@@ -68,7 +78,7 @@ impl Backbone {
     /// Features `[batch, time, hidden]` to `[batch, hidden]`; `None` without a pooler.
     pub(crate) fn pool(&self, features: Tensor<3>) -> Option<Tensor<2>> {
         let pooler = self.pooler.as_ref()?;
-        Some(pooler.dense.forward(first_token(features)).tanh())
+        Some(pooler.forward(features))
     }
 
     /// The same backbone without its pooler.

@@ -52,6 +52,9 @@ macro_rules! bert_config {
             pub head: Head,
             /// Number of labels of a sequence or token classification head.
             pub num_labels: usize,
+            /// Meaning of the logits of a sequence classification head.
+            #[serde(skip_serializing_if = "ProblemType::is_default")]
+            pub problem_type: ProblemType,
         }
 
         impl Default for $config {
@@ -73,6 +76,7 @@ macro_rules! bert_config {
                     pad_token_id: $pad,
                     head: Head::None,
                     num_labels: 2,
+                    problem_type: ProblemType::SingleLabel,
                 }
             }
         }

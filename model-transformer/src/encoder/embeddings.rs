@@ -3,7 +3,7 @@
 
 use burn::module::Module;
 use burn::nn::{Dropout, Embedding};
-use burn::tensor::{Bool, Device, Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use tinderbox_kernels::nn;
 
 use super::{EncoderInput, Spec};
@@ -14,9 +14,11 @@ use crate::layers::{LayerNorm, positions};
 pub(crate) enum Positions {
     /// From 0, padding included: BERT.
     Absolute,
-    /// Tokens from `pad + 1` on, padding at `pad`: RoBERTa, as in fairseq.
+    /// Tokens other than `pad` from `pad + 1` on, `pad` itself at `pad`: RoBERTa, as in fairseq.
+    /// The token ids decide, not the attention mask: a tokenizer may pad with another token than
+    /// the model's configuration names.
     AfterPadding {
-        /// Padding token.
+        /// Padding token of the configuration.
         pad: usize,
     },
 }
@@ -93,7 +95,7 @@ impl Embeddings {
             time <= max_length,
             "{time} tokens exceed the maximum length of {max_length}"
         );
-        let mut sum = words + self.positions(time, input.attention_mask.as_ref());
+        let mut sum = words + self.positions(time, &input.tokens);
         if let Some(table) = &self.token_type_embeddings {
             sum = sum + token_types(table, input.token_type_ids.clone());
         }
@@ -107,17 +109,17 @@ impl Embeddings {
         }
     }
 
-    /// Position embeddings `[1 or batch, time, hidden]`.
-    fn positions(&self, time: usize, attention_mask: Option<&Tensor<2, Bool>>) -> Tensor<3> {
+    /// Position embeddings `[1 or batch, time, hidden]` of tokens `[batch, time]`.
+    fn positions(&self, time: usize, tokens: &Tensor<2, Int>) -> Tensor<3> {
         let table = &self.position_embeddings;
-        match (self.positions, attention_mask) {
-            (Positions::AfterPadding { pad }, Some(mask)) => {
+        match self.positions {
+            Positions::Absolute => positions::learned(table, 0, time),
+            Positions::AfterPadding { pad } => {
                 // 1, 2, 3, .. for tokens, 0 for padding.
-                let mask = mask.clone().int();
-                let counted = mask.clone().cumsum(1) * mask;
+                let counts = tokens.clone().not_equal_elem(pad as i64).int();
+                let counted = counts.clone().cumsum(1) * counts;
                 nn::embedding(table, counted + pad as i64)
             }
-            _ => positions::learned(table, self.first_position(), time),
         }
     }
 }

@@ -47,6 +47,30 @@ impl Head {
     }
 }
 
+/// Meaning of the logits of a sequence classification head, with Hugging Face's names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProblemType {
+    /// One of the labels holds: softmax of the logits, or the sigmoid of a single one.
+    #[default]
+    #[serde(rename = "single_label_classification")]
+    SingleLabel,
+    /// Any number of the labels hold: the sigmoid of each logit.
+    #[serde(rename = "multi_label_classification")]
+    MultiLabel,
+    /// Each logit is a number.
+    #[serde(rename = "regression")]
+    Regression,
+}
+
+impl ProblemType {
+    /// True for the default, which model files leave out.
+    // Serde wants a reference.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

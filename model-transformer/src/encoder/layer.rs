@@ -21,10 +21,7 @@ impl Layer {
     pub(super) fn new(spec: &Spec, device: &Device) -> Self {
         Self {
             attention: Attention::new(spec, device),
-            intermediate: Intermediate {
-                dense: spec.linear(spec.hidden.1, spec.intermediate.1, device),
-                act: spec.activation,
-            },
+            intermediate: Intermediate::new(spec, device),
             output: AddNorm::new(spec, spec.intermediate.1, device),
         }
     }
@@ -42,15 +39,24 @@ impl Layer {
     }
 }
 
+/// First half of the MLP, `act(dense(x))`.
 #[derive(Module, Debug)]
-struct Intermediate {
+pub(crate) struct Intermediate {
     dense: Linear,
     #[module(skip)]
     act: Activation,
 }
 
 impl Intermediate {
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+    pub(crate) fn new(spec: &Spec, device: &Device) -> Self {
+        Self {
+            dense: spec.linear(spec.hidden.1, spec.intermediate.1, device),
+            act: spec.activation,
+        }
+    }
+
+    /// `[batch, time, hidden]` to `[batch, time, intermediate]`.
+    pub(crate) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         self.act.forward(nn::linear(&self.dense, x))
     }
 }

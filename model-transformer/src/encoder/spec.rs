@@ -122,6 +122,12 @@ impl Spec {
         table
     }
 
+    /// Attention biases of each head, by row, from `N(0, std²)`.
+    pub(crate) fn biases(&self, rows: usize, device: &Device) -> Embedding {
+        let config = EmbeddingConfig::new(rows, self.heads.1);
+        config.with_initializer(self.normal()).init(device)
+    }
+
     pub(crate) fn hidden_dropout(&self) -> Dropout {
         dropout(self.dropout.1)
     }

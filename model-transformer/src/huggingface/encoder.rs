@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::encoder_names::{KnownNames, Spelling};
 use super::{
-    CONFIG, HuggingFaceError, SAFETENSORS, encoder_config, make_folder, read_json, read_weights,
-    write_json,
+    CONFIG, HuggingFaceError, SAFETENSORS, encoder_config, make_folder, output_rows, read_json,
+    read_weights, write_json,
 };
 use crate::weights::{
     LoadOptions, Mismatch, StateDict, WeightsError, load_dict, save as save_weights,
@@ -27,8 +27,8 @@ pub struct OpenedEncoder {
     pub labels: Vec<String>,
 }
 
-/// Opens the encoder in `folder` on `device`: BERT, DistilBERT or RoBERTa with the head that
-/// `architectures` in its `config.json` names. Weights may be safetensors or PyTorch files, whole
+/// Opens the encoder in `folder` on `device`: BERT, DistilBERT, MPNet or RoBERTa (also under the
+/// names of XLM-RoBERTa and CamemBERT) with the head that `architectures` in its `config.json` names. Weights may be safetensors or PyTorch files, whole
 /// or sharded.
 ///
 /// # Errors
@@ -85,12 +85,29 @@ pub fn load_encoder(
     path: &Path,
     new_head: bool,
 ) -> Result<(TextEncoder, Mismatch), HuggingFaceError> {
-    let (dict, path) = if path.is_dir() {
-        read_weights(path)?
-    } else {
-        (StateDict::read(path)?, path.to_path_buf())
-    };
-    Ok(fit(model, dict, path, new_head)?)
+    let (dict, path) = read_file_or_folder(path)?;
+    Ok(fit(model, dict, path, new_head, None)?)
+}
+
+/// As [`load_encoder`] for fine-tuning on other labels: label `i` of the model's sequence or token
+/// classification head gets row `rows[i]` of the published head, or keeps its initial values.
+///
+/// # Errors
+/// As [`load_encoder`].
+pub fn load_encoder_rows(
+    model: TextEncoder,
+    path: &Path,
+    rows: &[Option<usize>],
+) -> Result<(TextEncoder, Mismatch), HuggingFaceError> {
+    let (dict, path) = read_file_or_folder(path)?;
+    Ok(fit(model, dict, path, true, Some(rows))?)
+}
+
+fn read_file_or_folder(path: &Path) -> Result<(StateDict, PathBuf), HuggingFaceError> {
+    if path.is_dir() {
+        return read_weights(path);
+    }
+    Ok((StateDict::read(path)?, path.to_path_buf()))
 }
 
 fn fit(
@@ -98,12 +115,16 @@ fn fit(
     dict: StateDict,
     path: PathBuf,
     new_head: bool,
+    rows: Option<&[Option<usize>]>,
 ) -> Result<(TextEncoder, Mismatch), WeightsError> {
     let names = KnownNames::of(&model);
     let prefix = model.prefix();
     let dict = dict.find(names.len(), |name| names.has(name, prefix), &path)?;
     let dict = Spelling::of(&dict, &model).normalise(dict)?;
-    let (dict, ignored) = names.select(dict)?;
+    let (mut dict, ignored) = names.select(dict)?;
+    if let Some(rows) = rows {
+        dict = output_rows::select(dict, &model, rows)?;
+    }
     let model = if names.can_do_without_pooler(&dict) {
         model.without_pooler()
     } else {
@@ -137,9 +158,8 @@ fn fit(
 /// `AutoModelFor..` of its head. If `labels` is empty, they are named `LABEL_0` and so on.
 ///
 /// # Errors
-/// [`HuggingFaceError::Config`] if the number of labels is not the head's, or if `pad_token_id` is
-/// not the one that RoBERTa's positions start after; [`HuggingFaceError::Io`] and
-/// [`HuggingFaceError::Weights`] if the folder cannot be written.
+/// [`HuggingFaceError::Config`] if the number of labels is not the head's; [`HuggingFaceError::Io`]
+/// and [`HuggingFaceError::Weights`] if the folder cannot be written.
 pub fn save_encoder(
     model: &TextEncoder,
     config: &TextEncoderConfig,
@@ -147,7 +167,7 @@ pub fn save_encoder(
     pad_token_id: u32,
     folder: &Path,
 ) -> Result<(), HuggingFaceError> {
-    check(config, labels, pad_token_id).map_err(|source| of(folder, source))?;
+    check(config, labels).map_err(|source| of(folder, source))?;
     make_folder(folder)?;
     let weights = folder.join(SAFETENSORS);
     match model {
@@ -156,6 +176,7 @@ pub fn save_encoder(
         TextEncoder::DistilBert(model) if is_headless(config) => {
             save_weights(&model.distilbert, &weights)?;
         }
+        TextEncoder::MpNet(model) if is_headless(config) => save_weights(&model.mpnet, &weights)?,
         TextEncoder::Roberta(model) if is_headless(config) => {
             save_weights(&model.roberta, &weights)?;
         }
@@ -169,20 +190,11 @@ fn is_headless(config: &TextEncoderConfig) -> bool {
     config.head() == crate::Head::None
 }
 
-fn check(
-    config: &TextEncoderConfig,
-    labels: &[String],
-    pad_token_id: u32,
-) -> Result<(), ConfigError> {
+fn check(config: &TextEncoderConfig, labels: &[String]) -> Result<(), ConfigError> {
     let (given, wanted) = (labels.len(), config.num_labels());
     if config.head().has_labels() && given > 0 && given != wanted {
         let reason = format!("is {wanted}, but {given} labels are given");
         return Err(ConfigError::new("num_labels", reason));
-    }
-    let expected = config.pad_token_id();
-    if matches!(config, TextEncoderConfig::Roberta(_)) && expected != pad_token_id as usize {
-        let reason = format!("is {expected}, but the tokenizer pads with {pad_token_id}");
-        return Err(ConfigError::new("pad_token_id", reason));
     }
     Ok(())
 }

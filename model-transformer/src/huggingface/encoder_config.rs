@@ -3,10 +3,21 @@
 use serde_json::{Map, Value, json};
 
 use super::config::{Refusal, known_fields, object, require};
-use crate::{BertConfig, DistilBertConfig, Head, RobertaConfig, TextEncoderConfig};
+use crate::{
+    BertConfig, DistilBertConfig, Head, MpNetConfig, ProblemType, RobertaConfig, TextEncoderConfig,
+};
 
-/// Supported values of `model_type`.
-pub(super) const FAMILIES: [&str; 3] = ["bert", "distilbert", "roberta"];
+/// Supported values of `model_type`. XLM-RoBERTa and CamemBERT are RoBERTa under other names.
+pub(super) const FAMILIES: [&str; 6] = [
+    "bert",
+    "distilbert",
+    "mpnet",
+    "roberta",
+    "xlm-roberta",
+    "camembert",
+];
+/// Vocabulary size of XLM-RoBERTa and CamemBERT in transformers, if the file does not say.
+const XLM_VOCABULARY: usize = 30522;
 /// Suffixes of Hugging Face's class names.
 const CLASSES: [(&str, Head); 6] = [
     ("Model", Head::None),
@@ -18,9 +29,6 @@ const CLASSES: [(&str, Head); 6] = [
 ];
 /// Hugging Face's default number of labels.
 const LABELS: usize = 2;
-/// `problem_type` of classification with one label per text. Regression and multi-label
-/// classification are not supported.
-const ONE_LABEL: &str = "single_label_classification";
 
 /// The configuration and the label names.
 pub(super) fn from_json(json: Value) -> Result<(TextEncoderConfig, Vec<String>), Refusal> {
@@ -41,14 +49,26 @@ pub(super) fn from_json(json: Value) -> Result<(TextEncoderConfig, Vec<String>),
     // Without a padding token no embedding is initialised to zero, which loading overwrites anyway.
     json.retain(|name, value| name != "pad_token_id" || !value.is_null());
     json.remove("num_labels");
+    // Decided by the number of labels and their type, in training only.
+    let problem_type: ProblemType = match json.remove("problem_type") {
+        Some(value) if !value.is_null() && head == Head::SequenceClassification => {
+            serde_json::from_value(value)
+                .map_err(|e| Refusal::Json(format!("`problem_type`: {e}")))?
+        }
+        _ => ProblemType::SingleLabel,
+    };
     let config = match family.as_str() {
         "bert" => known_fields(&json, &BertConfig::default()).map(TextEncoderConfig::Bert)?,
         "distilbert" => {
             known_fields(&json, &DistilBertConfig::default()).map(TextEncoderConfig::DistilBert)?
         }
-        _ => known_fields(&json, &roberta_base()).map(TextEncoderConfig::Roberta)?,
+        "mpnet" => known_fields(&json, &MpNetConfig::default()).map(TextEncoderConfig::MpNet)?,
+        "roberta" => known_fields(&json, &roberta_base()).map(TextEncoderConfig::Roberta)?,
+        _ => known_fields(&json, &roberta_base().with_vocab_size(XLM_VOCABULARY))
+            .map(TextEncoderConfig::Roberta)?,
     };
     let config = config.with_head(head, labels.len());
+    let config = config.with_problem_type(problem_type);
     let labels = if head.has_labels() {
         labels
     } else {
@@ -73,9 +93,10 @@ fn refuse_unsupported(json: &Map<String, Value>, head: Head) -> Result<(), Refus
     require(json, "add_cross_attention", &json!(false))?;
     match head {
         Head::MaskedLm => require(json, "tie_word_embeddings", &json!(true)),
-        // Logits of other problem types are not scores of exclusive labels.
-        Head::SequenceClassification => require(json, "problem_type", &json!(ONE_LABEL)),
-        Head::None | Head::TokenClassification | Head::QuestionAnswering => Ok(()),
+        Head::None
+        | Head::SequenceClassification
+        | Head::TokenClassification
+        | Head::QuestionAnswering => Ok(()),
     }
 }
 
@@ -94,7 +115,8 @@ fn head(json: &Map<String, Value>) -> Result<Head, Refusal> {
     })
 }
 
-/// Label names in order. Hugging Face's `id2label` has numbers as keys, in any order.
+/// Label names in order. Hugging Face's `id2label` has numbers as keys, in any order; its names may
+/// be numbers, too.
 fn labels(json: &Map<String, Value>) -> Result<Vec<String>, Refusal> {
     let Some(named) = json.get("id2label").and_then(Value::as_object) else {
         let count = json.get("num_labels").and_then(Value::as_u64);
@@ -105,10 +127,15 @@ fn labels(json: &Map<String, Value>) -> Result<Vec<String>, Refusal> {
             _ => Err(Refusal::Json("`num_labels` is too large".into())),
         };
     };
-    let name = |id: usize| named.get(&id.to_string()).and_then(Value::as_str);
-    let names: Option<Vec<String>> = (0..named.len())
-        .map(|id| name(id).map(str::to_string))
-        .collect();
+    let name = |id: usize| match named.get(&id.to_string())? {
+        Value::String(name) => Some(name.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        // As Python writes them.
+        Value::Bool(true) => Some("True".into()),
+        Value::Bool(false) => Some("False".into()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    };
+    let names: Option<Vec<String>> = (0..named.len()).map(name).collect();
     names.ok_or_else(|| {
         let last = named.len().saturating_sub(1);
         Refusal::Json(format!("`id2label` must name each of 0 to {last}"))
@@ -119,14 +146,24 @@ fn unnamed(count: usize) -> Vec<String> {
     (0..count).map(|id| format!("LABEL_{id}")).collect()
 }
 
+/// `config.json`. `pad_token_id` is the tokenizer's; RoBERTa's positions start after the model's
+/// own, which is kept.
 pub(super) fn to_json(config: &TextEncoderConfig, labels: &[String], pad_token_id: u32) -> Value {
+    let pad_token_id = match config {
+        TextEncoderConfig::Roberta(config) => config.pad_token_id,
+        TextEncoderConfig::Bert(_)
+        | TextEncoderConfig::DistilBert(_)
+        | TextEncoderConfig::MpNet(_) => pad_token_id as usize,
+    };
     let (mut fields, family, class) = match config {
         TextEncoderConfig::Bert(config) => (object(config), "bert", "Bert"),
         TextEncoderConfig::DistilBert(config) => (object(config), "distilbert", "DistilBert"),
+        TextEncoderConfig::MpNet(config) => (object(config), "mpnet", "MPNet"),
         TextEncoderConfig::Roberta(config) => (object(config), "roberta", "Roberta"),
     };
     fields.remove("head");
     fields.remove("num_labels");
+    fields.remove("problem_type");
     let head = config.head();
     let more = json!({
         "architectures": [format!("{class}{}", class_of(head))],
@@ -168,7 +205,7 @@ fn label_fields(config: &TextEncoderConfig, labels: &[String]) -> Map<String, Va
         .collect();
     let mut fields = object(&json!({"id2label": id2label, "label2id": label2id}));
     if config.head() == Head::SequenceClassification {
-        fields.insert("problem_type".into(), ONE_LABEL.into());
+        fields.insert("problem_type".into(), json!(config.problem_type()));
     }
     fields
 }

@@ -104,6 +104,11 @@ impl Tied {
                 table_copy: "vocab_projector.weight",
                 bias: None,
             },
+            TextEncoder::MpNet(_) => Self {
+                table: "mpnet.embeddings.word_embeddings.weight",
+                table_copy: "lm_head.decoder.weight",
+                bias: Some(("lm_head.decoder.bias", "lm_head.bias")),
+            },
             TextEncoder::Roberta(_) => Self {
                 table: "roberta.embeddings.word_embeddings.weight",
                 table_copy: "lm_head.decoder.weight",

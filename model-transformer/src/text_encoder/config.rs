@@ -2,8 +2,8 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::TextEncoder;
-use crate::encoder::Head;
-use crate::{BertConfig, ConfigError, DistilBertConfig, RobertaConfig};
+use crate::encoder::{Head, ProblemType};
+use crate::{BertConfig, ConfigError, DistilBertConfig, MpNetConfig, RobertaConfig};
 
 /// Configuration of any encoder. In JSON, the field `family` names the variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,9 @@ pub enum TextEncoderConfig {
     /// See [`distilbert`](crate::distilbert).
     #[serde(rename = "distilbert")]
     DistilBert(DistilBertConfig),
+    /// See [`mpnet`](crate::mpnet).
+    #[serde(rename = "mpnet")]
+    MpNet(MpNetConfig),
     /// See [`roberta`](crate::roberta).
     Roberta(RobertaConfig),
 }
@@ -24,6 +27,7 @@ impl TextEncoderConfig {
         match self {
             Self::Bert(config) => config.vocab_size,
             Self::DistilBert(config) => config.vocab_size,
+            Self::MpNet(config) => config.vocab_size,
             Self::Roberta(config) => config.vocab_size,
         }
     }
@@ -33,6 +37,7 @@ impl TextEncoderConfig {
         match self {
             Self::Bert(config) => config.max_position_embeddings,
             Self::DistilBert(config) => config.max_position_embeddings,
+            Self::MpNet(config) => config.max_length(),
             Self::Roberta(config) => config.max_length(),
         }
     }
@@ -42,6 +47,7 @@ impl TextEncoderConfig {
         match self {
             Self::Bert(config) => config.hidden_size,
             Self::DistilBert(config) => config.dim,
+            Self::MpNet(config) => config.hidden_size,
             Self::Roberta(config) => config.hidden_size,
         }
     }
@@ -51,6 +57,7 @@ impl TextEncoderConfig {
         match self {
             Self::Bert(config) => config.num_hidden_layers,
             Self::DistilBert(config) => config.n_layers,
+            Self::MpNet(config) => config.num_hidden_layers,
             Self::Roberta(config) => config.num_hidden_layers,
         }
     }
@@ -60,6 +67,7 @@ impl TextEncoderConfig {
         match self {
             Self::Bert(config) => config.type_vocab_size,
             Self::DistilBert(_) => 1,
+            Self::MpNet(_) => 1,
             Self::Roberta(config) => config.type_vocab_size,
         }
     }
@@ -69,6 +77,7 @@ impl TextEncoderConfig {
         match self {
             Self::Bert(config) => config.pad_token_id,
             Self::DistilBert(config) => config.pad_token_id,
+            Self::MpNet(config) => config.pad_token_id,
             Self::Roberta(config) => config.pad_token_id,
         }
     }
@@ -78,6 +87,7 @@ impl TextEncoderConfig {
         match self {
             Self::Bert(config) => config.head,
             Self::DistilBert(config) => config.head,
+            Self::MpNet(config) => config.head,
             Self::Roberta(config) => config.head,
         }
     }
@@ -87,11 +97,34 @@ impl TextEncoderConfig {
         match self {
             Self::Bert(config) => config.num_labels,
             Self::DistilBert(config) => config.num_labels,
+            Self::MpNet(config) => config.num_labels,
             Self::Roberta(config) => config.num_labels,
         }
     }
 
-    /// Sets the head. Only sequence and token classification use `num_labels`; other heads keep
+    /// Meaning of the logits of a sequence classification head.
+    pub fn problem_type(&self) -> ProblemType {
+        match self {
+            Self::Bert(config) => config.problem_type,
+            Self::DistilBert(config) => config.problem_type,
+            Self::MpNet(config) => config.problem_type,
+            Self::Roberta(config) => config.problem_type,
+        }
+    }
+
+    /// Sets the meaning of the logits of a sequence classification head.
+    #[must_use]
+    pub fn with_problem_type(mut self, problem_type: ProblemType) -> Self {
+        match &mut self {
+            Self::Bert(config) => config.problem_type = problem_type,
+            Self::DistilBert(config) => config.problem_type = problem_type,
+            Self::MpNet(config) => config.problem_type = problem_type,
+            Self::Roberta(config) => config.problem_type = problem_type,
+        }
+        self
+    }
+
+    /// Sets the head, for classification with one label per text. Only sequence and token classification use `num_labels`; other heads keep
     /// Hugging Face's 2.
     #[must_use]
     pub fn with_head(mut self, head: Head, num_labels: usize) -> Self {
@@ -99,10 +132,11 @@ impl TextEncoderConfig {
         let (to_head, to_labels) = match &mut self {
             Self::Bert(config) => (&mut config.head, &mut config.num_labels),
             Self::DistilBert(config) => (&mut config.head, &mut config.num_labels),
+            Self::MpNet(config) => (&mut config.head, &mut config.num_labels),
             Self::Roberta(config) => (&mut config.head, &mut config.num_labels),
         };
         (*to_head, *to_labels) = (head, num_labels);
-        self
+        self.with_problem_type(ProblemType::SingleLabel)
     }
 
     /// Sets the vocabulary size.
@@ -111,6 +145,7 @@ impl TextEncoderConfig {
         match &mut self {
             Self::Bert(config) => config.vocab_size = vocab_size,
             Self::DistilBert(config) => config.vocab_size = vocab_size,
+            Self::MpNet(config) => config.vocab_size = vocab_size,
             Self::Roberta(config) => config.vocab_size = vocab_size,
         }
         self
@@ -123,6 +158,8 @@ impl TextEncoderConfig {
         match &mut self {
             Self::Bert(config) => config.pad_token_id = pad_token_id,
             Self::DistilBert(config) => config.pad_token_id = pad_token_id,
+            // Positions do not depend on it.
+            Self::MpNet(config) => config.pad_token_id = pad_token_id,
             Self::Roberta(config) => {
                 let max_length = config.max_length();
                 config.pad_token_id = pad_token_id;
@@ -138,6 +175,7 @@ impl TextEncoderConfig {
         match self {
             Self::Bert(config) => config.num_parameters(),
             Self::DistilBert(config) => config.num_parameters(),
+            Self::MpNet(config) => config.num_parameters(),
             Self::Roberta(config) => config.num_parameters(),
         }
     }
@@ -150,6 +188,7 @@ impl TextEncoderConfig {
         match self {
             Self::Bert(config) => config.validate(),
             Self::DistilBert(config) => config.validate(),
+            Self::MpNet(config) => config.validate(),
             Self::Roberta(config) => config.validate(),
         }
     }
@@ -162,6 +201,7 @@ impl TextEncoderConfig {
         match self {
             Self::Bert(config) => config.init(device).map(TextEncoder::Bert),
             Self::DistilBert(config) => config.init(device).map(TextEncoder::DistilBert),
+            Self::MpNet(config) => config.init(device).map(TextEncoder::MpNet),
             Self::Roberta(config) => config.init(device).map(TextEncoder::Roberta),
         }
     }

@@ -12,7 +12,7 @@ impl TextEncoder {
         let mut steps = parameter.split('.');
         while let Some(step) = steps.next() {
             match step {
-                "embeddings" => return 0,
+                "embeddings" | "relative_attention_bias" => return 0,
                 "layer" => {
                     let layer = steps.next().and_then(|number| number.parse::<usize>().ok());
                     return layer.map_or(self.num_layers(), |layer| layer + 1);
@@ -41,7 +41,7 @@ impl TextEncoder {
                 "classifier",
                 "qa_outputs",
             ],
-            Self::Roberta(_) => &["lm_head", "classifier", "qa_outputs"],
+            Self::MpNet(_) | Self::Roberta(_) => &["lm_head", "classifier", "qa_outputs"],
         }
     }
 
@@ -51,6 +51,7 @@ impl TextEncoder {
         match self {
             Self::Bert(_) | Self::Roberta(_) => &["query.weight", "value.weight"],
             Self::DistilBert(_) => &["q_lin.weight", "v_lin.weight"],
+            Self::MpNet(_) => &["attn.q.weight", "attn.v.weight"],
         }
     }
 
@@ -59,6 +60,7 @@ impl TextEncoder {
         match self {
             Self::Bert(_) => "bert.",
             Self::DistilBert(_) => "distilbert.",
+            Self::MpNet(_) => "mpnet.",
             Self::Roberta(_) => "roberta.",
         }
     }

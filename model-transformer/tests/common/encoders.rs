@@ -6,7 +6,7 @@ use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use safetensors::tensor::TensorView;
 use tinderbox_model_transformer::registry::EncoderInfo;
 use tinderbox_model_transformer::{
-    BertConfig, DistilBertConfig, EncoderInput, Head, RobertaConfig, TextEncoder,
+    BertConfig, DistilBertConfig, EncoderInput, Head, MpNetConfig, RobertaConfig, TextEncoder,
     TextEncoderConfig, weights,
 };
 
@@ -61,6 +61,24 @@ pub fn distilbert() -> ThinEncoder {
     }
 }
 
+pub fn mpnet() -> ThinEncoder {
+    ThinEncoder {
+        name: "mpnet",
+        config: TextEncoderConfig::MpNet(
+            MpNetConfig::default()
+                .with_vocab_size(50)
+                .with_num_hidden_layers(2)
+                .with_num_attention_heads(2)
+                .with_hidden_size(8)
+                .with_intermediate_size(12)
+                .with_max_position_embeddings(24)
+                .with_hidden_dropout_prob(0.0)
+                .with_attention_probs_dropout_prob(0.0),
+        ),
+        fixture: Fixture::new(include_bytes!("../fixtures/mpnet.safetensors")),
+    }
+}
+
 pub fn roberta() -> ThinEncoder {
     ThinEncoder {
         name: "roberta",
@@ -81,8 +99,8 @@ pub fn fixture_of(name: &str) -> PathBuf {
     fixture_folder().join("huggingface").join(name)
 }
 
-pub fn thin_encoders() -> [ThinEncoder; 3] {
-    [bert(), distilbert(), roberta()]
+pub fn thin_encoders() -> [ThinEncoder; 4] {
+    [bert(), distilbert(), mpnet(), roberta()]
 }
 
 impl ThinEncoder {
@@ -188,6 +206,11 @@ pub fn thin(info: &EncoderInfo) -> TextEncoderConfig {
             config.hidden_dim = config.n_heads;
             config.max_position_embeddings = 12;
         }
+        TextEncoderConfig::MpNet(config) => {
+            config.hidden_size = 2 * config.num_attention_heads;
+            config.intermediate_size = config.num_attention_heads;
+            config.max_position_embeddings = 14;
+        }
         TextEncoderConfig::Roberta(config) => {
             config.hidden_size = 2 * config.num_attention_heads;
             config.intermediate_size = config.num_attention_heads;
@@ -202,6 +225,7 @@ pub fn shallow(mut config: TextEncoderConfig) -> TextEncoderConfig {
     let layers = match &mut config {
         TextEncoderConfig::Bert(config) => &mut config.num_hidden_layers,
         TextEncoderConfig::DistilBert(config) => &mut config.n_layers,
+        TextEncoderConfig::MpNet(config) => &mut config.num_hidden_layers,
         TextEncoderConfig::Roberta(config) => &mut config.num_hidden_layers,
     };
     *layers = (*layers).min(3);

@@ -10,7 +10,8 @@ use crate::TrainError;
 pub struct ClassProbability {
     /// Name of the class or, if the model has no names, its index.
     pub class: String,
-    /// Softmax of the logits, in `[0, 1]`.
+    /// Softmax of the logits, in `[0, 1]`; of regression models and some cross-encoders a number of
+    /// any size.
     pub probability: f64,
 }
 
@@ -43,9 +44,14 @@ pub fn ranked(logits: &[f32]) -> Vec<(usize, f64)> {
 /// cross-encoders that score a pair of texts: its probability is the sigmoid.
 pub(super) fn probabilities(logits: &[f32]) -> Vec<(usize, f64)> {
     match logits {
-        [logit] => vec![(0, 1.0 / (1.0 + f64::from(-logit).exp()))],
+        [logit] => vec![(0, sigmoid(*logit))],
         logits => ranked(logits),
     }
+}
+
+/// Probability of a label that does not depend on others.
+pub(super) fn sigmoid(logit: f32) -> f64 {
+    1.0 / (1.0 + f64::from(-logit).exp())
 }
 
 /// Name of a class: its label or, without one, its index.

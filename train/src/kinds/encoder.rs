@@ -12,6 +12,7 @@ mod fill_mask;
 mod fit;
 mod forward;
 mod inputs;
+mod labels;
 pub mod masked_lm;
 mod open;
 mod outputs;

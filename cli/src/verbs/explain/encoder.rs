@@ -153,8 +153,16 @@ fn settings(
 fn said(explanation: &TextExplanation) -> String {
     match (&explanation.target, explanation.classes.first()) {
         (ExplainTarget::Answer { text, score, .. }, _) => format!("{text} (score {score:.3})"),
-        (_, Some(class)) => format!("{} {:.2} %", class.class, class.probability * 100.0),
+        (_, Some(class)) => format!("{} {}", class.class, score(explanation, class)),
         (_, None) => String::new(),
+    }
+}
+
+/// Score of a class, as a percentage if it is a probability.
+pub(super) fn score(explanation: &TextExplanation, class: &ClassProbability) -> String {
+    match explanation.are_probabilities {
+        true => format!("{:.2} %", class.probability * 100.0),
+        false => format!("{:.4}", class.probability),
     }
 }
 

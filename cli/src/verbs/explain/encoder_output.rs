@@ -12,7 +12,7 @@ use tinderbox_train::kinds::ClassProbability;
 use tinderbox_train::kinds::encoder::{AttentionMap, ExplainTarget, TextExplanation};
 
 use super::Args;
-use super::encoder::{Explained, TextMethod};
+use super::encoder::{Explained, TextMethod, score};
 use crate::pictures::tokens::{
     Labelled, ScoredText, coloured, map_grid, page, picture, printable, token_map,
 };
@@ -173,7 +173,7 @@ fn html(args: &Args, explained: &Explained, texts: &[ScoredText]) -> String {
         fact("says", explained.said.clone());
     }
     for class in &explained.classes {
-        fact(&class.class, format!("{:.2} %", class.probability * 100.0));
+        fact(&class.class, score(&explained.explanation, class));
     }
     let sides = match explained.explanation.attribution {
         Some(_) => "; green for, red against",

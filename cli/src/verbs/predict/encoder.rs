@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
+use comfy_table::Table;
 use serde::Serialize;
 use tinderbox_data::text::encoder::sequence_classification::{Columns, TableRow, read_table};
 use tinderbox_model_transformer::Head;
@@ -15,7 +16,7 @@ use super::Args;
 use crate::args::text::{warn_of_long_question, warn_of_truncation};
 use crate::exit::CliResult;
 use crate::shell;
-use crate::table::{add_classes, percent, table};
+use crate::table::{add_classes, add_scores, percent, table};
 
 /// Extensions of tables, which have their texts in columns.
 const TABLES: [&str; 5] = ["tsv", "csv", "json", "jsonl", "ndjson"];
@@ -105,7 +106,12 @@ fn classify(args: &Args, model: &LoadedEncoder) -> CliResult {
     let predictions = model.classify(&texts)?;
     let truncated: Vec<usize> = predictions.iter().map(|p| p.truncated).collect();
     warn_of_truncation(&truncated, model.inputs.max_length());
-    let mut table = table(["text", "class", "probability"], &[2]);
+    let (add, score): (fn(&mut Table, &str, &[ClassProbability]), _) =
+        match model.gives_probabilities() {
+            true => (add_classes, "probability"),
+            false => (add_scores, "score"),
+        };
+    let mut table = table(["text", "class", score], &[2]);
     for (text, mut prediction) in texts.iter().zip(predictions) {
         prediction.classes.truncate(args.top_k);
         if args.json {
@@ -117,7 +123,7 @@ fn classify(args: &Args, model: &LoadedEncoder) -> CliResult {
             };
             println!("{}", serde_json::to_string(&classes)?);
         } else {
-            add_classes(&mut table, &shown(text), &prediction.classes);
+            add(&mut table, &shown(text), &prediction.classes);
         }
     }
     if !args.json {

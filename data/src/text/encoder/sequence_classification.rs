@@ -51,6 +51,25 @@ pub struct LabelledSplits {
     pub test: Option<Vec<LabelledText>>,
 }
 
+impl LabelledSplits {
+    /// The same texts with other class ids: class `i` becomes `ids[i]` of `labels`.
+    #[must_use]
+    pub fn renumbered(mut self, ids: &[u32], labels: Vec<String>) -> Self {
+        let splits = [&mut self.train, &mut self.validation];
+        for text in splits
+            .into_iter()
+            .chain(&mut self.test)
+            .flat_map(|split| split.iter_mut())
+        {
+            if let Some(id) = ids.get(text.label as usize) {
+                text.label = *id;
+            }
+        }
+        self.labels = labels;
+        self
+    }
+}
+
 /// Holds out a fraction of each class for validation.
 ///
 /// # Errors

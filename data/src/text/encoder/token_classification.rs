@@ -83,6 +83,25 @@ impl TaggedSplits {
         let sentences = self.train.iter().chain(&self.validation).chain(test);
         sentences.flat_map(|sentence| sentence.words.iter().map(String::as_str))
     }
+
+    /// The same sentences with other tag ids: tag `i` becomes `ids[i]` of `labels`.
+    #[must_use]
+    pub fn renumbered(mut self, ids: &[u32], labels: Vec<String>) -> Self {
+        let splits = [&mut self.train, &mut self.validation];
+        for sentence in splits
+            .into_iter()
+            .chain(&mut self.test)
+            .flat_map(|split| split.iter_mut())
+        {
+            for tag in &mut sentence.tags {
+                if let Some(id) = ids.get(*tag as usize) {
+                    *tag = *id;
+                }
+            }
+        }
+        self.labels = labels;
+        self
+    }
 }
 
 /// Opens a data set of tagged sentences.

@@ -21,6 +21,9 @@ pub struct EncoderRun<T: Task> {
     pub train: Loader<T::Source>,
     /// Validation batches, in order.
     pub validation: Loader<T::Source>,
+    /// The row of a published head for each label, see `load_encoder_rows`; `None`
+    /// if the head's labels are not known.
+    pub output_rows: Option<Vec<Option<usize>>>,
     /// Notes for the user about the data.
     pub notes: Vec<String>,
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 use burn::tensor::Device;
 use tinderbox_data::text::Tokenizer;
 use tinderbox_data::text::encoder::{EncoderBatch, Encoding, InputBuilder};
-use tinderbox_model_transformer::sentence::{Pooling, SentenceEncoder, transformer_folder};
+use tinderbox_model_transformer::sentence::{
+    Pooling, Prompts, SentenceEncoder, transformer_folder,
+};
 
 use super::forward::{BATCH_SIZE, forward_rows};
 use super::inputs::{check_tokens, input};
@@ -17,6 +19,8 @@ use crate::TrainError;
 pub struct Embedder {
     encoder: SentenceEncoder,
     inputs: InputBuilder,
+    /// Text before every text.
+    prompt: String,
     batch_size: usize,
     device: Device,
 }
@@ -31,9 +35,9 @@ pub struct Embeddings {
 }
 
 impl Embedder {
-    /// Opens a sentence-transformers folder, whose `modules.json` gives pooling and normalisation,
-    /// a Hugging Face model folder, or the best checkpoint of a run. The latter two use mean
-    /// pooling without normalisation.
+    /// Opens a sentence-transformers folder, whose files give pooling, further steps, the length
+    /// limit and the default prompt; a Hugging Face model folder; or the best checkpoint of a run.
+    /// The latter two use mean pooling without normalisation.
     ///
     /// ```no_run
     /// use burn::tensor::Device;
@@ -65,24 +69,23 @@ impl Embedder {
         if path.join("modules.json").is_file() {
             options.refuse_checkpoint(path)?;
             let encoder = SentenceEncoder::open(path, device)?;
-            let tokenizer = Tokenizer::open(&transformer_folder(path)?)?;
+            let folder = transformer_folder(path)?;
+            let mut tokenizer = Tokenizer::open(&folder)?;
+            if encoder.lower_case {
+                tokenizer = tokenizer.with_lower_case(&folder)?;
+            }
             check_tokens(&tokenizer, &encoder.config)?;
             let inputs = InputBuilder::new(tokenizer, encoder.max_length)?;
             return Ok(Self::new(encoder, inputs, device));
         }
         let loaded = options.open(path, device)?;
-        let encoder = SentenceEncoder {
-            config: loaded.config,
-            model: loaded.model,
-            pooling: Pooling::Mean,
-            normalize: false,
-            max_length: loaded.inputs.max_length(),
-        };
+        let encoder = SentenceEncoder::new(loaded.config, loaded.model);
         Ok(Self::new(encoder, loaded.inputs, device))
     }
 
     fn new(encoder: SentenceEncoder, inputs: InputBuilder, device: &Device) -> Self {
         Self {
+            prompt: encoder.prompts.standard().to_string(),
             encoder,
             inputs,
             batch_size: BATCH_SIZE,
@@ -90,17 +93,49 @@ impl Embedder {
         }
     }
 
-    /// Sets the pooling of token vectors into one.
+    /// The prompts of the model.
+    pub fn prompts(&self) -> &Prompts {
+        &self.encoder.prompts
+    }
+
+    /// Sets the text that is put before every text, in place of the model's default prompt.
     #[must_use]
-    pub fn with_pooling(mut self, pooling: Pooling) -> Self {
-        self.encoder.pooling = pooling;
+    pub fn with_prompt(mut self, prompt: impl Into<String>) -> Self {
+        self.prompt = prompt.into();
         self
     }
 
-    /// Sets whether vectors are scaled to length 1.
+    /// Puts the model's prompt called `name` before every text.
+    ///
+    /// # Errors
+    /// The model has no such prompt.
+    pub fn with_prompt_name(self, name: &str) -> Result<Self, TrainError> {
+        let Some(prompt) = self.prompts().get(name).map(str::to_string) else {
+            let names: Vec<&str> = self.prompts().named.keys().map(String::as_str).collect();
+            let there = match names.as_slice() {
+                [] => "it has none".into(),
+                names => format!("its prompts are {}", names.join(", ")),
+            };
+            let reason = format!("the model has no prompt called {name}; {there}");
+            return Err(TrainError::Mismatch(reason));
+        };
+        Ok(self.with_prompt(prompt))
+    }
+
+    /// Sets the pooling of token vectors into one.
+    ///
+    /// # Errors
+    /// A Dense step of the model takes vectors of another width.
+    pub fn with_pooling(mut self, pooling: Pooling) -> Result<Self, TrainError> {
+        let pooled = self.encoder.with_pooling(vec![pooling]);
+        self.encoder = pooled.map_err(TrainError::Mismatch)?;
+        Ok(self)
+    }
+
+    /// Sets whether vectors are scaled to length 1 at the end.
     #[must_use]
     pub fn with_normalize(mut self, normalize: bool) -> Self {
-        self.encoder.normalize = normalize;
+        self.encoder = self.encoder.with_normalize(normalize);
         self
     }
 
@@ -113,7 +148,7 @@ impl Embedder {
 
     /// Length of a vector.
     pub fn width(&self) -> usize {
-        self.encoder.config.hidden_size()
+        self.encoder.width()
     }
 
     /// Maximum number of tokens read of a text, special tokens included.
@@ -121,22 +156,35 @@ impl Embedder {
         self.inputs.max_length()
     }
 
-    /// Embeds texts, in their order.
+    /// Embeds texts, in their order, each after the prompt.
     ///
     /// # Errors
     /// A text cannot be tokenized, or the device failed.
     pub fn embed(&self, texts: &[impl AsRef<str>]) -> Result<Embeddings, TrainError> {
+        let encode = |text: &str| self.inputs.encode(&format!("{}{text}", self.prompt), None);
         let rows: Vec<Encoding> = texts
             .iter()
-            .map(|text| self.inputs.encode(text.as_ref(), None))
+            .map(|text| encode(text.as_ref()))
             .collect::<Result<_, _>>()?;
+        let prompt_length = self.prompt_length()?;
         let to_input = |batch: &EncoderBatch| input(batch, &self.encoder.config, &self.device);
         let vectors = forward_rows(&rows, self.batch_size, &self.inputs, to_input, |input| {
-            Ok(self.encoder.embed(input))
+            Ok(self.encoder.embed_after(input, prompt_length))
         })?;
         Ok(Embeddings {
             vectors,
             truncated: rows.iter().map(|row| row.truncated).collect(),
         })
+    }
+
+    /// Number of tokens that belong to the prompt, counted as sentence-transformers does: those of
+    /// the prompt alone, special tokens included except the last.
+    fn prompt_length(&self) -> Result<usize, TrainError> {
+        if self.prompt.is_empty() || self.encoder.include_prompt {
+            return Ok(0);
+        }
+        let ids = self.inputs.encode(&self.prompt, None)?.ids;
+        let ends = ids.last().is_some_and(|id| self.inputs.is_special(*id));
+        Ok(ids.len() - usize::from(ends))
     }
 }

@@ -11,7 +11,7 @@ use tinderbox_model_transformer::{EncoderInput, Head};
 use super::classify::TextInput;
 use super::open::LoadedEncoder;
 use crate::TrainError;
-use crate::kinds::classes::{ClassProbability, named, ranked, read_logits};
+use crate::kinds::classes::{ClassProbability, named, read_logits};
 
 /// Text whose prediction is explained.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +84,8 @@ pub struct TextExplanation {
     pub target: ExplainTarget,
     /// Predicted classes, most probable first; empty for other heads.
     pub classes: Vec<ClassProbability>,
+    /// False if the scores of the classes are numbers of any size, as in regression.
+    pub are_probabilities: bool,
     /// Score of each token of the row: its contribution, or the attention that the predicting
     /// token ([`looking_token`](Self::looking_token)) pays to it.
     pub scores: Vec<f32>,
@@ -170,8 +172,9 @@ impl LoadedEncoder {
             let reason = "this model answers questions: give a question about the text";
             return Err(TrainError::Usage(reason.into()));
         }
-        let row = self.inputs.encode(&input.text, input.pair.as_deref())?;
-        let texts = std::iter::once(input.text.clone()).chain(input.pair.clone());
+        let row = self.encode(input)?;
+        let first = format!("{}{}", self.prompt, input.text);
+        let texts = std::iter::once(first).chain(input.pair.clone());
         let mut question = Question {
             texts: texts.collect(),
             row,
@@ -180,8 +183,8 @@ impl LoadedEncoder {
         };
         if self.config.head() == Head::SequenceClassification {
             let input = self.input_of(&question.row);
-            let logits = read_logits(self.model.forward_sequence_classification(&input)?)?;
-            let ranked = ranked(&logits);
+            let logits = self.model.forward_sequence_classification(&input)?;
+            let ranked = self.scores(&read_logits(self.activated(logits))?);
             let probable = ranked.first().map_or(0, |(class, _)| *class);
             let index = class.unwrap_or(probable);
             question.target = ExplainTarget::Class {
@@ -303,6 +306,7 @@ impl LoadedEncoder {
             row: question.row,
             target: question.target,
             classes: question.classes,
+            are_probabilities: self.gives_probabilities(),
             scores,
             attribution,
             maps,

@@ -6,25 +6,31 @@ use tinderbox_data::text::Tokenizer;
 use tinderbox_data::text::encoder::InputBuilder;
 use tinderbox_data::text::generated::sentiment;
 use tinderbox_data::text::tokenizer::Algorithm;
-use tinderbox_model_transformer::{Head, TextEncoderConfig};
+use tinderbox_model_transformer::{Head, TextEncoderConfig, huggingface};
 
 use super::bundle::EncoderBundle;
 use super::inputs::check_tokens;
+use super::labels::LabelOrder;
 use super::recipe::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe, model_config};
 use crate::TrainError;
 
-impl EncoderBundle {
-    /// The bundle, if the data have the labels that it was made for.
-    pub(super) fn with_same_labels(self, labels: &[String]) -> Result<Self, TrainError> {
-        if self.labels == labels {
-            return Ok(self);
+/// The data's labels in the order of the logits: that of a published head of the same kind in
+/// `model.weights`, as far as the names are the same. Also the head's rows for them, if it has any.
+pub(super) fn label_order(
+    recipe: &EncoderRecipe,
+    head: Head,
+    labels: Vec<String>,
+) -> Result<(LabelOrder, Option<Vec<Option<usize>>>), TrainError> {
+    let weights = recipe.model.weights.as_ref().map(Path::new);
+    if let Some(folder) = weights.filter(|path| path.is_dir()) {
+        let (config, published) = huggingface::read_encoder_config(folder)?;
+        if config.head() == head {
+            let order = LabelOrder::of(&published, &labels);
+            let rows = order.rows.clone();
+            return Ok((order, Some(rows)));
         }
-        Err(TrainError::Mismatch(format!(
-            "the data have the labels {}, but the run has {}: they are not the same data",
-            labels.join(", "),
-            self.labels.join(", ")
-        )))
     }
+    Ok((LabelOrder::unchanged(labels), None))
 }
 
 /// Checks that the tokenizer that a resumed run's recipe names is still the one that was recorded.

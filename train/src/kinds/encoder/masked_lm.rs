@@ -159,6 +159,7 @@ pub fn prepare(
     let validation =
         MaskedLmSource::evaluation(&lines.validation, &sequences, &options, recipe.seed)?;
     Ok(EncoderRun {
+        output_rows: None,
         task: MaskedLmTask::new(encoder.config.clone(), recipe.train.label_smoothing),
         train: data::training(recipe, train)?,
         validation: data::evaluation(recipe, validation)?,

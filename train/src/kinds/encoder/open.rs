@@ -8,7 +8,9 @@ use tinderbox_data::text::Tokenizer;
 use tinderbox_data::text::encoder::InputBuilder;
 use tinderbox_data::text::encoder::token_classification::WordCut;
 use tinderbox_model_transformer::huggingface::{self, OpenedEncoder};
-use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
+use tinderbox_model_transformer::layers::Activation;
+use tinderbox_model_transformer::sentence::CrossEncoder;
+use tinderbox_model_transformer::{Head, TextEncoder, TextEncoderConfig};
 
 use super::bundle::EncoderBundle;
 use super::inputs::check_tokens;
@@ -35,6 +37,11 @@ pub struct LoadedEncoder {
     /// Token classification: how a text is cut into the words of the training data; `None` for a
     /// Hugging Face folder.
     pub word_cut: Option<WordCut>,
+    /// Function that makes scores of a classifier's logits, if the folder has its own, as those of
+    /// cross-encoders.
+    pub activation: Option<Activation>,
+    /// Text to put before every text to classify; mostly empty.
+    pub prompt: String,
     /// Source of the weights, as in "step 1880" or a path.
     pub origin: String,
     /// The `[data]` section of the run's recipe; the defaults for a Hugging Face folder.
@@ -134,6 +141,8 @@ impl OpenOptions {
             labels,
             can_be_impossible,
             word_cut,
+            activation: None,
+            prompt: String::new(),
             origin,
             data,
             device: device.clone(),
@@ -157,10 +166,28 @@ fn open_folder(folder: &Path, device: &Device) -> Result<LoadedEncoder, TrainErr
         model,
         labels,
     } = huggingface::open_encoder(folder, device)?;
-    let tokenizer = Tokenizer::open(folder)?;
+    let mut tokenizer = Tokenizer::open(folder)?;
+    let mut length = config.max_length();
+    let is_classifier = config.head() == Head::SequenceClassification;
+    let cross = match is_classifier {
+        true => CrossEncoder::read(folder, config.num_labels())?,
+        false => None,
+    };
+    if let Some(cross) = &cross {
+        length = cross.max_length.map_or(length, |limit| limit.min(length));
+        if cross.lower_case {
+            tokenizer = tokenizer.with_lower_case(folder)?;
+        }
+    }
     check_tokens(&tokenizer, &config)?;
+    let (activation, prompt) = match cross {
+        Some(cross) => (Some(cross.activation), cross.prompt),
+        None => (None, String::new()),
+    };
     Ok(LoadedEncoder {
-        inputs: InputBuilder::new(tokenizer, config.max_length())?,
+        inputs: InputBuilder::new(tokenizer, length)?,
+        activation,
+        prompt,
         config,
         model,
         labels,

@@ -8,19 +8,25 @@ use crate::TrainError;
 use crate::recipe::ModelRecipe;
 
 /// Loads the pretrained weights of the recipe into `model`, if it names any: a file or a Hugging
-/// Face model folder. A head of another kind, or for other labels, is newly initialised.
+/// Face model folder. A head of another kind is newly initialised, and so are labels without one of
+/// the `rows` of the published head; without `rows`, a head for another number of labels.
 ///
 /// # Errors
 /// The weights are missing or unreadable, or do not fit.
 pub(super) fn load(
     model: TextEncoder,
     recipe: &ModelRecipe,
+    rows: Option<&[Option<usize>]>,
     note: &mut dyn FnMut(&str),
 ) -> Result<TextEncoder, TrainError> {
     let Some(name) = &recipe.weights else {
         return Ok(model);
     };
-    let (model, left) = huggingface::load_encoder(model, Path::new(name), true)?;
+    let path = Path::new(name);
+    let (model, left) = match rows {
+        Some(rows) => huggingface::load_encoder_rows(model, path, rows)?,
+        None => huggingface::load_encoder(model, path, true)?,
+    };
     note(&format!("loaded pretrained weights from {name}"));
     if !left.is_empty() {
         note(&format!("newly initialised, or not used: {left}"));

@@ -343,6 +343,7 @@ pub fn prepare(
         train.answered()
     ));
     Ok(EncoderRun {
+        output_rows: None,
         task: span_task(section, &encoder, has_impossible),
         train: data::training(recipe, QaSource::Training(train))?,
         validation: data::evaluation(recipe, QaSource::Evaluation(validation))?,

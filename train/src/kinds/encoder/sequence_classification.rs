@@ -12,14 +12,17 @@ use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::bundle::EncoderBundle;
 use super::data::{self, EncoderRun};
-use super::fit::{fit, sequences};
+use super::fit::{fit, label_order, sequences};
 use super::inputs::input;
+use super::labels::{LabelOrder, same_labels};
 use super::outputs::{Predictions, num_correct};
 use super::recipe::{EncoderDataSource, EncoderRecipe};
 use super::score;
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};
 use crate::task::{HiddenState, Task};
+
+const HEAD: Head = Head::SequenceClassification;
 
 /// Cross-entropy on labels; accuracy, F1 (of the second of two classes, else the mean over classes)
 /// and Matthews correlation.
@@ -144,30 +147,38 @@ pub fn prepare(
     recorded: Option<EncoderBundle>,
 ) -> Result<EncoderRun<SequenceClassificationTask>, TrainError> {
     let section = &recipe.data;
+    let splits = open(recipe)?;
+    let (order, output_rows) = match &recorded {
+        Some(recorded) => (
+            LabelOrder::recorded(&recorded.labels, &splits.labels)?,
+            None,
+        ),
+        None => label_order(recipe, HEAD, splits.labels.clone())?,
+    };
     let LabelledSplits {
         labels,
         mut train,
         validation,
         ..
-    } = open(recipe)?;
+    } = splits.renumbered(&order.ids, order.labels);
     train = data::subset(train, section.fraction);
     let encoder = match recorded {
-        Some(recorded) => recorded.with_same_labels(&labels)?,
+        Some(recorded) => recorded,
         None => {
             let texts = train.iter().flat_map(|text| {
                 let pair = text.pair.as_deref();
                 std::iter::once(text.text.as_str()).chain(pair)
             });
-            fit(recipe, Head::SequenceClassification, labels, texts)?
+            fit(recipe, HEAD, labels, texts)?
         }
     };
     let sequences = sequences(section, &encoder)?;
     let train = LabelledSource::training(&train, &sequences, recipe.train.batch_size)?;
+    let notes = [order.note, data::truncated(train.truncated(), section)];
     Ok(EncoderRun {
         task: SequenceClassificationTask::new(encoder.config.clone(), recipe.train.label_smoothing),
-        notes: data::truncated(train.truncated(), section)
-            .into_iter()
-            .collect(),
+        notes: notes.into_iter().flatten().collect(),
+        output_rows,
         train: data::training(recipe, train)?,
         validation: loader(recipe, &encoder, &validation)?,
         encoder,
@@ -184,7 +195,8 @@ pub fn evaluation_of(
     split: Split,
 ) -> Result<(SequenceClassificationTask, Loader<LabelledSource>), TrainError> {
     let splits = open(recipe)?;
-    let recorded = recorded.with_same_labels(&splits.labels)?;
+    let ids = same_labels(&recorded.labels, &splits.labels)?;
+    let splits = splits.renumbered(&ids, recorded.labels.clone());
     let texts = data::pick(split, splits.train, splits.validation, splits.test)?;
     let loader = loader(recipe, &recorded, &texts)?;
     Ok((

@@ -11,14 +11,17 @@ use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::bundle::EncoderBundle;
 use super::data::{self, EncoderRun};
-use super::fit::{fit, sequences};
+use super::fit::{fit, label_order, sequences};
 use super::inputs::input;
+use super::labels::{LabelOrder, same_labels};
 use super::outputs::{Predictions, indices, num_correct};
 use super::recipe::{EncoderDataRecipe, EncoderRecipe};
 use super::score;
 use crate::TrainError;
 use crate::metrics::{MetricInfo, Tally, Values};
 use crate::task::{HiddenState, Task};
+
+const HEAD: Head = Head::TokenClassification;
 
 /// Cross-entropy on the tags of words; accuracy over words, and F1 over entities as CoNLL counts
 /// them (correct if type, start and end are).
@@ -209,35 +212,38 @@ pub fn prepare(
 ) -> Result<EncoderRun<TokenClassificationTask>, TrainError> {
     let section = &recipe.data;
     let splits = open(section)?;
+    let (order, output_rows) = match &recorded {
+        Some(recorded) => (
+            LabelOrder::recorded(&recorded.labels, &splits.labels)?,
+            None,
+        ),
+        None => label_order(recipe, HEAD, splits.labels.clone())?,
+    };
+    let splits = splits.renumbered(&order.ids, order.labels);
     let word_cut = WordCut::of(splits.words());
     let train = data::subset(splits.train, section.fraction);
     let encoder = match recorded {
-        Some(recorded) => recorded.with_same_labels(&splits.labels)?,
+        Some(recorded) => recorded,
         None => {
             let words = train.iter().flat_map(|sentence| &sentence.words);
             EncoderBundle {
                 word_cut: Some(word_cut),
-                ..fit(
-                    recipe,
-                    Head::TokenClassification,
-                    splits.labels,
-                    words.map(String::as_str),
-                )?
+                ..fit(recipe, HEAD, splits.labels, words.map(String::as_str))?
             }
         }
     };
     let sequences = sequences(section, &encoder)?;
     let train = TokenClassificationSource::training(&train, &sequences, recipe.train.batch_size)?;
     let validation = TokenClassificationSource::evaluation(&splits.validation, &sequences)?;
+    let notes = [order.note, data::truncated(train.truncated(), section)];
     Ok(EncoderRun {
         task: TokenClassificationTask::new(
             encoder.config.clone(),
             encoder.labels.clone(),
             recipe.train.label_smoothing,
         ),
-        notes: data::truncated(train.truncated(), section)
-            .into_iter()
-            .collect(),
+        notes: notes.into_iter().flatten().collect(),
+        output_rows,
         train: data::training(recipe, train)?,
         validation: data::evaluation(recipe, validation)?,
         encoder,
@@ -255,7 +261,8 @@ pub fn evaluation_of(
 ) -> Result<(TokenClassificationTask, Loader<TokenClassificationSource>), TrainError> {
     let section = &recipe.data;
     let splits = open(section)?;
-    let recorded = recorded.with_same_labels(&splits.labels)?;
+    let ids = same_labels(&recorded.labels, &splits.labels)?;
+    let splits = splits.renumbered(&ids, recorded.labels.clone());
     let sentences = data::pick(split, splits.train, splits.validation, splits.test)?;
     let source =
         TokenClassificationSource::evaluation(&sentences, &sequences(section, &recorded)?)?;

@@ -67,6 +67,7 @@ fn run_encoder<T: Task<Model = TextEncoder>>(
         task,
         train,
         validation,
+        output_rows,
         notes,
     } = opened;
     for note in &notes {
@@ -75,7 +76,8 @@ fn run_encoder<T: Task<Model = TextEncoder>>(
     let config = &encoder.config;
     let mut model = init_model(recipe.seed, &device, || Ok(config.init(&device)?))?;
     if begins_anew(start)? {
-        model = pretrained::load(model, &recipe.model, &mut |note| context.note(note))?;
+        let rows = output_rows.as_deref();
+        model = pretrained::load(model, &recipe.model, rows, &mut |note| context.note(note))?;
     }
     let model = adaptation::adapt(model, &recipe.model, recipe.seed, &device)?;
     let prepared = Prepared {
