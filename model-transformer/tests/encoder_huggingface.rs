@@ -172,26 +172,36 @@ fn unnamed_labels_get_hugging_faces_default_names() {
 }
 
 #[test]
-fn labels_and_padding_that_do_not_fit_are_refused() {
+fn labels_that_do_not_fit_are_refused() {
     let written = tempfile::tempdir().unwrap();
-    let refuse = |thin: ThinEncoder, labels: &[&str], pad: u32| {
-        let config = thin.config(Head::SequenceClassification);
-        let model = thin.model(Head::SequenceClassification, &Device::flex());
-        let labels: Vec<String> = labels.iter().map(|label| label.to_string()).collect();
-        let error = save_encoder(&model, &config, &labels, pad, written.path()).unwrap_err();
-        let HuggingFaceError::Config { source, .. } = error else {
-            panic!("{error}");
-        };
-        source.to_string()
+    let thin = bert();
+    let config = thin.config(Head::SequenceClassification);
+    let model = thin.model(Head::SequenceClassification, &Device::flex());
+    let labels = ["yes", "no"].map(String::from);
+    let error = save_encoder(&model, &config, &labels, 0, written.path()).unwrap_err();
+    let HuggingFaceError::Config { source, .. } = error else {
+        panic!("{error}");
     };
-    let message = refuse(bert(), &["yes", "no"], 0);
     assert_eq!(
-        message,
+        source.to_string(),
         "model option `num_labels`: is 3, but 2 labels are given"
     );
-    let message = refuse(roberta(), &[], 0);
-    assert!(message.contains("`pad_token_id`: is 1"), "{message}");
     assert!(!written.path().join("config.json").exists());
+}
+
+/// RoBERTa's positions start after the padding token of its configuration, whatever the tokenizer
+/// pads with.
+#[test]
+fn roberta_keeps_its_own_padding_token() {
+    for (thin, expected) in [(roberta(), 1), (bert(), 3)] {
+        let written = tempfile::tempdir().unwrap();
+        let (config, model) = (
+            thin.config(Head::None),
+            thin.model(Head::None, &Device::flex()),
+        );
+        save_encoder(&model, &config, &[], 3, written.path()).unwrap();
+        assert_eq!(json_of(written.path())["pad_token_id"], expected);
+    }
 }
 
 /// Error of a folder with this configuration.
@@ -224,7 +234,7 @@ fn options_that_would_change_the_result_are_refused() {
         (
             "model_type",
             json!("deberta"),
-            "supported encoders are bert, distilbert, roberta",
+            "supported encoders are bert, distilbert, mpnet, roberta",
         ),
         ("model_type", json!(null), "no `model_type`"),
         (
@@ -234,7 +244,7 @@ fn options_that_would_change_the_result_are_refused() {
         ),
         ("architectures", json!([7]), "`architectures`"),
         ("id2label", json!({"0": "a", "2": "b"}), "each of 0 to 1"),
-        ("id2label", json!({"0": 1}), "each of 0 to 0"),
+        ("id2label", json!({"0": [1]}), "each of 0 to 0"),
         ("hidden_size", json!(9), "`hidden_size`"),
         ("hidden_size", json!("wide"), "wide"),
         ("num_hidden_layers", json!(1_000_000), "`num_hidden_layers`"),
@@ -248,7 +258,7 @@ fn options_that_would_change_the_result_are_refused() {
     assert!(error.contains("not an object"), "{error}");
     let error = error_of(&with("hidden_size", json!(8)));
     assert!(error.contains("no model.safetensors"), "{error}");
-    let mut several = with("problem_type", json!("multi_label_classification"));
+    let mut several = with("problem_type", json!("ordinal_regression"));
     several["architectures"] = json!(["BertForSequenceClassification"]);
     let error = error_of(&several);
     assert!(error.contains("`problem_type`"), "{error}");

@@ -6,7 +6,7 @@ mod language;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use serde::Serialize;
 use tinderbox_data::Split;
@@ -25,7 +25,9 @@ use crate::exit::CliResult;
 /// other metrics of their task, overall and per class; writes eval-SPLIT.json.
 ///
 /// A published language model (model folder, nanoGPT's or llama2.c's checkpoint) is measured on
-/// --text, and image weights with --model on the class folders of --data. Nothing is written then.
+/// --text, image weights with --model on the class folders of --data, and the model folder of an
+/// encoder with a head on --data, a file or a folder with a file for the split; its labels are
+/// matched by name. Nothing is written then.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -35,6 +37,7 @@ Examples:
   tinderbox eval runs/lstm-ptb-small --text essay.txt
   tinderbox eval runs/sst2 --data path/to/sst-2
   tinderbox eval path/to/gpt2 --text essay.txt
+  tinderbox eval path/to/bert-classifier --data reviews.tsv
   tinderbox eval resnet18.pth --model resnet18 --data path/to/images")]
 pub(crate) struct Args {
     /// Run directory, or a published model's folder or file.
@@ -57,6 +60,11 @@ pub(crate) struct Args {
     /// Data folder, if not the one the run was trained on.
     #[arg(long, value_name = "FOLDER", help_heading = "Data")]
     data: Option<PathBuf>,
+    /// Published encoders: setting of the data (repeatable).
+    ///
+    /// As in --set data.columns.pair=question2; the keys are those of recipes.
+    #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "Data")]
+    sets: Vec<String>,
     /// Print JSON instead of a table.
     #[arg(long, help_heading = "Output")]
     json: bool,
@@ -100,6 +108,10 @@ pub(crate) fn run(args: &Args) -> CliResult {
         args.sequence_length.is_none() && args.tokenizer.is_none(),
         "--sequence-length and --tokenizer are for published models; a run has its own"
     );
+    ensure!(
+        args.sets.is_empty(),
+        "--set is for published encoders; a run has a recipe"
+    );
     match Kind::of_run(&run)? {
         Kind::ImageClassification => image::run(args),
         Kind::LanguageModeling => {
@@ -124,10 +136,10 @@ fn published(args: &Args) -> CliResult {
             args.weights_file.refuse(&args.run)?;
             language::published(args)
         }
-        Some(Kind::Encoder) => bail!(
-            "{} is an encoder without a run; `tinderbox eval` measures encoders of runs",
-            args.run.display()
-        ),
+        Some(Kind::Encoder) => {
+            args.weights_file.refuse(&args.run)?;
+            encoder::published(args)
+        }
         _ => image::run(args),
     }
 }

@@ -149,7 +149,7 @@ fn pairs_have_a_second_column() {
         text: vec!["question".into()],
         pair: Some("answer".into()),
         label: "good".into(),
-        header: true,
+        ..Columns::default()
     };
     let splits = open_table(folder.path(), &columns, 0.1).unwrap();
     assert_eq!(splits.train[0].pair.as_deref(), Some("me"));

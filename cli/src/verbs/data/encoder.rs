@@ -11,11 +11,12 @@ use tinderbox_data::text::encoder::masked_lm::TextLines;
 use tinderbox_data::text::encoder::question_answering::{self, Question, SquadReport};
 use tinderbox_data::text::encoder::sequence_classification::{LabelledSplits, LabelledText};
 use tinderbox_data::text::encoder::token_classification::TaggedSentence;
+use tinderbox_model_transformer::ProblemType;
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds::Kind;
 use tinderbox_train::kinds::encoder::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe};
 use tinderbox_train::kinds::encoder::{
-    given_tokenizer, sequence_classification, token_classification,
+    given_tokenizer, resolved, sequence_classification, token_classification,
 };
 use tinderbox_train::recipe::Recipe;
 use tinderbox_train::report::plain::thousands;
@@ -66,6 +67,10 @@ pub(super) fn info(recipe: &EncoderRecipe, as_json: bool, verify: bool) -> CliRe
         None => given_tokenizer(recipe)?,
     };
     let counts = match data.source {
+        EncoderDataSource::Labelled if has_numbers(recipe)? => bail!(
+            "{} has numbers or sets of labels, which are not counted; `tinderbox train` says how many texts there are",
+            recipe.name
+        ),
         EncoderDataSource::Sentiment
         | EncoderDataSource::Labelled
         | EncoderDataSource::TextFolder => classes(recipe, tokenizer.as_ref())?,
@@ -92,6 +97,11 @@ pub(super) fn info(recipe: &EncoderRecipe, as_json: bool, verify: bool) -> CliRe
         ),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn has_numbers(recipe: &EncoderRecipe) -> anyhow::Result<bool> {
+    let problem = resolved(recipe)?.data.problem_type.unwrap_or_default();
+    Ok(problem != ProblemType::SingleLabel)
 }
 
 fn print(counts: &Counts) {

@@ -28,18 +28,31 @@ pub struct EncoderRun<T: Task> {
     pub notes: Vec<String>,
 }
 
-/// Returns the data of `split`.
+/// Part of the data to evaluate on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A split.
+    Split(Split),
+    /// All of a single file, which is otherwise divided into training and validation data.
+    Whole,
+}
+
+/// Returns the data of `part`.
 pub(super) fn pick<T>(
-    split: Split,
-    train: T,
-    validation: T,
-    test: Option<T>,
-) -> Result<T, TrainError> {
-    match split {
-        Split::Train => Ok(train),
-        Split::Validation => Ok(validation),
-        Split::Test => test
+    part: Part,
+    mut train: Vec<T>,
+    validation: Vec<T>,
+    test: Option<Vec<T>>,
+) -> Result<Vec<T>, TrainError> {
+    match part {
+        Part::Split(Split::Train) => Ok(train),
+        Part::Split(Split::Validation) => Ok(validation),
+        Part::Split(Split::Test) => test
             .ok_or_else(|| TrainError::Mismatch("these data have no labelled test split".into())),
+        Part::Whole => {
+            train.extend(validation);
+            Ok(train)
+        }
     }
 }
 

@@ -5,10 +5,13 @@ use tinderbox_data::Split;
 use tinderbox_data::loader::Loader;
 use tinderbox_model_transformer::TextEncoder;
 
+use super::data::Part;
 use super::open::LoadedEncoder;
 use super::recipe::{EncoderDataSource, EncoderRecipe};
 use super::score::{ClassScore, per_class};
-use super::{masked_lm, question_answering, sequence_classification, token_classification};
+use super::{
+    masked_lm, numbers, question_answering, sequence_classification, token_classification,
+};
 use crate::TrainError;
 use crate::metrics::{Tally, Values};
 use crate::task::{HiddenState, Task};
@@ -38,8 +41,24 @@ impl LoadedEncoder {
         recipe: &EncoderRecipe,
         split: Split,
     ) -> Result<EncoderEvaluation, TrainError> {
+        self.evaluate_part(recipe, Part::Split(split))
+    }
+
+    /// As [`evaluate`](Self::evaluate), on a split or all of a single file.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    pub fn evaluate_part(
+        &self,
+        recipe: &EncoderRecipe,
+        split: Part,
+    ) -> Result<EncoderEvaluation, TrainError> {
         let recorded = self.bundle();
         let (tally, metrics) = match recipe.data.source {
+            EncoderDataSource::Labelled if recipe.data.has_numbers() => {
+                let (task, loader) = numbers::evaluation_of(recipe, recorded, split)?;
+                self.tally(&task, &loader)?
+            }
             EncoderDataSource::Sentiment
             | EncoderDataSource::Labelled
             | EncoderDataSource::TextFolder => {

@@ -73,7 +73,15 @@ fn rows_of(head: &[String], data: &[String]) -> (Vec<Option<usize>>, bool) {
         return (rows, true);
     }
     // `LABEL_1` is the label that the data call 1.
-    let number = |label: &String| label.parse().ok().filter(|row: &usize| *row < head.len());
+    let number = |label: &String| {
+        let number = label
+            .parse()
+            .ok()
+            .filter(|row: &f64| row.fract() == 0.0 && *row >= 0.0);
+        number
+            .map(|row| row as usize)
+            .filter(|row| *row < head.len())
+    };
     let numbers: Vec<Option<usize>> = data.iter().map(number).collect();
     if numbers.iter().all(Option::is_some) {
         return (numbers, true);

@@ -3,7 +3,6 @@
 //! Devlin et al. 2018, <https://arxiv.org/abs/1810.04805>, section 3.1.
 
 use burn::tensor::{Device, Tensor};
-use tinderbox_data::Split;
 use tinderbox_data::loader::Loader;
 use tinderbox_data::text::encoder::masked_lm::{
     MaskedLmBatch, MaskedLmSource, MaskingOptions, TextLines,
@@ -12,7 +11,7 @@ use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::bundle::EncoderBundle;
-use super::data::{self, EncoderRun};
+use super::data::{self, EncoderRun, Part};
 use super::fit::{fit, sequences};
 use super::inputs::input;
 use super::outputs::{Predictions, indices, num_correct};
@@ -175,11 +174,11 @@ pub fn prepare(
 pub fn evaluation_of(
     recipe: &EncoderRecipe,
     recorded: EncoderBundle,
-    split: Split,
+    part: Part,
 ) -> Result<(MaskedLmTask, Loader<MaskedLmSource>), TrainError> {
     let section = &recipe.data;
     let lines = TextLines::open(section.given_path()?, section.validation_fraction)?;
-    let lines = data::pick(split, lines.train, lines.validation, lines.test)?;
+    let lines = data::pick(part, lines.train, lines.validation, lines.test)?;
     let (sequences, options) = (sequences(section, &recorded)?, mask_options(section));
     let source = MaskedLmSource::evaluation(&lines, &sequences, &options, recipe.seed)?;
     Ok((

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use burn::tensor::{Device, Int, Tensor, Transaction};
-use tinderbox_data::Split;
 use tinderbox_data::loader::{Batching, Loader, Source};
 use tinderbox_data::text::encoder::EncoderBatch;
 use tinderbox_data::text::encoder::question_answering::metrics::Version;
@@ -17,7 +16,7 @@ use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{EncoderInput, MissingHead, TextEncoder, TextEncoderConfig};
 
 use super::bundle::EncoderBundle;
-use super::data::{self, EncoderRun};
+use super::data::{self, EncoderRun, Part};
 use super::fit::{fit, sequences};
 use super::inputs::input;
 use super::outputs::{indices, read_all};
@@ -359,12 +358,23 @@ pub fn prepare(
 pub fn evaluation_of(
     recipe: &EncoderRecipe,
     recorded: &EncoderBundle,
-    split: Split,
+    part: Part,
 ) -> Result<(QuestionAnsweringTask, Loader<QaSource>), TrainError> {
     let section = &recipe.data;
-    let splits = squad::open(section.given_path()?, section.validation_fraction)?;
-    let task = span_task(section, recorded, splits.has_impossible());
-    let questions = data::pick(split, splits.train, splits.validation, None)?;
+    let path = section.given_path()?;
+    let (questions, has_impossible) = match part {
+        Part::Whole => {
+            let (questions, report) = squad::read(path)?;
+            (questions, report.unanswerable > 0)
+        }
+        part => {
+            let splits = squad::open(path, section.validation_fraction)?;
+            let has_impossible = splits.has_impossible();
+            let questions = data::pick(part, splits.train, splits.validation, None)?;
+            (questions, has_impossible)
+        }
+    };
+    let task = span_task(section, recorded, has_impossible);
     let source =
         QaEvaluationSource::new(questions, &sequences(section, recorded)?, section.stride)?;
     Ok((

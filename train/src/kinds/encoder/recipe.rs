@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tinderbox_data::text::encoder::sequence_classification::Columns;
 use tinderbox_data::text::encoder::token_classification::TagColumns;
-use tinderbox_model_transformer::{TextEncoderConfig, huggingface, registry};
+use tinderbox_model_transformer::{ProblemType, TextEncoderConfig, huggingface, registry};
 
 use crate::TrainError;
 use crate::recipe::{DataSection, LoraRecipe, ModelRecipe, Problems, Recipe};
@@ -55,6 +55,10 @@ pub struct EncoderDataRecipe {
     pub stride: usize,
     /// Tables: names of the columns.
     pub columns: Columns,
+    /// Tables: meaning of the labels. By default numbers with fractions are for regression, lists of
+    /// labels for multi-label classification, all else are classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem_type: Option<ProblemType>,
     /// Tagged words: numbers of the columns.
     pub tag_columns: TagColumns,
     /// Use this fraction of the training texts: always the same ones.
@@ -85,6 +89,7 @@ impl Default for EncoderDataRecipe {
             max_length: 128,
             stride: 64,
             columns: Columns::default(),
+            problem_type: None,
             tag_columns: TagColumns::default(),
             fraction: None,
             validation_fraction: 0.1,
@@ -99,6 +104,14 @@ impl Default for EncoderDataRecipe {
 }
 
 impl EncoderDataRecipe {
+    /// True if texts have numbers or sets of labels instead of a class.
+    pub(super) fn has_numbers(&self) -> bool {
+        matches!(
+            self.problem_type,
+            Some(ProblemType::Regression | ProblemType::MultiLabel)
+        )
+    }
+
     /// Path of the data.
     ///
     /// # Errors
@@ -120,7 +133,11 @@ impl DataSection for EncoderDataRecipe {
             EncoderDataSource::Squad | EncoderDataSource::Tagged => "f1",
             EncoderDataSource::Sentiment
             | EncoderDataSource::Labelled
-            | EncoderDataSource::TextFolder => "accuracy",
+            | EncoderDataSource::TextFolder => match self.problem_type {
+                Some(ProblemType::Regression) => "spearman",
+                Some(ProblemType::MultiLabel) => "f1",
+                Some(ProblemType::SingleLabel) | None => "accuracy",
+            },
         }
     }
 
@@ -177,6 +194,14 @@ fn check_sequences(data: &EncoderDataRecipe, problems: &mut Problems) {
         data.source == EncoderDataSource::Sentiment || data.path.is_some(),
         "data.path",
         "must be given for this data.source",
+    );
+    let has_numbers = data
+        .problem_type
+        .is_some_and(|problem| problem != ProblemType::SingleLabel);
+    problems.require(
+        data.source == EncoderDataSource::Labelled || !has_numbers,
+        "data.problem_type",
+        "is for tables of labelled texts",
     );
     for (key, value) in [
         ("data.vocab_size", data.vocab_size),

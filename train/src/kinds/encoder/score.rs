@@ -56,6 +56,33 @@ pub fn matthews(tally: &Tally, classes: usize) -> f64 {
     ratio(both, occurring.sqrt() * predicted.sqrt())
 }
 
+/// Counts of a batch in which each text has any number of labels: for each label how often it was
+/// predicted rightly, predicted at all, and holds.
+pub fn set_sums(counts: &[[f64; 3]]) -> Vec<(String, f64)> {
+    let of = |(class, [hits, predicted, occurring]): (usize, &[f64; 3])| {
+        [
+            (hit(class), *hits),
+            (predictions(class), *predicted),
+            (occurrences(class), *occurring),
+        ]
+    };
+    counts.iter().enumerate().flat_map(of).collect()
+}
+
+/// F1 of sets of labels: over all labels together (micro), and the mean over all labels (macro). 0
+/// without a correct prediction, as in scikit-learn.
+pub fn set_f1(tally: &Tally, labels: usize) -> [f64; 2] {
+    let counts: Vec<Counts> = (0..labels).map(|label| Counts::of(tally, label)).collect();
+    let sum = |term: fn(&Counts) -> f64| counts.iter().map(term).sum::<f64>();
+    let whole = Counts {
+        hit: sum(|c| c.hit),
+        predicted: sum(|c| c.predicted),
+        occurring: sum(|c| c.occurring),
+    };
+    let each: f64 = counts.iter().map(|counts| counts.f1()).sum();
+    [whole.f1(), ratio(each, labels as f64)]
+}
+
 /// Metrics of one class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassScore {

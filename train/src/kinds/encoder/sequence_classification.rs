@@ -1,20 +1,21 @@
 //! Sequence classification: labels of texts and of pairs of texts.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use burn::tensor::{Device, Tensor};
-use tinderbox_data::Split;
 use tinderbox_data::loader::Loader;
 use tinderbox_data::text::encoder::sequence_classification::{
-    self as labelled, LabelledBatch, LabelledSource, LabelledSplits, LabelledText,
+    self as labelled, LabelledBatch, LabelledSource, LabelledSplits, LabelledText, TableRow,
 };
 use tinderbox_data::text::generated::sentiment;
 use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::bundle::EncoderBundle;
-use super::data::{self, EncoderRun};
+use super::data::{self, EncoderRun, Part};
 use super::fit::{fit, label_order, sequences};
 use super::inputs::input;
-use super::labels::{LabelOrder, same_labels};
+use super::labels::{LabelOrder, known_labels};
 use super::outputs::{Predictions, num_correct};
 use super::recipe::{EncoderDataSource, EncoderRecipe};
 use super::score;
@@ -185,24 +186,56 @@ pub fn prepare(
     })
 }
 
-/// The task of a run without smoothing, and a split of its data, to evaluate on.
+/// The task of a model without smoothing, and a part of the data of a recipe, to evaluate on.
 ///
 /// # Errors
 /// As [`prepare`].
 pub fn evaluation_of(
     recipe: &EncoderRecipe,
     recorded: EncoderBundle,
-    split: Split,
+    part: Part,
 ) -> Result<(SequenceClassificationTask, Loader<LabelledSource>), TrainError> {
-    let splits = open(recipe)?;
-    let ids = same_labels(&recorded.labels, &splits.labels)?;
-    let splits = splits.renumbered(&ids, recorded.labels.clone());
-    let texts = data::pick(split, splits.train, splits.validation, splits.test)?;
+    let texts = match part {
+        Part::Whole => whole(recipe, &recorded.labels)?,
+        part => {
+            let splits = open(recipe)?;
+            let ids = known_labels(&recorded.labels, &splits.labels)?;
+            let splits = splits.renumbered(&ids, recorded.labels.clone());
+            data::pick(part, splits.train, splits.validation, splits.test)?
+        }
+    };
     let loader = loader(recipe, &recorded, &texts)?;
     Ok((
         SequenceClassificationTask::new(recorded.config, 0.0),
         loader,
     ))
+}
+
+/// All texts of a table, with the places of their labels among those of a model.
+fn whole(recipe: &EncoderRecipe, known: &[String]) -> Result<Vec<LabelledText>, TrainError> {
+    let path = recipe.data.given_path()?;
+    let rows = labelled::read_table(path, &recipe.data.columns, None)?;
+    let labels: BTreeSet<&String> = rows.iter().filter_map(|row| row.label.as_ref()).collect();
+    let labels: Vec<String> = labels.into_iter().cloned().collect();
+    let ids = known_labels(known, &labels)?;
+    let ids: BTreeMap<String, u32> = labels.into_iter().zip(ids).collect();
+    let text = |row: TableRow| {
+        let label = row.label.as_ref().and_then(|label| ids.get(label));
+        let label = *label.ok_or_else(|| {
+            let column = &recipe.data.columns.label;
+            TrainError::Mismatch(format!(
+                "{}: line {}: the label ({column:?}) is missing",
+                path.display(),
+                row.line
+            ))
+        })?;
+        Ok(LabelledText {
+            text: row.text,
+            pair: row.pair,
+            label,
+        })
+    };
+    rows.into_iter().map(text).collect()
 }
 
 fn loader(

@@ -1,7 +1,6 @@
 //! Token classification: a tag for every word, such as of names or parts of speech.
 
 use burn::tensor::{Device, Tensor};
-use tinderbox_data::Split;
 use tinderbox_data::loader::Loader;
 use tinderbox_data::text::encoder::token_classification::{
     self as tagged, TaggedSplits, TokenClassificationBatch, TokenClassificationSource, WordCut,
@@ -10,10 +9,10 @@ use tinderbox_model_transformer::Head;
 use tinderbox_model_transformer::{TextEncoder, TextEncoderConfig};
 
 use super::bundle::EncoderBundle;
-use super::data::{self, EncoderRun};
+use super::data::{self, EncoderRun, Part};
 use super::fit::{fit, label_order, sequences};
 use super::inputs::input;
-use super::labels::{LabelOrder, same_labels};
+use super::labels::{LabelOrder, known_labels};
 use super::outputs::{Predictions, indices, num_correct};
 use super::recipe::{EncoderDataRecipe, EncoderRecipe};
 use super::score;
@@ -250,20 +249,20 @@ pub fn prepare(
     })
 }
 
-/// The task of a run without smoothing, and a split of its data, to evaluate on.
+/// The task of a model without smoothing, and a part of the data of a recipe, to evaluate on.
 ///
 /// # Errors
 /// As [`prepare`].
 pub fn evaluation_of(
     recipe: &EncoderRecipe,
     recorded: EncoderBundle,
-    split: Split,
+    part: Part,
 ) -> Result<(TokenClassificationTask, Loader<TokenClassificationSource>), TrainError> {
     let section = &recipe.data;
     let splits = open(section)?;
-    let ids = same_labels(&recorded.labels, &splits.labels)?;
+    let ids = known_labels(&recorded.labels, &splits.labels)?;
     let splits = splits.renumbered(&ids, recorded.labels.clone());
-    let sentences = data::pick(split, splits.train, splits.validation, splits.test)?;
+    let sentences = data::pick(part, splits.train, splits.validation, splits.test)?;
     let source =
         TokenClassificationSource::evaluation(&sentences, &sequences(section, &recorded)?)?;
     let task = TokenClassificationTask::new(recorded.config, recorded.labels, 0.0);

@@ -5,9 +5,11 @@ use tinderbox_model_transformer::TextEncoder;
 use super::bundle::EncoderBundle;
 use super::data::EncoderRun;
 use super::fit::check_named_tokenizer;
+use super::problem::resolved;
 use super::recipe::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe};
 use super::{
-    masked_lm, pretrained, question_answering, sequence_classification, token_classification,
+    masked_lm, numbers, pretrained, question_answering, sequence_classification,
+    token_classification,
 };
 use crate::TrainError;
 use crate::params::{adaptation, init_model};
@@ -27,12 +29,21 @@ impl Work for Encoder {
         start: &StartMode,
         context: SessionContext,
     ) -> Result<Outcome, TrainError> {
+        let recipe = &match start {
+            StartMode::Resume { .. } => recipe.clone(),
+            StartMode::New { .. } | StartMode::DryRun => resolved(recipe)?,
+        };
         let source = recipe.data.source;
+        let has_numbers = recipe.data.has_numbers();
         let recorded: Option<EncoderBundle> = recorded(start)?;
         if let Some(recorded) = &recorded {
             check_named_tokenizer(recipe, recorded)?;
         }
         match source {
+            EncoderDataSource::Labelled if has_numbers => {
+                let opened = numbers::prepare(recipe, recorded)?;
+                run_encoder(recipe, start, context, opened)
+            }
             EncoderDataSource::Sentiment
             | EncoderDataSource::Labelled
             | EncoderDataSource::TextFolder => {

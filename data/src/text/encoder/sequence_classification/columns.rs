@@ -24,6 +24,9 @@ pub struct Columns {
     /// TSV and CSV: true if the first line names the columns. If not, columns are given by their
     /// numbers, counted from 0.
     pub header: bool,
+    /// Columns of labels that do not exclude each other, with 0 and 1 in each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 impl Default for Columns {
@@ -33,6 +36,7 @@ impl Default for Columns {
             pair: None,
             label: "label".to_owned(),
             header: true,
+            labels: Vec::new(),
         }
     }
 }
@@ -43,6 +47,8 @@ pub(super) struct ColumnIndices {
     pub(super) text: usize,
     pub(super) pair: Option<usize>,
     pub(super) label: Option<usize>,
+    /// Places and names of the columns of labels that do not exclude each other.
+    pub(super) labels: Vec<(usize, String)>,
     /// Number of columns per row.
     pub(super) width: usize,
     /// Minimum number of columns per row: those at the end without a name may be missing.
@@ -93,12 +99,17 @@ impl Columns {
             text = text.or(place(name)?);
         }
         let pair = |name: &String| place(name)?.ok_or_else(|| missing(&format!("{name:?}")));
+        let labels = self.labels.iter().map(|name| {
+            let place = place(name)?.ok_or_else(|| missing(&format!("{name:?}")))?;
+            Ok((place, name.clone()))
+        });
         let named = names.iter().zip(first);
         let unnamed = named.rev().take_while(|(_, cell)| cell.trim().is_empty());
         Ok(ColumnIndices {
             text: text.ok_or_else(|| missing(&self.wanted_text()))?,
             pair: self.pair.as_ref().map(pair).transpose()?,
             label: place(&self.label)?,
+            labels: labels.collect::<Result<_, _>>()?,
             width: names.len(),
             named: if self.header {
                 names.len() - unnamed.count()
@@ -121,6 +132,7 @@ impl Columns {
                 text: 3,
                 pair: None,
                 label: Some(1),
+                labels: Vec::new(),
                 width: 4,
                 named: 4,
                 has_header: false,

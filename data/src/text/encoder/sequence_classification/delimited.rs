@@ -3,7 +3,7 @@
 mod records;
 
 use super::columns::{ColumnIndices, Columns};
-use super::table_row::{Rows, TableRow};
+use super::table_row::{Rows, TableRow, holds};
 use crate::error::DataError;
 use crate::text::lines::{LineReader, MAX_ENTRY};
 use records::Records;
@@ -112,10 +112,17 @@ fn row(cells: &[&str], places: &ColumnIndices, line: usize) -> Result<TableRow, 
     }
     let cell = |place: usize| cells.get(place).copied().unwrap_or_default();
     let label = places.label.map(|place| cell(place).trim());
+    let mut labels = Vec::new();
+    for (place, name) in &places.labels {
+        if holds(cell(*place)).map_err(|reason| format!("{name:?} is {reason}"))? {
+            labels.push(name.clone());
+        }
+    }
     Ok(TableRow {
         line,
         text: cell(places.text).to_owned(),
         pair: places.pair.map(|place| cell(place).to_owned()),
         label: label.filter(|label| !label.is_empty()).map(str::to_owned),
+        labels: (!places.labels.is_empty()).then_some(labels),
     })
 }

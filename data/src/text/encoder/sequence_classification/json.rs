@@ -1,7 +1,7 @@
 //! JSON tables: one object per line, or a list of objects.
 
 use super::columns::Columns;
-use super::table_row::{Rows, TableRow};
+use super::table_row::{Rows, TableRow, holds};
 use crate::error::DataError;
 use crate::text::encoder::labels::quoted;
 use crate::text::json_entries::{JsonEntries, JsonEntry};
@@ -51,6 +51,7 @@ fn fields(object: &Map<String, Value>, columns: &Columns, line: usize) -> Result
         text: string(object, text)?,
         pair: pair.transpose()?,
         label: label(object, &columns.label)?,
+        labels: labels(object, columns)?,
     })
 }
 
@@ -65,7 +66,8 @@ fn string(object: &Map<String, Value>, name: &str) -> Result<String, String> {
 /// Reads a label: a string, a number, `true` or `false`; absent or `null` means no label.
 fn label(object: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
     match object.get(name) {
-        None | Some(Value::Null) => Ok(None),
+        // A list is a set of labels.
+        None | Some(Value::Null | Value::Array(_)) => Ok(None),
         Some(Value::String(text)) => {
             Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
         }
@@ -76,6 +78,33 @@ fn label(object: &Map<String, Value>, name: &str) -> Result<Option<String>, Stri
             short(other)
         )),
     }
+}
+
+/// Reads a set of labels: a list, or those whose keys are 1.
+fn labels(object: &Map<String, Value>, columns: &Columns) -> Result<Option<Vec<String>>, String> {
+    if columns.labels.is_empty() {
+        let Some(Value::Array(list)) = object.get(&columns.label) else {
+            return Ok(None);
+        };
+        let name = |value: &Value| match value {
+            Value::String(name) => Ok(name.clone()),
+            Value::Number(number) => Ok(number.to_string()),
+            other => Err(format!("{:?} has {}, not a label", columns.label, short(other))),
+        };
+        return list.iter().map(name).collect::<Result<_, _>>().map(Some);
+    }
+    let mut labels = Vec::new();
+    for name in &columns.labels {
+        let value = object.get(name).ok_or_else(|| format!("has no key {name:?}"))?;
+        let cell = match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        if holds(&cell).map_err(|reason| format!("{name:?} is {reason}"))? {
+            labels.push(name.clone());
+        }
+    }
+    Ok(Some(labels))
 }
 
 /// Shortens a value for a message.

@@ -7,7 +7,7 @@ use crate::text::encoder::labels::{Labels, different_values};
 use crate::text::split_files::{SplitFiles, split_files};
 use std::path::Path;
 
-const EXTENSIONS: [&str; 5] = ["tsv", "csv", "json", "jsonl", "ndjson"];
+pub(super) const EXTENSIONS: [&str; 5] = ["tsv", "csv", "json", "jsonl", "ndjson"];
 /// Label of a text without one in the files that `datasets` writes.
 const NO_LABEL: &str = "-1";
 

@@ -11,6 +11,17 @@ pub struct TableRow {
     pub pair: Option<String>,
     /// The label, if there is one.
     pub label: Option<String>,
+    /// Labels of a row that has a list of them, or a column for each.
+    pub labels: Option<Vec<String>>,
+}
+
+/// Reads a cell that says whether a label holds: 0 and 1, or false and true.
+pub(super) fn holds(cell: &str) -> Result<bool, String> {
+    match cell.trim() {
+        "1" | "1.0" | "true" | "True" | "TRUE" => Ok(true),
+        "0" | "0.0" | "false" | "False" | "FALSE" => Ok(false),
+        other => Err(format!("{other:?}, neither 0 nor 1")),
+    }
 }
 
 /// Contents of a file.
