@@ -207,6 +207,7 @@ fn encoders(folder: &Path) {
     for (name, head) in [
         ("all-MiniLM-L6-v2", Head::None),
         ("bert-base-uncased", Head::MaskedLm),
+        ("bert-classifier", Head::SequenceClassification),
         ("squad-model", Head::QuestionAnswering),
     ] {
         let nano = (find_encoder("bert_nano").unwrap().config)();

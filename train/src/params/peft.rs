@@ -10,14 +10,32 @@ use tinderbox_model_transformer::{Head, TextEncoder};
 use crate::TrainError;
 use crate::recipe::LoraRecipe;
 
-/// Names of the two LoRA factors, here and in PEFT.
-const FACTORS: [(&str, &str); 2] = [
-    (".weight.lora.a", ".lora_A.weight"),
-    (".weight.lora.b", ".lora_B.weight"),
+/// Names of the two LoRA factors here, in PEFT, and in PEFT for embeddings.
+const FACTORS: [(&str, &str, &str); 2] = [
+    (".weight.lora.a", ".lora_A.weight", ".lora_embedding_A"),
+    (".weight.lora.b", ".lora_B.weight", ".lora_embedding_B"),
 ];
+/// Last steps of the names of embeddings.
+const EMBEDDINGS: [&str; 4] = [
+    "word_embeddings",
+    "position_embeddings",
+    "token_type_embeddings",
+    "relative_attention_bias",
+];
+/// Table of word embeddings, which the decoder of a masked-language-model head is tied to.
+const WORDS: &str = "word_embeddings.weight";
+/// Name of a pooler's module.
+const POOLER: &str = "pooler";
+
+/// Shape and bytes of a float32 array.
+type Array = (Vec<usize>, Vec<u8>);
+
 /// Converts the weights of a LoRA run to PEFT's `adapter_config.json` and
 /// `adapter_model.safetensors`. `bytes` holds all weights of the run. PEFT keeps both factors
 /// transposed, as PyTorch does for all matrices.
+///
+/// The head is in the file, and so is a pooler, which the pretrained weights may lack. PEFT adapts
+/// word embeddings without the decoder that is tied to them, so that this is in the file as well.
 ///
 /// # Errors
 /// `bytes` is not a safetensors file.
@@ -29,25 +47,28 @@ pub fn to_peft(
 ) -> Result<(String, Vec<u8>), TrainError> {
     let encode = |e: safetensors::SafeTensorError| TrainError::Execution(e.to_string());
     let file = SafeTensors::deserialize(bytes).map_err(encode)?;
-    let (mut arrays, mut matrices, mut heads) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+    let mut arrays: BTreeMap<String, Array> = BTreeMap::new();
+    let (mut matrices, mut saved) = (BTreeSet::new(), BTreeSet::new());
     for (name, array) in file.iter() {
         if let (Some((matrix, theirs)), &[rows, columns]) = (factor(name), array.shape()) {
             let values = transposed(array.data(), rows, columns);
-            arrays.insert(
-                format!("base_model.model.{matrix}{theirs}"),
-                (vec![columns, rows], values),
-            );
-            matrices.insert(matrix);
-        } else if model.is_head(name) {
+            arrays.insert(format!("{matrix}{theirs}"), (vec![columns, rows], values));
+            matrices.insert(matrix.to_string());
+        } else if let Some(module) = saved_module(name, model) {
             let copy = (array.shape().to_vec(), array.data().to_vec());
-            arrays.insert(format!("base_model.model.{name}"), copy);
-            heads.insert(name.split('.').next().unwrap_or_default());
+            arrays.insert(name.to_string(), copy);
+            saved.insert(module);
         }
+    }
+    if head == Head::MaskedLm
+        && let Some(table) = adapted_table(&file, lora)
+    {
+        arrays.insert(decoder(model).into(), table);
     }
     let mut views = Vec::new();
     for (name, (shape, bytes)) in &arrays {
         let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(encode)?;
-        views.push((name.as_str(), view));
+        views.push((format!("base_model.model.{name}"), view));
     }
     let format = [("format".to_string(), "pt".to_string())].into();
     let adapters = safetensors::serialize(views, Some(format)).map_err(encode)?;
@@ -60,15 +81,70 @@ pub fn to_peft(
     let config = json!({
         "peft_type": "LORA", "task_type": kind, "r": lora.rank, "lora_alpha": lora.alpha,
         "lora_dropout": 0.0, "bias": "none", "inference_mode": true,
-        "target_modules": matrices, "modules_to_save": heads,
+        "target_modules": matrices, "modules_to_save": saved,
     });
     Ok((format!("{config:#}\n"), adapters))
 }
 
+/// The module to save that a parameter belongs to: one of the head, or the pooler.
+fn saved_module<'a>(name: &'a str, model: &TextEncoder) -> Option<&'a str> {
+    if model.is_head(name) {
+        return name.split('.').next();
+    }
+    name.split('.').find(|step| *step == POOLER)
+}
+
 /// Name of the adapted matrix, and PEFT's name of the factor.
 fn factor(name: &str) -> Option<(&str, &'static str)> {
-    let of = |(ours, theirs): &(&str, &'static str)| Some((name.strip_suffix(*ours)?, *theirs));
+    let of = |(ours, linear, embedding): &(&str, &'static str, &'static str)| {
+        let matrix = name.strip_suffix(*ours)?;
+        let is_embedding = EMBEDDINGS.iter().any(|end| matrix.ends_with(end));
+        Some((matrix, if is_embedding { *embedding } else { *linear }))
+    };
     FACTORS.iter().find_map(of)
+}
+
+/// Weight of the decoder that is tied to the word embeddings.
+fn decoder(model: &TextEncoder) -> &'static str {
+    match model {
+        TextEncoder::Bert(_) => "cls.predictions.decoder.weight",
+        TextEncoder::DistilBert(_) => "vocab_projector.weight",
+        TextEncoder::MpNet(_) | TextEncoder::Roberta(_) => "lm_head.decoder.weight",
+    }
+}
+
+/// The word embeddings with their adapters merged, `table + alpha / rank * a b`; `None` if they have
+/// none.
+fn adapted_table(file: &SafeTensors, lora: &LoraRecipe) -> Option<Array> {
+    let [a_end, b_end] = FACTORS.map(|(ours, ..)| ours);
+    let find = |end: &str| file.iter().find(|(name, _)| name.ends_with(end));
+    let (_, a) = find(&format!("word_embeddings{a_end}"))?;
+    let (_, b) = find(&format!("word_embeddings{b_end}"))?;
+    let (_, table) = find(WORDS)?;
+    let (&[rows, rank], &[_, width]) = (a.shape(), b.shape()) else {
+        return None;
+    };
+    let [a, b, mut table] = [&a, &b, &table].map(|array| floats(array.data()));
+    let scale = (lora.alpha / lora.rank as f64) as f32;
+    for row in 0..rows {
+        for k in 0..rank {
+            let factor = scale * a.get(row * rank + k)?;
+            let from = b.get(k * width..(k + 1) * width)?;
+            let to = table.get_mut(row * width..(row + 1) * width)?;
+            for (to, from) in to.iter_mut().zip(from) {
+                *to += factor * from;
+            }
+        }
+    }
+    let bytes = table.iter().flat_map(|value| value.to_le_bytes()).collect();
+    Some((vec![rows, width], bytes))
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    let numbers = bytes.chunks_exact(size_of::<f32>());
+    numbers
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect()
 }
 
 /// Transposes a row-major float32 matrix from `[rows, columns]` to `[columns, rows]`.

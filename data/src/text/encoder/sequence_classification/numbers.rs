@@ -13,6 +13,9 @@ use crate::text::encoder::{EncoderBatch, InputBuilder, Truncated};
 use crate::text::split_files::{self, SplitFiles, split_files};
 use std::path::Path;
 
+/// Label of a text without one in the files that `datasets` writes.
+const NO_LABEL: f64 = -1.0;
+
 /// A text or a pair of texts, and its numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NumberedText {
@@ -231,12 +234,13 @@ fn open(
     })
 }
 
-/// A test file without labels, such as GLUE's, is ignored.
+/// A test file without labels is ignored: GLUE's has no such column, and as written by `datasets`
+/// every label is -1.
 fn has_labels(path: &Path, columns: &Columns) -> Result<bool, DataError> {
     let rows = read_table(path, columns, None)?;
-    Ok(rows
-        .iter()
-        .any(|row| row.label.is_some() || row.labels.is_some()))
+    let is_label = |label: &str| number(label).map_or(true, |number| number != NO_LABEL);
+    let has_label = |row: &TableRow| row.label.as_deref().is_some_and(is_label);
+    Ok(rows.iter().any(|row| has_label(row) || row.labels.is_some()))
 }
 
 impl NumberedSplits {
