@@ -89,13 +89,19 @@ fn labels(object: &Map<String, Value>, columns: &Columns) -> Result<Option<Vec<S
         let name = |value: &Value| match value {
             Value::String(name) => Ok(name.clone()),
             Value::Number(number) => Ok(number.to_string()),
-            other => Err(format!("{:?} has {}, not a label", columns.label, short(other))),
+            other => Err(format!(
+                "{:?} has {}, not a label",
+                columns.label,
+                short(other)
+            )),
         };
         return list.iter().map(name).collect::<Result<_, _>>().map(Some);
     }
     let mut labels = Vec::new();
     for name in &columns.labels {
-        let value = object.get(name).ok_or_else(|| format!("has no key {name:?}"))?;
+        let value = object
+            .get(name)
+            .ok_or_else(|| format!("has no key {name:?}"))?;
         let cell = match value {
             Value::String(text) => text.clone(),
             other => other.to_string(),

@@ -240,7 +240,9 @@ fn has_labels(path: &Path, columns: &Columns) -> Result<bool, DataError> {
     let rows = read_table(path, columns, None)?;
     let is_label = |label: &str| number(label).map_or(true, |number| number != NO_LABEL);
     let has_label = |row: &TableRow| row.label.as_deref().is_some_and(is_label);
-    Ok(rows.iter().any(|row| has_label(row) || row.labels.is_some()))
+    Ok(rows
+        .iter()
+        .any(|row| has_label(row) || row.labels.is_some()))
 }
 
 impl NumberedSplits {
