@@ -4,10 +4,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-mod data;
 mod files;
+mod images;
 mod kills;
 mod messages;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +17,15 @@ use std::path::{Path, PathBuf};
 use assert_cmd::Command;
 use common::tinderbox;
 use serde_json::Value;
+use tempfile::TempDir;
 use tinderbox_train::checkpoint::Checkpoints;
+
+/// A folder, the data and the run in it.
+pub(crate) fn folders() -> (TempDir, PathBuf, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (folder.path().join("data"), folder.path().join("run"));
+    (folder, data, run)
+}
 
 /// Every file under `folder` with its content.
 pub(crate) fn snapshot(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {

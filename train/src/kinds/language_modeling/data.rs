@@ -85,7 +85,11 @@ impl LanguageRun {
         recorded: Option<LanguageBundle>,
     ) -> Result<Self, TrainError> {
         let data = &recipe.data;
-        let corpus = open_corpus(data, recipe.seed)?;
+        // A run has its tokenizer. The file that it came from need not be there any more; if it is,
+        // it must still be the same.
+        let is_gone = data.tokenizer.as_ref().is_some_and(|path| !path.exists());
+        let own = recorded.as_ref().filter(|_| is_gone);
+        let corpus = open_corpus_with(data, recipe.seed, own.map(|own| &own.tokenizer))?;
         let text_model = match recorded {
             Some(recorded) => recorded.with_same_tokens(&corpus.tokenizer)?,
             None => LanguageBundle {
