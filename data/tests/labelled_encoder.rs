@@ -259,8 +259,7 @@ fn impossible_settings_are_refused_at_once() {
     let error = InputBuilder::new(open("tokenizers/gpt2"), 16)
         .unwrap_err()
         .to_string();
-    assert!(error.contains("[CLS], [SEP], [PAD]"), "{error}");
-    assert!(error.contains("<s>, </s>, <pad>"), "{error}");
+    assert!(error.contains("no special tokens around texts"), "{error}");
     let error = InputBuilder::new(open("tokenizers/bert"), 4)
         .unwrap_err()
         .to_string();

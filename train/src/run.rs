@@ -9,6 +9,7 @@
 //!   preprocess.json  images: preprocessing
 //!   tokenizer.json   text: tokenizer in Hugging Face's format
 //!   data.json        numbers and fingerprints of the data, compared when the run resumes
+//!   tokenizer_config.json  settings of a published tokenizer
 //!   base.safetensors adapters: frozen weights, with their checksum beside
 //!   metrics.jsonl    one JSON object per line: training and validation records
 //!   curves.svg       the same, plotted
@@ -23,4 +24,4 @@ mod directory;
 pub use checkpoint_weights::{RunWeights, Which};
 pub use data_record::DataRecord;
 pub(crate) use directory::parse_json;
-pub use directory::{Bundle, DATA, LABELS, MODEL_CONFIG, RunDir, TOKENIZER};
+pub use directory::{Bundle, DATA, LABELS, MODEL_CONFIG, RunDir, TOKENIZER, TOKENIZER_CONFIG};

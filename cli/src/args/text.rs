@@ -53,7 +53,7 @@ impl TextArgs {
 }
 
 /// Reads a text file; CRLF becomes a newline and a byte order mark is dropped.
-fn read_file(path: &Path) -> anyhow::Result<String> {
+pub(crate) fn read_file(path: &Path) -> anyhow::Result<String> {
     let mut whole = String::new();
     for piece in TextChunks::open(path)? {
         whole.push_str(&piece?.text);
@@ -70,6 +70,7 @@ fn read_stdin() -> anyhow::Result<String> {
     let mut whole = String::new();
     let read = stdin.read_to_string(&mut whole);
     read.context("standard input")?;
+    let whole = whole.strip_prefix('\u{feff}').unwrap_or(&whole);
     Ok(whole.replace("\r\n", "\n"))
 }
 

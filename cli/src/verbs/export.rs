@@ -137,12 +137,15 @@ fn hugging_face(args: &Args, run: &RunDir) -> CliResult {
     huggingface::save_with_tokens(model, config, &tokens, output)?;
     write_into(output, "tokenizer.json", tokenizer.to_json().as_bytes())?;
     let token = |id: Option<u32>| id.and_then(|id| tokenizer.token(id));
-    let settings = json!({
-        "tokenizer_class": TOKENIZER_CLASS,
-        "model_max_length": config.context_length(),
-        "bos_token": token(tokenizer.beginning_of_text()),
-        "eos_token": token(tokenizer.end_of_text()),
-    });
+    let mut settings = match tokenizer.config_json() {
+        Some(settings) => serde_json::Value::Object(settings),
+        None => json!({
+            "tokenizer_class": TOKENIZER_CLASS,
+            "bos_token": token(tokenizer.beginning_of_text()),
+            "eos_token": token(tokenizer.end_of_text()),
+        }),
+    };
+    settings["model_max_length"] = config.context_length().into();
     let settings = format!("{settings:#}\n");
     write_into(output, "tokenizer_config.json", settings.as_bytes())?;
     println!(
@@ -188,7 +191,11 @@ fn tokenizer_config(loaded: &LoadedEncoder) -> anyhow::Result<String> {
     let inputs = &loaded.inputs;
     let tokenizer = inputs.tokenizer();
     let token = |id: Option<u32>| id.and_then(|id| tokenizer.token(id));
-    let around = inputs.encode("", None)?.ids;
+    if let Some(mut settings) = tokenizer.config_json() {
+        settings.insert("model_max_length".into(), inputs.max_length().into());
+        return Ok(format!("{:#}\n", serde_json::Value::Object(settings)));
+    }
+    let around = tokenizer.encode_prompt("")?;
     let unknown = ["[UNK]", "<unk>"]
         .iter()
         .find_map(|token| tokenizer.id(token));

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde::Serialize;
+use tinderbox_data::text::chat::Conversation;
 use tinderbox_generate::{Sampler, Sampling};
 use tinderbox_train::kinds::language_modeling::{
-    FinishReason, GenerateOptions, GeneratedToken, LoadedLanguageModel, SamplingOptions,
+    FinishReason, GenerateOptions, Generated, GeneratedToken, LoadedLanguageModel, SamplingOptions,
 };
 
+use crate::args::text::read_file;
 use crate::args::{CheckpointArgs, DeviceArgs};
 use crate::exit::CliResult;
 
@@ -25,13 +27,15 @@ const RULE: &str = "---";
 /// llama2.c checkpoint with its tokenizer.bin beside it, or nanoGPT's ckpt.pt with meta.pkl or
 /// GPT-2's tokenizer beside it. The text is a function of model, prompt, settings and seed. A
 /// folder's generation_config.json says where a text ends and, if it has do_sample, gives the
-/// sampling settings that are left out here.
+/// sampling settings that are left out here. With --chat, prompts are
+/// messages to a model with a chat template.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   tinderbox generate runs/transformer --max-tokens 100
   tinderbox generate runs/gpt-shakespeare-char --prompt ROMEO: --top-k 40
-  tinderbox generate path/to/gpt2 --prompts prompts.txt --temperature 0 --json")]
+  tinderbox generate path/to/gpt2 --prompts prompts.txt --temperature 0 --json
+  tinderbox generate path/to/llama-chat --chat --prompt \"Who are you?\" --system \"Be brief.\"")]
 pub(crate) struct Args {
     /// Model to generate with: run directory, model folder or file.
     model: PathBuf,
@@ -41,6 +45,20 @@ pub(crate) struct Args {
     /// File with one prompt per line.
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     prompts: Option<PathBuf>,
+    /// Ask in a chat: prompts are messages, by the chat template.
+    #[arg(long, help_heading = "Input")]
+    chat: bool,
+    /// System message of a chat.
+    #[arg(long, value_name = "TEXT", requires = "chat", help_heading = "Input")]
+    system: Option<String>,
+    /// JSON file with the messages of a chat.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["prompt", "prompts", "system"],
+        help_heading = "Input"
+    )]
+    messages: Option<PathBuf>,
     /// Maximum number of tokens to generate.
     #[arg(
         long,
@@ -118,7 +136,7 @@ pub(crate) fn run(args: &Args) -> CliResult {
     let asked = sampling(args);
     // Reports a setting out of range before a model is opened.
     let options = options(args, asked.usual())?;
-    let prompts = prompts(args)?;
+    let prompts = Prompt::all(args)?;
     let device = args.device.open()?;
     let mut open = args.checkpoint.language_model();
     open.tokenizer.clone_from(&args.tokenizer);
@@ -186,28 +204,75 @@ fn origin(args: &Args, number: u64) -> String {
     }
 }
 
-fn prompts(args: &Args) -> anyhow::Result<Vec<String>> {
+/// What a text continues or answers.
+enum Prompt {
+    Text(String),
+    Chat(Conversation),
+}
+
+impl Prompt {
+    fn all(args: &Args) -> anyhow::Result<Vec<Self>> {
+        if let Some(path) = &args.messages {
+            return Ok(vec![Self::Chat(Conversation::open(path)?)]);
+        }
+        ensure!(
+            !args.chat || args.prompt.is_some() || args.prompts.is_some(),
+            "--chat needs a message: --prompt TEXT, --prompts FILE or --messages FILE"
+        );
+        let message = |text: String| match (args.chat, &args.system) {
+            (false, _) => Self::Text(text),
+            (true, None) => Self::Chat(Conversation::default().with_message("user", &text)),
+            (true, Some(system)) => {
+                let conversation = Conversation::default().with_message("system", system);
+                Self::Chat(conversation.with_message("user", &text))
+            }
+        };
+        Ok(texts(args)?.into_iter().map(message).collect())
+    }
+
+    /// The text that the model continues, without special tokens that the tokenizer adds.
+    fn text(&self, model: &LoadedLanguageModel) -> anyhow::Result<String> {
+        Ok(match self {
+            Self::Text(text) => text.clone(),
+            Self::Chat(conversation) => model.tokenizer.chat_prompt(conversation)?,
+        })
+    }
+
+    fn generate(
+        &self,
+        model: &LoadedLanguageModel,
+        options: &GenerateOptions,
+        show: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> anyhow::Result<Generated> {
+        Ok(match self {
+            Self::Text(text) => model.generate_with(text, options, show)?,
+            Self::Chat(conversation) => model.chat_with(conversation, options, show)?,
+        })
+    }
+}
+
+/// Prompts on the command line or, one per line, in a file.
+fn texts(args: &Args) -> anyhow::Result<Vec<String>> {
     let Some(path) = &args.prompts else {
         return Ok(vec![args.prompt.clone().unwrap_or_default()]);
     };
-    let name = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| name.to_string())?;
+    let text = read_file(path)?;
     let prompts: Vec<String> = text.lines().map(str::to_string).collect();
-    ensure!(!prompts.is_empty(), "{name} has no prompts");
+    ensure!(!prompts.is_empty(), "{} has no prompts", path.display());
     Ok(prompts)
 }
 
 /// Prints one text as a JSON object; returns its number of tokens.
 fn write_json(
     model: &LoadedLanguageModel,
-    prompt: &str,
+    prompt: &Prompt,
     sample: u64,
     options: &GenerateOptions,
 ) -> anyhow::Result<usize> {
-    let generated = model.generate(prompt, options)?;
+    let generated = prompt.generate(model, options, &mut |_| ControlFlow::Continue(()))?;
     let count = generated.tokens.len();
     let sample = Sample {
-        prompt,
+        prompt: &prompt.text(model)?,
         sample,
         text: generated.text,
         finish_reason: generated.finish_reason,
@@ -217,16 +282,19 @@ fn write_json(
     Ok(count)
 }
 
-/// Prints one text as it is generated; returns its number of tokens.
+/// Prints one text as it is generated, after the prompt that it continues; returns its number of
+/// tokens.
 fn write_text(
     model: &LoadedLanguageModel,
-    prompt: &str,
+    prompt: &Prompt,
     options: &GenerateOptions,
 ) -> anyhow::Result<usize> {
     let mut out = std::io::stdout().lock();
-    write!(out, "{prompt}")?;
+    if let Prompt::Text(prompt) = prompt {
+        write!(out, "{prompt}")?;
+    }
     let mut written = Ok(());
-    let generated = model.generate_with(prompt, options, &mut |piece| {
+    let generated = prompt.generate(model, options, &mut |piece| {
         written = write!(out, "{piece}").and_then(|()| out.flush());
         if written.is_ok() {
             ControlFlow::Continue(())

@@ -157,14 +157,20 @@ fn weights_of_another_model_are_refused() {
     export();
     let vocabulary = exported.join("tokenizer.json");
     let mut tokenizer: Value = serde_json::from_slice(&fs::read(&vocabulary).unwrap()).unwrap();
-    tokenizer["model"]["vocab"]["one-too-many"] = json!(100_000);
+    for (token, template) in tokenizer["post_processor"]["special_tokens"]
+        .as_object_mut()
+        .unwrap()
+    {
+        template["ids"] = json!([100_000]);
+        assert!(token.starts_with('['));
+    }
     fs::write(&vocabulary, tokenizer.to_string()).unwrap();
     assert_refused(
         "labelled",
         &data,
         &settings,
         1,
-        &["100001 tokens", "belong together"],
+        &["100000", "belong together"],
     );
 }
 

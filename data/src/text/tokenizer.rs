@@ -13,6 +13,10 @@
 //! and characters are also saved as ordinary `tokenizer.json`, so that Python can open them; they
 //! are encoded by a few lines of code here, which is fifty times as fast.
 
+mod check;
+mod folder;
+mod frame;
+mod guard;
 mod hugging_face;
 mod json;
 mod llama2c;
@@ -20,15 +24,19 @@ mod lower_case;
 mod merge_chain;
 mod open;
 mod piece;
+mod settings;
 mod stream;
 mod train;
 mod vocabulary;
 
+pub(crate) use frame::{Frames, Part};
 pub(super) use open::BERT_SPECIAL;
 pub use piece::TokenPiece;
+pub use settings::{Side, TokenizerSettings};
 pub use stream::DecodeStream;
 pub use train::Algorithm;
 
+use super::chat::Conversation;
 use super::chunks::TextChunks;
 use crate::error::DataError;
 use hugging_face::HuggingFace;
@@ -36,7 +44,7 @@ use llama2c::Llama2c;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use vocabulary::{CharacterSet, Vocabulary, WordCounts};
 
 /// A tokenizer: text to token ids and back. Clones share the vocabulary.
@@ -146,6 +154,36 @@ impl Tokenizer {
             .map_err(|reason| DataError::config("text", reason))
     }
 
+    /// Encodes a prompt of a language model, with the special tokens that the tokenizer's
+    /// `post_processor` puts around a text, as `tokenizer(prompt)` in transformers. llama2.c begins
+    /// with its own.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>, DataError> {
+        let ids = self.encode(text)?;
+        if let Kind::Llama2c(_) = &*self.0 {
+            return Ok([&[llama2c::BEGINNING], ids.as_slice()].concat());
+        }
+        let framed = self.frames().single.iter().flat_map(|part| match part {
+            Part::Special { id, .. } => std::slice::from_ref(id),
+            Part::Text { .. } => &ids,
+        });
+        Ok(framed.copied().collect())
+    }
+
+    /// The prompt for an answer to a conversation, by the chat template of the tokenizer's folder.
+    /// It is encoded by [`encode`](Self::encode): the template writes special tokens itself.
+    ///
+    /// # Errors
+    /// As [`ChatTemplates::render`](crate::text::chat::ChatTemplates::render).
+    pub fn chat_prompt(&self, conversation: &Conversation) -> Result<String, DataError> {
+        let settings = self.settings();
+        settings
+            .chat_templates
+            .render(conversation, &settings.special)
+    }
+
     /// As [`encode`](Self::encode), with the position of each token in the text.
     ///
     /// # Errors
@@ -252,6 +290,35 @@ impl Tokenizer {
         DecodeStream::new(&self.0)
     }
 
+    /// Settings of the folder that it comes from; the defaults for a single file.
+    pub fn settings(&self) -> &TokenizerSettings {
+        static DEFAULT: LazyLock<TokenizerSettings> = LazyLock::new(TokenizerSettings::default);
+        match &*self.0 {
+            Kind::HuggingFace(tokenizer) => tokenizer.settings(),
+            _ => &DEFAULT,
+        }
+    }
+
+    /// What it puts around texts.
+    pub(crate) fn frames(&self) -> &Frames {
+        static NONE: LazyLock<Frames> = LazyLock::new(Frames::none);
+        match &*self.0 {
+            Kind::HuggingFace(tokenizer) => tokenizer.frames(),
+            _ => &NONE,
+        }
+    }
+
+    /// Largest token type of an input.
+    pub fn max_token_type(&self) -> u32 {
+        let types = self.frames().pair.iter().map(|part| part.type_id());
+        let largest = types.max().unwrap_or_default();
+        if self.settings().token_type_ids {
+            largest
+        } else {
+            0
+        }
+    }
+
     /// Vocabulary size, one more than the largest id: the number of embedding rows needed.
     pub fn vocab_size(&self) -> usize {
         match &*self.0 {
@@ -259,6 +326,22 @@ impl Tokenizer {
             Kind::HuggingFace(tokenizer) => tokenizer.vocab_size(),
             Kind::Llama2c(tokenizer) => tokenizer.len(),
         }
+    }
+
+    /// Checks that all `ids` are below `rows`, the number of embeddings of a model. A tokenizer may
+    /// have more tokens, as long as none of them occurs.
+    ///
+    /// # Errors
+    /// If one is not, with the token.
+    pub fn check_rows(&self, ids: &[u32], rows: usize) -> Result<(), DataError> {
+        let Some(id) = ids.iter().copied().find(|&id| id as usize >= rows) else {
+            return Ok(());
+        };
+        let token = self.token(id).unwrap_or_default();
+        let reason = format!(
+            "the token {token:?} has the id {id}, and the model has embeddings for {rows} tokens only"
+        );
+        Err(DataError::config("text", reason))
     }
 
     /// True if `id` ends a text. The `<eos>` of words only ends a line.
@@ -302,31 +385,38 @@ impl Tokenizer {
         }
     }
 
-    /// End-of-text token: `<eos>` for words; for Hugging Face, the first that exists of
-    /// `<|endoftext|>`, `<|end_of_text|>`, `</s>`, `<eos>` and `[SEP]`; for llama2.c the separator
-    /// of texts, which is the beginning of the next one (id 1). Characters have none.
+    /// End-of-text token: `<eos>` for words; for Hugging Face the `eos_token` of its folder or, for
+    /// a file without settings, the first that exists of `<|endoftext|>`, `<|end_of_text|>`,
+    /// `</s>`, `<eos>` and `[SEP]`; for llama2.c the separator of texts, which is the beginning of
+    /// the next one (id 1). Characters have none.
     pub fn end_of_text(&self) -> Option<u32> {
         match &*self.0 {
             Kind::Words(vocabulary) => vocabulary.end(),
             Kind::Characters(_) => None,
-            Kind::HuggingFace(tokenizer) => hugging_face::END
-                .iter()
-                .find_map(|token| tokenizer.id(token)),
+            Kind::HuggingFace(_) => self.named_or("eos_token", &hugging_face::END),
             Kind::Llama2c(_) => Some(llama2c::BEGINNING),
         }
     }
 
-    /// Beginning-of-text token: id 1 for llama2.c; `<s>` or `<|begin_of_text|>` if a Hugging Face
-    /// tokenizer has one. [`encode`](Self::encode) does not add it. Models without one were trained
-    /// on texts separated by [`end_of_text`](Self::end_of_text), and start from that.
+    /// Beginning-of-text token: id 1 for llama2.c; for Hugging Face the `bos_token` of its folder
+    /// or, for a file without settings, `<s>` or `<|begin_of_text|>`. A text without a prompt
+    /// begins with it; before a prompt stands what [`encode_prompt`](Self::encode_prompt) puts
+    /// there.
     pub fn beginning_of_text(&self) -> Option<u32> {
         match &*self.0 {
             Kind::Words(_) | Kind::Characters(_) => None,
-            Kind::HuggingFace(tokenizer) => hugging_face::BEGINNING
-                .iter()
-                .find_map(|token| tokenizer.id(token)),
+            Kind::HuggingFace(_) => self.named_or("bos_token", &hugging_face::BEGINNING),
             Kind::Llama2c(_) => Some(llama2c::BEGINNING),
         }
+    }
+
+    /// Id of the special token of this name or, without settings, of the first of `usual`.
+    fn named_or(&self, name: &str, usual: &[&str]) -> Option<u32> {
+        let settings = self.settings();
+        if settings.special.is_empty() {
+            return usual.iter().find_map(|token| self.id(token));
+        }
+        self.id(settings.special(name)?)
     }
 
     /// Serialises the tokenizer as a Hugging Face `tokenizer.json`, always the same bytes for the
@@ -339,6 +429,13 @@ impl Tokenizer {
             Kind::HuggingFace(tokenizer) => tokenizer.json().to_owned(),
             Kind::Llama2c(tokenizer) => tokenizer.json(),
         }
+    }
+
+    /// `tokenizer_config.json`, to be written beside [`to_json`](Self::to_json): the settings of the
+    /// folder that the tokenizer comes from. `None` if it has none.
+    pub fn config_json(&self) -> Option<serde_json::Map<String, serde_json::Value>> {
+        let settings = self.settings();
+        (*settings != TokenizerSettings::default()).then(|| settings.to_json())
     }
 
     /// Parses a tokenizer written by [`to_json`](Self::to_json) or by Python's `tokenizers`; `path`
@@ -358,7 +455,10 @@ impl Tokenizer {
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Opens a tokenizer: a file, or the first of these that a folder has.
+    /// Opens a tokenizer: a file, or the first of these that a folder has. A folder with
+    /// `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json` or `config.json` is
+    /// opened as `AutoTokenizer` of transformers 5.23 opens it, and so is its `tokenizer.json`,
+    /// `vocab.txt`, `vocab.json` or `merges.txt` by itself.
     ///
     /// | file | format |
     /// |---|---|
@@ -369,7 +469,8 @@ impl Tokenizer {
     /// | `tokenizer.bin` (or any other `.bin`) | llama2.c |
     ///
     /// # Errors
-    /// If none of them exists, or a file is not of the format that its name implies.
+    /// If none of them exists, a file is not of the format that its name implies, or the folder's
+    /// tokenizer is of a class that is not supported.
     pub fn open(path: &Path) -> Result<Self, DataError> {
         open::open(path).map(Self::from)
     }

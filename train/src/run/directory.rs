@@ -24,6 +24,8 @@ pub const LABELS: &str = "labels.json";
 pub const TOKENIZER: &str = "tokenizer.json";
 /// Numbers and fingerprints of the data.
 pub const DATA: &str = "data.json";
+/// Settings of the tokenizer, in Hugging Face's format; only for one of a model folder.
+pub const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const RECIPE: &str = "recipe.toml";
 /// Name of the recipe while its run is removed.
 const REMOVED: &str = ".removed-recipe.toml";
@@ -190,21 +192,20 @@ impl RunDir {
         self.path.join(RECIPE)
     }
 
-    /// Reads the tokenizer, which must not have more tokens than the model has `outputs`.
-    pub(crate) fn read_tokenizer(&self, outputs: usize) -> Result<Tokenizer, TrainError> {
+    /// Reads the tokenizer and its settings.
+    pub(crate) fn read_tokenizer(&self) -> Result<Tokenizer, TrainError> {
         let path = self.path.join(TOKENIZER);
-        let text = fs::read_to_string(&path).map_err(|e| TrainError::io(&path, e))?;
-        let tokenizer = Tokenizer::from_json(&text, &path)?;
-        let tokens = tokenizer.vocab_size();
-        if tokens > outputs {
-            let reason = format!("{tokens} tokens for a model with a vocabulary of {outputs}");
-            return Err(TrainError::corrupt(&path, reason));
-        }
-        Ok(tokenizer)
+        // Opened first, since a missing file is an error of the system, with its own message.
+        File::open(&path).map_err(|e| TrainError::io(&path, e))?;
+        Ok(Tokenizer::open(&path)?)
     }
 
     pub(crate) fn write_tokenizer(&self, tokenizer: &Tokenizer) -> Result<(), TrainError> {
-        self.write(TOKENIZER, tokenizer.to_json().as_bytes())
+        self.write(TOKENIZER, tokenizer.to_json().as_bytes())?;
+        match tokenizer.config_json() {
+            Some(config) => self.write_json(TOKENIZER_CONFIG, &config),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), TrainError> {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
@@ -11,7 +12,11 @@ use tinderbox_data::text::{TextChunks, Tokenizer};
 use tinderbox_train::TrainError;
 use tinderbox_train::files::write_atomically;
 
+use super::shards::bar;
 use crate::exit::CliResult;
+
+/// Time between two updates of the progress.
+const TICK: Duration = Duration::from_millis(200);
 
 /// Train a tokenizer on text files.
 ///
@@ -85,11 +90,16 @@ pub(super) fn run(args: &Args) -> CliResult {
     for path in &args.files {
         files.push(TextChunks::open(path).map_err(TrainError::from)?);
     }
-    let texts = files
-        .into_iter()
-        .flatten()
-        .map(|piece| Ok::<_, DataError>(piece?.text));
+    // Reading shows the bytes; then, while tokens are found, only the time goes on.
+    let progress = bar("{bytes} read, {elapsed}");
+    progress.enable_steady_tick(TICK);
+    let texts = files.into_iter().flatten().map(|piece| {
+        let text = piece?.text;
+        progress.inc(text.len() as u64);
+        Ok::<_, DataError>(text)
+    });
     let tokenizer = Tokenizer::train(args.kind.into(), args.vocab_size, texts);
+    progress.finish_and_clear();
     let tokenizer = tokenizer.map_err(TrainError::from)?;
     write_atomically(&args.output, tokenizer.to_json().as_bytes())
         .with_context(|| format!("cannot write {output}"))?;

@@ -6,8 +6,9 @@
 //! RoBERTa:  <s> a </s>         <s> a </s> </s> b </s>     token type 0 throughout
 //! ```
 //!
-//! Longer inputs are truncated at the end, the longer of two texts first, as with Hugging Face's
-//! `truncation=True`; or they are split into overlapping windows, as with
+//! What stands around texts is what the tokenizer's `post_processor` says. Longer inputs are
+//! truncated at the end, or where `truncation_side` says, the longer of two texts first, as with
+//! Hugging Face's `truncation=True`; or they are split into overlapping windows, as with
 //! `return_overflowing_tokens` and a `stride`.
 
 mod pipeline_words;
@@ -18,7 +19,7 @@ mod words;
 pub use words::WordRow;
 
 use crate::error::DataError;
-use crate::text::tokenizer::{TokenPiece, Tokenizer};
+use crate::text::tokenizer::{Part, Side, TokenPiece, Tokenizer};
 use special_tokens::SpecialTokens;
 use std::ops::Range;
 use std::sync::Arc;
@@ -54,19 +55,21 @@ pub struct TokenOrigin {
 #[derive(Clone, Debug)]
 pub struct InputBuilder(Arc<Parts>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Parts {
     tokenizer: Tokenizer,
     special: SpecialTokens,
     max_length: usize,
+    /// Number of tokens that the model has an embedding for.
+    rows: usize,
 }
 
 impl InputBuilder {
     /// Creates a builder of rows of at most `max_length` tokens, special tokens included.
     ///
     /// # Errors
-    /// If the tokenizer has neither BERT's special tokens (`[CLS]`, `[SEP]`, `[PAD]`) nor RoBERTa's
-    /// (`<s>`, `</s>`, `<pad>`), or if `max_length` has no room for two texts of one token each.
+    /// If the tokenizer puts no special tokens around texts and has no settings that name any, or if
+    /// `max_length` has no room for two texts of one token each.
     pub fn new(tokenizer: Tokenizer, max_length: usize) -> Result<Self, DataError> {
         let special = SpecialTokens::of(&tokenizer)?;
         let least = special.around(true) + 2;
@@ -80,7 +83,16 @@ impl InputBuilder {
             tokenizer,
             special,
             max_length,
+            rows: usize::MAX,
         })))
+    }
+
+    /// Sets the number of tokens that the model has an embedding for. A tokenizer may have more, as
+    /// long as none of them occurs.
+    #[must_use]
+    pub fn with_rows(self, rows: usize) -> Self {
+        let parts = Arc::unwrap_or_clone(self.0);
+        Self(Arc::new(Parts { rows, ..parts }))
     }
 
     /// Encodes one text or a pair as one row. A pair that is too long loses tokens from the end of
@@ -95,15 +107,22 @@ impl InputBuilder {
         let lengths = [first.len(), second.as_ref().map_or(0, Vec::len)];
         let [a, b] = truncation::longest_first(lengths, room);
         let truncated = lengths.iter().sum::<usize>() - (a + b);
-        Ok(self.row(
-            first.get(..a).unwrap_or_default(),
-            second.as_ref().and_then(|second| second.get(..b)),
-            truncated,
-        ))
+        let second = second.as_ref().map(|second| self.kept(second, b));
+        self.row(self.kept(&first, a), second, truncated)
+    }
+
+    /// The `count` tokens that remain of a text when it is truncated.
+    fn kept<'a>(&self, pieces: &'a [TokenPiece], count: usize) -> &'a [TokenPiece] {
+        let range = match self.0.special.side {
+            Side::Right => 0..count,
+            Side::Left => pieces.len().saturating_sub(count)..pieces.len(),
+        };
+        pieces.get(range).unwrap_or_default()
     }
 
     /// Splits a text into overlapping rows: each begins `stride` tokens before the end of the
-    /// previous one, and the last one ends with the text. One row if the text fits.
+    /// previous one, and the last one ends with the text (with `truncation_side` left, the other
+    /// way round). One row if the text fits.
     ///
     /// # Errors
     /// As [`Tokenizer::encode`], and if a row has no room for more than `stride` tokens.
@@ -111,9 +130,9 @@ impl InputBuilder {
         let pieces = self.0.tokenizer.pieces(text)?;
         let room = self.capacity(false);
         self.check_stride(stride, room)?;
-        Ok(truncation::windows(pieces.len(), room, stride)
+        truncation::windows(pieces.len(), room, stride, self.0.special.side)
             .map(|window| self.row(pieces.get(window).unwrap_or_default(), None, 0))
-            .collect())
+            .collect()
     }
 
     /// Splits a pair into rows that each hold the whole first text and a window of the second;
@@ -142,10 +161,11 @@ impl InputBuilder {
             (room - stride) / 2
         };
         let truncated = first.len() - kept;
-        let first = first.get(..kept).unwrap_or_default();
-        Ok(truncation::windows(second.len(), room - kept, stride)
+        let first = self.kept(&first, kept);
+        let side = self.0.special.side;
+        truncation::windows(second.len(), room - kept, stride, side)
             .map(|window| self.row(first, second.get(window), truncated))
-            .collect())
+            .collect()
     }
 
     fn check_stride(&self, stride: usize, room: usize) -> Result<(), DataError> {
@@ -164,33 +184,36 @@ impl InputBuilder {
         self.0.max_length - self.0.special.around(pair)
     }
 
-    /// Adds special tokens to texts that fit.
+    /// Adds special tokens to texts that fit; an error for a token without an embedding.
     fn row(
         &self,
         first: &[TokenPiece],
         second: Option<&[TokenPiece]>,
         truncated: usize,
-    ) -> Encoding {
+    ) -> Result<Encoding, DataError> {
         let special = &self.0.special;
         let length = first.len() + second.map_or(0, <[_]>::len) + special.around(second.is_some());
         let mut row = Encoding::with_capacity(length, truncated);
-        row.push_special(special.begin, 0);
-        row.push_text(first, 0, 0);
-        row.push_special(special.end, 0);
-        if let Some(second) = second {
-            let type_id = special.second_type_id();
-            if special.double_separator {
-                row.push_special(special.end, type_id);
+        for part in special.frame(second.is_some()) {
+            match *part {
+                Part::Special { id, type_id } => row.push_special(id, type_id as u8),
+                Part::Text { number: 0, type_id } => row.push_text(first, 0, type_id as u8),
+                Part::Text { number, type_id } => {
+                    row.push_text(second.unwrap_or_default(), number, type_id as u8);
+                }
             }
-            row.push_text(second, 1, type_id);
-            row.push_special(special.end, type_id);
         }
-        row
+        if row.is_empty() {
+            let reason = "is empty, and the tokenizer puts no special tokens around it";
+            return Err(DataError::config("text", reason));
+        }
+        self.0.tokenizer.check_rows(&row.ids, self.0.rows)?;
+        Ok(row)
     }
 
     /// Special tokens before and after a single text.
-    pub(super) fn boundary_tokens(&self) -> [u32; 2] {
-        [self.0.special.begin, self.0.special.end]
+    pub(super) fn boundary_tokens(&self) -> [Vec<u32>; 2] {
+        self.0.special.around_single()
     }
 
     /// The tokenizer.
@@ -203,9 +226,11 @@ impl InputBuilder {
         self.0.max_length
     }
 
-    /// Id of the padding token.
+    /// Id of the padding token; 0 if the tokenizer has none or the model no embedding for it, since
+    /// padding is masked.
     pub fn pad_id(&self) -> u32 {
-        self.0.special.pad
+        let pad = self.0.special.pad;
+        if (pad as usize) < self.0.rows { pad } else { 0 }
     }
 
     /// Id of the mask token, if the tokenizer has one.
@@ -213,14 +238,15 @@ impl InputBuilder {
         self.0.special.mask
     }
 
-    /// True if the token is special: begin, end, padding, mask or unknown.
+    /// True if the token is special: around texts, padding, mask, unknown, or named by the files.
     pub fn is_special(&self, id: u32) -> bool {
         self.0.special.contains(id)
     }
 
-    /// Vocabulary size, as [`Tokenizer::vocab_size`].
+    /// Vocabulary size, as [`Tokenizer::vocab_size`], at most the number of
+    /// [rows](Self::with_rows).
     pub fn vocab_size(&self) -> usize {
-        self.0.tokenizer.vocab_size()
+        self.0.tokenizer.vocab_size().min(self.0.rows)
     }
 }
 
@@ -257,7 +283,7 @@ impl Encoding {
         self.ids.len()
     }
 
-    /// Never true, since there are always special tokens.
+    /// Never true: an empty text without special tokens around it is an error.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }

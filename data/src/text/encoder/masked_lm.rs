@@ -67,7 +67,7 @@ pub struct MaskedLmSource {
     masker: Masker,
     seed: u64,
     order: Order,
-    boundary_tokens: [u32; 2],
+    boundary_tokens: [Vec<u32>; 2],
     pad_id: u32,
 }
 
@@ -225,14 +225,14 @@ impl Source for MaskedLmSource {
     }
 
     fn collate(&self, _epoch: u64, _batch: usize, items: Vec<MaskedRow>) -> MaskedLmBatch {
-        let [begin, end] = self.boundary_tokens;
+        let [begin, end] = &self.boundary_tokens;
         let with_boundaries =
-            |item: &MaskedRow| Row::new([&[begin], item.ids.as_slice(), &[end]].concat());
+            |item: &MaskedRow| Row::new([begin.as_slice(), item.ids.as_slice(), end].concat());
         let rows: Vec<Row> = items.iter().map(with_boundaries).collect();
         let input = EncoderBatch::stack(rows.iter(), self.pad_id);
         let [_, time] = input.shape;
         let place = |(row, item): (usize, &MaskedRow)| {
-            let first = row * time + 1;
+            let first = row * time + begin.len();
             let places = item.positions.iter();
             // A batch has far fewer tokens than u32::MAX.
             let places = places.map(|&position| (first + position) as u32);

@@ -50,6 +50,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 const TOKENIZER: &str = "tokenizer.json";
+/// Settings of the tokenizer, if it has some.
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
 /// The shards of one split. All files stay open, so that none is replaced while it is read.
 #[derive(Debug)]
@@ -181,8 +183,8 @@ impl From<TokenShards> for Tokens {
 /// Reads the folder's tokenizer, which must be the one that made the shards.
 fn tokenizer(folder: &Path, manifest: &Manifest) -> Result<Tokenizer, DataError> {
     let path = folder.join(TOKENIZER);
-    let json = fs::read_to_string(&path).map_err(DataError::io("read", &path))?;
-    let tokenizer = Tokenizer::from_json(&json, &path)?;
+    fs::metadata(&path).map_err(DataError::io("read", &path))?;
+    let tokenizer = Tokenizer::open(&path)?;
     let hash = tokenizer.hash();
     if hash == manifest.tokenizer_sha256 {
         return Ok(tokenizer);

@@ -1,12 +1,14 @@
 //! Tokenizers of the `tokenizers` crate, guarded against its pitfalls.
 
-use super::TokenPiece;
+use super::frame::Frames;
+use super::settings::TokenizerSettings;
+use super::{TokenPiece, check, guard};
 use crate::error::DataError;
 use crate::text::chunks;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
-use tokenizers::{DecoderWrapper, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper};
+use tokenizers::{DecoderWrapper, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
 
 /// End-of-text tokens, most specific first.
 pub(super) const END: [&str; 5] = ["<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "[SEP]"];
@@ -15,22 +17,38 @@ pub(super) const BEGINNING: [&str; 2] = ["<|begin_of_text|>", "<s>"];
 
 /// A tokenizer of the `tokenizers` crate, with cached properties.
 pub(super) struct HuggingFace {
-    tokenizer: tokenizers::Tokenizer,
+    tokenizer: Tokenizer,
+    settings: TokenizerSettings,
+    frames: Frames,
     json: String,
     vocab_size: usize,
     works_by_lines: bool,
 }
 
+/// Parses a `tokenizer.json`, after comparing its tokens, ids and templates with each other.
+pub(super) fn parse(value: &Value, path: &Path) -> Result<Tokenizer, DataError> {
+    check::tokenizer(value).map_err(|reason| DataError::file(path, reason))?;
+    guard::attempt(|| value.to_string().parse::<Tokenizer>())
+        .map_err(|reason| DataError::file(path, format!("is not a tokenizer.json: {reason}")))
+}
+
 impl HuggingFace {
-    /// Wraps a tokenizer, without settings that make its output depend on the length of the text or
-    /// on chance.
-    pub(super) fn new(
-        mut tokenizer: tokenizers::Tokenizer,
+    /// Wraps a tokenizer that has no settings beside it.
+    pub(super) fn new(tokenizer: Tokenizer, path: &Path) -> Result<Self, DataError> {
+        Self::with_settings(tokenizer, TokenizerSettings::default(), path)
+    }
+
+    /// Wraps a tokenizer, without what makes its output depend on the length of the text or on
+    /// chance.
+    pub(super) fn with_settings(
+        mut tokenizer: Tokenizer,
+        settings: TokenizerSettings,
         path: &Path,
     ) -> Result<Self, DataError> {
-        let invalid = |error: tokenizers::Error| DataError::file(path, error.to_string());
-        tokenizer.with_truncation(None).map_err(invalid)?;
+        let invalid = |reason: String| DataError::file(path, reason);
+        guard::attempt(|| tokenizer.with_truncation(None).map(|_| ())).map_err(invalid)?;
         tokenizer.with_padding(None);
+        tokenizer.set_encode_special_tokens(settings.split_special_tokens);
         if let ModelWrapper::BPE(bpe) = tokenizer.get_model()
             && bpe.dropout.is_some()
         {
@@ -40,20 +58,18 @@ impl HuggingFace {
         }
         let largest = tokenizer.get_vocab(true).into_values().max();
         Ok(Self {
-            json: tokenizer.to_string(false).map_err(invalid)?,
+            frames: Frames::of(&tokenizer).map_err(invalid)?,
+            json: guard::attempt(|| tokenizer.to_string(false)).map_err(invalid)?,
             vocab_size: largest.map_or(0, |id| id as usize + 1),
             works_by_lines: works_by_lines(&tokenizer),
+            settings,
             tokenizer,
         })
     }
 
-    /// Parses a `tokenizer.json`; `value` is `text` parsed.
-    pub(super) fn read(text: &str, value: &Value, path: &Path) -> Result<Self, DataError> {
-        check_json(value).map_err(|reason| DataError::file(path, reason))?;
-        let tokenizer = text.parse().map_err(|error: tokenizers::Error| {
-            DataError::file(path, format!("is not a tokenizer.json: {error}"))
-        })?;
-        Self::new(tokenizer, path)
+    /// Wraps a parsed `tokenizer.json`.
+    pub(super) fn read(value: &Value, path: &Path) -> Result<Self, DataError> {
+        Self::new(parse(value, path)?, path)
     }
 
     pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>, String> {
@@ -61,8 +77,8 @@ impl HuggingFace {
         let mut rest = text;
         while !rest.is_empty() {
             let (part, left) = self.cut(rest);
-            let encoding = self.tokenizer.encode_fast(part, false);
-            ids.extend_from_slice(encoding.map_err(|error| error.to_string())?.get_ids());
+            let encoding = guard::attempt(|| self.tokenizer.encode_fast(part, false))?;
+            ids.extend_from_slice(encoding.get_ids());
             rest = left;
         }
         Ok(ids)
@@ -74,8 +90,7 @@ impl HuggingFace {
         let mut rest = text;
         while !rest.is_empty() {
             let (part, left) = self.cut(rest);
-            let encoding = self.tokenizer.encode(part, false);
-            let encoding = encoding.map_err(|error| error.to_string())?;
+            let encoding = guard::attempt(|| self.tokenizer.encode(part, false))?;
             let before = text.len() - rest.len();
             let first = pieces.last().map_or(0, |piece| piece.word + 1);
             let places = encoding.get_offsets().iter().zip(encoding.get_word_ids());
@@ -100,7 +115,7 @@ impl HuggingFace {
 
     pub(super) fn decode(&self, ids: &[u32]) -> String {
         // Only a malformed decoder fails, and then there is nothing that it could decode.
-        self.tokenizer.decode(ids, false).unwrap_or_default()
+        guard::attempt(|| self.tokenizer.decode(ids, false)).unwrap_or_default()
     }
 
     /// True if tokens are UTF-8 bytes written as printable characters; a character may take several
@@ -134,6 +149,15 @@ impl HuggingFace {
                 .is_some_and(|prefix| !prefix.is_empty()),
             _ => false,
         }
+    }
+
+    pub(super) fn settings(&self) -> &TokenizerSettings {
+        &self.settings
+    }
+
+    /// What stands around texts.
+    pub(super) fn frames(&self) -> &Frames {
+        &self.frames
     }
 
     pub(super) fn works_by_lines(&self) -> bool {
@@ -178,61 +202,6 @@ fn works_by_lines(tokenizer: &tokenizers::Tokenizer) -> bool {
         && added
             .values()
             .all(|token| !token.lstrip && !token.rstrip && !token.content.contains('\n'))
-}
-
-/// Checks invariants of a BPE model that the crate assumes and panics without.
-fn check_json(value: &Value) -> Result<(), String> {
-    let model = value.get("model").unwrap_or(&Value::Null);
-    if model
-        .get("type")
-        .and_then(Value::as_str)
-        .is_some_and(|kind| kind != "BPE")
-    {
-        return Ok(());
-    }
-    let (Some(vocab), Some(merges)) = (
-        model.get("vocab").and_then(Value::as_object),
-        model.get("merges").and_then(Value::as_array),
-    ) else {
-        return Ok(());
-    };
-    let prefix = model
-        .get("continuing_subword_prefix")
-        .and_then(Value::as_str)
-        .unwrap_or("");
-    let has = |token: &str| vocab.contains_key(token);
-    for (number, merge) in merges.iter().enumerate() {
-        let pair = match merge {
-            Value::String(pair) => pair.split_once(' '),
-            Value::Array(pair) => match pair.as_slice() {
-                [Value::String(a), Value::String(b)] => Some((a.as_str(), b.as_str())),
-                _ => None,
-            },
-            _ => None,
-        };
-        let (a, b) = pair.ok_or_else(|| format!("merge {number} is {merge}, not two tokens"))?;
-        check_merge(a, b, prefix, has).map_err(|reason| format!("merge {number}: {reason}"))?;
-    }
-    Ok(())
-}
-
-/// Checks that both parts of a merge and the result are in the vocabulary.
-pub(super) fn check_merge(
-    a: &str,
-    b: &str,
-    prefix: &str,
-    has: impl Fn(&str) -> bool,
-) -> Result<(), String> {
-    let rest = b
-        .strip_prefix(prefix)
-        .ok_or_else(|| format!("{b:?} does not begin with {prefix:?}"))?;
-    let whole = format!("{a}{rest}");
-    match [a, b, &whole].into_iter().find(|token| !has(token)) {
-        Some(token) => Err(format!(
-            "{token:?} is not in the vocabulary; do the two belong together?"
-        )),
-        None => Ok(()),
-    }
 }
 
 /// Inverse of the byte-level alphabet: character to byte. GPT-2 writes printable bytes as

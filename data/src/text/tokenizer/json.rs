@@ -72,12 +72,12 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Kind, DataError> {
         return Err(DataError::file(path, reason));
     }
     Ok(Kind::HuggingFace(Box::new(HuggingFace::read(
-        text, &value, path,
+        &value, path,
     )?)))
 }
 
 /// Recognises words and characters: serialised again, they give the same JSON.
-fn ours(value: &Value) -> Option<Kind> {
+pub(super) fn ours(value: &Value) -> Option<Kind> {
     if value.pointer("/model/type")?.as_str()? != "WordLevel" {
         return None;
     }

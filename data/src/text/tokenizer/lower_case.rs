@@ -1,6 +1,7 @@
 //! Lower case before everything else that a tokenizer does.
 
-use super::Tokenizer;
+use super::hugging_face::{self, HuggingFace};
+use super::{Kind, Tokenizer};
 use crate::error::DataError;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -35,7 +36,10 @@ impl Tokenizer {
             "normalizer".into(),
             json!({"type": "Sequence", "normalizers": all}),
         );
-        Self::from_json(&json.to_string(), path)
+        let tokenizer = hugging_face::parse(&json, path)?;
+        let settings = self.settings().clone();
+        let tokenizer = HuggingFace::with_settings(tokenizer, settings, path)?;
+        Ok(Kind::HuggingFace(Box::new(tokenizer)).into())
     }
 }
 

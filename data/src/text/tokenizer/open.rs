@@ -1,7 +1,9 @@
 //! Tokenizers by published file formats.
 
 use super::Kind;
-use super::hugging_face::{HuggingFace, check_merge};
+use super::check::check_merge;
+use super::folder;
+use super::hugging_face::HuggingFace;
 use super::json;
 use super::llama2c::Llama2c;
 use crate::error::DataError;
@@ -35,38 +37,72 @@ pub(super) const END_OF_TEXT: &str = "<|endoftext|>";
 pub(in crate::text) const BERT_SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
 /// RoBERTa's special tokens, in fairseq's order.
-const ROBERTA_SPECIAL: [&str; 5] = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
+pub(super) const ROBERTA_SPECIAL: [&str; 5] = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
+
+/// Those of them that transformers does not read, so that its settings do not matter.
+const UNKNOWN_TO_TRANSFORMERS: [&str; 2] = ["encoder.json", "tokenizer.bin"];
+/// Names of files that belong to the folder they are in.
+const OF_A_FOLDER: [&str; 4] = ["tokenizer.json", "vocab.txt", "vocab.json", "merges.txt"];
 
 /// Opens the tokenizer at `path`, a file or a folder.
 pub(super) fn open(path: &Path) -> Result<Kind, DataError> {
-    let file = if path.is_dir() {
-        in_folder(path)?
-    } else {
-        path.to_path_buf()
-    };
-    if !file.is_file() {
-        return Err(DataError::file(&file, "no such file"));
+    if path.is_dir() {
+        return in_folder(path);
     }
-    if let Some((vocab, merges)) = pair(&file) {
+    if !path.is_file() {
+        return Err(DataError::file(path, "no such file"));
+    }
+    let name = path.file_name().and_then(|name| name.to_str());
+    let folder = path
+        .parent()
+        .filter(|_| name.is_some_and(|name| OF_A_FOLDER.contains(&name)));
+    if let Some(folder) = folder
+        && folder::has_settings(folder)
+        && let Some(kind) = folder::open(folder, name)?
+    {
+        return Ok(kind);
+    }
+    alone(path)
+}
+
+/// Opens a file by itself.
+fn alone(file: &Path) -> Result<Kind, DataError> {
+    if let Some((vocab, merges)) = pair(file) {
         return byte_level_bpe(&vocab, &merges);
     }
     match file.extension().and_then(|extension| extension.to_str()) {
-        Some("json") => json::read(&read_text(&file)?, &file),
-        Some("txt") => word_piece(&file),
-        Some("bin") => Ok(Kind::Llama2c(Llama2c::open(&file)?)),
+        Some("json") => json::read(&read_text(file)?, file),
+        Some("txt") => word_piece(file),
+        Some("bin") => Ok(Kind::Llama2c(Llama2c::open(file)?)),
         _ => Err(DataError::file(
-            &file,
+            file,
             "unknown tokenizer format: expected .json, .txt (WordPiece), .bin (llama2.c), or a folder",
         )),
     }
 }
 
-fn in_folder(folder: &Path) -> Result<PathBuf, DataError> {
-    let mut files = IN_A_FOLDER.iter().map(|name| folder.join(name));
-    files.find(|file| file.is_file()).ok_or_else(|| {
-        let reason = format!("has no tokenizer: none of {}", IN_A_FOLDER.join(", "));
+/// Opens the tokenizer of a folder: as its settings say or, without any, the first file that it
+/// has.
+fn in_folder(folder: &Path) -> Result<Kind, DataError> {
+    let mut names = &IN_A_FOLDER[..];
+    if folder::has_settings(folder) || folder.join("tokenizer.json").is_file() {
+        if let Some(kind) = folder::open(folder, None)? {
+            return Ok(kind);
+        }
+        names = &UNKNOWN_TO_TRANSFORMERS;
+    }
+    let mut files = names.iter().map(|name| folder.join(name));
+    let file = files.find(|file| file.is_file()).ok_or_else(|| {
+        let pieces = ["tokenizer.model", "sentencepiece.bpe.model", "spiece.model"];
+        let reason = match pieces.iter().find(|name| folder.join(name).is_file()) {
+            Some(name) => format!(
+                "has its tokenizer only as {name}; save it with transformers, which writes a tokenizer.json"
+            ),
+            None => format!("has no tokenizer: none of {}", IN_A_FOLDER.join(", ")),
+        };
         DataError::file(folder, reason)
-    })
+    })?;
+    alone(&file)
 }
 
 /// Paths of vocabulary and merges, if `file` is named like one of the two.
@@ -89,13 +125,7 @@ fn byte_level_bpe(vocab: &Path, merges: &Path) -> Result<Kind, DataError> {
             return Err(DataError::file(path, reason));
         }
     }
-    let ids: HashMap<String, u32> = serde_json::from_str(&read_text(vocab)?).map_err(|error| {
-        DataError::file(vocab, format!("is not a map of tokens to ids: {error}"))
-    })?;
-    let distinct: HashSet<u32> = ids.values().copied().collect();
-    if distinct.len() != ids.len() {
-        return Err(DataError::file(vocab, "two tokens have the same id"));
-    }
+    let ids = read_vocab(vocab)?;
     let pairs = read_merges(merges, &ids)?;
     let has_end = ids.contains_key(END_OF_TEXT);
     let roberta = roberta(&ids);
@@ -116,6 +146,20 @@ fn byte_level_bpe(vocab: &Path, merges: &Path) -> Result<Kind, DataError> {
         &[]
     };
     hugging_face(tokenizer, special, vocab)
+}
+
+/// Reads a map of tokens to ids.
+pub(super) fn read_vocab(path: &Path) -> Result<HashMap<String, u32>, DataError> {
+    let wrong = |reason: String| DataError::file(path, reason);
+    let ids: HashMap<String, u32> = serde_json::from_str(&read_text(path)?)
+        .map_err(|error| wrong(format!("is not a map of tokens to ids: {error}")))?;
+    let mut seen = HashSet::with_capacity(ids.len());
+    if let Some((token, id)) = ids.iter().find(|(_, id)| !seen.insert(**id)) {
+        return Err(wrong(format!(
+            "two tokens have the id {id}, {token:?} and another"
+        )));
+    }
+    Ok(ids)
 }
 
 /// Post-processor that makes it RoBERTa's tokenizer (Liu et al., 2019), if the vocabulary has all
@@ -140,7 +184,7 @@ pub(super) fn bpe_tokenizer(bpe: BPE) -> tokenizers::Tokenizer {
 
 /// Reads one merge per line, best first, as two tokens separated by a space; the first line may be
 /// a version comment.
-fn read_merges(
+pub(super) fn read_merges(
     path: &Path,
     vocab: &HashMap<String, u32>,
 ) -> Result<Vec<(String, String)>, DataError> {

@@ -37,13 +37,17 @@ pub enum Algorithm {
 
 /// Minimum frequency of a pair to become a token, as in Hugging Face's scripts.
 const MIN_FREQUENCY: u64 = 2;
+/// Characters of a word (bytes for BPE) beyond which it is trained on in parts. The time of a merge
+/// grows with the length of the words that it changes, and text without spaces is one word.
+const MAX_WORD: usize = 256;
 /// Path of a trained tokenizer in messages.
 const TRAINED: &str = "trained tokenizer";
 
 impl Tokenizer {
     /// Trains a tokenizer of at most `vocab_size` tokens on `texts`, which are read one at a time.
     /// No token spans two texts: cut long ones between words, as
-    /// [`TextChunks`](crate::text::TextChunks) does.
+    /// [`TextChunks`](crate::text::TextChunks) does. Of a word of more than 256 characters, such as
+    /// a text without spaces, tokens are found within parts of that length.
     ///
     /// # Errors
     /// If a text is an error, there are no texts, or `vocab_size` is too small for the characters
@@ -172,7 +176,7 @@ fn word_piece(
     hugging_face(tokenizer, &BERT_SPECIAL, path).map(Tokenizer::from)
 }
 
-/// Splits a text into words, which no token spans.
+/// Splits a text into words, which no token spans, and long ones into parts.
 fn split(
     splitter: &impl PreTokenizer,
     mut text: PreTokenizedString,
@@ -181,8 +185,23 @@ fn split(
     let words = text.get_splits(OffsetReferential::Original, OffsetType::None);
     Ok(words
         .into_iter()
-        .map(|(word, _, _)| word.to_owned())
+        .flat_map(|(word, _, _)| parts(word))
+        .map(str::to_owned)
         .collect())
+}
+
+/// Parts of at most [`MAX_WORD`] characters.
+fn parts(word: &str) -> impl Iterator<Item = &str> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let end = rest
+            .char_indices()
+            .nth(MAX_WORD)
+            .map_or(rest.len(), |(end, _)| end);
+        let (part, left) = rest.split_at(end);
+        rest = left;
+        (!part.is_empty()).then_some(part)
+    })
 }
 
 // The crate's error is a box.

@@ -7,7 +7,7 @@ use tinderbox_model_transformer::{Head, TextEncoderConfig};
 
 use super::recipe::EncoderDataRecipe;
 use crate::TrainError;
-use crate::run::{Bundle, LABELS, MODEL_CONFIG, RunDir, TOKENIZER};
+use crate::run::{Bundle, LABELS, MODEL_CONFIG, RunDir, TOKENIZER, TOKENIZER_CONFIG};
 
 const ANSWERS: &str = "answers.json";
 const WORDS: &str = "words.json";
@@ -35,7 +35,14 @@ struct Answers {
 }
 
 impl Bundle for EncoderBundle {
-    const FILES: &'static [&'static str] = &[MODEL_CONFIG, LABELS, ANSWERS, WORDS, TOKENIZER];
+    const FILES: &'static [&'static str] = &[
+        MODEL_CONFIG,
+        LABELS,
+        ANSWERS,
+        WORDS,
+        TOKENIZER,
+        TOKENIZER_CONFIG,
+    ];
 
     fn write(&self, run: &RunDir) -> Result<(), TrainError> {
         run.write_json(MODEL_CONFIG, &self.config)?;
@@ -73,7 +80,7 @@ impl Bundle for EncoderBundle {
             _ => None,
         };
         Ok(Self {
-            tokenizer: run.read_tokenizer(config.vocab_size())?,
+            tokenizer: run.read_tokenizer()?,
             config,
             labels,
             can_be_impossible: answers.can_be_impossible,

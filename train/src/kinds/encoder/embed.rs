@@ -75,7 +75,8 @@ impl Embedder {
                 tokenizer = tokenizer.with_lower_case(&folder)?;
             }
             check_tokens(&tokenizer, &encoder.config)?;
-            let inputs = InputBuilder::new(tokenizer, encoder.max_length)?;
+            let inputs = InputBuilder::new(tokenizer, encoder.max_length)?
+                .with_rows(encoder.config.vocab_size());
             return Ok(Self::new(encoder, inputs, device));
         }
         let loaded = options.open(path, device)?;

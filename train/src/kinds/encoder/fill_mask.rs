@@ -90,7 +90,7 @@ impl LoadedEncoder {
                 .into_iter()
                 .take(top_k)
                 .map(|(id, probability)| {
-                    self.prediction(id as u32, probability, &masked, bytes(&row, position))
+                    self.prediction(id as u32, probability, &masked, (&row, position))
                 })
                 .collect(),
         });
@@ -110,23 +110,41 @@ impl LoadedEncoder {
         read_logits(self.model.masked_lm_head(features)?)
     }
 
+    /// The text with the token `id` in place of the mask at `position`, joined to the token before it
+    /// as the tokenizer joins them: a continuation (`##ing`) has no space before it.
     fn prediction(
         &self,
         id: u32,
         probability: f64,
         text: &str,
-        bytes: Range<usize>,
+        (row, position): (&Encoding, usize),
     ) -> MaskPrediction {
-        let token = self.inputs.tokenizer().decode(&[id]).trim().to_string();
-        // `##ing` continues the word before it.
-        let word = token.strip_prefix("##").unwrap_or(&token);
+        let tokenizer = self.inputs.tokenizer();
+        let bytes = bytes(row, position);
         let before = text.get(..bytes.start).unwrap_or_default();
         let after = text.get(bytes.end..).unwrap_or_default();
-        // Byte-level tokenizers swallow the space before `<mask>`; restore it.
+        // Some masks swallow the space before them.
         let mask = text.get(bytes).unwrap_or_default();
-        let space = &mask[..mask.len() - mask.trim_start().len()];
+        let (spaced, _) = mask.split_at(mask.len() - mask.trim_start().len());
+        let written = tokenizer.decode(&[id]);
+        let token = written.trim().to_owned();
+        let previous = position
+            .checked_sub(1)
+            .filter(|&at| row.origins.get(at).is_some_and(Option::is_some));
+        let previous = previous.and_then(|at| row.ids.get(at)).copied();
+        let joined = previous.and_then(|previous| {
+            let both = tokenizer.decode(&[previous, id]);
+            both.strip_prefix(&tokenizer.decode(&[previous]))
+                .map(str::to_owned)
+        });
+        let text = match joined {
+            Some(new) if !new.starts_with(char::is_whitespace) => {
+                format!("{}{new}{after}", before.trim_end())
+            }
+            _ => format!("{before}{spaced}{token}{after}"),
+        };
         MaskPrediction {
-            text: format!("{before}{space}{word}{after}"),
+            text,
             token,
             id,
             probability,

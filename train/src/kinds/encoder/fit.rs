@@ -91,6 +91,14 @@ pub(super) fn fit<'a>(
             config.max_length()
         )));
     }
+    if let Some(length) = tokenizer.settings().max_length
+        && data.max_length > length
+    {
+        return Err(TrainError::Mismatch(format!(
+            "data.max_length is {}, but the tokenizer's model_max_length is {length}; shorten it",
+            data.max_length
+        )));
+    }
     Ok(EncoderBundle {
         config,
         tokenizer,
@@ -142,8 +150,6 @@ pub(super) fn sequences(
     data: &EncoderDataRecipe,
     encoder: &EncoderBundle,
 ) -> Result<InputBuilder, TrainError> {
-    Ok(InputBuilder::new(
-        encoder.tokenizer.clone(),
-        data.max_length,
-    )?)
+    let builder = InputBuilder::new(encoder.tokenizer.clone(), data.max_length)?;
+    Ok(builder.with_rows(encoder.config.vocab_size()))
 }

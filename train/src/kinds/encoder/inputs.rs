@@ -3,22 +3,37 @@
 use burn::tensor::Device;
 use tinderbox_data::text::Tokenizer;
 use tinderbox_data::text::encoder::EncoderBatch;
+#[cfg(doc)]
+use tinderbox_data::text::encoder::InputBuilder;
 use tinderbox_model_transformer::{EncoderInput, TextEncoderConfig};
 
 use crate::TrainError;
 
-/// Checks that the model has an embedding for every token.
+/// Checks that tokenizer and model belong together. A tokenizer may have more tokens than the model
+/// has embeddings, as long as none of them occurs (see [`InputBuilder::with_rows`]).
 ///
 /// # Errors
-/// The tokenizer has more tokens than the model.
+/// The tokens around texts have no embedding, or a token type has none.
 pub fn check_tokens(tokenizer: &Tokenizer, config: &TextEncoderConfig) -> Result<(), TrainError> {
-    let (tokens, known) = (tokenizer.vocab_size(), config.vocab_size());
-    if tokens <= known {
-        return Ok(());
+    let around = tokenizer.encode_prompt("")?;
+    let wrong = |reason: String| {
+        TrainError::Mismatch(format!(
+            "tokenizer and model do not belong together: {reason}"
+        ))
+    };
+    tokenizer
+        .check_rows(&around, config.vocab_size())
+        .map_err(|error| wrong(error.to_string()))?;
+    let (largest, types) = (
+        tokenizer.max_token_type() as usize,
+        config.type_vocab_size(),
+    );
+    if types > 1 && largest >= types {
+        return Err(wrong(format!(
+            "the token type {largest} is beyond the model's {types}"
+        )));
     }
-    Err(TrainError::Mismatch(format!(
-        "the tokenizer has {tokens} tokens, but the model has a vocabulary of {known}: they do not belong together"
-    )))
+    Ok(())
 }
 
 /// Puts a batch on the device, as an encoder of this configuration takes it.

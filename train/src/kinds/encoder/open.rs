@@ -136,7 +136,7 @@ impl OpenOptions {
         let length = data.max_length.min(config.max_length());
         Ok(LoadedEncoder {
             model,
-            inputs: InputBuilder::new(tokenizer, length)?,
+            inputs: InputBuilder::new(tokenizer, length)?.with_rows(config.vocab_size()),
             config,
             labels,
             can_be_impossible,
@@ -180,12 +180,14 @@ fn open_folder(folder: &Path, device: &Device) -> Result<LoadedEncoder, TrainErr
         }
     }
     check_tokens(&tokenizer, &config)?;
+    let limit = tokenizer.settings().max_length;
+    length = limit.map_or(length, |limit| limit.min(length));
     let (activation, prompt) = match cross {
         Some(cross) => (Some(cross.activation), cross.prompt),
         None => (None, String::new()),
     };
     Ok(LoadedEncoder {
-        inputs: InputBuilder::new(tokenizer, length)?,
+        inputs: InputBuilder::new(tokenizer, length)?.with_rows(config.vocab_size()),
         activation,
         prompt,
         config,

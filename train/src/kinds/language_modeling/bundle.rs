@@ -6,7 +6,7 @@ use tinderbox_data::text::Tokenizer;
 use super::model::LanguageModelConfig;
 use super::recipe::LanguageDataRecipe;
 use crate::TrainError;
-use crate::run::{Bundle, MODEL_CONFIG, RunDir, TOKENIZER};
+use crate::run::{Bundle, MODEL_CONFIG, RunDir, TOKENIZER, TOKENIZER_CONFIG};
 
 /// Configuration and tokenizer of a trained language model.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ pub(super) fn check_tokens(found: &Tokenizer, recorded: &Tokenizer) -> Result<()
 }
 
 impl Bundle for LanguageBundle {
-    const FILES: &'static [&'static str] = &[MODEL_CONFIG, TOKENIZER, GENERATION];
+    const FILES: &'static [&'static str] = &[MODEL_CONFIG, TOKENIZER, TOKENIZER_CONFIG, GENERATION];
 
     fn write(&self, run: &RunDir) -> Result<(), TrainError> {
         run.write_json(MODEL_CONFIG, &self.config)?;
@@ -67,7 +67,7 @@ impl Bundle for LanguageBundle {
             .validate()
             .map_err(|error| TrainError::corrupt(&run.path().join(MODEL_CONFIG), error))?;
         Ok(Self {
-            tokenizer: run.read_tokenizer(usize::MAX)?,
+            tokenizer: run.read_tokenizer()?,
             ends: match run.path().join(GENERATION).is_file() {
                 true => Some(run.read_json::<Generation>(GENERATION)?.eos_token_id),
                 false => None,

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use serde::Serialize;
+use tinderbox_data::text::chat::Conversation;
 use tinderbox_generate::{Choice, GenerateError, PredictError, Sampler, Sampling, generate};
 
 use super::open::LoadedLanguageModel;
@@ -153,6 +154,35 @@ impl LoadedLanguageModel {
         options: &GenerateOptions,
         show: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generated, TrainError> {
+        let ids = self.prompt_tokens(prompt)?;
+        self.continue_with(&ids, options, show)
+    }
+
+    /// Answers a conversation, as [`generate_with`](Self::generate_with). The prompt is what the
+    /// chat template of the model's folder makes of it
+    /// ([`Tokenizer::chat_prompt`](tinderbox_data::text::Tokenizer::chat_prompt)).
+    ///
+    /// # Errors
+    /// As [`generate`](Self::generate); the folder has no chat template, or it does not allow such
+    /// a conversation.
+    pub fn chat_with(
+        &self,
+        conversation: &Conversation,
+        options: &GenerateOptions,
+        show: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Generated, TrainError> {
+        let prompt = self.tokenizer.chat_prompt(conversation)?;
+        let ids = self.tokenizer.encode(&prompt)?;
+        self.tokenizer.check_rows(&ids, self.model.vocab_size())?;
+        self.continue_with(&ids, options, show)
+    }
+
+    fn continue_with(
+        &self,
+        ids: &[u32],
+        options: &GenerateOptions,
+        show: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Generated, TrainError> {
         if let Some(defaults) = &self.defaults {
             defaults.check(options.sampling.temperature == 0.0)?;
         }
@@ -160,17 +190,16 @@ impl LoadedLanguageModel {
         let sampler = sampler.for_sample(options.sample);
         let stops = options.stop.iter().filter(|stop| !stop.is_empty());
         let stops: Vec<String> = stops.cloned().collect();
-        let ids = self.prompt_tokens(prompt)?;
         let mut pieces = self.tokenizer.decode_stream();
         // The decoder needs the prompt, for the space that may follow it.
-        for &id in &ids {
+        for &id in ids {
             pieces.push(id);
         }
         let predictor = Predictor::new(&self.model);
         let mut text = StopText::new(&stops);
         let mut tokens = Vec::new();
         let mut finish_reason = FinishReason::Length;
-        for choice in generate(predictor, &ids, sampler).take(options.max_tokens) {
+        for choice in generate(predictor, ids, sampler).take(options.max_tokens) {
             let choice = choice.map_err(from_generate)?;
             tokens.push(self.token(choice));
             if self.ends_text(choice.token) {
@@ -201,20 +230,23 @@ impl LoadedLanguageModel {
         })
     }
 
-    /// Tokens of a prompt as in training: after the token that begins a text, if the tokenizer has
-    /// one. An empty prompt begins after the end of another text, or at a new line.
+    /// Tokens of a prompt, framed as its tokenizer says. A text without any begins with the token
+    /// that begins a text, after the end of another text, or at a new line.
     fn prompt_tokens(&self, prompt: &str) -> Result<Vec<u32>, TrainError> {
         let tokenizer = &self.tokenizer;
-        let mut ids: Vec<u32> = tokenizer.beginning_of_text().into_iter().collect();
-        let encoded = tokenizer.encode(prompt);
-        ids.extend(encoded.map_err(|error| TrainError::Usage(format!("the prompt: {error}")))?);
+        let encoded = tokenizer.encode_prompt(prompt);
+        let wrong = |error| TrainError::Usage(format!("the prompt: {error}"));
+        let mut ids = encoded.map_err(wrong)?;
         if ids.is_empty() {
-            let start = tokenizer.end_of_text().or(tokenizer.id("\n"));
-            ids.push(start.ok_or_else(|| {
+            let start = tokenizer.beginning_of_text().or(tokenizer.end_of_text());
+            ids.push(start.or(tokenizer.id("\n")).ok_or_else(|| {
                 let reason = "this model needs a prompt: it has no token that begins a text";
                 TrainError::Usage(reason.into())
             })?);
         }
+        tokenizer
+            .check_rows(&ids, self.model.vocab_size())
+            .map_err(wrong)?;
         Ok(ids)
     }
 

@@ -72,8 +72,7 @@ impl LoadedLanguageModel {
 /// ```
 ///
 /// # Errors
-/// `path` is none of them, a file is missing or damaged, or tokenizer and model do not belong
-/// together.
+/// `path` is none of them, or a file is missing or damaged.
 pub fn open(path: impl AsRef<Path>, device: &Device) -> Result<LoadedLanguageModel, TrainError> {
     OpenOptions::default().open(path, device)
 }

@@ -1,5 +1,6 @@
 //! Truncation and windows.
 
+use crate::text::tokenizer::Side;
 use std::ops::Range;
 
 /// Tokens kept of each text of a pair so that they sum to at most `room`: the longer one is cut
@@ -19,15 +20,23 @@ pub(super) fn longest_first(lengths: [usize; 2], room: usize) -> [usize; 2] {
 }
 
 /// Windows of at most `room` over `length` tokens; neighbours share `stride` tokens, fewer than
-/// `room`. At least one window, which may be empty.
+/// `room`. At least one window, which may be empty. The first begins where the text does or, if
+/// texts lose tokens on the left, ends where it does.
 pub(super) fn windows(
     length: usize,
     room: usize,
     stride: usize,
+    side: Side,
 ) -> impl Iterator<Item = Range<usize>> {
     let step = room.saturating_sub(stride).max(1);
     let more = length.saturating_sub(room).div_ceil(step);
-    (0..=more).map(move |number| number * step..(number * step + room).min(length))
+    (0..=more).map(move |number| {
+        let (start, end) = (number * step, (number * step + room).min(length));
+        match side {
+            Side::Right => start..end,
+            Side::Left => length - end..length - start,
+        }
+    })
 }
 
 #[cfg(test)]
@@ -48,19 +57,22 @@ mod tests {
 
     #[test]
     fn windows_overlap_by_the_stride() {
-        let of = |length, room, stride| windows(length, room, stride).collect::<Vec<_>>();
+        let of =
+            |length, room, stride| windows(length, room, stride, Side::Right).collect::<Vec<_>>();
         assert_eq!(of(0, 5, 2), vec![0..0; 1]);
         assert_eq!(of(5, 5, 2), vec![0..5; 1]);
         assert_eq!(of(6, 5, 2), [0..5, 3..6]);
         assert_eq!(of(9, 5, 2), [0..5, 3..8, 6..9]);
         assert_eq!(of(4, 2, 0), [0..2, 2..4]);
+        let left: Vec<_> = windows(9, 5, 2, Side::Left).collect();
+        assert_eq!(left, [4..9, 1..6, 0..3]);
     }
 
     proptest! {
         #[test]
         fn windows_cover_everything(length in 0usize..60, room in 1usize..9, stride in 0usize..8) {
             prop_assume!(stride < room);
-            let windows: Vec<_> = windows(length, room, stride).collect();
+            let windows: Vec<_> = windows(length, room, stride, Side::Right).collect();
             prop_assert_eq!(windows[0].start, 0);
             prop_assert_eq!(windows[windows.len() - 1].end, length);
             for pair in windows.windows(2) {

@@ -28,7 +28,7 @@ impl InputBuilder {
         let pieces = self.pieces_of_words(words)?;
         let kept = pieces.len().min(self.capacity(false));
         let truncated = pieces.len() - kept;
-        Ok(self.row(pieces.get(..kept).unwrap_or_default(), None, truncated))
+        self.row(self.kept(&pieces, kept), None, truncated)
     }
 
     /// As [`encode_words`](Self::encode_words), in overlapping rows as
@@ -82,17 +82,17 @@ impl InputBuilder {
         };
         let row = |window: Range<usize>| {
             let mut numbers = window.clone();
-            let encoding = self.row(pieces.get(window).unwrap_or_default(), None, 0);
+            let encoding = self.row(pieces.get(window).unwrap_or_default(), None, 0)?;
             let origins = encoding.origins.iter();
             let places = origins.map(|origin| origin.as_ref().and_then(|_| numbers.next()));
             let first_tokens = places.map(|place| place.and_then(begins)).collect();
-            WordRow {
+            Ok(WordRow {
                 encoding,
                 first_tokens,
-            }
+            })
         };
-        Ok(truncation::windows(pieces.len(), room, stride)
+        truncation::windows(pieces.len(), room, stride, self.0.special.side)
             .map(row)
-            .collect())
+            .collect()
     }
 }

@@ -1,16 +1,16 @@
 //! Writes shards incrementally, in little memory.
 
-use super::TOKENIZER;
 use super::header::{self, BLOCK, Header};
 use super::manifest::{self, Manifest, ShardFile, SplitFiles};
 use super::shard::file_sha256;
+use super::{TOKENIZER, TOKENIZER_CONFIG};
 use crate::Split;
 use crate::error::DataError;
 use crate::files;
 use crate::text::Tokenizer;
 use sha2::{Digest, Sha256};
 use std::fs;
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::io::{BufWriter, ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -25,6 +25,20 @@ pub struct TokenShardWriter {
     /// SHA-256 of `tokenizer.json`.
     tokenizer: [u8; header::DIGEST],
     splits: [SplitWriter; 3],
+}
+
+/// Writes the tokenizer's settings beside it, or removes those of an interrupted writer.
+fn write_settings(folder: &Path, tokenizer: &Tokenizer) -> Result<(), DataError> {
+    let path = folder.join(TOKENIZER_CONFIG);
+    if let Some(config) = tokenizer.config_json() {
+        return manifest::write_text(&path, &format!("{:#}\n", serde_json::Value::from(config)));
+    }
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(DataError::io("remove", &path)(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Summary of what was written.
@@ -68,6 +82,7 @@ impl TokenShardWriter {
         fs::create_dir_all(folder).map_err(DataError::io("write", folder))?;
         let json = tokenizer.to_json();
         manifest::write_text(&folder.join(TOKENIZER), &json)?;
+        write_settings(folder, tokenizer)?;
         Ok(Self {
             folder: folder.to_path_buf(),
             shard_tokens,
