@@ -6,27 +6,35 @@ networks, and what transformers and sentence-transformers make of them.
     expected.json    cases: `base`, `files` (JSON files put into a copy of it; null removes one, and an object changes the
                      entries of a file that is there), `arguments` of the command line, and
                      `vectors` of the texts by `embed` or `scores` in the order of the labels by `predict`
+                     `measures`: `data`, a file and its text, and the `metrics` of the folder on it by `eval`
 """
 
 import json
 import os
+import random
 import shutil
 import tempfile
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import numpy
 import torch
 import transformers
 from safetensors.torch import save_file
+from scipy.stats import pearsonr, spearmanr
 from sentence_transformers import CrossEncoder, SentenceTransformer
+from seqeval.metrics import f1_score as entity_f1
+from sklearn.metrics import accuracy_score, f1_score
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     AutoModel,
     AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
     AutoTokenizer,
     BertConfig,
     BertForSequenceClassification,
+    BertForTokenClassification,
     BertModel,
     MPNetConfig,
     MPNetModel,
@@ -39,6 +47,7 @@ FIXTURES = Path(__file__).resolve().parent.parent / "cli/tests/fixtures/encoders
 WORDS = "the cat sat on a mat and dog ran to hill red fox The Fox".split()
 TEXTS = ["The cat sat", "a red Fox ran to the hill and the dog sat on a mat", "dog"]
 PAIRS = ["a dog", "the mat", "the cat ran"]
+TAGS = ["I-PER", "O", "B-PER"]
 SIZES = dict(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=12, max_position_embeddings=24)
 BERT = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -81,6 +90,8 @@ def bases() -> None:
     base("sentence", BertModel(BertConfig(vocab_size=size, **SIZES)), BERT)
     base("three", BertForSequenceClassification(BertConfig(vocab_size=size, num_labels=3, **SIZES)), BERT)
     base("one", BertForSequenceClassification(BertConfig(vocab_size=size, num_labels=1, **SIZES)), BERT)
+    tags = dict(enumerate(TAGS))
+    base("tags", BertForTokenClassification(BertConfig(vocab_size=size, id2label=tags, **SIZES)), BERT)
     # The configuration's padding token is the tokenizer's <s>.
     roberta = RobertaConfig(vocab_size=size, type_vocab_size=1, pad_token_id=1, **SIZES)
     base("roberta", RobertaModel(roberta), fairseq)
@@ -233,6 +244,68 @@ def cases():
         yield case(f"classifier {number}", base, files, [], scores=lambda folder: scores(folder, is_cross))
 
 
+# Data to measure a folder on.
+
+
+def measures():
+    rng = random.Random(3)
+    texts = [" ".join(rng.choices(WORDS, k=rng.randrange(2, 9))) for _ in range(24)]
+    numbers = [round(rng.uniform(0, 5), 3) for _ in texts]
+    labels = ["cat", "Dog", "fox"]
+    chosen = [rng.choice(labels) for _ in texts]
+    sets = [[label for label in labels if rng.random() < 0.5] for _ in texts]
+    words = [text.split() for text in texts]
+    tags = [[rng.choice(TAGS) for _ in row] for row in words]
+    names = dict(id2label={"0": "fox", "1": "CAT", "2": "dog"}, label2id={})
+    order = ["fox", "cat", "Dog"]
+    several = {"config.json": dict(problem_type="multi_label_classification", **names)}
+
+    tsv = lambda values: "sentence\tlabel\n" + "".join(f"{a}\t{b}\n" for a, b in zip(texts, values))
+    lists = "".join(json.dumps(dict(text=text, label=labels)) + "\n" for text, labels in zip(texts, sets))
+    columns = "text," + ",".join(labels) + "\n"
+    columns += "".join(f"{text}," + ",".join(str(int(one in row)) for one in labels) + "\n" for text, row in zip(texts, sets))
+    conll = "\n".join("".join(f"{word} {tag}\n" for word, tag in zip(*row)) for row in zip(words, tags))
+
+    def logits(folder: Path, kind=AutoModelForSequenceClassification) -> list:
+        names, model = AutoTokenizer.from_pretrained(folder), kind.from_pretrained(folder, dtype=torch.float32).eval()
+        with torch.no_grad():
+            return [model(**names(text, return_tensors="pt")).logits[0] for text in texts]
+
+    def of_numbers(folder: Path) -> dict:
+        said = torch.cat(logits(folder)).double().numpy()
+        loss = float(((said - numpy.array(numbers)) ** 2).mean())
+        return dict(loss=loss, pearson=float(pearsonr(said, numbers)[0]), spearman=float(spearmanr(said, numbers)[0]))
+
+    def of_classes(folder: Path) -> dict:
+        said, right = torch.stack(logits(folder)), torch.tensor([order.index(label) for label in chosen])
+        best = said.argmax(-1)
+        loss = torch.nn.functional.cross_entropy(said, right).item()
+        return dict(loss=loss, accuracy=accuracy_score(right, best), f1=f1_score(right, best, average="macro"))
+
+    def of_sets(folder: Path) -> dict:
+        said, right = torch.stack(logits(folder)), torch.tensor([[int(one in row) for one in order] for row in sets])
+        best = (said > 0).int()
+        f1 = lambda average: float(f1_score(right, best, average=average, zero_division=0))
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(said, right.float()).item()
+        return dict(loss=loss, accuracy=accuracy_score(right, best), f1=f1("micro"), f1_macro=f1("macro"))
+
+    def of_tags(folder: Path) -> dict:
+        said = [[TAGS[place] for place in row[1:-1].argmax(-1)] for row in logits(folder, AutoModelForTokenClassification)]
+        return dict(accuracy=accuracy_score(sum(tags, []), sum(said, [])), f1=float(entity_f1(tags, said)))
+
+    regression = {"config.json": dict(problem_type="regression")}
+    by_columns = ["--set", f"data.columns.labels={json.dumps(labels)}"]
+    for name, base, files, data, arguments, metrics in [
+        ("numbers", "one", regression, ["numbers.tsv", tsv(numbers)], [], of_numbers),
+        ("numbers without a problem type", "one", {}, ["numbers.tsv", tsv(numbers)], [], of_numbers),
+        ("classes", "three", {"config.json": names}, ["classes.tsv", tsv(chosen)], [], of_classes),
+        ("lists of labels", "three", several, ["lists.jsonl", lists], [], of_sets),
+        ("columns of labels", "three", several, ["columns.csv", columns], by_columns, of_sets),
+        ("tags", "tags", {}, ["tags.conll", conll], [], of_tags),
+    ]:
+        yield case(name, base, files, arguments, metrics=metrics) | dict(data=data)
+
+
 def main() -> None:
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
@@ -241,8 +314,9 @@ def main() -> None:
     FIXTURES.mkdir(parents=True)
     bases()
     made = [json.dumps(one) for one in cases()]
+    measured = [json.dumps(one) for one in measures()]
     head = f'"texts": {json.dumps(TEXTS)}, "pairs": {json.dumps(PAIRS)}'
-    (FIXTURES / "expected.json").write_text("{" + head + ', "cases": [\n' + ",\n".join(made) + "\n]}\n")
+    (FIXTURES / "expected.json").write_text("{" + head + ', "cases": [\n' + ",\n".join(made) + '\n], "measures": [\n' + ",\n".join(measured) + "\n]}\n")
     print(f"{len(made)} cases, {sum(path.stat().st_size for path in FIXTURES.rglob('*') if path.is_file())} bytes")
 
 

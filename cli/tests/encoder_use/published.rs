@@ -18,6 +18,7 @@ struct Expected {
     texts: Vec<String>,
     pairs: Vec<String>,
     cases: Vec<Case>,
+    measures: Vec<Case>,
 }
 
 #[derive(Deserialize)]
@@ -29,6 +30,11 @@ struct Case {
     vectors: Option<Vec<Vec<f64>>>,
     /// Scores in the order of the labels.
     scores: Option<Vec<Vec<f64>>>,
+    /// Name and text of a file to measure the folder on, and what comes out.
+    #[serde(default)]
+    data: Vec<String>,
+    #[serde(default)]
+    metrics: BTreeMap<String, f64>,
 }
 
 fn fixtures() -> PathBuf {
@@ -168,6 +174,76 @@ fn by_label(line: &Value, id2label: &Value) -> Vec<f64> {
             class.unwrap()["probability"].as_f64().unwrap()
         })
         .collect()
+}
+
+fn assert_metrics(case: &Case, got: &Value) {
+    assert!(!case.metrics.is_empty());
+    for (name, expected) in &case.metrics {
+        let got = got[name].as_f64().unwrap();
+        let difference = (got - expected).abs();
+        assert!(difference < TOLERANCE, "{} {name}: {got}", case.name);
+    }
+}
+
+#[test]
+fn published_folders_are_measured_as_by_the_reference() {
+    for case in &expected().measures {
+        let folder = folder(case);
+        let data = folder.path().join(&case.data[0]);
+        fs::write(&data, &case.data[1]).unwrap();
+        let mut arguments = vec!["--data", data.to_str().unwrap(), "--json"];
+        arguments.extend(case.arguments.iter().map(String::as_str));
+        let (out, _) = shown(run("eval", folder.path(), &arguments));
+        let report: Value = serde_json::from_str(&out).unwrap();
+        assert_metrics(case, &report["metrics"]);
+        // Nothing is written.
+        assert!(!folder.path().join("eval-validation.json").exists());
+    }
+}
+
+/// With a learning rate of almost 0, training leaves the head as it was: numbers, classes and sets of
+/// labels are scored as the published folder scores them.
+#[test]
+fn training_keeps_the_rows_of_labels_with_the_same_name() {
+    for case in &expected().measures {
+        let source = match case.base.as_str() {
+            "tags" => "tagged",
+            _ => "labelled",
+        };
+        let folder = folder(case);
+        let data = folder.path().join("data");
+        fs::create_dir(&data).unwrap();
+        let extension = case.data[0].split('.').next_back().unwrap();
+        for split in ["train", "dev"] {
+            fs::write(data.join(format!("{split}.{extension}")), &case.data[1]).unwrap();
+        }
+        let run_dir = folder.path().join("run");
+        let mut command = crate::common::tinderbox();
+        command
+            .args(["train", "sst2", "--ui", "plain", "--run-dir"])
+            .arg(&run_dir);
+        command.arg("--data").arg(&data).args(&case.arguments);
+        for set in [
+            format!("model.weights='{}'", folder.path().display()),
+            format!("data.source={source}"),
+            "data.max_length=24".into(),
+            "train.epochs=1".into(),
+            "train.batch_size=8".into(),
+            "optimizer.learning_rate=1e-12".into(),
+        ] {
+            command.args(["--set", &set]);
+        }
+        let (out, error) = shown(command);
+        let records = fs::read_to_string(run_dir.join("metrics.jsonl")).unwrap();
+        let last = records
+            .lines()
+            .rfind(|line| line.contains("\"validation\""));
+        let last: Value = serde_json::from_str(last.unwrap()).unwrap();
+        assert_metrics(case, &last["values"]);
+        if case.base != "one" {
+            assert!((out + &error).contains("3 of 3 labels"), "{}", case.name);
+        }
+    }
 }
 
 #[test]
