@@ -57,7 +57,6 @@ pub struct EncoderDataRecipe {
     pub columns: Columns,
     /// Tables: meaning of the labels. By default numbers with fractions are for regression, lists of
     /// labels for multi-label classification, all else are classes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub problem_type: Option<ProblemType>,
     /// Tagged words: numbers of the columns.
     pub tag_columns: TagColumns,

@@ -25,7 +25,6 @@ pub struct Columns {
     /// numbers, counted from 0.
     pub header: bool,
     /// Columns of labels that do not exclude each other, with 0 and 1 in each.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
 }
 
