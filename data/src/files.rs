@@ -1,13 +1,61 @@
-//! Atomic writes, and positioned reads.
+//! Reads with a limit, atomic writes, and positioned reads.
 
 use crate::error::DataError;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Component, Path};
 use tempfile::{Builder, NamedTempFile};
 
 /// Prefix of unfinished files: hidden, so that they are not mistaken for data.
 pub(crate) const UNFINISHED: &str = ".tmp-";
+
+/// Limit of files that describe something: settings, labels, lists of classes. The largest ones
+/// published have a few megabytes.
+pub const MAX_METADATA: u64 = 64 << 20;
+/// Limit of tokenizers; the largest ones published have 35 MB.
+pub const MAX_TOKENIZER: u64 = 1 << 30;
+
+/// Reads a whole file of at most `limit` bytes. Only small files are meant to be read whole, and a
+/// file of another kind under the name of one is often large.
+///
+/// # Errors
+/// If it cannot be read, or is larger; the message has its size and the limit.
+pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
+    let file = File::open(path).map_err(DataError::io("read", path))?;
+    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    if size > limit {
+        return Err(too_large(path, &format!("{size} bytes"), limit));
+    }
+    read_all_limited(file, limit)
+        .map_err(DataError::io("read", path))?
+        .ok_or_else(|| too_large(path, "more", limit))
+}
+
+/// As [`read_limited`], for text.
+///
+/// # Errors
+/// As [`read_limited`], and if it is not UTF-8.
+pub fn read_text_limited(path: &Path, limit: u64) -> Result<String, DataError> {
+    String::from_utf8(read_limited(path, limit)?)
+        .map_err(|_| DataError::file(path, "is not a text file in UTF-8"))
+}
+
+/// Reads everything, unless it is more than `limit` bytes.
+pub(crate) fn read_all_limited(reader: impl Read, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    reader
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= limit).then_some(bytes))
+}
+
+/// The error of a file that is larger than files of its kind may be.
+pub(crate) fn too_large(path: &Path, size: &str, limit: u64) -> DataError {
+    DataError::file(
+        path,
+        format!("has {size}, and a file of this kind is read up to {limit} bytes"),
+    )
+}
 
 /// Creates a temporary file beside `path`, which [`finish`] renames to `path`. Deleted on drop.
 pub(crate) fn begin(path: &Path) -> Result<NamedTempFile, DataError> {
@@ -97,6 +145,7 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -108,5 +157,31 @@ mod tests {
         for beyond in ["", ".", "..", "../a.tar", "train/../../a.tar", "/a.tar"] {
             assert!(!stays_within(beyond), "{beyond}");
         }
+    }
+
+    #[test]
+    fn a_file_above_the_limit_is_refused_with_its_size_and_the_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("labels.json");
+        std::fs::write(&path, "[\"a\"]").unwrap();
+        assert_eq!(read_text_limited(&path, 5).unwrap(), "[\"a\"]");
+        let error = read_limited(&path, 4).unwrap_err().to_string();
+        assert!(
+            error.ends_with(
+                "labels.json: has 5 bytes, and a file of this kind is read up to 4 bytes"
+            ),
+            "{error}"
+        );
+        assert!(read_text_limited(&folder.path().join("none"), 4).is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_never_ends_is_refused() {
+        let error = read_limited(Path::new("/dev/zero"), 1000).unwrap_err();
+        assert!(
+            error.to_string().contains("read up to 1000 bytes"),
+            "{error}"
+        );
     }
 }

@@ -80,9 +80,10 @@
 //!
 //! Functions return [`DataError`], whose message names the file, line or record, and what to do.
 
+mod budget;
 pub mod download;
 pub mod error;
-mod files;
+pub mod files;
 mod fingerprint;
 pub mod guard;
 pub mod image;

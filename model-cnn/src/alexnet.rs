@@ -83,14 +83,25 @@ impl AlexNetConfig {
     /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero, or a dropout that is not a probability.
+    /// Names the first option that is out of range, or a dropout that is not a probability.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_nonzero("in_channels", self.in_channels)?;
+        ConfigError::require_classes("num_classes", self.num_classes)?;
+        ConfigError::require_channels("in_channels", self.in_channels)?;
         for channels in self.channels {
-            ConfigError::require_nonzero("channels", channels)?;
+            ConfigError::require_channels("channels", channels)?;
         }
-        ConfigError::require_nonzero("hidden", self.hidden)?;
+        ConfigError::require_size("hidden", self.hidden)?;
+        ConfigError::require_parameters("hidden", self.num_weights())?;
         ConfigError::require_probability("dropout", self.dropout)
+    }
+
+    /// Elements of all weights, computed without building the network.
+    fn num_weights(&self) -> u128 {
+        let [c1, c2, c3, c4, c5] = self.channels.map(|channels| channels as u128);
+        let hidden = self.hidden as u128;
+        let convolutions = 121 * self.in_channels as u128 * c1 + 25 * c1 * c2;
+        let convolutions = convolutions + 9 * (c2 * c3 + c3 * c4 + c4 * c5);
+        convolutions + hidden * (36 * c5 + hidden + self.num_classes as u128)
     }
 
     /// Builds the network on `device` with PyTorch's default initialisation.

@@ -86,12 +86,13 @@ impl CifarResNetConfig {
     /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero, or an odd width.
+    /// Names the first option that is out of range, or an odd width.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_nonzero("in_channels", self.in_channels)?;
-        ConfigError::require_nonzero("width", self.width)?;
+        ConfigError::require_classes("num_classes", self.num_classes)?;
+        ConfigError::require_channels("in_channels", self.in_channels)?;
+        ConfigError::require_channels("width", self.width)?;
         for blocks in self.layers {
-            ConfigError::require_nonzero("layers", blocks)?;
+            ConfigError::require_layers("layers", blocks)?;
         }
         if !self.width.is_multiple_of(2) {
             let reason = format!(
@@ -100,7 +101,17 @@ impl CifarResNetConfig {
             );
             return Err(ConfigError::new("width", reason));
         }
-        Ok(())
+        ConfigError::require_parameters("width", self.num_weights())
+    }
+
+    /// Elements of the large weights, computed without building the network.
+    fn num_weights(&self) -> u128 {
+        let layer = |(index, blocks): (usize, usize)| {
+            let planes = (self.width as u128) << index;
+            18 * blocks as u128 * planes * planes
+        };
+        let layers: u128 = self.layers.into_iter().enumerate().map(layer).sum();
+        layers + (self.num_features() * self.num_classes) as u128
     }
 
     /// Builds the network on `device` with the initialisation of He et al., `N(0, 2 / fan_in)`.

@@ -92,17 +92,29 @@ impl ConvNeXtConfig {
     /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero, or a stochastic depth that is not a probability.
+    /// Names the first option that is out of range, or a stochastic depth that is not a probability.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_nonzero("in_channels", self.in_channels)?;
+        ConfigError::require_classes("num_classes", self.num_classes)?;
+        ConfigError::require_channels("in_channels", self.in_channels)?;
         for blocks in self.layers {
-            ConfigError::require_nonzero("layers", blocks)?;
+            ConfigError::require_layers("layers", blocks)?;
         }
-        ConfigError::require_nonzero("width", self.width)?;
+        ConfigError::require_channels("width", self.width)?;
+        ConfigError::require_parameters("width", self.num_weights())?;
         if !self.layer_scale.is_finite() {
             return Err(ConfigError::new("layer_scale", "must be a finite number"));
         }
         ConfigError::require_probability("stochastic_depth", self.stochastic_depth)
+    }
+
+    /// Elements of the large weights, computed without building the network.
+    fn num_weights(&self) -> u128 {
+        let stage = |(stage, blocks): (usize, usize)| {
+            let channels = (self.width as u128) << stage;
+            blocks as u128 * (8 * channels * channels + 49 * channels)
+        };
+        let stages: u128 = self.layers.into_iter().enumerate().map(stage).sum();
+        stages + (self.num_features() * self.num_classes) as u128
     }
 
     /// Builds the network on `device` with torchvision's initialisation: `N(0, 0.02^2)` for all

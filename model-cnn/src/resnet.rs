@@ -175,14 +175,15 @@ impl ResNetConfig {
     /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero, or groups in basic blocks.
+    /// Names the first option that is out of range, or groups in basic blocks.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_nonzero("in_channels", self.in_channels)?;
-        ConfigError::require_nonzero("width", self.width)?;
-        ConfigError::require_nonzero("groups", self.groups)?;
-        ConfigError::require_nonzero("width_per_group", self.width_per_group)?;
+        ConfigError::require_classes("num_classes", self.num_classes)?;
+        ConfigError::require_channels("in_channels", self.in_channels)?;
+        ConfigError::require_channels("width", self.width)?;
+        ConfigError::require_channels("groups", self.groups)?;
+        ConfigError::require_channels("width_per_group", self.width_per_group)?;
         for blocks in self.layers {
-            ConfigError::require_nonzero("layers", blocks)?;
+            ConfigError::require_layers("layers", blocks)?;
         }
         if self.block == BlockKind::Basic && (self.groups, self.width_per_group) != (1, 64) {
             let reason = "basic blocks have neither groups nor another width_per_group than 64";
@@ -192,7 +193,25 @@ impl ResNetConfig {
             let reason = "leaves the 3x3 convolutions without channels";
             return Err(ConfigError::new("width_per_group", reason));
         }
-        Ok(())
+        ConfigError::require_parameters("width", self.num_weights())
+    }
+
+    /// Elements of the large weights, computed without building the network.
+    fn num_weights(&self) -> u128 {
+        let layer = |(index, blocks): (usize, usize)| {
+            let planes = self.width << index;
+            let inner = self.inner_planes(planes) as u128;
+            let out = (planes * self.block.expansion()) as u128;
+            blocks as u128
+                * match self.block {
+                    BlockKind::Basic => 18 * out * out,
+                    BlockKind::Bottleneck => {
+                        2 * out * inner + 9 * inner * inner / self.groups as u128
+                    }
+                }
+        };
+        let layers: u128 = self.layers.into_iter().enumerate().map(layer).sum();
+        layers + (self.num_features() * self.num_classes) as u128
     }
 
     /// Channels of the 3x3 convolution in a bottleneck.

@@ -85,17 +85,28 @@ impl SimpleCnnConfig {
     /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero, or an image size that is not a multiple of 4.
+    /// Names the first option that is out of range, or an image size that is not a multiple of 4.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_nonzero("in_channels", self.in_channels)?;
-        ConfigError::require_nonzero("channels", self.channels[0])?;
-        ConfigError::require_nonzero("channels", self.channels[1])?;
-        ConfigError::require_nonzero("hidden", self.hidden)?;
+        ConfigError::require_classes("num_classes", self.num_classes)?;
+        ConfigError::require_channels("in_channels", self.in_channels)?;
+        ConfigError::require_channels("channels", self.channels[0])?;
+        ConfigError::require_channels("channels", self.channels[1])?;
+        ConfigError::require_size("hidden", self.hidden)?;
         if self.image_size == 0 || !self.image_size.is_multiple_of(STRIDE) {
             let reason = format!("must be a multiple of {STRIDE}, got {}", self.image_size);
             return Err(ConfigError::new("image_size", reason));
         }
-        Ok(())
+        ConfigError::require_channels("image_size", self.image_size)?;
+        ConfigError::require_parameters("image_size", self.num_weights())
+    }
+
+    /// Elements of all weights, computed without building the network.
+    fn num_weights(&self) -> u128 {
+        let [c1, c2] = self.channels.map(|channels| channels as u128);
+        let side = (self.image_size / STRIDE) as u128;
+        let (in_channels, hidden) = (self.in_channels as u128, self.hidden as u128);
+        let head = hidden * self.num_classes as u128;
+        9 * c1 * (in_channels + c2) + c2 * side * side * hidden + head
     }
 
     /// Builds the network on `device` with PyTorch's default initialisation.

@@ -111,11 +111,22 @@ impl SqueezeNetConfig {
     /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero, or a dropout that is not a probability.
+    /// Names the first option that is out of range, or a dropout that is not a probability.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_nonzero("in_channels", self.in_channels)?;
-        ConfigError::require_nonzero("width", self.width)?;
+        ConfigError::require_classes("num_classes", self.num_classes)?;
+        ConfigError::require_channels("in_channels", self.in_channels)?;
+        ConfigError::require_channels("width", self.width)?;
+        ConfigError::require_parameters("width", self.num_weights())?;
         ConfigError::require_probability("dropout", self.dropout)
+    }
+
+    /// Elements of the large weights, computed without building the network.
+    fn num_weights(&self) -> u128 {
+        let width = self.width as u128;
+        let fires = [1u128, 1, 2, 2, 3, 3, 4, 4].map(|factor| (factor * width).pow(2));
+        // Each squeezes at most twice its outputs, and expands four times by 1x1 and by 3x3.
+        let fires = fires.iter().map(|square| 56 * square).sum::<u128>();
+        fires + (self.num_features() * self.num_classes) as u128
     }
 
     /// Builds the network on `device` with torchvision's initialisation: `kaiming_uniform_` for

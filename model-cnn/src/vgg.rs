@@ -118,15 +118,29 @@ impl VggConfig {
     /// Checks the options.
     ///
     /// # Errors
-    /// Names the first option that is zero, or a dropout that is not a probability.
+    /// Names the first option that is out of range, or a dropout that is not a probability.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_nonzero("in_channels", self.in_channels)?;
+        ConfigError::require_classes("num_classes", self.num_classes)?;
+        ConfigError::require_channels("in_channels", self.in_channels)?;
         for convolutions in self.stages {
-            ConfigError::require_nonzero("stages", convolutions)?;
+            ConfigError::require_layers("stages", convolutions)?;
         }
-        ConfigError::require_nonzero("width", self.width)?;
-        ConfigError::require_nonzero("hidden", self.hidden)?;
+        ConfigError::require_channels("width", self.width)?;
+        ConfigError::require_size("hidden", self.hidden)?;
+        ConfigError::require_parameters("width", self.num_weights())?;
         ConfigError::require_probability("dropout", self.dropout)
+    }
+
+    /// Elements of the large weights, computed without building the network.
+    fn num_weights(&self) -> u128 {
+        let stage = |(stage, convolutions): (usize, usize)| {
+            let channels = (self.width as u128) << stage.min(3);
+            9 * convolutions as u128 * channels * channels
+        };
+        let stages: u128 = self.stages.into_iter().enumerate().map(stage).sum();
+        let hidden = self.hidden as u128;
+        let flattened = (self.width * 8 * MAP_SIZE * MAP_SIZE) as u128;
+        stages + hidden * (flattened + hidden + self.num_classes as u128)
     }
 
     /// Builds the network on `device` with torchvision's initialisation: `kaiming_normal_` for

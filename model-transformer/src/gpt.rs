@@ -144,6 +144,7 @@ impl GptConfig {
         ConfigError::require_size("n_inner", self.inner())?;
         ConfigError::require_size("n_head", self.n_head)?;
         ConfigError::require_layers("n_layer", self.n_layer)?;
+        ConfigError::require_parameters("n_embd", self.num_parameters() as u128)?;
         ConfigError::require_multiple("n_embd", self.n_embd, ("n_head", self.n_head))?;
         ConfigError::require_dropout("embd_pdrop", self.embd_pdrop)?;
         ConfigError::require_dropout("attn_pdrop", self.attn_pdrop)?;

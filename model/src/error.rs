@@ -14,6 +14,10 @@ const MAX_LAYERS: usize = 1000;
 /// Upper limit on widths, vocabularies and context lengths, so that a product of a few of them
 /// cannot overflow.
 const MAX_SIZE: usize = 1 << 24;
+/// Upper limit on the channels of a convolution and on image sizes, whose squares are multiplied.
+const MAX_CHANNELS: usize = 1 << 16;
+/// Upper limit on parameters, a tebibyte of them: more than the largest model of any table has.
+const MAX_PARAMETERS: u128 = 1 << 38;
 
 impl ConfigError {
     /// The error of `option`.
@@ -47,6 +51,39 @@ impl ConfigError {
     /// If `value` is out of range.
     pub fn require_size(option: &'static str, value: usize) -> Result<(), Self> {
         Self::require_within(option, value, MAX_SIZE)
+    }
+
+    /// Requires a number of channels, or a height and width in pixels: 1 to 65,536.
+    ///
+    /// # Errors
+    /// If `value` is out of range.
+    pub fn require_channels(option: &'static str, value: usize) -> Result<(), Self> {
+        Self::require_within(option, value, MAX_CHANNELS)
+    }
+
+    /// Requires a number of classes: 0, for a network without a head, to 2^24.
+    ///
+    /// # Errors
+    /// If `value` is out of range.
+    pub fn require_classes(option: &'static str, value: usize) -> Result<(), Self> {
+        Self::require_within(option, value.max(1), MAX_SIZE)
+    }
+
+    /// Requires that the options together make at most 2^38 parameters, so that no size computed
+    /// from them wraps around. `option` is the one that counts most.
+    ///
+    /// # Errors
+    /// If there are more; the message has the number of bytes that they would take.
+    pub fn require_parameters(option: &'static str, parameters: u128) -> Result<(), Self> {
+        if parameters <= MAX_PARAMETERS {
+            return Ok(());
+        }
+        let reason = format!(
+            "with the other options it makes {parameters} parameters, which take {} bytes; at most {MAX_PARAMETERS} \
+             are possible",
+            parameters.saturating_mul(size_of::<f32>() as u128)
+        );
+        Err(Self::new(option, reason))
     }
 
     fn require_within(option: &'static str, value: usize, max: usize) -> Result<(), Self> {

@@ -30,7 +30,9 @@ impl ModuleVisitor for Count {
             .last()
             .is_some_and(|name| name.starts_with("running_"));
         if !is_buffer {
-            self.parameters += param.lazy_shape().num_elements();
+            let shape = param.lazy_shape();
+            let elements = shape.iter().copied().fold(1, usize::saturating_mul);
+            self.parameters = self.parameters.saturating_add(elements);
         }
     }
 }

@@ -85,6 +85,18 @@ pub enum TrainError {
     /// Error of a checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// More memory than there is.
+    #[error(
+        "{what} would take {bytes} bytes, and there are {available}: smaller numbers in the recipe need less"
+    )]
+    Memory {
+        /// Phrase for what takes it.
+        what: String,
+        /// Bytes that it would take.
+        bytes: u128,
+        /// Bytes that this process can have.
+        available: u64,
+    },
     /// A picture that cannot be drawn or written.
     #[error("cannot write {}: {reason}", path.display())]
     Picture {

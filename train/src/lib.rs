@@ -35,6 +35,7 @@ pub mod device;
 mod error;
 pub mod files;
 pub mod kinds;
+pub mod memory;
 pub mod metrics;
 pub mod params;
 pub mod pretrained;

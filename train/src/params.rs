@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor};
 
-use crate::TrainError;
+use crate::{TrainError, memory};
 
 /// Flattened parameters, by name.
 pub type ByName = BTreeMap<String, Tensor<1>>;
@@ -43,7 +43,7 @@ impl ParamPath {
 /// Initialises a network on `device` with weights that are a function of `seed` alone.
 ///
 /// # Errors
-/// The error of `init`.
+/// The error of `init`; the weights do not fit into memory.
 pub fn init_model<M: Module>(
     seed: u64,
     device: &Device,
@@ -51,6 +51,7 @@ pub fn init_model<M: Module>(
 ) -> Result<M, TrainError> {
     device.seed(tinderbox_data::random::seed(seed, "init", 0));
     let model = init()?;
+    memory::require_weights(&model)?;
     // Burn draws a weight when it is first used. Reading all of them now, ordered by name, keeps
     // later random numbers independent of it.
     drop(values(&model));

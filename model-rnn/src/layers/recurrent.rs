@@ -96,16 +96,31 @@ impl RecurrentConfig {
     /// Checks the options.
     ///
     /// # Errors
-    /// Names the first size that is 0, or dropout that is not a probability below 1.
+    /// Names the first size that is out of range, or dropout that is not a probability below 1.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_nonzero("input_size", self.input_size)?;
-        ConfigError::require_nonzero("num_layers", self.hidden_sizes.len())?;
+        ConfigError::require_size("input_size", self.input_size)?;
+        ConfigError::require_layers("num_layers", self.hidden_sizes.len())?;
         for &hidden_size in &self.hidden_sizes {
-            ConfigError::require_nonzero("hidden_size", hidden_size)?;
+            ConfigError::require_size("hidden_size", hidden_size)?;
         }
+        ConfigError::require_parameters("hidden_size", self.num_weights())?;
         ConfigError::require_dropout("dropout", self.dropout)?;
         ConfigError::require_dropout("weight_drop", self.weight_drop)?;
         require_range(self.init_range)
+    }
+
+    /// Elements of all matrices with the gates of an LSTM, computed without building the layers.
+    pub(crate) fn num_weights(&self) -> u128 {
+        const GATES: u128 = 4;
+        let directions = self.directions() as u128;
+        let mut input_size = self.input_size as u128;
+        let mut weights = 0;
+        for &hidden_size in &self.hidden_sizes {
+            let hidden_size = hidden_size as u128;
+            weights += directions * GATES * hidden_size * (input_size + hidden_size);
+            input_size = hidden_size * directions;
+        }
+        weights
     }
 
     /// Builds the layers on `device`.

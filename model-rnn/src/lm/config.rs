@@ -141,13 +141,16 @@ impl RnnLmConfig {
     /// Checks the options.
     ///
     /// # Errors
-    /// Names the first size that is 0 or dropout that is not a probability below 1; `hidden_size`
+    /// Names the first size that is out of range or dropout that is not a probability below 1; `hidden_size`
     /// if the model is tied and its only layer has not `embedding_size` units.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        ConfigError::require_nonzero("vocab_size", self.vocab_size)?;
-        ConfigError::require_nonzero("embedding_size", self.embedding_size)?;
-        ConfigError::require_nonzero("hidden_size", self.hidden_size)?;
-        ConfigError::require_nonzero("num_layers", self.num_layers)?;
+        ConfigError::require_size("vocab_size", self.vocab_size)?;
+        ConfigError::require_size("embedding_size", self.embedding_size)?;
+        ConfigError::require_size("hidden_size", self.hidden_size)?;
+        ConfigError::require_layers("num_layers", self.num_layers)?;
+        let widths = self.embedding_size as u128 + self.hidden_size as u128;
+        let parameters = self.recurrent().num_weights() + self.vocab_size as u128 * widths;
+        ConfigError::require_parameters("hidden_size", parameters)?;
         ConfigError::require_dropout("dropout", self.dropout)?;
         ConfigError::require_dropout("dropout_input", self.dropout_input())?;
         ConfigError::require_dropout("dropout_hidden", self.dropout_hidden())?;

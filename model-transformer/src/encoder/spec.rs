@@ -51,7 +51,9 @@ impl Spec {
         ConfigError::require_positive("layer_norm_eps", self.epsilon)?;
         ConfigError::require_positive("initializer_range", self.std)?;
         self.validate_padding()?;
-        self.validate_labels()
+        self.validate_labels()?;
+        let parameters = self.num_parameters() as u128;
+        ConfigError::require_parameters(self.hidden.0, parameters)
     }
 
     fn validate_padding(&self) -> Result<(), ConfigError> {

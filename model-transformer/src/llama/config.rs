@@ -168,6 +168,7 @@ impl LlamaConfig {
         ConfigError::require_size("intermediate_size", self.intermediate_size)?;
         ConfigError::require_layers("num_hidden_layers", self.num_hidden_layers)?;
         self.validate_heads()?;
+        ConfigError::require_parameters("hidden_size", self.num_parameters() as u128)?;
         ConfigError::require_positive("rope_theta", self.rope_theta)?;
         if let Some(scaling) = &self.rope_scaling {
             scaling.validate()?;

@@ -67,5 +67,11 @@ fn hint(nearest: &Option<String>) -> String {
 }
 
 fn join(problems: &[String]) -> String {
-    problems.join("; ")
+    /// Maximum number of problems in a message.
+    const LISTED: usize = 20;
+    let first = problems[..problems.len().min(LISTED)].join("; ");
+    match problems.len().saturating_sub(LISTED) {
+        0 => first,
+        more => format!("{first}; and {more} more"),
+    }
 }

@@ -1,5 +1,7 @@
 //! Problems of a recipe, collected so that all of them are reported at once.
 
+use crate::memory;
+
 /// Everything that is wrong with a recipe, a sentence each, beginning with the key.
 #[derive(Debug, Default)]
 pub struct Problems(Vec<String>);
@@ -24,6 +26,25 @@ impl Problems {
     pub fn require(&mut self, holds: bool, key: &str, rule: &str) {
         if !holds {
             self.0.push(format!("{key} {rule}"));
+        }
+    }
+
+    /// Requires a count of at most `most`.
+    pub fn at_most(&mut self, key: &str, value: usize, most: usize) {
+        self.require(
+            value <= most,
+            key,
+            &format!("must be at most {most}, got {value}"),
+        );
+    }
+
+    /// Requires that as many bytes as the product of `factors` fit into memory.
+    pub fn fits(&mut self, key: &str, factors: &[usize]) {
+        if let Some(bytes) = memory::excess(factors) {
+            let available = memory::available();
+            self.0.push(format!(
+                "{key} would take {bytes} bytes, and there are {available}"
+            ));
         }
     }
 

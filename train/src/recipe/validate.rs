@@ -5,6 +5,9 @@ use super::sections::{
     DataSection, OptimizerRecipe, Recipe, ScheduleName, ScheduleRecipe, TrainRecipe,
 };
 
+/// Upper limit on the items of a batch and on the batches of a step.
+const MAX_BATCH: usize = 1 << 24;
+
 impl<D: DataSection> Recipe<D> {
     /// A sentence for every value that is out of range, beginning with its key.
     pub(super) fn problems(&self) -> Vec<String> {
@@ -123,6 +126,12 @@ fn check_train(train: &TrainRecipe, problems: &mut Problems) {
     problems.not_negative("train.ar_alpha", train.ar_alpha);
     problems.not_negative("train.tar_beta", train.tar_beta);
     problems.fraction("train.label_smoothing", train.label_smoothing);
+    problems.at_most("train.batch_size", train.batch_size, MAX_BATCH);
+    problems.at_most(
+        "train.gradient_accumulation",
+        train.gradient_accumulation,
+        MAX_BATCH,
+    );
     // Each worker is a thread with its own batches in flight.
     problems.require(
         train.workers <= 1024,

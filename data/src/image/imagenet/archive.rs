@@ -2,6 +2,7 @@
 //! `ILSVRC2012_img_train.tar` has 1,000 archives `nXXXXXXXX.tar` in 138 GB.
 
 use super::index::{Group, Span};
+use crate::budget::{BETWEEN_FILES, Budget};
 use crate::error::DataError;
 use crate::files::read_at;
 use crate::image::decode;
@@ -79,7 +80,7 @@ struct Contents {
 impl Contents {
     /// Reads the entries of the archive in `within`.
     fn read(file: &File, within: Span) -> io::Result<Self> {
-        let mut archive = Archive::new(Section::new(file, within));
+        let mut archive = Archive::new(Budget::new(Section::new(file, within), BETWEEN_FILES));
         let mut contents = Self {
             files: Vec::new(),
             end: 0,

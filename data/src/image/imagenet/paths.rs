@@ -1,6 +1,8 @@
 //! Paths of the parts of ImageNet under its root folder, in the layouts that are in common use.
 
+use crate::budget::Budget;
 use crate::error::DataError;
+use crate::files::{MAX_METADATA, read_limited};
 use flate2::read::GzDecoder;
 use std::fmt::Display;
 use std::fs::{self, File};
@@ -111,7 +113,7 @@ impl Paths {
         let Some(path) = paths.find(|path| path.is_file()) else {
             return Ok(None);
         };
-        let bytes = fs::read(&path).map_err(DataError::io("read", &path))?;
+        let bytes = read_limited(&path, MAX_METADATA)?;
         Ok(Some(Found { path, bytes }))
     }
 
@@ -132,7 +134,8 @@ impl Paths {
 
 /// Unpacks the first file called `name` from a compressed archive.
 fn unpack(archive: &Path, name: &str) -> std::io::Result<Option<Vec<u8>>> {
-    let mut archive = tar::Archive::new(GzDecoder::new(File::open(archive)?));
+    let unpacked = Budget::new(GzDecoder::new(File::open(archive)?), MAX_METADATA);
+    let mut archive = tar::Archive::new(unpacked);
     for entry in archive.entries()? {
         let mut entry = entry?;
         if entry.path()?.file_name().is_some_and(|found| found == name) {

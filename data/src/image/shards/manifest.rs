@@ -79,11 +79,10 @@ impl Manifest {
     /// Like [`read`](Self::read), but accepts the manifest of an interrupted conversion.
     pub(super) fn read_unfinished(root: &Path) -> Result<Option<Self>, DataError> {
         let path = root.join(FILE);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(DataError::io("read", &path)(error)),
-        };
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bytes = files::read_limited(&path, files::MAX_METADATA)?;
         let manifest: Self = serde_json::from_slice(&bytes).map_err(|error| {
             DataError::file(&path, format!("is not a manifest of shards: {error}"))
         })?;

@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, Place};
 use super::index::Sample;
+use crate::budget::{BETWEEN_FILES, Budget};
 use crate::error::DataError;
 use crate::image::PassedOver;
 use std::collections::HashMap;
@@ -32,7 +33,7 @@ pub(super) fn scan(path: &Path) -> Result<Scanned, DataError> {
     let mut last = String::new();
     // End of the last member, before the blocks of zeros.
     let mut end = 0;
-    let mut archive = Archive::new(&file);
+    let mut archive = Archive::new(Budget::new(&file, BETWEEN_FILES));
     let damaged = |last: &str, error: std::io::Error| {
         let after = match last {
             "" => "at its beginning".to_owned(),

@@ -16,6 +16,15 @@ pub type EncoderRecipe = Recipe<EncoderDataRecipe>;
 /// Name of the model that `model.weights`, a Hugging Face model folder, describes.
 const PRETRAINED: &str = "pretrained";
 
+/// Upper limit on the number of generated sentences, which are held in memory.
+const MAX_SENTENCES: usize = 1_000_000;
+/// Upper limit on the vocabulary of a tokenizer trained here.
+const MAX_VOCABULARY: usize = 1 << 24;
+/// Upper limit on tokens in a sequence.
+const MAX_LENGTH: usize = 1 << 20;
+/// Upper limit on the rank of adapters, beyond which they are larger than what they adapt.
+const MAX_RANK: usize = 1 << 16;
+
 /// Source of the texts, which decides the task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -210,6 +219,15 @@ fn check_sequences(data: &EncoderDataRecipe, problems: &mut Problems) {
     ] {
         problems.positive(key, value as f64);
     }
+    for (key, value) in [
+        ("data.train_size", data.train_size),
+        ("data.val_size", data.val_size),
+    ] {
+        problems.at_most(key, value, MAX_SENTENCES);
+    }
+    problems.at_most("data.vocab_size", data.vocab_size, MAX_VOCABULARY);
+    problems.at_most("data.max_length", data.max_length, MAX_LENGTH);
+    problems.at_most("data.max_answer_tokens", data.max_answer_tokens, MAX_LENGTH);
     problems.require(
         data.max_length >= 4,
         "data.max_length",
@@ -271,6 +289,7 @@ fn check_adaptation(model: &ModelRecipe, problems: &mut Problems) {
     );
     if let Some(LoraRecipe { rank, alpha, .. }) = &model.lora {
         problems.positive("model.lora.rank", *rank as f64);
+        problems.at_most("model.lora.rank", *rank, MAX_RANK);
         problems.positive("model.lora.alpha", *alpha);
     }
 }

@@ -9,6 +9,11 @@ use tinderbox_model_cnn::{ImageClassifierConfig, registry};
 use super::class_weights::ClassWeights;
 use crate::recipe::{DataSection, ModelRecipe, Problems, Recipe};
 
+/// Upper limit on the number of generated images.
+const MAX_SHAPES: usize = 10_000_000;
+/// Upper limit on the height and width of generated images.
+const MAX_SIDE: usize = 4096;
+
 /// A recipe for image classification.
 pub type ImageRecipe = Recipe<ImageDataRecipe>;
 
@@ -190,7 +195,9 @@ fn check_images(data: &ImageDataRecipe, problems: &mut Problems) {
             ("data.image_size", data.image_size),
         ] {
             problems.positive(key, value as f64);
+            problems.at_most(key, value, MAX_SHAPES);
         }
+        problems.at_most("data.image_size", data.image_size, MAX_SIDE);
     }
     for (key, transforms) in [
         ("data.train_transforms", &data.train_transforms),

@@ -14,6 +14,13 @@ use crate::recipe::{DataSection, ModelRecipe, Problems, Recipe};
 /// A recipe for language modelling.
 pub type LanguageRecipe = Recipe<LanguageDataRecipe>;
 
+/// Upper limit on the number of generated tokens, which are held in memory.
+const MAX_TOKENS: usize = 100_000_000;
+/// Upper limit on tokens in a sequence, and on streams of text.
+const MAX_LENGTH: usize = 1 << 20;
+/// Upper limit on the words of a vocabulary.
+const MAX_VOCABULARY: usize = 1 << 24;
+
 /// Source of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -206,6 +213,19 @@ fn check_text(data: &LanguageDataRecipe, model: &ModelRecipe, problems: &mut Pro
         ("data.vocab_size", data.vocab_size.unwrap_or(1)),
     ] {
         problems.positive(key, value as f64);
+    }
+    for (key, value, most) in [
+        ("data.train_size", data.train_size, MAX_TOKENS),
+        ("data.val_size", data.val_size, MAX_TOKENS),
+        ("data.sequence_length", data.sequence_length, MAX_LENGTH),
+        ("data.eval_streams", data.eval_streams, MAX_LENGTH),
+        (
+            "data.vocab_size",
+            data.vocab_size.unwrap_or(1),
+            MAX_VOCABULARY,
+        ),
+    ] {
+        problems.at_most(key, value, most);
     }
     problems.require(
         data.eval_stride.unwrap_or(1) <= data.sequence_length,

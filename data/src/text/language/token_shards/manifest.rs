@@ -4,7 +4,6 @@ use crate::Split;
 use crate::error::DataError;
 use crate::files;
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -45,16 +44,13 @@ impl Manifest {
     /// If the folder has no manifest, or it cannot be used.
     pub(super) fn read(folder: &Path) -> Result<Self, DataError> {
         let path = folder.join(FILE);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let reason = format!(
-                    "has no {FILE}: it is not a folder of token shards, or writing them was interrupted; write them again"
-                );
-                return Err(DataError::file(folder, reason));
-            }
-            Err(error) => return Err(DataError::io("read", &path)(error)),
-        };
+        if !path.exists() {
+            let reason = format!(
+                "has no {FILE}: it is not a folder of token shards, or writing them was interrupted; write them again"
+            );
+            return Err(DataError::file(folder, reason));
+        }
+        let bytes = files::read_limited(&path, files::MAX_METADATA)?;
         let manifest: Self = serde_json::from_slice(&bytes).map_err(|error| {
             DataError::file(&path, format!("is not a list of token shards: {error}"))
         })?;
