@@ -20,6 +20,37 @@ pub fn finish(result: CliResult) -> ExitCode {
     })
 }
 
+/// Names `subject`, the model or recipe that a verb was given, in an error about what is in it that
+/// names no file.
+pub fn about(subject: &str, result: CliResult) -> CliResult {
+    result.map_err(|error| {
+        let names_none = error.downcast_ref().is_some_and(names_no_file);
+        if names_none && !one_line(&error).contains(subject) {
+            return error.context(subject.to_string());
+        }
+        error
+    })
+}
+
+fn names_no_file(error: &TrainError) -> bool {
+    use tinderbox_data::DataError;
+    match error {
+        TrainError::Data(error) => {
+            matches!(error, DataError::Config { .. } | DataError::Batching { .. })
+        }
+        TrainError::Model(_)
+        | TrainError::MissingHead(_)
+        | TrainError::Predict(_)
+        | TrainError::ExplainImage(_)
+        | TrainError::ExplainText(_)
+        | TrainError::Mismatch(_)
+        | TrainError::Memory { .. }
+        | TrainError::NotFinite { .. }
+        | TrainError::WeightsNotFinite { .. } => true,
+        _ => false,
+    }
+}
+
 /// Formats an error and its causes on one line. A cause that the message before it contains is not
 /// repeated.
 pub fn one_line(error: &anyhow::Error) -> String {

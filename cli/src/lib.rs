@@ -64,7 +64,8 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.format(&mut parser).exit(),
     };
-    exit::finish(match &cli.command {
+    let subject = cli.command.subject();
+    let result = match &cli.command {
         Command::Train(args) => verbs::train::run(args),
         Command::Eval(args) => verbs::eval::run(args),
         Command::Recipes(args) => verbs::recipes::run(args),
@@ -79,5 +80,28 @@ pub fn main() -> ExitCode {
         Command::Devices(args) => verbs::devices::run(args),
         Command::Completions(args) => verbs::completions::run(args),
         Command::Man(args) => verbs::man::run(args),
+    };
+    exit::finish(match subject {
+        Some(subject) => exit::about(&subject, result),
+        None => result,
     })
+}
+
+impl Command {
+    /// The model or recipe that an error is about if it names no file.
+    fn subject(&self) -> Option<String> {
+        let path = match self {
+            Self::Train(args) => return Some(args.subject()),
+            Self::Data(args) => return args.recipe().map(str::to_string),
+            Self::Eval(args) => &args.run,
+            Self::Predict(args) => &args.run,
+            Self::Explain(args) => &args.run,
+            Self::Export(args) => &args.run,
+            Self::Generate(args) => &args.model,
+            Self::FillMask(args) => &args.model,
+            Self::Embed(args) => &args.model,
+            _ => return None,
+        };
+        Some(path.display().to_string())
+    }
 }

@@ -19,42 +19,29 @@ pub const MAX_TOKENIZER: u64 = 1 << 30;
 /// file of another kind under the name of one is often large.
 ///
 /// # Errors
-/// If it cannot be read, or is larger; the message has its size and the limit.
-pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
-    let file = File::open(path).map_err(DataError::io("read", path))?;
-    let size = file.metadata().map_or(0, |metadata| metadata.len());
-    if size > limit {
-        return Err(too_large(path, &format!("{size} bytes"), limit));
+/// If it cannot be read, or is larger; the message then has its size and the limit.
+pub fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    if size <= limit {
+        file.take(limit + 1).read_to_end(&mut bytes)?;
     }
-    read_all_limited(file, limit)
-        .map_err(DataError::io("read", path))?
-        .ok_or_else(|| too_large(path, "more", limit))
+    let size = size.max(bytes.len() as u64);
+    if size <= limit {
+        return Ok(bytes);
+    }
+    let reason = format!("it has {size} bytes or more, and a file of this kind is read up to {limit}");
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, reason))
 }
 
 /// As [`read_limited`], for text.
 ///
 /// # Errors
 /// As [`read_limited`], and if it is not UTF-8.
-pub fn read_text_limited(path: &Path, limit: u64) -> Result<String, DataError> {
+pub fn read_text_limited(path: &Path, limit: u64) -> io::Result<String> {
     String::from_utf8(read_limited(path, limit)?)
-        .map_err(|_| DataError::file(path, "is not a text file in UTF-8"))
-}
-
-/// Reads everything, unless it is more than `limit` bytes.
-pub(crate) fn read_all_limited(reader: impl Read, limit: u64) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    reader
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64 <= limit).then_some(bytes))
-}
-
-/// The error of a file that is larger than files of its kind may be.
-pub(crate) fn too_large(path: &Path, size: &str, limit: u64) -> DataError {
-    DataError::file(
-        path,
-        format!("has {size}, and a file of this kind is read up to {limit} bytes"),
-    )
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
 }
 
 /// Creates a temporary file beside `path`, which [`finish`] renames to `path`. Deleted on drop.
@@ -166,12 +153,12 @@ mod tests {
         std::fs::write(&path, "[\"a\"]").unwrap();
         assert_eq!(read_text_limited(&path, 5).unwrap(), "[\"a\"]");
         let error = read_limited(&path, 4).unwrap_err().to_string();
-        assert!(
-            error.ends_with(
-                "labels.json: has 5 bytes, and a file of this kind is read up to 4 bytes"
-            ),
-            "{error}"
+        assert_eq!(
+            error,
+            "it has 5 bytes or more, and a file of this kind is read up to 4"
         );
+        std::fs::write(&path, [0xff]).unwrap();
+        assert!(read_text_limited(&path, 5).is_err());
         assert!(read_text_limited(&folder.path().join("none"), 4).is_err());
     }
 
@@ -180,7 +167,7 @@ mod tests {
     fn a_file_that_never_ends_is_refused() {
         let error = read_limited(Path::new("/dev/zero"), 1000).unwrap_err();
         assert!(
-            error.to_string().contains("read up to 1000 bytes"),
+            error.to_string().contains("read up to 1000"),
             "{error}"
         );
     }

@@ -105,6 +105,19 @@ Example:
     Tokens(tokens::Args),
 }
 
+impl Args {
+    /// The recipe, of the verbs that read one.
+    pub(crate) fn recipe(&self) -> Option<&str> {
+        match &self.command {
+            Command::Info { source, .. }
+            | Command::Preview { source, .. }
+            | Command::Stats { source, .. } => Some(&source.recipe),
+            Command::Shards(args) => Some(args.recipe()),
+            Command::Tokenizer(_) | Command::Tokens(_) => None,
+        }
+    }
+}
+
 pub(crate) fn run(args: &Args) -> CliResult {
     match &args.command {
         Command::Info {

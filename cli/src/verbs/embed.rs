@@ -32,7 +32,7 @@ Examples:
   cat sentences.txt | tinderbox embed runs/mlm --pooling cls --normalize true")]
 pub(crate) struct Args {
     /// Run directory or model folder.
-    model: PathBuf,
+    pub(crate) model: PathBuf,
     #[command(flatten)]
     texts: TextArgs,
     /// Pooling of token vectors into one.

@@ -42,7 +42,7 @@ Examples:
 pub(crate) struct Args {
     /// Run directory, or a published model's folder or file.
     #[arg(value_name = "RUN|FOLDER|FILE")]
-    run: PathBuf,
+    pub(crate) run: PathBuf,
     /// Split to measure on.
     #[arg(long, value_enum, default_value_t = Part::Validation, help_heading = "Data")]
     split: Part,

@@ -36,7 +36,7 @@ Examples:
   tinderbox explain runs/squad --question \"Who wrote it?\" --file book.txt")]
 pub(crate) struct Args {
     /// Run directory or, for text, a Hugging Face model folder.
-    run: PathBuf,
+    pub(crate) run: PathBuf,
     /// Image files.
     images: Vec<PathBuf>,
     #[command(flatten)]

@@ -34,7 +34,7 @@ Examples:
 pub(crate) struct Args {
     /// Run directory, or PyTorch weights file to convert.
     #[arg(value_name = "RUN|FILE")]
-    run: PathBuf,
+    pub(crate) run: PathBuf,
     /// File or folder to write.
     output: PathBuf,
     /// Output format.

@@ -24,7 +24,7 @@ Examples:
   tinderbox fill-mask runs/mlm \"the [MASK] was not [MASK]\" --top-k 3 --json")]
 pub(crate) struct Args {
     /// Run directory or Hugging Face model folder.
-    model: PathBuf,
+    pub(crate) model: PathBuf,
     /// Text with a [MASK] for each token to predict.
     text: String,
     /// Predictions to list for each mask.

@@ -38,7 +38,7 @@ Examples:
   tinderbox generate path/to/llama-chat --chat --prompt \"Who are you?\" --system \"Be brief.\"")]
 pub(crate) struct Args {
     /// Model to generate with: run directory, model folder or file.
-    model: PathBuf,
+    pub(crate) model: PathBuf,
     /// Prompt to continue [default: start of text].
     #[arg(long, conflicts_with = "prompts", help_heading = "Input")]
     prompt: Option<String>,

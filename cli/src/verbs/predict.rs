@@ -32,7 +32,7 @@ Examples:
   tinderbox predict runs/squad --question \"Who wrote it?\" --file book.txt")]
 pub(crate) struct Args {
     /// Run directory or, for text, a Hugging Face model folder.
-    run: PathBuf,
+    pub(crate) run: PathBuf,
     /// Image files.
     images: Vec<PathBuf>,
     #[command(flatten)]

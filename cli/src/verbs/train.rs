@@ -107,6 +107,16 @@ pub(crate) struct Args {
     device: DeviceArgs,
 }
 
+impl Args {
+    /// The run that is resumed, or the recipe.
+    pub(crate) fn subject(&self) -> String {
+        match (&self.resume, &self.run_dir) {
+            (Some(_), Some(run)) => run.display().to_string(),
+            _ => self.recipe.recipe.clone(),
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 enum ResumeFrom {
     Latest,

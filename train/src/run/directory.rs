@@ -222,8 +222,7 @@ impl RunDir {
 
     pub(crate) fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, TrainError> {
         let path = self.path.join(name);
-        let bytes = fs::read(&path).map_err(|e| TrainError::io(&path, e))?;
-        parse_json(&bytes, &path)
+        parse_json(&read_limited(&path, MAX_METADATA)?, &path)
     }
 
     /// The recorded data. `None` for a run without a record.

@@ -76,6 +76,10 @@ pub(super) struct Args {
 }
 
 impl Args {
+    pub(super) fn recipe(&self) -> &str {
+        &self.source.recipe
+    }
+
     fn options(&self, seed: u64) -> ShardOptions {
         let processors = || thread::available_parallelism().map_or(1, usize::from);
         let bytes = self.shard_size.saturating_mul(1 << 20);

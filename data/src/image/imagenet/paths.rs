@@ -113,7 +113,7 @@ impl Paths {
         let Some(path) = paths.find(|path| path.is_file()) else {
             return Ok(None);
         };
-        let bytes = read_limited(&path, MAX_METADATA)?;
+        let bytes = read_limited(&path, MAX_METADATA).map_err(DataError::io("read", &path))?;
         Ok(Some(Found { path, bytes }))
     }
 

@@ -82,7 +82,8 @@ impl Manifest {
         if !path.exists() {
             return Ok(None);
         }
-        let bytes = files::read_limited(&path, files::MAX_METADATA)?;
+        let bytes = files::read_limited(&path, files::MAX_METADATA)
+            .map_err(DataError::io("read", &path))?;
         let manifest: Self = serde_json::from_slice(&bytes).map_err(|error| {
             DataError::file(&path, format!("is not a manifest of shards: {error}"))
         })?;

@@ -212,7 +212,10 @@ impl ImageRun {
             (&train, "data.train_transforms"),
             (&validation, "data.val_transforms"),
         ] {
-            let [_, height, width] = loader.source().shape();
+            let [channels, height, width] = loader.source().shape();
+            let items = recipe.train.batch_size.min(loader.source().len());
+            let factors = [items, channels, height, width, size_of::<f32>()];
+            memory::require(&format!("a batch of images after {key}"), &factors)?;
             classifier.check_size(width, height).map_err(|reason| {
                 let config = &classifier.config;
                 let way = match config.fixed_image_size() {

@@ -50,7 +50,8 @@ impl Manifest {
             );
             return Err(DataError::file(folder, reason));
         }
-        let bytes = files::read_limited(&path, files::MAX_METADATA)?;
+        let bytes = files::read_limited(&path, files::MAX_METADATA)
+            .map_err(DataError::io("read", &path))?;
         let manifest: Self = serde_json::from_slice(&bytes).map_err(|error| {
             DataError::file(&path, format!("is not a list of token shards: {error}"))
         })?;
