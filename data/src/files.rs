@@ -31,7 +31,8 @@ pub fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     if size <= limit {
         return Ok(bytes);
     }
-    let reason = format!("it has {size} bytes or more, and a file of this kind is read up to {limit}");
+    let reason =
+        format!("it has {size} bytes or more, and a file of this kind is read up to {limit}");
     Err(io::Error::new(io::ErrorKind::FileTooLarge, reason))
 }
 
@@ -166,9 +167,6 @@ mod tests {
     #[test]
     fn a_file_that_never_ends_is_refused() {
         let error = read_limited(Path::new("/dev/zero"), 1000).unwrap_err();
-        assert!(
-            error.to_string().contains("read up to 1000"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("read up to 1000"), "{error}");
     }
 }

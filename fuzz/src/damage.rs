@@ -19,6 +19,9 @@ use crate::error::FuzzError;
 /// Largest number of changes in a run.
 const MOST_CHANGES: u32 = 4;
 
+/// Largest damaged file.
+const MOST_BYTES: usize = 4 << 20;
+
 /// A format whose structure is known.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
@@ -52,6 +55,7 @@ pub(crate) fn damage(case: &Path, target: &str, rng: &mut ChaCha8Rng) -> Result<
     let mut damaged = bytes;
     for _ in 0..changes(rng) {
         damaged = change(format(target, &damaged), damaged, rng);
+        damaged.truncate(MOST_BYTES);
     }
     fs::write(&path, &damaged).map_err(FuzzError::io(&path))?;
     if rng.random_range(0..4) > 0 {

@@ -1,4 +1,4 @@
-//! What is wrong with an outcome, if anything.
+//! Verdict on the outcome of a run.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;

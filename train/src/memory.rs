@@ -7,22 +7,60 @@
 use std::fs;
 use std::sync::OnceLock;
 
-use burn::module::Module;
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::Tensor;
 use tinderbox_model::num_parameters;
 
 use crate::TrainError;
+use crate::recipe::{OptimizerName, OptimizerRecipe};
 
 /// Limit where none can be found out: no machine has more.
 const UNKNOWN: u64 = 1 << 46;
 
-/// Requires that the weights of `model` and as many gradients fit into memory. Weights that are not
-/// yet initialised take none.
+/// Requires that the weights of `model` fit into memory. Weights that are not yet initialised take
+/// none.
 ///
 /// # Errors
 /// They do not fit; the message has the number of bytes.
 pub fn require_weights<M: Module>(model: &M) -> Result<(), TrainError> {
-    let what = "the weights of the model and their gradients";
-    require(what, &[2, num_parameters(model), size_of::<f32>()])
+    let factors = [num_parameters(model), size_of::<f32>()];
+    require("the weights of the model", &factors)
+}
+
+/// Requires that the weights of `model`, the gradients of those that are trained and the state of
+/// their optimizer fit into memory.
+///
+/// # Errors
+/// They do not fit; the message has the number of bytes.
+pub fn require_training<M: Module>(
+    model: &M,
+    optimizer: &OptimizerRecipe,
+) -> Result<(), TrainError> {
+    let state = match optimizer.name {
+        OptimizerName::Sgd => usize::from(optimizer.momentum > 0.0),
+        OptimizerName::Adam | OptimizerName::AdamW => 2,
+    };
+    let trained = num_trained(model).saturating_mul(1 + state);
+    let numbers = num_parameters(model).saturating_add(trained);
+    let what = "weights, gradients and the state of the optimizer";
+    require(what, &[numbers, size_of::<f32>()])
+}
+
+/// Number of parameters that are not frozen.
+fn num_trained<M: Module>(model: &M) -> usize {
+    struct Count(usize);
+    impl ModuleVisitor for Count {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if param.is_require_grad() {
+                let shape = param.lazy_shape();
+                let elements = shape.iter().copied().fold(1, usize::saturating_mul);
+                self.0 = self.0.saturating_add(elements);
+            }
+        }
+    }
+    let mut count = Count(0);
+    model.visit(&mut count);
+    count.0
 }
 
 /// Requires that as many bytes as the product of `factors` fit into memory. `what` takes them.

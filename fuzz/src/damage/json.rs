@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::{bytes, text};
 
+/// Length of a long text.
+const LONG: usize = 200_000;
 /// Depths of nesting.
 const DEPTHS: [usize; 3] = [3, 127, 100_000];
 
@@ -92,7 +94,7 @@ fn replace(place: &mut Value, rng: &mut ChaCha8Rng) {
         (0 | 1, Value::String(text)) => {
             *text = match rng.random_range(0..6) {
                 0 => String::new(),
-                1 => text.repeat(1000),
+                1 => text.repeat((LONG / text.len().max(1)).clamp(2, 1000)),
                 2 => text.to_uppercase(),
                 3 => format!("{text}\u{301}"),
                 4 => text.chars().rev().collect(),

@@ -154,7 +154,8 @@ fn change_lines(text: Vec<u8>, rng: &mut ChaCha8Rng) -> Vec<u8> {
             lines[at].truncate(end);
         }
         _ => {
-            let again = vec![lines[at].clone(); rng.random_range(1..2000)];
+            let most = (LONG / lines[at].len().max(1)).clamp(2, 2000);
+            let again = vec![lines[at].clone(); rng.random_range(1..most)];
             lines.splice(at..at, again);
         }
     }

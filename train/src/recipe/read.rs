@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
+use tinderbox_data::files::{MAX_METADATA, read_text_limited};
 
 use super::builtin::{builtin, builtin_names};
 use super::error::RecipeError;
@@ -50,7 +51,7 @@ impl RecipeToml {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn read(path: &Path, sets: &[String]) -> Result<Self, RecipeError> {
-        let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Io {
+        let text = read_text_limited(path, MAX_METADATA).map_err(|source| RecipeError::Io {
             path: path.to_path_buf(),
             source,
         })?;

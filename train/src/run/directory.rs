@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tinderbox_data::files::{MAX_METADATA, read_limited};
 use tinderbox_data::text::Tokenizer;
 
 use crate::TrainError;
@@ -222,7 +223,8 @@ impl RunDir {
 
     pub(crate) fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, TrainError> {
         let path = self.path.join(name);
-        parse_json(&read_limited(&path, MAX_METADATA)?, &path)
+        let bytes = read_limited(&path, MAX_METADATA).map_err(|e| TrainError::io(&path, e))?;
+        parse_json(&bytes, &path)
     }
 
     /// The recorded data. `None` for a run without a record.

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 
 use super::{SessionContext, StartMode};
-use crate::TrainError;
+use crate::{TrainError, memory};
 use crate::metrics::MetricInfo;
 use crate::params::adapters;
 use crate::recipe::{DataSection, Recipe};
@@ -40,6 +40,7 @@ impl<T: Task, B: Bundle> Prepared<T, B> {
         mut context: SessionContext,
     ) -> Result<Outcome, TrainError> {
         check_best_metric(recipe, self.task.metrics())?;
+        memory::require_training(&self.model, &recipe.optimizer)?;
         let device = context.device.clone().autodiff();
         let (run, mut state) = match start {
             StartMode::New { path, overwrite } => {

@@ -9,14 +9,14 @@ use tinderbox_data::image::{
     CenterCrop, Cifar, CifarSet, HoldOut, Idx, ImageDataset, ImageFolder, ImageNet, ImageSource,
     Interpolation, Mixing, Preprocess, Resize, Shapes, Shards, Subset, Transform,
 };
-use tinderbox_data::loader::{Loader, LoaderConfig};
+use tinderbox_data::loader::{Loader, LoaderConfig, Source};
 use tinderbox_model_cnn::ImageClassifierConfig;
 use tinderbox_model_cnn::registry::{self, InputInfo};
 
 use super::bundle::ImageBundle;
 use super::recipe::{ImageDataRecipe, ImageDataSource, ImageRecipe, model_config};
-use crate::TrainError;
 use crate::pretrained::DataAccess;
+use crate::{TrainError, memory};
 
 /// Opens a split of the data, or the subset of it that the recipe asks for.
 ///

@@ -1,10 +1,10 @@
 //! Opening a trained image classifier.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use tinderbox_data::files::{MAX_METADATA, read_text_limited};
 use tinderbox_model_cnn::ImageClassifier;
 use tinderbox_model_cnn::registry::{self, InputInfo};
 use tinderbox_model_cnn::weights::known;
@@ -289,7 +289,7 @@ impl OpenOptions {
         let Some(path) = &self.labels else {
             return Ok(Vec::new());
         };
-        let text = fs::read_to_string(path).map_err(|e| TrainError::io(path, e))?;
+        let text = read_text_limited(path, MAX_METADATA).map_err(|e| TrainError::io(path, e))?;
         let labels: Vec<String> = text.lines().map(|line| line.trim().to_string()).collect();
         if labels.len() == classes {
             return Ok(labels);
