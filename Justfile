@@ -48,6 +48,11 @@ test:
 test-wgpu:
     cargo test --locked -p tinderbox-train --features ndarray,wgpu --test backends -- --nocapture
 
+# Run the command on damaged files, outside CI; options are those of `tinderbox-fuzz`
+fuzz *args:
+    cargo build --release --locked
+    cargo run --release --locked -p tinderbox-fuzz -- --binary "${CARGO_TARGET_DIR:-target}/release/tinderbox" {{args}}
+
 # Run the kernel tests under AddressSanitizer; needs a nightly toolchain
 sanitize:
     RUSTFLAGS=-Zsanitizer=address cargo +nightly test --locked -p tinderbox-kernels --features flex --lib --tests \

@@ -26,7 +26,12 @@ use clap::Parser;
 #[derive(Parser)]
 struct Args {
     /// The command to test.
-    #[arg(long, value_name = "PATH", default_value = "target/release/tinderbox")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "target/release/tinderbox",
+        overrides_with = "binary"
+    )]
     binary: PathBuf,
     /// Number of runs.
     #[arg(long, default_value_t = 1000)]

@@ -1,7 +1,9 @@
 //! Errors name the path, what was found, and what was expected.
 
 use crate::disk::{self, PARACHUTE, TENCH, put, validation};
+use flate2::{Compression, write::GzEncoder};
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use tinderbox_data::Split;
 use tinderbox_data::image::ImageNet;
@@ -330,4 +332,20 @@ fn an_image_that_cannot_be_decoded_is_named() {
         message.contains("img_train.tar/n01440764/broken.JPEG: is none of JPEG, PNG"),
         "{message}"
     );
+}
+
+/// Zeros shrink a thousandfold: the archive is small, and unpacking it would not be.
+#[test]
+fn an_archive_that_unpacks_to_very_much_more_than_a_list() {
+    let dir = disk::with_flat_validation();
+    let zeros = vec![0; (64 << 20) + 1];
+    let archive = disk::tar([("data/ILSVRC2012_validation_ground_truth.txt".to_owned(), &zeros[..])]);
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&archive).unwrap();
+    put(
+        &dir.path().join("ILSVRC2012_devkit_t12.tar.gz"),
+        encoder.finish().unwrap(),
+    );
+    let words = ["ILSVRC2012_devkit_t12.tar.gz", "more than 67108864 bytes"];
+    assert_validation_error(dir.path(), &words);
 }
