@@ -23,10 +23,28 @@ fn a_model_that_does_not_fit_into_memory() {
     for set in TINY.iter().chain(&["model.hidden=16000000"]) {
         command.args(["--set", set]);
     }
-    // 288 features times 16,000,000 units, their biases and the head: weights and gradients.
-    let words = ["cnn", "38272003344 bytes", "there are 4294967296"];
+    // 288 features times 16,000,000 units, their biases and the head.
+    let words = ["cnn", "19136001672 bytes", "there are 4294967296"];
     assert_one_line_error(&mut command, 1, &words);
     assert!(!run.exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_optimizer_whose_state_does_not_fit_into_memory() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -v 4194304; exec \"$0\" \"$@\""]);
+    command.arg(env!("CARGO_BIN_EXE_tinderbox"));
+    command.args(["train", "cnn", "--ui", "plain", "--dry-run"]);
+    for set in TINY
+        .iter()
+        .chain(&["model.hidden=1200000", "optimizer.name=adamw"])
+    {
+        command.args(["--set", set]);
+    }
+    // 1.4 GB of weights, four times.
+    let words = ["optimizer", "5740806688 bytes", "there are 4294967296"];
+    assert_one_line_error(&mut command, 1, &words);
 }
 
 #[cfg(target_os = "linux")]

@@ -91,7 +91,7 @@ fn no_size_of_an_encoder_wraps_around() {
 
 #[test]
 fn a_model_that_does_not_fit_into_memory_is_refused_with_its_bytes() {
-    // Two terabytes, of which nothing is allocated.
+    // A terabyte, of which nothing is allocated.
     let config = SimpleCnnConfig::new(10)
         .with_channels([8, 440])
         .with_hidden(1 << 24);
@@ -102,7 +102,7 @@ fn a_model_that_does_not_fit_into_memory_is_refused_with_its_bytes() {
     };
     let parameters: u128 = 9 * 8 * (3 + 440) + 440 * 36 * (1 << 24) + 10 * (1 << 24);
     let biases: u128 = 8 + 440 + (1 << 24) + 10;
-    assert_eq!(*bytes, 8 * (parameters + biases));
+    assert_eq!(*bytes, 4 * (parameters + biases));
     assert!(error.to_string().contains(&format!("{bytes} bytes")));
 }
 

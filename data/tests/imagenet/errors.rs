@@ -339,7 +339,10 @@ fn an_image_that_cannot_be_decoded_is_named() {
 fn an_archive_that_unpacks_to_very_much_more_than_a_list() {
     let dir = disk::with_flat_validation();
     let zeros = vec![0; (64 << 20) + 1];
-    let archive = disk::tar([("data/ILSVRC2012_validation_ground_truth.txt".to_owned(), &zeros[..])]);
+    let archive = disk::tar([(
+        "data/ILSVRC2012_validation_ground_truth.txt".to_owned(),
+        &zeros[..],
+    )]);
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(&archive).unwrap();
     put(

@@ -89,7 +89,16 @@ fn numbers(text: &[u8]) -> Vec<std::ops::Range<usize>> {
 }
 
 /// Replaces a number, or multiplies it.
-pub(super) fn change_number(mut text: Vec<u8>, rng: &mut ChaCha8Rng) -> Vec<u8> {
+pub(super) fn change_number(text: Vec<u8>, rng: &mut ChaCha8Rng) -> Vec<u8> {
+    replace_number(text, &NUMBERS, 1000, rng)
+}
+
+fn replace_number(
+    mut text: Vec<u8>,
+    choices: &[&str],
+    factor: i64,
+    rng: &mut ChaCha8Rng,
+) -> Vec<u8> {
     let found = numbers(&text);
     if found.is_empty() {
         return bytes::change(text, rng);
@@ -99,12 +108,12 @@ pub(super) fn change_number(mut text: Vec<u8>, rng: &mut ChaCha8Rng) -> Vec<u8> 
     let old: Option<i64> = old.and_then(|old| old.parse().ok());
     let new = match (rng.random_range(0..4), old) {
         (0, Some(old)) => old
-            .wrapping_mul([2, 3, 10, 1000, -1][rng.random_range(0..5)])
+            .wrapping_mul([2, 3, 10, factor, -1][rng.random_range(0..5)])
             .to_string(),
         (1, Some(old)) => old
             .wrapping_add([1, -1][rng.random_range(0..2)])
             .to_string(),
-        _ => NUMBERS[rng.random_range(0..NUMBERS.len())].to_string(),
+        _ => choices[rng.random_range(0..choices.len())].to_string(),
     };
     text.splice(range, new.into_bytes());
     text
@@ -180,7 +189,15 @@ const TOML_VALUES: [&str; 12] = [
 
 pub(super) fn change_toml(text: Vec<u8>, rng: &mut ChaCha8Rng) -> Vec<u8> {
     match rng.random_range(0..10) {
-        0..=5 => change_number(text, rng),
+        // A number that is neither small nor absurd may be wanted, and takes time and memory.
+        0..=5 => {
+            let is_damage = |number: &&str| {
+                let number: Result<f64, _> = number.parse();
+                number.map_or(true, |n| n.abs() < 1000.0 || n.abs() > 1e9)
+            };
+            let choices: Vec<&str> = NUMBERS.into_iter().filter(is_damage).collect();
+            replace_number(text, &choices, 20, rng)
+        }
         6 => change_lines(text, rng),
         _ => {
             let mut lines: Vec<String> = String::from_utf8_lossy(&text)
@@ -196,7 +213,7 @@ pub(super) fn change_toml(text: Vec<u8>, rng: &mut ChaCha8Rng) -> Vec<u8> {
                 .map(|(key, _)| key.trim().to_string());
             let value = match rng.random_bool(0.5) {
                 true => TOML_VALUES[rng.random_range(0..TOML_VALUES.len())],
-                false => NUMBERS[rng.random_range(0..NUMBERS.len())],
+                false => "-1",
             };
             match (key, rng.random_range(0..4)) {
                 (Some(key), 0..=2) => lines[at] = format!("{key} = {value}"),

@@ -6,7 +6,6 @@ use burn::module::Module;
 use burn::tensor::Device;
 
 use super::{SessionContext, StartMode};
-use crate::{TrainError, memory};
 use crate::metrics::MetricInfo;
 use crate::params::adapters;
 use crate::recipe::{DataSection, Recipe};
@@ -16,6 +15,7 @@ use crate::run::{Bundle, DATA, DataRecord, RunDir};
 use crate::task::Task;
 use crate::trainer::state::State;
 use crate::trainer::{Loaders, Outcome, Trainer};
+use crate::{TrainError, memory};
 
 /// Validation batches of a dry run.
 const DRY_RUN_BATCHES: usize = 2;
