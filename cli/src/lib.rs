@@ -92,8 +92,8 @@ impl Command {
     fn subject(&self) -> Option<String> {
         let path = match self {
             Self::Train(args) => return Some(args.subject()),
-            Self::Data(args) => return args.recipe().map(str::to_string),
-            Self::Eval(args) => &args.run,
+            Self::Data(args) => return args.subject(),
+            Self::Eval(args) => return Some(args.subject()),
             Self::Predict(args) => &args.run,
             Self::Explain(args) => &args.run,
             Self::Export(args) => &args.run,

@@ -28,6 +28,14 @@ pub struct RecipeArgs {
 }
 
 impl RecipeArgs {
+    /// Recipe and data, for errors that name no file.
+    pub(crate) fn subject(&self) -> String {
+        match &self.data {
+            Some(data) => format!("{}, {}", self.recipe, data.display()),
+            None => self.recipe.clone(),
+        }
+    }
+
     /// All overrides as `key=value`.
     pub fn sets(&self) -> Vec<String> {
         let mut sets = self.sets.clone();

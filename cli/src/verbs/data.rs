@@ -106,13 +106,13 @@ Example:
 }
 
 impl Args {
-    /// The recipe, of the verbs that read one.
-    pub(crate) fn recipe(&self) -> Option<&str> {
+    /// Recipe and data, of the verbs that read a recipe.
+    pub(crate) fn subject(&self) -> Option<String> {
         match &self.command {
             Command::Info { source, .. }
             | Command::Preview { source, .. }
-            | Command::Stats { source, .. } => Some(&source.recipe),
-            Command::Shards(args) => Some(args.recipe()),
+            | Command::Stats { source, .. } => Some(source.subject()),
+            Command::Shards(args) => Some(args.subject()),
             Command::Tokenizer(_) | Command::Tokens(_) => None,
         }
     }

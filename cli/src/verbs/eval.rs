@@ -42,7 +42,7 @@ Examples:
 pub(crate) struct Args {
     /// Run directory, or a published model's folder or file.
     #[arg(value_name = "RUN|FOLDER|FILE")]
-    pub(crate) run: PathBuf,
+    run: PathBuf,
     /// Split to measure on.
     #[arg(long, value_enum, default_value_t = Part::Validation, help_heading = "Data")]
     split: Part,
@@ -74,6 +74,16 @@ pub(crate) struct Args {
     weights_file: WeightsFileArgs,
     #[command(flatten)]
     device: DeviceArgs,
+}
+
+impl Args {
+    /// Run and data, for errors that name no file.
+    pub(crate) fn subject(&self) -> String {
+        match &self.data {
+            Some(data) => format!("{}, {}", self.run.display(), data.display()),
+            None => self.run.display().to_string(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

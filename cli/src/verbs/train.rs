@@ -112,7 +112,7 @@ impl Args {
     pub(crate) fn subject(&self) -> String {
         match (&self.resume, &self.run_dir) {
             (Some(_), Some(run)) => run.display().to_string(),
-            _ => self.recipe.recipe.clone(),
+            _ => self.recipe.subject(),
         }
     }
 }

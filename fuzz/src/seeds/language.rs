@@ -70,13 +70,11 @@ pub(super) fn tokens(maker: &Maker<'_>) -> Result<Seed, FuzzError> {
 /// Texts given with `--file` and `--prompts`.
 pub(super) fn prompts(maker: &Maker<'_>) -> Result<Seed, FuzzError> {
     maker.gpt_bpe()?;
-    maker.rnn()?;
     maker.bert()?;
     maker.masked_lm()?;
     let seed = Seed::default().target("texts.txt", text(8));
     Ok(seed
         .command("generate {s}/gpt-bpe --prompts {f} --max-tokens 4")
-        .command("generate {s}/rnn --prompts {f} --max-tokens 4")
         .command("predict {s}/bert --file {f}")
         .command("embed {s}/mlm --file {f} --output {o}.npy"))
 }

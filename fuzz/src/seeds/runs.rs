@@ -39,7 +39,8 @@ pub(super) fn image_folder(maker: &Maker<'_>) -> Result<Seed, FuzzError> {
     let data = images_folder(maker)?;
     let run = maker.image_folder(&data)?;
     maker.file("image.png", encode(50, "png", ImageFormat::Png)?)?;
-    Ok(seed(&run, "{s}/image.toml", "--set train.epochs=3")?.command("predict {c} {s}/image.png"))
+    let recipe = "{s}/image.toml --data {s}/images";
+    Ok(seed(&run, recipe, "--set train.epochs=3")?.command("predict {c} {s}/image.png"))
 }
 
 pub(super) fn rnn(maker: &Maker<'_>) -> Result<Seed, FuzzError> {

@@ -76,8 +76,8 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn recipe(&self) -> &str {
-        &self.source.recipe
+    pub(super) fn subject(&self) -> String {
+        self.source.subject()
     }
 
     fn options(&self, seed: u64) -> ShardOptions {
