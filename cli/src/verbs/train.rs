@@ -1,6 +1,7 @@
 //! `tinderbox train`
 
 use std::io::Write;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -108,11 +109,15 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// The run that is resumed, or the recipe.
+    /// The run that is resumed, or recipe, data and weights.
     pub(crate) fn subject(&self) -> String {
         match (&self.resume, &self.run_dir) {
             (Some(_), Some(run)) => run.display().to_string(),
-            _ => self.recipe.subject(),
+            _ => {
+                let weights = self.weights.iter().cloned();
+                let parts: Vec<String> = iter::once(self.recipe.subject()).chain(weights).collect();
+                parts.join(", ")
+            }
         }
     }
 }
