@@ -12,9 +12,9 @@
 use super::TokenPiece;
 use super::merge_chain::{Chain, Merge};
 use crate::error::DataError;
+use crate::files;
 use serde_json::{Value, json};
 use std::collections::{BinaryHeap, HashMap};
-use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
@@ -62,7 +62,8 @@ impl Llama2c {
     }
 
     pub(super) fn open(path: &Path) -> Result<Self, DataError> {
-        let bytes = fs::read(path).map_err(DataError::io("read", path))?;
+        let bytes =
+            files::read_limited(path, files::MAX_TOKENIZER).map_err(DataError::io("read", path))?;
         let cut_off = |id: usize| {
             DataError::record(
                 path,
