@@ -147,7 +147,7 @@ fn the_best_of_the_checkpoints_that_are_left_is_found() {
     ];
     shown(common::train_tiny(&run, &settings));
     change_state(&run, 4, |state| {
-        state["best"]["record"] = serde_json::json!([0.5, 2])
+        state["best"]["record"] = serde_json::json!([0.5, 2]);
     });
     for step in [5, 6, 2] {
         let _ = fs::remove_dir_all(run.join(format!("checkpoints/step-0000000{step}")));
