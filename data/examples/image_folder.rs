@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
     }
     let sheet = std::env::temp_dir().join("tinderbox-image-folder.png");
-    write_png(&sheet, &contact_sheet(&rows, 2))?;
+    write_png(&sheet, &contact_sheet(&rows, 2)?)?;
     println!("the batches as images: {}", sheet.display());
     Ok(())
 }

@@ -157,6 +157,21 @@ fn labels_of_texts_are_compared() {
 }
 
 #[test]
+fn numbers_of_texts_are_compared() {
+    let (_folder, data, run) = folders();
+    reviews(&data);
+    for split in ["train", "dev", "test"] {
+        let path = data.join(format!("{split}.tsv"));
+        replace(&path, &[("\n0\t", "\n0.25\t"), ("\n1\t", "\n1.5\t")]);
+    }
+    train_encoder("labelled", &data, &run, &[]);
+    replace(&data.join("train.tsv"), &[("\n1.5\t", "\n1.75\t")]);
+    let text = shown(resume("bert", &run, &["train.epochs=2"]));
+    let note = "the data have changed: 60 training texts as before, but not the same ones\n";
+    assert!(text.contains(note), "{text}");
+}
+
+#[test]
 fn folders_of_texts_are_compared() {
     let (_folder, data, run) = folders();
     for split in ["train", "test"] {

@@ -5,6 +5,7 @@ use super::Columns;
 use super::table::{EXTENSIONS, read_table};
 use super::table_row::TableRow;
 use crate::error::DataError;
+use crate::fingerprint::Fingerprint;
 use crate::loader::{Batching, Source};
 use crate::text::encoder::encoded_rows::EncodedRows;
 use crate::text::encoder::labels::{Labels, names};
@@ -339,6 +340,15 @@ impl Source for NumberedSource {
 
     fn name(&self, index: usize) -> String {
         self.0.name(index, "text")
+    }
+
+    fn identify(&self, fingerprint: &mut Fingerprint) -> Result<(), DataError> {
+        let values = |values: &Vec<f32>, fingerprint: &mut Fingerprint| {
+            let bits: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
+            fingerprint.ids(&bits);
+        };
+        self.0.identify(fingerprint, values);
+        Ok(())
     }
 
     fn item(&self, _epoch: u64, index: usize) -> Result<usize, DataError> {
