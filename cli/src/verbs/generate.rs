@@ -204,7 +204,7 @@ fn origin(args: &Args, number: u64) -> String {
     }
 }
 
-/// What a text continues or answers.
+/// Text that is continued, or conversation that is answered.
 enum Prompt {
     Text(String),
     Chat(Conversation),

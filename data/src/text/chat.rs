@@ -70,9 +70,10 @@ impl ChatTemplates {
         conversation: &Conversation,
         special: &[(String, String)],
     ) -> Result<String, DataError> {
-        let name = match self.0.contains_key("tool_use") && conversation.has_tools() {
-            true => "tool_use",
-            false => DEFAULT,
+        let name = if conversation.has_tools() && self.0.contains_key("tool_use") {
+            "tool_use"
+        } else {
+            DEFAULT
         };
         let template = self.0.get(name).ok_or_else(|| {
             let names: Vec<&str> = self.0.keys().map(String::as_str).collect();

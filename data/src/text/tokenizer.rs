@@ -299,7 +299,7 @@ impl Tokenizer {
         }
     }
 
-    /// What it puts around texts.
+    /// Special tokens that it puts around texts.
     pub(crate) fn frames(&self) -> &Frames {
         static NONE: LazyLock<Frames> = LazyLock::new(Frames::none);
         match &*self.0 {

@@ -28,7 +28,16 @@ fn random_folders_give_the_ids_of_transformers_or_are_refused_by_name() {
         build(&fixture["bases"], described, folder.path());
         match Tokenizer::open(folder.path()) {
             Ok(tokenizer) => {
-                if let Err(reason) = compare(&tokenizer, described, &texts) {
+                // As a run keeps it.
+                let kept = tempfile::tempdir().unwrap();
+                write(kept.path(), &json!({"tokenizer.json": tokenizer.to_json()}));
+                if let Some(config) = tokenizer.config_json() {
+                    write(kept.path(), &json!({"tokenizer_config.json": config}));
+                }
+                let again = Tokenizer::open(&kept.path().join("tokenizer.json")).unwrap();
+                assert_eq!(again.to_json(), tokenizer.to_json(), "{number}");
+                let compared = compare(&tokenizer, described, &texts);
+                if let Err(reason) = compared.and_then(|()| compare(&again, described, &texts)) {
                     wrong.push(format!("{number} {}: {reason}", describe(described)));
                 }
             }

@@ -100,6 +100,8 @@ fn is_sequence(value: &Value) -> bool {
     )
 }
 
+// Arguments of a template's function are owned.
+#[allow(clippy::needless_pass_by_value)]
 fn to_json(value: &Value, options: Kwargs) -> Result<String, Error> {
     let json = python::to_json(
         value,

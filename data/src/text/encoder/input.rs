@@ -6,7 +6,7 @@
 //! RoBERTa:  <s> a </s>         <s> a </s> </s> b </s>     token type 0 throughout
 //! ```
 //!
-//! What stands around texts is what the tokenizer's `post_processor` says. Longer inputs are
+//! The tokenizer's `post_processor` says what stands around texts. Longer inputs are
 //! truncated at the end, or where `truncation_side` says, the longer of two texts first, as with
 //! Hugging Face's `truncation=True`; or they are split into overlapping windows, as with
 //! `return_overflowing_tokens` and a `stride`.

@@ -1,4 +1,4 @@
-//! What a tokenizer puts around texts.
+//! Special tokens that a tokenizer puts around texts.
 
 use super::guard;
 use tokenizers::{Encoding, Tokenizer};
@@ -61,7 +61,7 @@ impl Frames {
         }
     }
 
-    /// What the post-processor of `tokenizer` does, seen on texts of one token.
+    /// Parts that the post-processor of `tokenizer` makes, seen on texts of one token.
     pub(super) fn of(tokenizer: &Tokenizer) -> Result<Self, String> {
         let text = |number: usize| {
             let id = TEXTS.get(number).copied().unwrap_or_default();

@@ -155,7 +155,7 @@ impl HuggingFace {
         &self.settings
     }
 
-    /// What stands around texts.
+    /// Special tokens around texts.
     pub(super) fn frames(&self) -> &Frames {
         &self.frames
     }

@@ -1,4 +1,4 @@
-//! What a model folder says about its tokenizer beside the ids of a text.
+//! Settings of a model folder's tokenizer, beside the ids of a text.
 
 use crate::text::chat::ChatTemplates;
 use serde_json::{Map, Value, json};
