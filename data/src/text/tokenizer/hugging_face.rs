@@ -7,7 +7,7 @@ use crate::error::DataError;
 use crate::text::chunks;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokenizers::{DecoderWrapper, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
 
 /// End-of-text tokens, most specific first.
@@ -21,6 +21,8 @@ pub(super) struct HuggingFace {
     settings: TokenizerSettings,
     frames: Frames,
     json: String,
+    /// File that it comes from, for messages.
+    path: PathBuf,
     vocab_size: usize,
     works_by_lines: bool,
 }
@@ -62,6 +64,7 @@ impl HuggingFace {
             json: guard::attempt(|| tokenizer.to_string(false)).map_err(invalid)?,
             vocab_size: largest.map_or(0, |id| id as usize + 1),
             works_by_lines: works_by_lines(&tokenizer),
+            path: path.to_path_buf(),
             settings,
             tokenizer,
         })
@@ -77,7 +80,8 @@ impl HuggingFace {
         let mut rest = text;
         while !rest.is_empty() {
             let (part, left) = self.cut(rest);
-            let encoding = guard::attempt(|| self.tokenizer.encode_fast(part, false))?;
+            let encoding = guard::attempt(|| self.tokenizer.encode_fast(part, false));
+            let encoding = encoding.map_err(|reason| self.explain(&reason))?;
             ids.extend_from_slice(encoding.get_ids());
             rest = left;
         }
@@ -90,7 +94,8 @@ impl HuggingFace {
         let mut rest = text;
         while !rest.is_empty() {
             let (part, left) = self.cut(rest);
-            let encoding = guard::attempt(|| self.tokenizer.encode(part, false))?;
+            let encoding = guard::attempt(|| self.tokenizer.encode(part, false));
+            let encoding = encoding.map_err(|reason| self.explain(&reason))?;
             let before = text.len() - rest.len();
             let first = pieces.last().map_or(0, |piece| piece.word + 1);
             let places = encoding.get_offsets().iter().zip(encoding.get_word_ids());
@@ -102,6 +107,10 @@ impl HuggingFace {
             rest = left;
         }
         Ok(pieces)
+    }
+
+    fn explain(&self, reason: &str) -> String {
+        format!("the tokenizer {} fails: {reason}", self.path.display())
     }
 
     /// Splits `text` into the part to encode at once and the rest.

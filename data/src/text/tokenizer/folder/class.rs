@@ -113,7 +113,7 @@ fn named(beside: &Beside, name: &str) -> Result<Class, DataError> {
                 beside.path("config.json")
             };
             let reason = format!(
-                "the tokenizer is a {name}, which is not supported; save it as a \
+                "the class {name} of the tokenizer is not supported; save it as a \
                  PreTrainedTokenizerFast with a tokenizer.json"
             );
             Err(DataError::file(&place, reason))
