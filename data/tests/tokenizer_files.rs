@@ -254,3 +254,11 @@ fn broken_tokenizers_are_explained() {
     let error = message(Tokenizer::open(&dir.path().join("tokenizer.model")));
     assert!(error.contains("unknown tokenizer format"));
 }
+
+#[test]
+fn a_text_without_spaces_is_trained_on_in_parts() {
+    let text = "ab".repeat(50_000);
+    let tokenizer = Tokenizer::train(Algorithm::Bpe, 400, [Ok(text)].into_iter()).unwrap();
+    let tokens = (0..tokenizer.vocab_size() as u32).filter_map(|id| tokenizer.token(id));
+    assert_eq!(tokens.map(|token| token.len()).max(), Some(256));
+}
