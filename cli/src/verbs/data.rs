@@ -138,6 +138,9 @@ pub(crate) fn run(args: &Args) -> CliResult {
     }
 }
 
+/// Classes in the table of `info`: ImageNet has 21,841 at most. Shards may have a million.
+const MOST_ROWS: usize = 25_000;
+
 fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> CliResult {
     let recipe = source.load()?;
     match Kind::of(&recipe)? {
@@ -167,11 +170,20 @@ fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> CliResult {
     let mut table = table(["class", "training", "validation"], &[1, 2]);
     let count =
         |counts: &[usize], class: usize| thousands(counts.get(class).copied().unwrap_or(0) as u64);
-    for (class, name) in train.classes().iter().enumerate() {
+    for (class, name) in train.classes().iter().enumerate().take(MOST_ROWS) {
         let row = [
             name.clone(),
             count(&counts[0], class),
             count(&counts[1], class),
+        ];
+        table.add_row(row);
+    }
+    let more = train.classes().len().saturating_sub(MOST_ROWS);
+    if more > 0 {
+        let row = [
+            format!("{} more", thousands(more as u64)),
+            String::new(),
+            String::new(),
         ];
         table.add_row(row);
     }

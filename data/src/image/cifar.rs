@@ -248,10 +248,10 @@ impl CifarSet {
         }
         let [binary, python] = [Version::Binary, Version::Python].map(|version| {
             let first = self.train_files(version).swap_remove(0);
-            format!("{first} as {}", self.folder(version))
+            format!("{first} (of {})", self.folder(version))
         });
         let reason = format!(
-            "has no {} in it: neither the file {binary}, nor {python}, nor one of these folders",
+            "has no {} in it or in a folder of it; expected {binary} or {python}",
             self.name()
         );
         Err(DataError::file(dir, reason))

@@ -32,7 +32,7 @@ pub(super) fn run(bytes: &[u8]) -> Result<Pickle<'_>, String> {
 
 #[derive(Default)]
 struct Machine<'a> {
-    /// What is not yet read.
+    /// The rest of the file.
     input: &'a [u8],
     stack: Vec<Value<'a>>,
     /// Stack heights at the open marks.

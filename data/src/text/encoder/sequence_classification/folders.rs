@@ -21,11 +21,12 @@ struct Class {
 /// Opens a data set of text files, one text per file: `train/CLASS/*.txt`, optionally with
 /// `validation` (or `valid`, `val`, `dev`) and `test` beside `train`; or `CLASS/*.txt`. Without a
 /// validation folder, `validation_fraction` of each class is held out. The class `unsup` (IMDB's
-/// unlabelled texts), hidden folders and other files are ignored. A text has at most 64 MiB.
+/// unlabelled texts), hidden files and folders and other files are ignored. A class may be empty
+/// outside of the training split. A text has at most 64 MiB.
 ///
 /// # Errors
-/// If there are fewer than two classes, a class has no text, another split has an unknown class, or
-/// a file cannot be read or is not UTF-8.
+/// If there are fewer than two classes, a training class has no text, another split has texts of an
+/// unknown class, or a file cannot be read or is not UTF-8.
 pub fn open_folders(path: &Path, validation_fraction: f64) -> Result<LabelledSplits, DataError> {
     if !path.is_dir() {
         return Err(DataError::file(path, "no such folder"));
@@ -36,6 +37,10 @@ pub fn open_folders(path: &Path, validation_fraction: f64) -> Result<LabelledSpl
         None => (path.to_path_buf(), None, None),
     };
     let classes = classes(&train_path)?;
+    if let Some(empty) = classes.iter().find(|class| class.files.is_empty()) {
+        let reason = "has no .txt file, so the class is empty";
+        return Err(DataError::file(&empty.path, reason));
+    }
     let labels = names(classes.iter().map(|class| class.name.as_str()));
     if labels.len() < 2 {
         let reason = format!(
@@ -45,7 +50,14 @@ pub fn open_folders(path: &Path, validation_fraction: f64) -> Result<LabelledSpl
         return Err(DataError::file(&train_path, reason));
     }
     let train = read(&classes, &labels)?;
-    let read_split = |folder: PathBuf| read(&self::classes(&folder)?, &labels);
+    let read_split = |folder: PathBuf| {
+        let texts = read(&self::classes(&folder)?, &labels)?;
+        if texts.is_empty() {
+            let reason = "has no .txt files in class folders";
+            return Err(DataError::file(&folder, reason));
+        }
+        Ok(texts)
+    };
     let [train, validation] = match validation {
         Some(folder) => [train, read_split(folder)?],
         None => divide(train, validation_fraction, &train_path)?,
@@ -84,13 +96,7 @@ fn classes(split: &Path) -> Result<Vec<Class>, DataError> {
             continue;
         }
         let mut files = list(&path)?;
-        files.retain(|file| file.extension().is_some_and(|end| end == "txt") && file.is_file());
-        if files.is_empty() {
-            return Err(DataError::file(
-                &path,
-                "has no .txt file, so the class is empty",
-            ));
-        }
+        files.retain(|file| is_text(file) && !file.is_dir());
         classes.push(Class {
             name: name.to_owned(),
             path,
@@ -100,10 +106,18 @@ fn classes(split: &Path) -> Result<Vec<Class>, DataError> {
     Ok(classes)
 }
 
+/// True for files called `.txt`, in any case. macOS writes files like "._a.txt" to foreign disks.
+fn is_text(path: &Path) -> bool {
+    let is_hidden = file_name(path).is_some_and(|name| name.starts_with('.'));
+    let extension = path.extension();
+    !is_hidden && extension.is_some_and(|end| end.eq_ignore_ascii_case("txt"))
+}
+
 fn read(classes: &[Class], labels: &[String]) -> Result<Vec<LabelledText>, DataError> {
     let known = Labels::new(labels);
     let mut files: Vec<(&PathBuf, u32)> = Vec::new();
-    for class in classes {
+    // Outside of the training split a class may be empty, known or not.
+    for class in classes.iter().filter(|class| !class.files.is_empty()) {
         let label = known
             .id(&class.name)
             .ok_or_else(|| DataError::file(&class.path, known.unknown(&class.name)))?;
@@ -116,4 +130,53 @@ fn read(classes: &[Class], labels: &[String]) -> Result<Vec<LabelledText>, DataE
             label,
         })
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn hidden_files_are_no_texts_and_other_parts_may_have_empty_classes() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |name: &str| {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, name).unwrap();
+        };
+        let texts = |part: &[LabelledText]| -> Vec<String> {
+            part.iter().map(|text| text.text.clone()).collect()
+        };
+        for name in [
+            "train/neg/._a.txt",
+            "train/neg/a.TXT",
+            "train/pos/b.txt",
+            "test/pos/c.txt",
+        ] {
+            put(name);
+        }
+        for empty in ["validation/neg", "test/neg", "test/other"] {
+            fs::create_dir_all(dir.path().join(empty)).unwrap();
+        }
+        let open = || open_folders(dir.path(), 0.5);
+        let error = open().unwrap_err().to_string();
+        assert!(
+            error.ends_with("validation: has no .txt files in class folders"),
+            "{error}"
+        );
+        put("validation/neg/d.txt");
+        let splits = open().unwrap();
+        assert_eq!(texts(&splits.train), ["train/neg/a.TXT", "train/pos/b.txt"]);
+        assert_eq!(texts(&splits.test.unwrap()), ["test/pos/c.txt"]);
+        put("test/other/e.txt");
+        assert!(open().unwrap_err().to_string().contains("other"));
+        #[cfg(unix)]
+        {
+            fs::remove_file(dir.path().join("test/other/e.txt")).unwrap();
+            std::os::unix::fs::symlink("nowhere", dir.path().join("train/pos/z.txt")).unwrap();
+            assert!(open().unwrap_err().to_string().contains("z.txt"));
+        }
+    }
 }
