@@ -73,6 +73,7 @@ fn a_test_part_is_measured_apart() {
     fs::create_dir_all(data.join("test/red")).unwrap();
     fs::create_dir_all(data.join("test/blue")).unwrap();
     write_png(&data.join("test/red/a.png"), &image(30, 30, [200, 0, 0])).unwrap();
+    assert_eq!(info(&data, &[])["test"], json!([0, 1]));
     said(&mut train(&data, &run, &[]));
     let mut eval = tinderbox();
     eval.arg("eval").arg(&run).args(["--split", "test"]);

@@ -1,6 +1,7 @@
 //! `tinderbox data`
 
 mod encoder;
+mod images;
 mod language;
 mod shards;
 mod tokenizer;
@@ -10,22 +11,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use serde_json::json;
-use tinderbox_data::Split;
-use tinderbox_data::image::{
-    Image, ImageBatch, ImageDataset, ImageSource, Preprocess, contact_sheet, write_png,
-};
+use tinderbox_data::image::{Image, ImageBatch, ImageSource, Preprocess, contact_sheet, write_png};
 use tinderbox_data::loader::{Loader, Source};
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds::Kind;
 use tinderbox_train::kinds::image_classification::ImageRecipe;
-use tinderbox_train::kinds::image_classification::data::{ImageRun, open_dataset};
-use tinderbox_train::report::plain::thousands;
+use tinderbox_train::kinds::image_classification::data::ImageRun;
 
 use crate::args::RecipeArgs;
 use crate::download::with_data;
 use crate::exit::CliResult;
-use crate::table::table;
 
 /// Inspect, preview and convert data sets.
 #[derive(clap::Args)]
@@ -138,9 +133,6 @@ pub(crate) fn run(args: &Args) -> CliResult {
     }
 }
 
-/// Classes in the table of `info`: ImageNet has 21,841 at most. Shards may have a million.
-const MOST_ROWS: usize = 25_000;
-
 fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> CliResult {
     let recipe = source.load()?;
     match Kind::of(&recipe)? {
@@ -152,52 +144,7 @@ fn info(source: &RecipeArgs, as_json: bool, verify: bool) -> CliResult {
     if verify {
         shards::verify(&recipe.data)?;
     }
-    let (train, validation) = with_data(|mut access| {
-        let mut open = |split| open_dataset(&recipe.data, recipe.seed, split, &mut access);
-        Ok((open(Split::Train)?, open(Split::Validation)?))
-    })?;
-    let counts = [train.class_counts(), validation.class_counts()];
-    let mut passed_over = train.passed_over();
-    passed_over.merge(&validation.passed_over());
-    if as_json {
-        let value = json!({
-            "classes": train.classes(), "train": counts[0], "validation": counts[1],
-            "image_size": train.image_size(), "passed_over": passed_over.counts(),
-        });
-        println!("{}", serde_json::to_string_pretty(&value)?);
-        return Ok(ExitCode::SUCCESS);
-    }
-    let mut table = table(["class", "training", "validation"], &[1, 2]);
-    let count =
-        |counts: &[usize], class: usize| thousands(counts.get(class).copied().unwrap_or(0) as u64);
-    for (class, name) in train.classes().iter().enumerate().take(MOST_ROWS) {
-        let row = [
-            name.clone(),
-            count(&counts[0], class),
-            count(&counts[1], class),
-        ];
-        table.add_row(row);
-    }
-    let more = train.classes().len().saturating_sub(MOST_ROWS);
-    if more > 0 {
-        let row = [
-            format!("{} more", thousands(more as u64)),
-            String::new(),
-            String::new(),
-        ];
-        table.add_row(row);
-    }
-    let total = |dataset: &ImageDataset| thousands(dataset.len() as u64);
-    table.add_row(["total".to_string(), total(&train), total(&validation)]);
-    println!("{table}");
-    match train.image_size() {
-        Some((width, height)) => println!("images are {width}x{height}"),
-        None => println!("images have any size"),
-    }
-    if !passed_over.is_empty() {
-        println!("passed over {passed_over}");
-    }
-    Ok(ExitCode::SUCCESS)
+    images::info(&recipe, as_json)
 }
 
 fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> CliResult {

@@ -89,6 +89,11 @@ impl ImageFolder {
         folders.into_iter().any(|name| root.join(name).is_dir())
     }
 
+    /// True if `root` has a folder of test images.
+    pub fn has_test(root: &Path) -> bool {
+        subfolder(root, TEST).is_ok()
+    }
+
     /// Lists the class folders in `folder`.
     fn list(folder: &Path, classes: Vec<String>, none_empty: bool) -> Result<Self, DataError> {
         let mut listed = Self {

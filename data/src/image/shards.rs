@@ -97,6 +97,11 @@ impl Shards {
         root.join(manifest::FILE).is_file() || find::has_validation(root)
     }
 
+    /// True if `root` has shards of test images.
+    pub fn has_test(root: &Path) -> bool {
+        !root.join(manifest::FILE).is_file() && find::shards(root, Split::Test).is_ok()
+    }
+
     fn listed(root: &Path, split: Split, manifest: &Manifest) -> Result<Self, DataError> {
         let listed = manifest.split(split)?;
         listed.check_lengths(root)?;

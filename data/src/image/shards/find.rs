@@ -2,6 +2,7 @@
 
 use crate::Split;
 use crate::error::DataError;
+use crate::image::folder::listing::is_dangling;
 use std::path::Path;
 use walkdir::{DirEntry, WalkDir};
 
@@ -60,12 +61,21 @@ fn tar_files(root: &Path) -> Result<Vec<String>, DataError> {
         .sort_by_file_name();
     let mut files = Vec::new();
     for entry in tree.into_iter().filter_entry(|entry| !hidden(entry)) {
-        let entry = entry.map_err(|error| {
-            let path = error.path().unwrap_or(root).to_path_buf();
-            DataError::file(&path, format!("cannot be listed: {error}"))
-        })?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let path = error.path().unwrap_or(root);
+                // A shard that is a link to nowhere is missed, other such links are not.
+                let is_of_interest = is_tar(path) || !is_dangling(path);
+                if error.loop_ancestor().is_some() || !is_of_interest {
+                    continue;
+                }
+                let reason = format!("cannot be listed: {error}");
+                return Err(DataError::file(path, reason));
+            }
+        };
         let path = entry.path();
-        if !entry.file_type().is_file() || path.extension().is_none_or(|e| e != "tar") {
+        if !entry.file_type().is_file() || !is_tar(path) {
             continue;
         }
         let parts: Option<Vec<&str>> = path
@@ -79,6 +89,11 @@ fn tar_files(root: &Path) -> Result<Vec<String>, DataError> {
         files.push(parts.join("/"));
     }
     Ok(files)
+}
+
+fn is_tar(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|end| end.eq_ignore_ascii_case("tar"))
 }
 
 /// True if `path` has `word` as a whole word: "imagenet-train-01.tar", not "constrained.tar".

@@ -62,6 +62,24 @@ pub fn has_validation(recipe: &ImageDataRecipe) -> bool {
         })
 }
 
+/// True if the data have test images that are not those for validation.
+pub fn has_test(recipe: &ImageDataRecipe) -> bool {
+    let is_apart = recipe.validation_fraction.is_some() || has_validation(recipe);
+    let path = recipe.path.as_deref();
+    match recipe.source {
+        ImageDataSource::Folder => is_apart && path.is_some_and(ImageFolder::has_test),
+        ImageDataSource::Shards => is_apart && path.is_some_and(Shards::has_test),
+        ImageDataSource::Cifar10
+        | ImageDataSource::Cifar100
+        | ImageDataSource::Mnist
+        | ImageDataSource::FashionMnist
+        | ImageDataSource::Idx => recipe.validation_fraction.is_some(),
+        ImageDataSource::Shapes | ImageDataSource::ImageNet | ImageDataSource::TinyImageNet => {
+            false
+        }
+    }
+}
+
 /// Opens a part of the training images, of which `fraction` are held out for validation.
 fn open_part(
     recipe: &ImageDataRecipe,
