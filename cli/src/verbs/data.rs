@@ -175,9 +175,10 @@ fn preview(source: &RecipeArgs, output: &Path, columns: usize, epoch: u64) -> Cl
         );
     } else {
         let all = source.dataset().classes();
-        let of = match all.len() > classes {
-            true => format!("each of the first {classes} of {} classes", all.len()),
-            false => "each class".to_owned(),
+        let of = if all.len() > classes {
+            format!("each of the first {classes} of {} classes", all.len())
+        } else {
+            "each class".to_owned()
         };
         println!(
             "{output}: {columns} training images of {of}, one class a row, from the top: {}",

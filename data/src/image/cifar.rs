@@ -234,9 +234,10 @@ impl CifarSet {
         ];
         for below in [false, true] {
             for (version, files) in &versions {
-                let folder = match below {
-                    false => dir.to_path_buf(),
-                    true => dir.join(self.folder(*version)),
+                let folder = if below {
+                    dir.join(self.folder(*version))
+                } else {
+                    dir.to_path_buf()
                 };
                 if files.iter().any(|file| folder.join(file).is_file()) {
                     return Ok((folder, *version));

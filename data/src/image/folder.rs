@@ -120,9 +120,10 @@ impl ImageFolder {
         let found = class_files(folder)?;
         self.passed_over.merge(&found.passed_over);
         if found.images.is_empty() {
-            return match none_empty {
-                true => Err(found.no_image(folder)),
-                false => Ok(()),
+            return if none_empty {
+                Err(found.no_image(folder))
+            } else {
+                Ok(())
             };
         }
         let known = self

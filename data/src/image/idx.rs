@@ -43,10 +43,8 @@ impl Idx {
     /// in number, or a label is out of the training labels' range.
     pub fn open(dir: &Path, split: Split) -> Result<Self, DataError> {
         let below = dir.join(RAW);
-        let dir = match has_files(dir) || !has_files(&below) {
-            true => dir,
-            false => &below,
-        };
+        let is_below = !has_files(dir) && has_files(&below);
+        let dir = if is_below { &below } else { dir };
         let prefix = match split {
             Split::Train => "train",
             Split::Validation | Split::Test => "t10k",

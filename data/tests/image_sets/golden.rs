@@ -91,9 +91,10 @@ fn pickled_cifar_has_the_images_and_labels_of_torchvision() {
         for (file, content) in case["files"].as_object().unwrap() {
             fs::write(folder.join(file), unpacked(content)).unwrap();
         }
-        let set = match name.starts_with("100") {
-            true => CifarSet::Cifar100,
-            false => CifarSet::Cifar10,
+        let set = if name.starts_with("100") {
+            CifarSet::Cifar100
+        } else {
+            CifarSet::Cifar10
         };
         // torchvision's data root, and the folder itself.
         for place in [root.path(), &folder] {

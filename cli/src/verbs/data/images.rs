@@ -22,10 +22,7 @@ type Parts = Vec<(&'static str, ImageDataset)>;
 /// Counts the images of each class.
 pub(super) fn info(recipe: &ImageRecipe, as_json: bool) -> CliResult {
     let data = &recipe.data;
-    let splits = match has_test(data) {
-        true => &Split::ALL[..],
-        false => &Split::ALL[..2],
-    };
+    let splits = &Split::ALL[..if has_test(data) { 3 } else { 2 }];
     let parts: Parts = with_data(|mut access| {
         let mut open = |split: &Split| {
             let dataset = open_dataset(data, recipe.seed, *split, &mut access)?;

@@ -11,7 +11,7 @@ pub(super) fn batch(bytes: &[u8], set: CifarSet) -> Result<(Vec<u8>, Vec<u8>), S
         CifarSet::Cifar100Coarse => (2, 0),
     };
     let record = labels + PIXELS;
-    if bytes.is_empty() || bytes.len() % record != 0 {
+    if bytes.is_empty() || !bytes.len().is_multiple_of(record) {
         return Err(format!(
             "{} bytes are not a whole number of {record}-byte records; copy or download it again",
             bytes.len()

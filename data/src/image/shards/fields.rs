@@ -158,10 +158,10 @@ impl Fields {
         const SHOWN: usize = 4;
         let others = self.0.iter().filter(|field| field.name != one.name);
         let names: Vec<&str> = others.map(|field| &*field.name).take(SHOWN).collect();
-        match names.is_empty() {
-            true => String::new(),
-            false => format!("; the sample has also {}", names.join(", ")),
+        if names.is_empty() {
+            return String::new();
         }
+        format!("; the sample has also {}", names.join(", "))
     }
 }
 
@@ -188,10 +188,8 @@ fn json_class(field: &Field, shard: &File) -> Result<Option<usize>, String> {
     let value: Value = serde_json::from_slice(&bytes)
         .map_err(|error| format!("{} is not valid JSON: {error}", field.name))?;
     let Value::Object(object) = &value else {
-        return match value.is_number() {
-            true => number(field, "", &value).map(Some),
-            false => Ok(None),
-        };
+        let bare = value.is_number().then_some(&value);
+        return bare.map(|value| number(field, "", value)).transpose();
     };
     let mut found = None;
     for key in JSON_KEYS {

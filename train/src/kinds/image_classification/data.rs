@@ -127,9 +127,10 @@ fn open_whole(
         }
         ImageDataSource::Cifar100 => {
             let folder = locate(recipe, "cifar100", access, download::cifar100)?;
-            let set = match recipe.coarse_labels {
-                true => CifarSet::Cifar100Coarse,
-                false => CifarSet::Cifar100,
+            let set = if recipe.coarse_labels {
+                CifarSet::Cifar100Coarse
+            } else {
+                CifarSet::Cifar100
             };
             ImageDataset::Cifar(Cifar::open(&folder, set, split)?)
         }
