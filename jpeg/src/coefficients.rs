@@ -31,7 +31,7 @@ pub(crate) struct Coefficients(Vec<Stored>);
 /// The coefficients of a component.
 struct Stored {
     blocks: Vec<Block>,
-    /// Blocks of a row, with those that fill up the last minimum coded unit.
+    /// Blocks of a row, with those that pad it to whole minimum coded units.
     stride: usize,
     /// Blocks with samples of the image, across and down.
     size: (usize, usize),

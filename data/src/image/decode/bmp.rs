@@ -173,11 +173,10 @@ impl Header {
         }
     }
 
-    /// The rows as they are stored, without those that are missing.
+    /// The rows as they are stored, and the bytes of a row.
     fn rows<'a>(&self, data: &'a [u8]) -> Result<(&'a [u8], usize), String> {
         let stride = (self.width * self.bits).div_ceil(32) * 4;
         let rows = data.get(..stride * self.height);
-        // Some programs do not fill up the last row.
         Ok((rows.ok_or_else(truncated)?, stride))
     }
 
@@ -225,8 +224,7 @@ impl Header {
             (32, Some([0xFF, 0xFF00, 0xFF_0000])) => |p| [p[0], p[1], p[2]],
             (bits, _) => {
                 let [r, g, b] = self.masks;
-                let what =
-                    format_args!("of {bits} bits with masks {r:x}, {g:x}, {b:x}").to_string();
+                let what = format!("of {bits} bits with masks {r:x}, {g:x}, {b:x}");
                 return Err(unsupported(what));
             }
         })

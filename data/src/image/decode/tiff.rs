@@ -30,7 +30,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Image, String> {
     } else if layout.is_jpeg() {
         layout.jpeg(&tags, kind.photometric)?
     } else {
-        kind.image(&layout, layout.samples(&tags)?, &tags)?
+        kind.image(&layout, &layout.samples(&tags)?, &tags)?
     };
     Ok(orientation::turn(image, tags.number(Tag::Orientation, 1)?))
 }

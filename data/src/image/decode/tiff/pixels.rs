@@ -111,18 +111,18 @@ impl Kind {
     pub(super) fn image(
         &self,
         layout: &Layout,
-        rows: Vec<u8>,
+        rows: &[u8],
         tags: &Tags<'_>,
     ) -> Result<Image, String> {
         let (channels, pixels) = match self.photometric {
             PALETTE => (
                 3,
                 self.palette(tags)?
-                    .colours(&self.first_samples(layout, &rows)),
+                    .colours(&self.first_samples(layout, rows)),
             ),
-            RGB => (3, self.colours(&rows, tags.order)),
-            CMYK => (3, self.inks(&rows, tags.order)),
-            _ => (1, self.greys(layout, &rows, tags.order)),
+            RGB => (3, self.colours(rows, tags.order)),
+            CMYK => (3, self.inks(rows, tags.order)),
+            _ => (1, self.greys(layout, rows, tags.order)),
         };
         Ok(Image {
             width: layout.width,
