@@ -20,6 +20,9 @@ enum Compression {
     BitFields,
 }
 
+/// The conversion of a stored pixel to red, green and blue.
+type Convert = fn(&[u8]) -> [u8; 3];
+
 /// The fields of the headers.
 struct Header {
     width: usize,
@@ -211,7 +214,7 @@ impl Header {
     }
 
     /// The conversion of a stored pixel to red, green and blue.
-    fn converter(&self) -> Result<fn(&[u8]) -> [u8; 3], String> {
+    fn converter(&self) -> Result<Convert, String> {
         let has_masks = self.compression == Compression::BitFields;
         let masks = has_masks.then_some(self.masks);
         Ok(match (self.bits, masks) {

@@ -27,7 +27,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Image, String> {
             let canvas = (u24(header, 4)? + 1, u24(header, 7)? + 1);
             let place = (2 * u24(frame, 0)?, 2 * u24(frame, 3)?);
             let frame = frame.get(FRAME_HEADER..).ok_or_else(truncated)?;
-            on_canvas(still(frame)?, canvas, place)
+            on_canvas(&still(frame)?, canvas, place)
         }
         _ => still(chunks),
     }
@@ -66,7 +66,7 @@ fn still(chunks: &[u8]) -> Result<Image, String> {
 }
 
 /// Puts a frame on a black canvas.
-fn on_canvas(frame: Image, canvas: (u64, u64), place: (u64, u64)) -> Result<Image, String> {
+fn on_canvas(frame: &Image, canvas: (u64, u64), place: (u64, u64)) -> Result<Image, String> {
     let (width, height) = size::checked(canvas.0, canvas.1, 5)?;
     let (left, top) = (place.0 as usize, place.1 as usize);
     if left + frame.width > width || top + frame.height > height {

@@ -150,15 +150,16 @@ impl MaxMagnitudes {
     }
 }
 
-/// `torch.linspace(start, end, bins)[bin]`, which counts from the nearer end, in single precision.
+/// `torch.linspace(start, end, bins)[bin]` in single precision. It counts from the nearer end and
+/// rounds once, after the sum, so that 16 pixels may be a little less and are truncated to 15.
 fn linspace(start: f64, end: f64, bins: usize, bin: usize) -> f64 {
     let (start, end) = (start as f32, end as f32);
     let last = bins - 1;
     let step = (end - start) / last as f32;
     f64::from(if bin < bins / 2 {
-        start + step * bin as f32
+        step.mul_add(bin as f32, start)
     } else {
-        end - step * (last - bin) as f32
+        (-step).mul_add((last - bin) as f32, end)
     })
 }
 

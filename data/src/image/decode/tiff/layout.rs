@@ -106,7 +106,7 @@ impl Layout {
                 "it has {found} strips or tiles instead of {expected}"
             )));
         }
-        if self.is_planar && self.bits % 8 > 0 {
+        if self.is_planar && !self.bits.is_multiple_of(8) {
             return Err(unsupported(format_args!(
                 "with planes of {} bits",
                 self.bits

@@ -160,7 +160,9 @@ impl Kind {
             let most = ((1u16 << self.bits) - 1) as u8;
             let flip = if is_inverted { 255 } else { 0 };
             let samples = self.first_samples(layout, rows).into_iter();
-            return samples.map(|sample| sample * (255 / most) ^ flip).collect();
+            return samples
+                .map(|sample| (sample * (255 / most)) ^ flip)
+                .collect();
         }
         let bytes = self.bits / 8;
         let samples = rows.chunks_exact(bytes).map(|sample| order.number(sample));
