@@ -175,15 +175,19 @@ fn encoder(args: &Args, run: &RunDir) -> CliResult {
     let folder = &args.output;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     huggingface::save_encoder(model, config, labels, inputs.pad_id(), folder)?;
-    let tokenizer = inputs.tokenizer().to_json();
-    write_into(folder, "tokenizer.json", tokenizer.as_bytes())?;
-    let settings = tokenizer_config(&loaded)?;
-    write_into(folder, "tokenizer_config.json", settings.as_bytes())?;
+    write_tokenizer(folder, &loaded)?;
     println!(
         "{}: weights of {origin}, with config and tokenizer",
         folder.display()
     );
     Ok(ExitCode::SUCCESS)
+}
+
+fn write_tokenizer(folder: &Path, loaded: &LoadedEncoder) -> anyhow::Result<()> {
+    let tokenizer = loaded.inputs.tokenizer().to_json();
+    write_into(folder, "tokenizer.json", tokenizer.as_bytes())?;
+    let settings = tokenizer_config(loaded)?;
+    write_into(folder, "tokenizer_config.json", settings.as_bytes())
 }
 
 /// `tokenizer_config.json`: settings of `AutoTokenizer` and the special tokens.
@@ -231,7 +235,12 @@ fn peft(args: &Args, run: &RunDir) -> CliResult {
     let (config, adapters) = adapters::to_peft(weights.as_bytes(), lora, &model, encoder.head())?;
     write_into(folder, "adapter_config.json", config.as_bytes())?;
     write_into(folder, "adapter_model.safetensors", &adapters)?;
-    println!("{}: adapters of {}", folder.display(), weights.origin());
+    write_tokenizer(folder, &open_encoder(args, run)?)?;
+    println!(
+        "{}: adapters of {}, with tokenizer",
+        folder.display(),
+        weights.origin()
+    );
     Ok(ExitCode::SUCCESS)
 }
 

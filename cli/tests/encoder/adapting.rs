@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::encoder::{names, train_bert};
+use crate::common::encoder::{names, train_bert, train_on};
 use crate::common::{assert_one_line_error, tinderbox};
 use crate::{eval, folders};
 use serde_json::Value;
@@ -185,4 +185,54 @@ fn a_run_can_start_from_the_export_of_another() {
         .args(["--set", "train.max_steps=4"])
         .assert()
         .success();
+}
+
+/// PEFT adapts embeddings without the decoder that is tied to them, and wants every weight of a
+/// module that it saves.
+#[test]
+fn peft_gets_adapted_embeddings_and_the_decoder_tied_to_them() {
+    let (folder, _, run) = folders();
+    let corpus = folder.path().join("corpus.txt");
+    let text = "the soup was not bad at all\nwe saw a good film today\n".repeat(20);
+    fs::write(&corpus, text).unwrap();
+    let settings = [
+        "model.lora.rank=2",
+        "model.lora.alpha=8",
+        "model.lora.targets=['query', 'word_embeddings']",
+        "optimizer.learning_rate=0.01",
+    ];
+    train_on("masked", &corpus, &run, &settings)
+        .assert()
+        .success();
+    let [peft, merged] = ["peft", "huggingface"].map(|format| {
+        let exported = folder.path().join(format);
+        let mut command = tinderbox();
+        command.arg("export").arg(&run).arg(&exported);
+        command.args(["--format", format]).assert().success();
+        exported
+    });
+    let merged = StateDict::read(&merged.join("model.safetensors")).unwrap();
+    let adapters = StateDict::read(&peft.join("adapter_model.safetensors")).unwrap();
+    let saved = |name: &str| floats(&adapters, &format!("base_model.model.{name}"));
+    let table = floats(&merged, "bert.embeddings.word_embeddings.weight");
+    let decoder = saved("cls.predictions.decoder.weight");
+    assert_eq!(table.len(), decoder.len());
+    assert!(
+        table
+            .iter()
+            .zip(&decoder)
+            .all(|(a, b)| (a - b).abs() < 1e-6)
+    );
+    let bias = saved("cls.predictions.bias");
+    assert_eq!(saved("cls.predictions.decoder.bias"), bias);
+    let words = "base_model.model.bert.embeddings.word_embeddings";
+    let shape = |factor: &str| {
+        adapters
+            .shape(&format!("{words}.{factor}"))
+            .unwrap()
+            .to_vec()
+    };
+    assert_eq!(shape("lora_embedding_A"), [2, bias.len()]);
+    assert_eq!(shape("lora_embedding_B"), [16, 2]);
+    assert!(peft.join("tokenizer_config.json").is_file());
 }

@@ -35,7 +35,8 @@ type Array = (Vec<usize>, Vec<u8>);
 /// transposed, as PyTorch does for all matrices.
 ///
 /// The head is in the file, and so is a pooler, which the pretrained weights may lack. PEFT adapts
-/// word embeddings without the decoder that is tied to them, so that this is in the file as well.
+/// word embeddings without the decoder that is tied to them, and wants every weight of a module that
+/// is saved, so that the decoder is in the file as well.
 ///
 /// # Errors
 /// `bytes` is not a safetensors file.
@@ -60,10 +61,16 @@ pub fn to_peft(
             saved.insert(module);
         }
     }
-    if head == Head::MaskedLm
-        && let Some(table) = adapted_table(&file, lora)
-    {
-        arrays.insert(decoder(model).into(), table);
+    if head == Head::MaskedLm {
+        let (weight, biases) = decoder(model);
+        if let Some(table) = merged_table(&file, lora) {
+            arrays.insert(weight.into(), table);
+        }
+        if let Some((bias, copy)) = biases
+            && let Some(values) = arrays.get(bias).cloned()
+        {
+            arrays.insert(copy.into(), values);
+        }
     }
     let mut views = Vec::new();
     for (name, (shape, bytes)) in &arrays {
@@ -104,23 +111,31 @@ fn factor(name: &str) -> Option<(&str, &'static str)> {
     FACTORS.iter().find_map(of)
 }
 
-/// Weight of the decoder that is tied to the word embeddings.
-fn decoder(model: &TextEncoder) -> &'static str {
+/// Weight of the decoder that is tied to the word embeddings; the head's bias and its second name.
+fn decoder(model: &TextEncoder) -> (&'static str, Option<(&'static str, &'static str)>) {
     match model {
-        TextEncoder::Bert(_) => "cls.predictions.decoder.weight",
-        TextEncoder::DistilBert(_) => "vocab_projector.weight",
-        TextEncoder::MpNet(_) | TextEncoder::Roberta(_) => "lm_head.decoder.weight",
+        TextEncoder::Bert(_) => (
+            "cls.predictions.decoder.weight",
+            Some(("cls.predictions.bias", "cls.predictions.decoder.bias")),
+        ),
+        TextEncoder::DistilBert(_) => ("vocab_projector.weight", None),
+        TextEncoder::MpNet(_) | TextEncoder::Roberta(_) => (
+            "lm_head.decoder.weight",
+            Some(("lm_head.bias", "lm_head.decoder.bias")),
+        ),
     }
 }
 
-/// The word embeddings with their adapters merged, `table + alpha / rank * a b`; `None` if they have
-/// none.
-fn adapted_table(file: &SafeTensors, lora: &LoraRecipe) -> Option<Array> {
+/// The word embeddings, with their adapters merged if they have any: `table + alpha / rank * a b`.
+fn merged_table(file: &SafeTensors, lora: &LoraRecipe) -> Option<Array> {
     let [a_end, b_end] = FACTORS.map(|(ours, ..)| ours);
     let find = |end: &str| file.iter().find(|(name, _)| name.ends_with(end));
-    let (_, a) = find(&format!("word_embeddings{a_end}"))?;
-    let (_, b) = find(&format!("word_embeddings{b_end}"))?;
     let (_, table) = find(WORDS)?;
+    let a = find(&format!("word_embeddings{a_end}"));
+    let b = find(&format!("word_embeddings{b_end}"));
+    let (Some((_, a)), Some((_, b))) = (a, b) else {
+        return Some((table.shape().to_vec(), table.data().to_vec()));
+    };
     let (&[rows, rank], &[_, width]) = (a.shape(), b.shape()) else {
         return None;
     };
