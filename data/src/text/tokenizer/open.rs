@@ -156,7 +156,7 @@ pub(super) fn read_vocab(path: &Path) -> Result<HashMap<String, u32>, DataError>
     let mut seen = HashSet::with_capacity(ids.len());
     if let Some((token, id)) = ids.iter().find(|(_, id)| !seen.insert(**id)) {
         return Err(wrong(format!(
-            "two tokens have the id {id}, {token:?} and another"
+            "two tokens have the same id: {token:?} has the id {id} of another"
         )));
     }
     Ok(ids)

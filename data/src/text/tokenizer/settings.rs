@@ -86,6 +86,8 @@ impl TokenizerSettings {
         if let Some(length) = self.max_length {
             set("model_max_length", length.into());
         }
+        // All added tokens are in tokenizer.json, with their properties.
+        set("added_tokens_decoder", json!({}));
         set("truncation_side", self.truncation_side.name().into());
         set("padding_side", self.padding_side.name().into());
         let names: &[&str] = if self.token_type_ids {
