@@ -532,6 +532,7 @@ fn a_folder_is_fine_tuned_with_its_tokenizer_measured_and_exported() {
     let other = folder.path().join("other");
     let mut shakespeare = train("gpt-shakespeare-char", &other);
     assert_one_line_error(&mut shakespeare, 1, &["config.json", "characters"]);
+    assert_one_line_error(&mut train("rnn", &other), 1, &["config.json", "recurrent"]);
     let mut wider = train("transformer", &other);
     wider.args(["--set", "model.n_embd=32"]);
     assert_one_line_error(&mut wider, 1, &["config.json", "model.n_embd is 32"]);
@@ -594,6 +595,17 @@ fn folders_without_a_model_say_what_they_hold() {
         let mut command = tinderbox();
         command.arg(verb[0]).arg(path).args(&verb[1..]);
         assert_one_line_error(&mut command, 1, &["adapter_config.json"]);
+    }
+    // A folder cloned without Git LFS.
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 5\n";
+    let model = published(path);
+    for name in ["tokenizer.json", "config.json", "model.safetensors"] {
+        let kept = fs::read(model.join(name)).unwrap();
+        fs::write(model.join(name), pointer).unwrap();
+        let mut generate = tinderbox();
+        generate.arg("generate").arg(&model).args(["--prompt", "a"]);
+        assert_one_line_error(&mut generate, 1, &[name, "Git LFS"]);
+        fs::write(model.join(name), kept).unwrap();
     }
     fs::write(path.join("config.json"), "{\"model_type\": \"gpt2\"").unwrap();
     for verb in [&["predict", "--text", "a"][..], &["generate"], &["eval"]] {

@@ -87,6 +87,7 @@ pub mod files;
 mod fingerprint;
 pub mod guard;
 pub mod image;
+mod lfs;
 pub mod loader;
 pub mod random;
 mod split;

@@ -194,7 +194,7 @@ fn a_file_without_a_model_to_choose_by_must_have_one_state_dict() {
     }
 }
 
-/// What PyTorch loads from the file is in its golden script.
+/// The values are those of `integers` in the golden script.
 #[test]
 fn integers_and_8_bit_floats_are_written_as_they_are() {
     let bytes = StateDict::read(&fixture("integers.pth"))

@@ -29,7 +29,7 @@ fn every_scaling_of_rope_is_hugging_faces() {
         let length = expected.len() / 31;
         let logits = values(model.forward(tokens.clone().narrow(1, 0, length)));
         assert_close(name, &logits, &expected, 1e-4);
-        // What we write is read the same.
+        // It is read again as it was written.
         huggingface::save(&model, &config, folder.path()).unwrap();
         assert_eq!(
             huggingface::read_config(folder.path()).unwrap(),
@@ -40,7 +40,7 @@ fn every_scaling_of_rope_is_hugging_faces() {
 }
 
 #[test]
-fn a_scaling_recorded_by_an_earlier_version_is_llama_3s() {
+fn a_scaling_without_a_type_is_llama_3s() {
     let CausalLmConfig::Llama(config) = llama3().config else {
         unreachable!()
     };
@@ -182,7 +182,7 @@ fn whole_safetensors_come_before_shards_and_these_before_pickles() {
     assert!(error.contains("adapter_config.json"), "{error}");
 }
 
-/// What `GenerationConfig` of transformers 5.23 holds after `from_pretrained` of the same files.
+/// As `GenerationConfig.from_pretrained` of transformers 5.23 reads the same files.
 #[test]
 fn ends_and_settings_of_generation_are_those_of_the_file_that_counts() {
     let of = |config: Value, generation: Option<Value>| {

@@ -17,7 +17,7 @@ use tinderbox_train::run::RunDir;
 use crate::args::{CheckpointArgs, DeviceArgs, WeightsFileArgs};
 use crate::exit::CliResult;
 
-/// Measure a model on a split of its data, or a published one on other data.
+/// Measure a model on a split of its data, or on other data.
 ///
 /// Image classifiers: accuracy, precision, recall and F1 per class, the confusion matrix; writes
 /// eval-SPLIT.json and confusion-SPLIT.svg into the run directory. Language models: loss and

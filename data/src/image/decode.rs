@@ -29,6 +29,7 @@ use super::Image;
 use super::transforms::Rect;
 use crate::error::DataError;
 use crate::guard::guarded;
+use crate::lfs;
 use image::ImageFormat;
 use std::fs;
 use std::path::Path;
@@ -101,6 +102,7 @@ pub fn decode_region(
             crop(image, region)
         }),
         None if bytes.is_empty() => Err("is empty".to_owned()),
+        None if lfs::is_pointer(bytes) => Err(lfs::POINTER.to_owned()),
         None => Err(format!("is none of {FORMATS}, whatever its name says")),
     };
     decoded.map_err(|reason| DataError::image(name, reason))

@@ -1,6 +1,7 @@
 //! Lines of text files, one at a time.
 
 use crate::error::DataError;
+use crate::lfs;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,9 @@ pub(super) fn open_text(path: &Path) -> Result<(BufReader<File>, u64), DataError
     let file = File::open(path).map_err(read)?;
     let mut reader = BufReader::with_capacity(BUFFER, file);
     let start = reader.fill_buf().map_err(read)?;
+    if lfs::is_pointer(start) {
+        return Err(DataError::file(path, lfs::POINTER));
+    }
     if let Some(name) = utf_16(start) {
         let reason = format!("is {name}; convert the file to UTF-8");
         return Err(DataError::file(path, reason));

@@ -191,6 +191,11 @@ impl OpenOptions {
                 "--strict false is for weights from elsewhere: give them with --weights".into(),
             ));
         }
+        if self.weights_key.is_some() && self.weights.is_none() {
+            return Err(TrainError::Usage(
+                "--weights-key is for weights from elsewhere: give them with --weights".into(),
+            ));
+        }
         let bundle = ImageBundle::read(&run)?;
         if let (Some(name), Some(access)) = (&self.weights, access) {
             let file = locate(

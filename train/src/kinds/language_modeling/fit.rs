@@ -6,7 +6,7 @@ use tinderbox_data::text::Tokenizer;
 use tinderbox_data::text::language::{Corpus, Tokens};
 use tinderbox_model_transformer::huggingface;
 
-use super::model::LanguageModelConfig;
+use super::model::{LanguageModelConfig, LanguageModelInfo};
 use super::recipe::{
     LanguageDataRecipe, LanguageDataSource, LanguageRecipe, PRETRAINED, TextUnit, model_config,
 };
@@ -30,6 +30,15 @@ pub(super) fn settle(recipe: &mut LanguageRecipe) -> Result<(), TrainError> {
     };
     let config = folder.join("config.json");
     huggingface::read_config(&folder)?;
+    let named = LanguageModelInfo::all();
+    let mut named = named.iter().filter(|info| info.name == recipe.model.name);
+    if named.any(|info| matches!(info.config, LanguageModelConfig::Recurrent(_))) {
+        return Err(TrainError::Mismatch(format!(
+            "model.name is {}, a recurrent network, and {} is of a transformer",
+            recipe.model.name,
+            config.display()
+        )));
+    }
     let data = &mut recipe.data;
     if data.source == LanguageDataSource::Grammar && data.path.is_some() {
         // A grammar has no file.

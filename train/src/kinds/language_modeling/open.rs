@@ -173,7 +173,7 @@ impl OpenOptions {
         })
     }
 
-    /// Opens a checkpoint of nanoGPT or llama2.c, which its first bytes tell apart.
+    /// Opens a checkpoint of nanoGPT or llama2.c; its first bytes decide.
     fn open_file(&self, path: &Path, device: &Device) -> Result<LoadedLanguageModel, TrainError> {
         let mut start = Vec::new();
         let file = File::open(path).map_err(|e| TrainError::io(path, e))?;
@@ -208,7 +208,7 @@ impl OpenOptions {
     }
 }
 
-/// Number of bytes that tell the formats of checkpoints apart.
+/// Number of bytes that show the format of a checkpoint.
 const START: u64 = 64;
 /// Characters of nanoGPT's character-level data sets.
 const META: &str = "meta.pkl";
