@@ -250,7 +250,7 @@ fn wrong_options_are_errors() {
         tinderbox()
             .arg("eval")
             .arg(&images)
-            .args(["--split", "test"]),
+            .args(["--text", "text.txt"]),
         1,
         &["language models"],
     );

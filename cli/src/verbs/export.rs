@@ -142,7 +142,7 @@ fn hugging_face(args: &Args, run: &RunDir) -> CliResult {
         None => json!({
             "tokenizer_class": TOKENIZER_CLASS,
             "bos_token": token(tokenizer.beginning_of_text()),
-            "eos_token": token(tokenizer.end_of_text()),
+            "eos_token": token(tokens.ends.first().copied().or(tokenizer.end_of_text())),
         }),
     };
     settings["model_max_length"] = config.context_length().into();
