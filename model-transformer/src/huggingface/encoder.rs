@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use serde_json::Value;
 
-use super::encoder_names::{KnownNames, Spelling};
+use super::encoder_names::{KnownNames, Spelling, is_of_another_family};
 use super::{
     CONFIG, HuggingFaceError, SAFETENSORS, encoder_config, make_folder, output_rows, read_json,
     read_weights, write_json,
@@ -118,7 +118,8 @@ fn fit(
     rows: Option<&[Option<usize>]>,
 ) -> Result<(TextEncoder, Mismatch), WeightsError> {
     let names = KnownNames::of(&model);
-    let prefix = model.prefix();
+    // Without a prefix the families have the same names: those of another are no wrapper's.
+    let prefix = (!is_of_another_family(&dict, &model)).then(|| model.prefix());
     let dict = dict.find(names.len(), |name| names.has(name, prefix), &path)?;
     let dict = Spelling::of(&dict, &model).normalise(dict)?;
     let (mut dict, ignored) = names.select(dict)?;

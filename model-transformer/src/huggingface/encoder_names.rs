@@ -118,6 +118,25 @@ impl Tied {
     }
 }
 
+/// True if the names of the file are those of another family than the model's.
+pub(super) fn is_of_another_family(dict: &StateDict, model: &TextEncoder) -> bool {
+    let own = model.prefix().trim_end_matches('.');
+    let is_other = |part: &str| part != own && BASES.contains(&part);
+    dict.names().any(|name| name.split('.').any(is_other))
+}
+
+/// Names of the backbone in the families of encoders.
+const BASES: [&str; 8] = [
+    "albert",
+    "bert",
+    "deberta",
+    "distilbert",
+    "electra",
+    "mpnet",
+    "roberta",
+    "xlm",
+];
+
 /// Parameter names of a model, with those of its head and its pooler.
 pub(super) struct KnownNames {
     parameters: BTreeSet<String>,
@@ -155,10 +174,11 @@ impl KnownNames {
         self.parameters.len()
     }
 
-    /// True if a file may have a parameter under this name, with the backbone's `prefix` or
-    /// without.
-    pub(super) fn has(&self, name: &str, prefix: &str) -> bool {
-        self.parameters.contains(name) || self.parameters.contains(&format!("{prefix}{name}"))
+    /// True if a file may have a parameter under this name or, given the backbone's `prefix`,
+    /// without it.
+    pub(super) fn has(&self, name: &str, prefix: Option<&str>) -> bool {
+        let prefixed = prefix.map(|prefix| format!("{prefix}{name}"));
+        self.parameters.contains(name) || prefixed.is_some_and(|n| self.parameters.contains(&n))
     }
 
     /// True if the parameter may keep its initial values when a new head is trained.
