@@ -469,7 +469,7 @@ fn a_folder_says_where_a_text_ends_and_how_it_is_sampled() {
         .arg("--prompts")
         .arg(&prompts)
         .arg("--json");
-    assert_one_line_error(&mut unknown, 1, &["prompts.txt, line 2", "token 28"]);
+    assert_one_line_error(&mut unknown, 1, &["prompts.txt, line 2", "28"]);
 }
 
 fn loss(command: &mut Command) -> f64 {
