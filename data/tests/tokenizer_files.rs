@@ -234,7 +234,7 @@ fn broken_tokenizers_are_explained() {
         ("vocab.txt", b"[UNK]\n"),
         ("tokenizer_config.json", b"{\"do_lower_case\":3}"),
     ];
-    assert!(error(settings).contains("tokenizer_config.json: is not a tokenizer's settings"));
+    assert!(error(settings).contains("tokenizer_config.json: do_lower_case is 3"));
 
     let bin = fs::read(fixture("llama2c/tokenizer.bin")).unwrap();
     let error = |bytes: &[u8]| error(&[("tokenizer.bin", bytes)]);
