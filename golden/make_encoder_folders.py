@@ -195,7 +195,7 @@ CLASSIFIERS = [
 ]
 
 
-# What the reference says.
+# Answers of the reference.
 
 
 def mean(folder: Path) -> list:
