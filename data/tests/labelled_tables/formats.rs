@@ -199,6 +199,26 @@ fn utf_16_is_refused_by_its_name() {
     }
 }
 
+#[test]
+fn a_quote_that_is_not_closed_is_refused_with_its_line() {
+    for (text, line) in [
+        ("text,label\na,0\n\n\"b,1\nc,0\nd,1\n", "line 4: a quote"),
+        ("text,label\na,0\nb,\"1\nc,0", "line 3: a quote"),
+        ("text,label\na,0\n\"b \"\"c\"\",1\n", "line 3: a quote"),
+    ] {
+        says(&complaint(&[("train.csv", text)]), &["train.csv", line]);
+    }
+    let rows = "\"b\n\",\"1\"\nd \"e,0\n\"\"\"f\"\"\",\"0\n\"\n";
+    let splits = table(&[
+        ("train.csv", &format!("text,label\n{rows}")),
+        ("dev.csv", "text,label\na,0\n"),
+    ]);
+    assert_eq!(
+        texts(&splits.unwrap().train),
+        [("b\n", 1), ("d \"e", 0), ("\"f\"", 0)]
+    );
+}
+
 #[derive(serde::Deserialize)]
 struct Reference {
     name: String,

@@ -18,7 +18,8 @@ impl Records {
             lines: LineReader::open(path, MAX_ENTRY)?,
             line: String::new(),
             taken: 0,
-            fed: 0,
+            record: String::new(),
+            is_at_end: false,
         };
         Ok(Self {
             reader: csv::ReaderBuilder::new()
@@ -33,13 +34,21 @@ impl Records {
     /// The next record and the number of its first line.
     ///
     /// # Errors
-    /// If the file cannot be read or is not UTF-8, or a record is too long (with the line).
+    /// If the file cannot be read or is not UTF-8, or a record is too long or its quote is not closed
+    /// (with the line).
     pub(super) fn read(&mut self) -> Result<Option<(usize, &csv::StringRecord)>, DataError> {
-        self.reader.get_mut().fed = 0;
+        self.reader.get_mut().record.clear();
         match self.reader.read_record(&mut self.record) {
             Ok(false) => Ok(None),
             Ok(true) => {
-                let last = self.reader.get_ref().lines.number();
+                let feed = self.reader.get_ref();
+                let last = feed.lines.number();
+                if feed.is_at_end && ends_in_quotes(&feed.record) {
+                    let record = feed.record.trim_start_matches(['\r', '\n']);
+                    let line = (last + 1).saturating_sub(record.lines().count());
+                    let reason = format!("line {line}: a quote is not closed");
+                    return Err(DataError::file(&self.path, reason));
+                }
                 let inner = self.record.as_slice().matches('\n').count();
                 Ok(Some((last.saturating_sub(inner), &self.record)))
             }
@@ -66,8 +75,9 @@ struct LineFeed {
     /// The line that is read, of which `taken` bytes are.
     line: String,
     taken: usize,
-    /// Bytes since the last record.
-    fed: usize,
+    /// The lines since the last record.
+    record: String,
+    is_at_end: bool,
 }
 
 impl Read for LineFeed {
@@ -75,8 +85,10 @@ impl Read for LineFeed {
         if self.taken == self.line.len() {
             self.line = self.lines.read_raw().map_err(io::Error::other)?;
             self.taken = 0;
+            self.is_at_end = self.line.is_empty();
+            self.record.push_str(&self.line);
         }
-        if self.fed > MAX_ENTRY {
+        if self.record.len() > MAX_ENTRY {
             let reason = "a record is longer than 64 MiB: is a quote not closed?";
             return Err(io::Error::other(self.lines.wrong(reason)));
         }
@@ -86,7 +98,25 @@ impl Read for LineFeed {
             *to = *from;
         }
         self.taken += count;
-        self.fed += count;
         Ok(count)
     }
+}
+
+/// True if the end of a record is within quotes, which only the beginning of a field opens.
+fn ends_in_quotes(record: &str) -> bool {
+    let (mut is_quoted, mut is_start) = (false, true);
+    for byte in record.bytes() {
+        match (byte, is_quoted) {
+            // Of a doubled quote, the second one opens again.
+            (b'"', true) => {
+                is_quoted = false;
+                is_start = true;
+                continue;
+            }
+            (b'"', false) if is_start => is_quoted = true,
+            _ => {}
+        }
+        is_start = !is_quoted && matches!(byte, b',' | b'\n' | b'\r');
+    }
+    is_quoted
 }
