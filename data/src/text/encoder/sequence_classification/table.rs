@@ -156,9 +156,13 @@ fn with_ids(
     let known = Labels::by_value(labels);
     let rows = rows.rows.into_iter().map(|row| {
         let wrong = |reason: String| DataError::file(path, format!("line {}: {reason}", row.line));
-        let label = row
-            .label
-            .ok_or_else(|| wrong(format!("the label ({:?}) is missing", columns.label)))?;
+        let label = row.label.ok_or_else(|| match row.labels {
+            Some(_) => wrong(format!(
+                "{:?} is a list, and other texts have one label",
+                columns.label
+            )),
+            None => wrong(format!("the label ({:?}) is missing", columns.label)),
+        })?;
         let label = known
             .id(&label)
             .ok_or_else(|| wrong(known.unknown(&label)))?;
