@@ -309,10 +309,10 @@ fn check_kept(args: &Args) -> Result<(), FuzzError> {
     };
     fs::create_dir_all(keep).map_err(FuzzError::io(keep))?;
     let path = fs::canonicalize(keep).map_err(FuzzError::io(keep))?;
-    match path.ancestors().any(|folder| folder.join(".git").exists()) {
-        true => Err(FuzzError::InRepository(keep.clone())),
-        false => Ok(()),
+    if path.ancestors().any(|folder| folder.join(".git").exists()) {
+        return Err(FuzzError::InRepository(keep.clone()));
     }
+    Ok(())
 }
 
 /// Memory, where Linux has it as a folder.

@@ -66,10 +66,10 @@ pub(crate) fn damage(case: &Path, target: &str, rng: &mut ChaCha8Rng) -> Result<
 
 /// One change mostly, which is the easiest to understand.
 fn changes(rng: &mut ChaCha8Rng) -> u32 {
-    match rng.random_bool(0.6) {
-        true => 1,
-        false => rng.random_range(1..=MOST_CHANGES),
+    if rng.random_bool(0.6) {
+        return 1;
     }
+    rng.random_range(1..=MOST_CHANGES)
 }
 
 fn format(name: &str, bytes: &[u8]) -> Format {
@@ -99,7 +99,7 @@ fn change(format: Format, bytes: Vec<u8>, rng: &mut ChaCha8Rng) -> Vec<u8> {
     }
     match format {
         Format::Json => json::change(bytes, rng),
-        Format::JsonLines => json::change_line(bytes, rng),
+        Format::JsonLines => json::change_line(&bytes, rng),
         Format::Toml => text::change_toml(bytes, rng),
         Format::Text => text::change(bytes, rng),
         Format::Safetensors => safetensors(bytes, rng),

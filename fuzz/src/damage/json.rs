@@ -29,7 +29,7 @@ pub(super) fn change(json: Vec<u8>, rng: &mut ChaCha8Rng) -> Vec<u8> {
 }
 
 /// Changes one of the lines.
-pub(super) fn change_line(lines: Vec<u8>, rng: &mut ChaCha8Rng) -> Vec<u8> {
+pub(super) fn change_line(lines: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
     let mut lines: Vec<Vec<u8>> = lines
         .split(|byte| *byte == b'\n')
         .map(<[u8]>::to_vec)
@@ -143,9 +143,10 @@ fn repeat_key(mut json: Vec<u8>, rng: &mut ChaCha8Rng) -> Vec<u8> {
 fn nest(mut json: Vec<u8>, rng: &mut ChaCha8Rng) -> Vec<u8> {
     let depth = DEPTHS[rng.random_range(0..DEPTHS.len())];
     let colons: Vec<usize> = (0..json.len()).filter(|at| json[*at] == b':').collect();
-    let at = match colons.is_empty() {
-        true => 0,
-        false => colons[rng.random_range(0..colons.len())] + 1,
+    let at = if colons.is_empty() {
+        0
+    } else {
+        colons[rng.random_range(0..colons.len())] + 1
     };
     let (open, close) = if rng.random_bool(0.5) {
         ("[", "]")

@@ -36,12 +36,13 @@ pub(super) fn checksums(path: &Path) -> Result<(), FuzzError> {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let lines = sums
-        .lines()
-        .map(|line| match line.ends_with(name.as_ref()) {
-            true => format!("{sum}  {name}\n"),
-            false => format!("{line}\n"),
-        });
+    let lines = sums.lines().map(|line| {
+        if line.ends_with(name.as_ref()) {
+            format!("{sum}  {name}\n")
+        } else {
+            format!("{line}\n")
+        }
+    });
     fs::write(&list, lines.collect::<String>()).map_err(FuzzError::io(&list))
 }
 

@@ -133,7 +133,7 @@ pub(super) fn change(text: Vec<u8>, rng: &mut ChaCha8Rng) -> Vec<u8> {
             let long = letter.repeat(rng.random_range(1..LONG) / letter.len());
             insert(text, long.as_bytes(), rng)
         }
-        _ => change_lines(text, rng),
+        _ => change_lines(&text, rng),
     }
 }
 
@@ -144,7 +144,7 @@ fn insert(mut text: Vec<u8>, piece: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
 }
 
 /// Removes, repeats, swaps, empties or cuts lines.
-fn change_lines(text: Vec<u8>, rng: &mut ChaCha8Rng) -> Vec<u8> {
+fn change_lines(text: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
     let mut lines: Vec<Vec<u8>> = text
         .split(|byte| *byte == b'\n')
         .map(<[u8]>::to_vec)
@@ -198,7 +198,7 @@ pub(super) fn change_toml(text: Vec<u8>, rng: &mut ChaCha8Rng) -> Vec<u8> {
             let choices: Vec<&str> = NUMBERS.into_iter().filter(is_damage).collect();
             replace_number(text, &choices, 20, rng)
         }
-        6 => change_lines(text, rng),
+        6 => change_lines(&text, rng),
         _ => {
             let mut lines: Vec<String> = String::from_utf8_lossy(&text)
                 .lines()
@@ -211,9 +211,10 @@ pub(super) fn change_toml(text: Vec<u8>, rng: &mut ChaCha8Rng) -> Vec<u8> {
             let key = lines[at]
                 .split_once('=')
                 .map(|(key, _)| key.trim().to_string());
-            let value = match rng.random_bool(0.5) {
-                true => TOML_VALUES[rng.random_range(0..TOML_VALUES.len())],
-                false => "-1",
+            let value = if rng.random_bool(0.5) {
+                TOML_VALUES[rng.random_range(0..TOML_VALUES.len())]
+            } else {
+                "-1"
             };
             match (key, rng.random_range(0..4)) {
                 (Some(key), 0..=2) => lines[at] = format!("{key} = {value}"),

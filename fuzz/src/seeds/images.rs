@@ -120,7 +120,7 @@ fn palette(shade: u8) -> Vec<u8> {
     chunk(&mut png, *b"PLTE", &colours);
     chunk(&mut png, *b"tRNS", &[0, 128, 255]);
     let rows: Vec<u8> = (0..17u8)
-        .flat_map(|y| std::iter::once(0).chain((0..10u8).map(move |x| x * 17 ^ y)))
+        .flat_map(|y| std::iter::once(0).chain((0..10u8).map(move |x| (x * 17) ^ y)))
         .collect();
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
     // Writing into memory cannot fail.

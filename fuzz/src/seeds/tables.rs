@@ -101,9 +101,10 @@ pub(super) fn questions(count: usize) -> String {
             let context = format!("It was a cafe by the river where {name} met the others.");
             let start = context.find(name);
             let is_impossible = number % 4 == 2;
-            let answers = match is_impossible {
-                true => json!([]),
-                false => json!([{"text": name, "answer_start": start}]),
+            let answers = if is_impossible {
+                json!([])
+            } else {
+                json!([{"text": name, "answer_start": start}])
             };
             json!({"context": context, "qas": [{
                 "id": format!("q{number}"), "question": "Who met the others?",
