@@ -22,7 +22,7 @@ pub(super) fn masked_lm_folder(maker: &Maker<'_>) -> Result<Seed, FuzzError> {
     Ok(folder(maker, "mlm-folder", &run)?
         .command("fill-mask {c} the~[MASK]~man")
         .command("embed {c} --text not~bad --pooling cls")
-        .command("train bert --set data.train_size=20 --set data.val_size=8 --set model.name=pretrained --weights {c} --dry-run --ui quiet"))
+        .command("train bert --set data.train_size=20 --set data.val_size=8 --set data.max_length=16 --set model.name=pretrained --weights {c} --dry-run --ui quiet"))
 }
 
 /// A folder of sentence-transformers.

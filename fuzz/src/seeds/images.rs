@@ -29,7 +29,14 @@ pub(super) fn png(maker: &Maker<'_>) -> Result<Seed, FuzzError> {
 }
 
 pub(super) fn ppm(maker: &Maker<'_>) -> Result<Seed, FuzzError> {
-    class_folder(maker, "ppm", ImageFormat::Pnm)
+    maker.cnn()?;
+    maker.image_recipe()?;
+    let encode = |shade| {
+        let image = picture(shade);
+        let header = format!("P6\n{} {}\n255\n", image.width(), image.height());
+        Ok([header.into_bytes(), image.into_raw()].concat())
+    };
+    folder_seed("ppm", &encode).map(image_commands)
 }
 
 pub(super) fn tiff(maker: &Maker<'_>) -> Result<Seed, FuzzError> {
