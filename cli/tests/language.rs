@@ -406,6 +406,9 @@ fn published(folder: &Path) -> PathBuf {
     let model = config.init(&burn::tensor::Device::flex()).unwrap();
     huggingface::save(&model, &config, &path).unwrap();
     fs::write(path.join("tokenizer.json"), tokenizer.to_json()).unwrap();
+    // Not GPT-2's own class, which would cut the text into bytes.
+    let class = json!({"tokenizer_class": "PreTrainedTokenizerFast"});
+    fs::write(path.join("tokenizer_config.json"), class.to_string()).unwrap();
     path
 }
 

@@ -106,18 +106,24 @@ fn an_invalid_header_is_refused_before_anything_is_allocated() {
         let message = error(&with(bytes(), index, value));
         assert!(message.contains(option), "{index} {value}: {message}");
     }
-    // Each number is valid, but together they would be petabytes.
-    let mut large = bytes();
-    for (index, value) in [
-        (0, 1 << 24),
-        (1, 1 << 24),
-        (2, 1000),
-        (3, 1 << 10),
-        (4, 1 << 10),
+    // Each number is valid, but together they would be petabytes, or more than the file has.
+    for (width, layers, reason) in [
+        (1 << 24, 1000, "would take"),
+        (1 << 14, 100, "the header implies"),
     ] {
-        large = with(large, index, value);
+        let mut large = bytes();
+        for (index, value) in [
+            (0, width),
+            (1, width),
+            (2, layers),
+            (3, 1 << 10),
+            (4, 1 << 10),
+        ] {
+            large = with(large, index, value);
+        }
+        let message = error(&large);
+        assert!(message.contains(reason), "{message}");
     }
-    assert!(error(&large).contains("the header implies"));
 }
 
 #[test]

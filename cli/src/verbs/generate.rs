@@ -35,7 +35,7 @@ Examples:
   tinderbox generate runs/transformer --max-tokens 100
   tinderbox generate runs/gpt-shakespeare-char --prompt ROMEO: --top-k 40
   tinderbox generate path/to/gpt2 --prompts prompts.txt --temperature 0 --json
-  tinderbox generate path/to/llama-chat --chat --prompt \"Who are you?\" --system \"Be brief.\"")]
+  tinderbox generate path/to/llama-chat --chat --prompt \"Who are you?\"")]
 pub(crate) struct Args {
     /// Model to generate with: run directory, model folder or file.
     pub(crate) model: PathBuf,

@@ -38,9 +38,10 @@ impl CrossEncoder {
     /// A file is damaged, or asks for something that is not supported.
     pub fn read(folder: &Path, num_labels: usize) -> Result<Option<Self>, HuggingFaceError> {
         let is_listed = folder.join(MODULES).is_file();
-        let file = match is_listed {
-            true => ConfigFile::read(folder)?,
-            false => ConfigFile::default(),
+        let file = if is_listed {
+            ConfigFile::read(folder)?
+        } else {
+            ConfigFile::default()
         };
         let is_of_release_6 = file.model_type.as_deref() == Some(CROSS_ENCODER);
         let mut function = None;
@@ -73,9 +74,10 @@ impl CrossEncoder {
             None if is_of_release_6 => Activation::Linear,
             None => return Ok(None),
         };
-        let reading = match is_of_release_6 {
-            true => Reading::of(folder, Some(SEQUENCE_CLASSIFICATION))?,
-            false => Reading::of(folder, None)?,
+        let reading = if is_of_release_6 {
+            Reading::of(folder, Some(SEQUENCE_CLASSIFICATION))?
+        } else {
+            Reading::of(folder, None)?
         };
         Ok(Some(Self {
             activation,

@@ -164,14 +164,14 @@ impl File<'_> {
         self.only("module_output_name", name)?;
         if let Some(modalities) = self.object("modality_config")? {
             if let Some(other) = modalities.keys().find(|name| *name != "text") {
-                return Err(self.unsupported(format!("`modality_config` has \"{other}\"")));
+                return Err(self.unsupported(&format!("`modality_config` has \"{other}\"")));
             }
             let text = modalities.get("text").and_then(Value::as_object);
             for (key, usual) in [("method", "forward"), ("method_output_name", value)] {
                 let value = text.and_then(|text| text.get(key));
                 if let Some(value) = value.filter(|value| value.as_str() != Some(usual)) {
                     let reason = format!("`modality_config.text.{key}` is {value}");
-                    return Err(self.unsupported(reason));
+                    return Err(self.unsupported(&reason));
                 }
             }
         }
@@ -181,7 +181,7 @@ impl File<'_> {
                 for (name, value) in options {
                     let is_known = [known, &OF_DOWNLOADS].concat().contains(&name.as_str());
                     if !is_known && !value.is_null() {
-                        return Err(self.unsupported(format!("`{group}.{name}` is {value}")));
+                        return Err(self.unsupported(&format!("`{group}.{name}` is {value}")));
                     }
                 }
             }
@@ -210,7 +210,7 @@ impl File<'_> {
                 };
                 if !is_followed && !value.is_null() {
                     let reason = format!("`processing_kwargs.{group}.{name}` is {value}");
-                    return Err(self.unsupported(reason));
+                    return Err(self.unsupported(&reason));
                 }
             }
         }
@@ -222,7 +222,7 @@ impl File<'_> {
             None | Some(Value::Null) => Ok(()),
             Some(Value::String(value)) if value == usual => Ok(()),
             Some(value) => {
-                Err(self.unsupported(format!("`{key}` is {value} instead of \"{usual}\"")))
+                Err(self.unsupported(&format!("`{key}` is {value} instead of \"{usual}\"")))
             }
         }
     }
@@ -231,7 +231,7 @@ impl File<'_> {
         match self.config.get(key) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Object(object)) => Ok(Some(object)),
-            Some(_) => Err(self.invalid(format!("`{key}` is not an object"))),
+            Some(_) => Err(self.invalid(&format!("`{key}` is not an object"))),
         }
     }
 
@@ -239,7 +239,7 @@ impl File<'_> {
         match self.config.get(key) {
             None | Some(Value::Null) => Ok(false),
             Some(Value::Bool(value)) => Ok(*value),
-            Some(value) => Err(self.invalid(format!("`{key}` is {value}, not true or false"))),
+            Some(value) => Err(self.invalid(&format!("`{key}` is {value}, not true or false"))),
         }
     }
 
@@ -253,23 +253,23 @@ impl File<'_> {
             Some(value) => value,
         };
         let Some(length) = value.as_f64().filter(|length| length.fract() == 0.0) else {
-            return Err(self.invalid(format!("`{key}` is {value}, not a number of tokens")));
+            return Err(self.invalid(&format!("`{key}` is {value}, not a number of tokens")));
         };
         // Numbers beyond a usize stand for no limit.
         match length as usize {
             length if length < SHORTEST => {
                 let reason = format!("`{key}` of {length} leaves no room for a text");
-                Err(self.invalid(reason))
+                Err(self.invalid(&reason))
             }
             length => Ok(Some(length)),
         }
     }
 
-    fn invalid(&self, reason: String) -> HuggingFaceError {
-        invalid(self.path, &reason)
+    fn invalid(&self, reason: &str) -> HuggingFaceError {
+        invalid(self.path, reason)
     }
 
-    fn unsupported(&self, reason: String) -> HuggingFaceError {
+    fn unsupported(&self, reason: &str) -> HuggingFaceError {
         HuggingFaceError::Unsupported {
             path: PathBuf::from(self.path),
             reason: format!("{reason}, which is not supported"),

@@ -50,9 +50,10 @@ pub(super) fn published(args: &Args) -> CliResult {
     let model = args.checkpoint.encoder().open(&args.run, &device)?;
     let (path, is_whole) = part_of(data, args.split.into())?;
     let recipe = recipe(args, &model, &path, is_whole)?;
-    let part = match is_whole {
-        true => Part::Whole,
-        false => Part::Split(args.split.into()),
+    let part = if is_whole {
+        Part::Whole
+    } else {
+        Part::Split(args.split.into())
     };
     let report = model.evaluate_part(&recipe, part)?;
     if args.json {

@@ -160,9 +160,10 @@ fn said(explanation: &TextExplanation) -> String {
 
 /// Score of a class, as a percentage if it is a probability.
 pub(super) fn score(explanation: &TextExplanation, class: &ClassProbability) -> String {
-    match explanation.are_probabilities {
-        true => format!("{:.2} %", class.probability * 100.0),
-        false => format!("{:.4}", class.probability),
+    if explanation.are_probabilities {
+        format!("{:.2} %", class.probability * 100.0)
+    } else {
+        format!("{:.4}", class.probability)
     }
 }
 

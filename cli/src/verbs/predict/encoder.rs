@@ -107,9 +107,10 @@ fn classify(args: &Args, model: &LoadedEncoder) -> CliResult {
     let truncated: Vec<usize> = predictions.iter().map(|p| p.truncated).collect();
     warn_of_truncation(&truncated, model.inputs.max_length());
     let (add, score): (fn(&mut Table, &str, &[ClassProbability]), _) =
-        match model.gives_probabilities() {
-            true => (add_classes, "probability"),
-            false => (add_scores, "score"),
+        if model.gives_probabilities() {
+            (add_classes, "probability")
+        } else {
+            (add_scores, "score")
         };
     let mut table = table(["text", "class", score], &[2]);
     for (text, mut prediction) in texts.iter().zip(predictions) {

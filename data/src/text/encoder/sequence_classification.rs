@@ -22,7 +22,7 @@ pub use columns::Columns;
 pub use folders::open_folders;
 pub use numbers::{
     LabelKind, NumberedBatch, NumberedSource, NumberedSplits, NumberedText, label_kind,
-    open_label_sets, open_numbers, read_label_sets, read_numbers,
+    label_set_names, open_label_sets, open_numbers, read_label_sets, read_numbers,
 };
 pub use source::{LabelledBatch, LabelledSource};
 pub use table::{open_table, read_labelled, read_table};

@@ -18,7 +18,7 @@ pub(super) fn tokenizer(value: &Value) -> Result<(), String> {
     }
     for token in list(value, "added_tokens") {
         let id = token.get("id").unwrap_or(&Value::Null);
-        if !id.as_u64().is_some_and(|id| id < MAX_IDS) {
+        if id.as_u64().is_none_or(|id| id >= MAX_IDS) {
             return Err(format!(
                 "added token {} has the id {id}",
                 shown(token.get("content"))
@@ -46,7 +46,7 @@ fn shown(value: Option<&Value>) -> String {
 
 fn check_ids(vocab: &Map<String, Value>) -> Result<(), String> {
     for (token, id) in vocab {
-        if !id.as_u64().is_some_and(|id| id < MAX_IDS) {
+        if id.as_u64().is_none_or(|id| id >= MAX_IDS) {
             let limit = MAX_IDS - 1;
             return Err(format!(
                 "token {token:?} has the id {id}; ids are numbers up to {limit}"

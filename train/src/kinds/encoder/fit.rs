@@ -14,13 +14,16 @@ use super::labels::LabelOrder;
 use super::recipe::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe, model_config};
 use crate::TrainError;
 
+/// Row of a published head for each label; `None` for a new one.
+type HeadRows = Vec<Option<usize>>;
+
 /// The data's labels in the order of the logits: that of a published head of the same kind in
 /// `model.weights`, as far as the names are the same. Also the head's rows for them, if it has any.
 pub(super) fn label_order(
     recipe: &EncoderRecipe,
     head: Head,
     labels: Vec<String>,
-) -> Result<(LabelOrder, Option<Vec<Option<usize>>>), TrainError> {
+) -> Result<(LabelOrder, Option<HeadRows>), TrainError> {
     let weights = recipe.model.weights.as_ref().map(Path::new);
     if let Some(folder) = weights.filter(|path| path.is_dir()) {
         let (config, published) = huggingface::read_encoder_config(folder)?;
@@ -91,12 +94,11 @@ pub(super) fn fit<'a>(
             config.max_length()
         )));
     }
-    if let Some(length) = tokenizer.settings().max_length
-        && data.max_length > length
-    {
+    let length = max_length(data, &tokenizer);
+    if data.source == EncoderDataSource::Squad && data.stride >= length {
         return Err(TrainError::Mismatch(format!(
-            "data.max_length is {}, but the tokenizer's model_max_length is {length}; shorten it",
-            data.max_length
+            "data.stride is {}, but the tokenizer's model_max_length is {length}; shorten data.stride",
+            data.stride
         )));
     }
     Ok(EncoderBundle {
@@ -145,11 +147,31 @@ pub fn given_tokenizer(recipe: &EncoderRecipe) -> Result<Option<Tokenizer>, Trai
     })
 }
 
+/// Maximum number of tokens of an input: the recipe's, or less if the tokenizer has a smaller one.
+pub(super) fn max_length(data: &EncoderDataRecipe, tokenizer: &Tokenizer) -> usize {
+    let limit = tokenizer.settings().max_length;
+    limit.map_or(data.max_length, |limit| limit.min(data.max_length))
+}
+
+/// Note that the tokenizer's maximum length counts in place of the recipe's.
+pub(super) fn length_note(data: &EncoderDataRecipe, tokenizer: &Tokenizer) -> Option<String> {
+    let length = max_length(data, tokenizer);
+    (length < data.max_length).then(|| {
+        format!(
+            "data.max_length is {}, but the tokenizer's model_max_length is {length}: texts are cut after {length} tokens",
+            data.max_length
+        )
+    })
+}
+
 /// Builder of the model's input from texts.
 pub(super) fn sequences(
     data: &EncoderDataRecipe,
     encoder: &EncoderBundle,
 ) -> Result<InputBuilder, TrainError> {
-    let builder = InputBuilder::new(encoder.tokenizer.clone(), data.max_length)?;
+    let builder = InputBuilder::new(
+        encoder.tokenizer.clone(),
+        max_length(data, &encoder.tokenizer),
+    )?;
     Ok(builder.with_rows(encoder.config.vocab_size()))
 }

@@ -272,13 +272,23 @@ pub fn evaluation_of(
     let texts = match (part, is_regression) {
         (Part::Whole, true) => labelled::read_numbers(section.given_path()?, &section.columns)?,
         (Part::Whole, false) => {
-            labelled::read_label_sets(section.given_path()?, &section.columns, &model.labels)?
+            let (path, columns) = (section.given_path()?, &section.columns);
+            let labels = labelled::label_set_names(path, columns)?;
+            let ids = known_labels(&model.labels, &labels)?;
+            let splits = NumberedSplits {
+                train: labelled::read_label_sets(path, columns, &labels)?,
+                labels,
+                validation: Vec::new(),
+                test: None,
+            };
+            splits.renumbered(&ids, model.labels.clone()).train
         }
         (part, _) => {
             let splits = open(recipe)?;
-            let ids = match is_regression {
-                true => vec![0],
-                false => known_labels(&model.labels, &splits.labels)?,
+            let ids = if is_regression {
+                vec![0]
+            } else {
+                known_labels(&model.labels, &splits.labels)?
             };
             let splits = splits.renumbered(&ids, model.labels.clone());
             data::pick(part, splits.train, splits.validation, splits.test)?

@@ -13,6 +13,7 @@ use tinderbox_model_transformer::sentence::CrossEncoder;
 use tinderbox_model_transformer::{Head, TextEncoder, TextEncoderConfig};
 
 use super::bundle::EncoderBundle;
+use super::fit::max_length;
 use super::inputs::check_tokens;
 use super::recipe::EncoderDataRecipe;
 use crate::TrainError;
@@ -133,7 +134,7 @@ impl OpenOptions {
         }
         let origin = weights.origin();
         let model = weights.load_into(model)?.materialize();
-        let length = data.max_length.min(config.max_length());
+        let length = max_length(&data, &tokenizer).min(config.max_length());
         Ok(LoadedEncoder {
             model,
             inputs: InputBuilder::new(tokenizer, length)?.with_rows(config.vocab_size()),
@@ -169,9 +170,10 @@ fn open_folder(folder: &Path, device: &Device) -> Result<LoadedEncoder, TrainErr
     let mut tokenizer = Tokenizer::open(folder)?;
     let mut length = config.max_length();
     let is_classifier = config.head() == Head::SequenceClassification;
-    let cross = match is_classifier {
-        true => CrossEncoder::read(folder, config.num_labels())?,
-        false => None,
+    let cross = if is_classifier {
+        CrossEncoder::read(folder, config.num_labels())?
+    } else {
+        None
     };
     if let Some(cross) = &cross {
         length = cross.max_length.map_or(length, |limit| limit.min(length));

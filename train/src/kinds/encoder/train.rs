@@ -4,7 +4,7 @@ use tinderbox_model_transformer::TextEncoder;
 
 use super::bundle::EncoderBundle;
 use super::data::EncoderRun;
-use super::fit::check_named_tokenizer;
+use super::fit::{check_named_tokenizer, length_note};
 use super::problem::resolved;
 use super::recipe::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe};
 use super::{
@@ -81,7 +81,8 @@ fn run_encoder<T: Task<Model = TextEncoder>>(
         output_rows,
         notes,
     } = opened;
-    for note in &notes {
+    let cut = length_note(&recipe.data, &encoder.tokenizer);
+    for note in cut.iter().chain(&notes) {
         context.note(note);
     }
     let config = &encoder.config;

@@ -68,9 +68,10 @@ impl Bundle for LanguageBundle {
             .map_err(|error| TrainError::corrupt(&run.path().join(MODEL_CONFIG), error))?;
         Ok(Self {
             tokenizer: run.read_tokenizer()?,
-            ends: match run.path().join(GENERATION).is_file() {
-                true => Some(run.read_json::<Generation>(GENERATION)?.eos_token_id),
-                false => None,
+            ends: if run.path().join(GENERATION).is_file() {
+                Some(run.read_json::<Generation>(GENERATION)?.eos_token_id)
+            } else {
+                None
             },
             config,
         })

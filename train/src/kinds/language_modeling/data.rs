@@ -173,7 +173,8 @@ impl From<&LanguageRecipe> for EvaluationShape {
     }
 }
 
-/// Loads `tokens` in order, with every token as a target once. `start` is the end-of-text token.
+/// Loads `tokens` in order, with every token as a target once. `start` is the end-of-text token,
+/// left out if the model has no row for it.
 ///
 /// # Errors
 /// `tokens` is empty.
@@ -184,6 +185,7 @@ pub fn evaluation_loader(
     start: Option<u32>,
 ) -> Result<Loader<TokenSource>, TrainError> {
     let time = shape.sequence_length;
+    let start = start.filter(|start| (*start as usize) < config.vocab_size());
     let (source, batch_size) = match config {
         LanguageModelConfig::Recurrent(_) => {
             let streams = shape.streams.min(tokens.len().max(1));

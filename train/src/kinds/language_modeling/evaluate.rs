@@ -109,7 +109,6 @@ impl LoadedLanguageModel {
         let (tokens, characters) = self.read(path.as_ref())?;
         let tokenizer = &self.tokenizer;
         let start = tokenizer.beginning_of_text().or(tokenizer.end_of_text());
-        let start = start.filter(|start| (*start as usize) < self.config.vocab_size());
         let task = LanguageModelingTask::new(&LanguageRecipe::default(), tokenizer);
         self.measure(&task, &shape, tokens, start, characters)
     }

@@ -118,28 +118,31 @@ pub fn open_label_sets(
     columns: &Columns,
     validation_fraction: f64,
 ) -> Result<NumberedSplits, DataError> {
-    let labels = |path: &Path| {
-        let rows = read_table(path, columns, None)?;
-        let found = rows.iter().flat_map(|row| match columns.labels.as_slice() {
-            [] => row.set(),
-            labels => labels.iter().map(String::as_str).collect(),
-        });
-        let labels = match columns.labels.as_slice() {
-            [] => names(found),
-            labels => labels.to_vec(),
-        };
-        match labels.is_empty() {
-            true => Err(DataError::file(path, "has no labels")),
-            false => Ok(labels),
-        }
-    };
     open(
         path,
         validation_fraction,
         columns,
-        labels,
+        |path| label_set_names(path, columns),
         |path, labels| read_label_sets(path, columns, labels),
     )
+}
+
+/// The labels that occur in one table of texts with any number of labels each; with
+/// `columns.labels`, those.
+///
+/// # Errors
+/// If the file or a column is missing, a row is malformed, or there are no labels.
+pub fn label_set_names(path: &Path, columns: &Columns) -> Result<Vec<String>, DataError> {
+    if !columns.labels.is_empty() {
+        return Ok(columns.labels.clone());
+    }
+    let rows = read_table(path, columns, None)?;
+    let labels = names(rows.iter().flat_map(|row| row.set()));
+    if labels.is_empty() {
+        Err(DataError::file(path, "has no labels"))
+    } else {
+        Ok(labels)
+    }
 }
 
 /// Reads one table of texts with any number of `labels` each, as [`open_label_sets`].
@@ -239,7 +242,7 @@ fn open(
 /// every label is -1.
 fn has_labels(path: &Path, columns: &Columns) -> Result<bool, DataError> {
     let rows = read_table(path, columns, None)?;
-    let is_label = |label: &str| number(label).map_or(true, |number| number != NO_LABEL);
+    let is_label = |label: &str| number(label) != Ok(NO_LABEL);
     let has_label = |row: &TableRow| row.label.as_deref().is_some_and(is_label);
     Ok(rows
         .iter()

@@ -241,7 +241,7 @@ fn parts(
                 },
                 "normalizer": tokenizer.and_then(characters_map).unwrap_or_default(),
                 "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
-                    {"type": "WhitespaceSplit"}, metaspace.clone(),
+                    {"type": "WhitespaceSplit"}, metaspace,
                 ]},
                 "decoder": metaspace,
             })
