@@ -108,7 +108,7 @@ fn an_invalid_header_is_refused_before_anything_is_allocated() {
     }
     // Each number is valid, but together they would be petabytes, or more than the file has.
     for (width, layers, reason) in [
-        (1 << 24, 1000, "would take"),
+        (1 << 24, 1000, "parameters, which take"),
         (1 << 14, 100, "the header implies"),
     ] {
         let mut large = bytes();

@@ -22,6 +22,34 @@ fn counts(source: &str, path: &Path, more: &[&str]) -> Value {
 }
 
 #[test]
+fn texts_with_numbers_and_sets_of_labels_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for split in ["train", "dev"] {
+        let rows = "sentence\tlabel\na b\t3.5\nc\t0.25\nd\t5.000\n";
+        fs::write(path.join(format!("{split}.tsv")), rows).unwrap();
+    }
+    assert_eq!(
+        counts("labelled", path, &[]),
+        json!({"rows": ["texts"], "train": [3], "validation": [3]})
+    );
+    let sets = folder.path().join("sets");
+    fs::create_dir(&sets).unwrap();
+    let rows = [
+        json!({"text": "a", "label": ["x", "y"]}),
+        json!({"text": "b", "label": []}),
+        json!({"text": "c", "label": ["y"]}),
+    ];
+    let rows = rows.map(|row| row.to_string()).join("\n");
+    fs::write(sets.join("train.jsonl"), &rows).unwrap();
+    fs::write(sets.join("dev.jsonl"), rows).unwrap();
+    assert_eq!(
+        counts("labelled", &sets, &[]),
+        json!({"rows": ["x", "y", "texts"], "train": [1, 2, 3], "validation": [1, 2, 3]})
+    );
+}
+
+#[test]
 fn texts_labels_and_lengths_are_counted() {
     let (folder, data, _) = folders();
     reviews(&data);

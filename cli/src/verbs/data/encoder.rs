@@ -9,14 +9,16 @@ use serde::Serialize;
 use tinderbox_data::text::Tokenizer;
 use tinderbox_data::text::encoder::masked_lm::TextLines;
 use tinderbox_data::text::encoder::question_answering::{self, Question, SquadReport};
-use tinderbox_data::text::encoder::sequence_classification::{LabelledSplits, LabelledText};
+use tinderbox_data::text::encoder::sequence_classification::{
+    LabelledSplits, LabelledText, NumberedText,
+};
 use tinderbox_data::text::encoder::token_classification::TaggedSentence;
 use tinderbox_model_transformer::ProblemType;
 use tinderbox_train::TrainError;
 use tinderbox_train::kinds::Kind;
 use tinderbox_train::kinds::encoder::{EncoderDataRecipe, EncoderDataSource, EncoderRecipe};
 use tinderbox_train::kinds::encoder::{
-    given_tokenizer, resolved, sequence_classification, token_classification,
+    given_tokenizer, numbers, resolved, sequence_classification, token_classification,
 };
 use tinderbox_train::recipe::Recipe;
 use tinderbox_train::report::plain::thousands;
@@ -67,10 +69,9 @@ pub(super) fn info(recipe: &EncoderRecipe, as_json: bool, verify: bool) -> CliRe
         None => given_tokenizer(recipe)?,
     };
     let counts = match data.source {
-        EncoderDataSource::Labelled if has_numbers(recipe)? => bail!(
-            "{} has numbers or sets of labels, which are not counted; `tinderbox train` says how many texts there are",
-            recipe.name
-        ),
+        EncoderDataSource::Labelled if problem(recipe)? != ProblemType::SingleLabel => {
+            numbers(&resolved(recipe)?, tokenizer.as_ref())?
+        }
         EncoderDataSource::Sentiment
         | EncoderDataSource::Labelled
         | EncoderDataSource::TextFolder => classes(recipe, tokenizer.as_ref())?,
@@ -99,9 +100,8 @@ pub(super) fn info(recipe: &EncoderRecipe, as_json: bool, verify: bool) -> CliRe
     Ok(ExitCode::SUCCESS)
 }
 
-fn has_numbers(recipe: &EncoderRecipe) -> anyhow::Result<bool> {
-    let problem = resolved(recipe)?.data.problem_type.unwrap_or_default();
-    Ok(problem != ProblemType::SingleLabel)
+fn problem(recipe: &EncoderRecipe) -> anyhow::Result<ProblemType> {
+    Ok(resolved(recipe)?.data.problem_type.unwrap_or_default())
 }
 
 fn print(counts: &Counts) {
@@ -141,6 +141,32 @@ fn classes(recipe: &EncoderRecipe, tokenizer: Option<&Tokenizer>) -> Result<Coun
         validation: count(&validation)?,
         test: test.as_ref().map(count).transpose()?,
         rows: rows(labels, &["texts"], "text", tokenizer),
+    })
+}
+
+/// Counts texts with a number each, or the texts that have each label of a set.
+fn numbers(recipe: &EncoderRecipe, tokenizer: Option<&Tokenizer>) -> Result<Counts, TrainError> {
+    let splits = numbers::open(recipe)?;
+    let labels = match recipe.data.problem_type {
+        Some(ProblemType::Regression) => Vec::new(),
+        _ => splits.labels,
+    };
+    let count = |texts: &Vec<NumberedText>| -> Result<Vec<usize>, TrainError> {
+        let has = |label: usize| texts.iter().filter(move |text| text.values[label] > 0.5);
+        let mut counts: Vec<usize> = (0..labels.len()).map(|label| has(label).count()).collect();
+        counts.push(texts.len());
+        let whole = texts.iter().map(|text| {
+            let pair = text.pair.as_deref();
+            std::iter::once(text.text.as_str()).chain(pair)
+        });
+        counts.extend(longest(whole, tokenizer)?);
+        Ok(counts)
+    };
+    Ok(Counts {
+        train: count(&splits.train)?,
+        validation: count(&splits.validation)?,
+        test: splits.test.as_ref().map(count).transpose()?,
+        rows: rows(labels.clone(), &["texts"], "text", tokenizer),
     })
 }
 

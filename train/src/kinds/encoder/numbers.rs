@@ -301,7 +301,11 @@ pub fn evaluation_of(
     ))
 }
 
-fn open(recipe: &EncoderRecipe) -> Result<NumberedSplits, TrainError> {
+/// Opens the texts of a [`resolved`](super::resolved) recipe with a number or a set of labels each.
+///
+/// # Errors
+/// The files are missing or malformed.
+pub fn open(recipe: &EncoderRecipe) -> Result<NumberedSplits, TrainError> {
     let section = &recipe.data;
     let (path, fraction) = (section.given_path()?, section.validation_fraction);
     let columns = &section.columns;
