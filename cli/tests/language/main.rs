@@ -10,9 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{assert_one_line_error, tinderbox, train_tiny_text};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
-use tinderbox_data::text::Tokenizer;
 
 /// A trained run of the recipe, in a folder that is removed with the first value.
 fn run(recipe: &str, more: &[&str]) -> (TempDir, PathBuf) {
