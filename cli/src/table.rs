@@ -48,7 +48,7 @@ pub(crate) fn add_classes(table: &mut Table, name: &str, classes: &[ClassProbabi
     }
 }
 
-/// As [`add_classes`], for scores that are not probabilities.
+/// Adds classes as [`add_classes`] does, for scores that are not probabilities.
 pub(crate) fn add_scores(table: &mut Table, name: &str, classes: &[ClassProbability]) {
     for (index, class) in classes.iter().enumerate() {
         let name = if index == 0 { name } else { "" };

@@ -36,10 +36,10 @@ pub fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Err(io::Error::new(io::ErrorKind::FileTooLarge, reason))
 }
 
-/// As [`read_limited`], for text.
+/// Reads a text file as [`read_limited`] does.
 ///
 /// # Errors
-/// As [`read_limited`], and if it is not UTF-8.
+/// Those of [`read_limited`]; the file is not UTF-8.
 pub fn read_text_limited(path: &Path, limit: u64) -> io::Result<String> {
     String::from_utf8(read_limited(path, limit)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))

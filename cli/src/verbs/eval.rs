@@ -62,7 +62,7 @@ pub(crate) struct Args {
     data: Option<PathBuf>,
     /// Published encoders: setting of the data (repeatable).
     ///
-    /// As in --set data.columns.pair=question2; the keys are those of recipes.
+    /// Keys are those of recipes, such as --set data.columns.pair=question2.
     #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "Data")]
     sets: Vec<String>,
     /// Print JSON instead of a table.

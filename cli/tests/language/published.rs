@@ -209,7 +209,7 @@ fn a_folder_is_fine_tuned_with_its_tokenizer_measured_and_exported() {
     assert!(!other.exists());
 }
 
-/// Of `golden/make_nanogpt.py`.
+/// Checkpoints are those of `golden/make_nanogpt.py`.
 #[test]
 fn checkpoints_of_nanogpt_generate_and_are_measured() {
     let fixtures = "../model-transformer/tests/fixtures/nanogpt";

@@ -273,7 +273,7 @@ fn lists_of_shards_stay_within_their_folder() {
     assert!(!run.exists());
 }
 
-/// What is refused after the data were opened leaves no trace either.
+/// A refusal after the data were opened leaves no trace either.
 #[test]
 fn a_refused_resume_leaves_no_trace() {
     let folder = tempfile::tempdir().unwrap();

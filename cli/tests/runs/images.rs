@@ -139,7 +139,7 @@ fn replaced_images_are_told() {
     let text = shown(resume("cnn-folder", &run, &["train.epochs=2"]));
     let note = "the data have changed: 8 training images as before, but not the same ones";
     assert!(text.contains(note), "{text}");
-    // Of the same size.
+    // The same size, other pixels.
     let mut bytes = fs::read(&path).unwrap();
     bytes[60] ^= 1;
     fs::write(&path, bytes).unwrap();

@@ -1,4 +1,4 @@
-//! What a run says: the commands that it prints can be pasted, and notes tell what matters.
+//! Messages of a run: printed commands can be pasted, and notes tell what matters.
 
 use std::fs;
 use std::process::Command;

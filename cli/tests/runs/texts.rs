@@ -40,7 +40,7 @@ fn another_vocabulary_is_refused() {
     fs::write(&data, "the cat saw a cat dog\n".repeat(60)).unwrap();
     let words = text_settings(&["data.unit=words"]);
     shown(train("gpt-shakespeare-char", &data, &run, &words));
-    // As many words; the more frequent of two comes first.
+    // The same number of words; the more frequent of two comes first.
     fs::write(&data, "the cat saw a dog dog\n".repeat(60)).unwrap();
     let more = ["train.max_steps=5"];
     let words = ["the data have other tokens than the run was trained with"];

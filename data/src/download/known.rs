@@ -108,7 +108,7 @@ pub fn cifar10(cache: &Path, progress: Progress<'_>) -> Result<PathBuf, DataErro
 /// unpacking them if necessary.
 ///
 /// # Errors
-/// As [`cifar10`].
+/// Errors are those of [`cifar10`].
 pub fn cifar100(cache: &Path, progress: Progress<'_>) -> Result<PathBuf, DataError> {
     let files = CifarSet::Cifar100.python_files();
     unpacked(cache, &CIFAR100, CIFAR100_FOLDER, &files, progress)

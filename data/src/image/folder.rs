@@ -60,7 +60,7 @@ impl ImageFolder {
     /// [`open`](Self::open): torchvision's `ImageFolder(folder)`.
     ///
     /// # Errors
-    /// As [`open`](Self::open); also if a folder is named like a part of a data set (`val`).
+    /// Those of [`open`](Self::open); a folder is named like a part of a data set (`val`).
     pub fn open_classes(folder: &Path) -> Result<Self, DataError> {
         let classes = entries(folder)?.folders;
         let part = classes

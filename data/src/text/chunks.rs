@@ -98,7 +98,7 @@ impl Iterator for TextChunks {
 /// Reads a text file of at most 64 MiB, normalised as by [`TextChunks`].
 ///
 /// # Errors
-/// As [`TextChunks`], and if the file is longer.
+/// Those of [`TextChunks`]; the file is longer.
 pub(super) fn read_short_text(path: &Path) -> Result<String, DataError> {
     let mut lines = LineReader::open(path, MAX_ENTRY)?;
     let mut text = String::new();

@@ -76,7 +76,7 @@ pub(super) fn resize(
         let reason = format!("cannot be resized from {from} to {width}x{height}: {reason}");
         DataError::image("an image", reason)
     };
-    // Of the image between the two passes. Very long and narrow images exceed the limit there.
+    // The image between the two passes. Very long and narrow images exceed the limit there.
     let between = if is_vertical_first(&image, width, height) {
         (image.width, height)
     } else {
