@@ -201,8 +201,8 @@ fn published_folders_are_measured_as_by_the_reference() {
     }
 }
 
-/// With a learning rate of almost 0, training leaves the head as it was: numbers, classes and sets of
-/// labels are scored as the published folder scores them.
+/// With a learning rate of almost 0, training leaves the head as it was: numbers, classes and sets
+/// of labels are scored as the published folder scores them.
 #[test]
 fn training_keeps_the_rows_of_labels_with_the_same_name() {
     for case in &expected().measures {

@@ -7,9 +7,9 @@ use std::ops::Range;
 /// Rules that cut a text into words, learnt from the words of a data set.
 ///
 /// Words end at white space. Punctuation marks are cut off a word's end if the data have them as
-/// words of their own and never at the end of a longer word, and off its beginning by the same rule. So the
-/// sentences of the data, joined by spaces, are cut into their own words, while `(Oslo)!` becomes
-/// three of them if the data allow it. The default cuts at white space alone.
+/// words of their own and never at the end of a longer word, and off its beginning by the same
+/// rule. So the sentences of the data, joined by spaces, are cut into their own words, while
+/// `(Oslo)!` becomes four of them if the data allow it. The default cuts at white space alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WordCut {
