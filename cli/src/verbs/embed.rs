@@ -21,8 +21,8 @@ use crate::exit::CliResult;
 ///
 /// MODEL is a run directory, a Hugging Face model folder, or a sentence-transformers folder, whose
 /// files give pooling, further steps, the maximum length and the default prompt. Without --output a
-/// JSON object is printed for each text. Texts longer than the model reads are truncated, with a warning. Without --text and
-/// --file, texts are read from standard input, one per line.
+/// JSON object is printed for each text. Texts longer than the model reads are truncated, with a
+/// warning. Without --text and --file, texts are read from standard input, one per line.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
